@@ -1,0 +1,54 @@
+# The commands of the project. All of them use .venv, which is made from the hashed lock.
+PYTHON ?= python3
+LOCK ?= requirements.lock
+STUDY ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-$(notdir $(LOCK))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo study test lint format bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from the lock (LOCK=requirements-gpu.lock for a GPU)
+
+$(READY): $(LOCK)
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	  "error: found Python %d.%d; expected 3.11 to 3.13. Name another: make PYTHON=python3.12 ..." % v)'
+	@echo "Installing the dependencies into $(VENV) (once; some minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@touch $@
+
+demo: ## the whole study on bundled photographs: minutes, no download
+	@$(MAKE) --no-print-directory study STUDY=demo
+
+study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
+	@$(BIN)/python -m pipeline.workspace run $(STUDY)
+
+test: $(READY) ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(READY) ## measure ours against the usual way, side by side; writes docs/benchmarks.md
+	@$(BIN)/python -m tests.benchmarks
+
+lock: ## resolve the two lock files anew (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+	@uv pip compile pyproject.toml --group dev --extra gpu --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements-gpu.lock
+
+clean: ## remove the workspaces and .venv; data, runs and reports stay
+	@rm -rf workspaces $(VENV)

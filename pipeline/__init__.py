@@ -1,0 +1,1 @@
+"""A fair study of hand-made features with SVMs beside convolutional networks."""

@@ -1,0 +1,427 @@
+"""Every file that one stage leaves for another: its place, its format, and nothing else.
+
+All paths are relative to the study's folder, which is the working directory of every stage. Images
+are (n, height, width, 3) uint8 in RGB order; labels (n,) int64; ids (n,) int64, the position of an
+image in its dataset, by which everything is paired. Files are replaced atomically, so that a stage
+that is killed leaves the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError
+
+SPLITS = ("train", "validation", "test")
+
+INCOMING = Path("data/incoming")
+"""Where a person places data; a dependency, never an output."""
+DOWNLOADS = Path("data/downloads")
+"""Where downloads end; neither a dependency nor an output, so that no stage deletes them."""
+RESUME = Path(".resume")
+"""Partial downloads and intermediate results, under the hash of all that determines them."""
+CHECKED = Path("data/checked.txt")
+SOURCE = Path("data/source.json")
+PREPARED = Path("data/prepared")
+FEATURES = Path("data/features")
+INDEX = Path("data/index")
+RUNS = Path("runs")
+STUDY = Path("reports/study")
+
+ScoreKind = Literal["probability", "decision"]
+HISTORY_COLUMNS = ("x", "x_kind", "split", "metric", "value")
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and put it in its place if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Write JSON, indented, keys in their given order; a dataclass becomes an object."""
+    if hasattr(value, "__dataclass_fields__"):
+        value = asdict(value)
+    save_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def save_array(path: Path, array: NDArray) -> None:
+    """Write one array as ``.npy``."""
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def save_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, without its index, floats to nine significant digits."""
+    with atomic(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def load_json(path: Path, remedy: str) -> Any:
+    """Read JSON; `remedy` is the command that makes the file where it is missing or broken."""
+    try:
+        return json.loads(_existing(path, remedy).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
+
+
+def load_array(path: Path, remedy: str) -> NDArray:
+    """Open an array memory-mapped and read-only: outputs of DVC are links into its cache."""
+    try:
+        return np.load(_existing(path, remedy), mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise StudyError(f"{path} is no .npy file ({error}); make it anew: {remedy}") from None
+
+
+def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
+    """Read a CSV table."""
+    try:
+        return pd.read_csv(
+            _existing(path, remedy), keep_default_na=False, na_values=[""], **options
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
+
+
+def _existing(path: Path, remedy: str) -> Path:
+    if not path.exists():
+        raise StudyError(f"there is no {path}; make it with: {remedy}")
+    return path
+
+
+# --- fetch: where the images are -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """What `fetch` found: an archive or a folder, or nothing where images ship with a library."""
+
+    name: str
+    """The dataset's name in the registry."""
+    path: str | None
+    """Where the data lie, relative to the study's folder; None for bundled images."""
+    sha256: str
+    """Of the archive, or of a folder's sorted file names and contents."""
+    size: int
+    """In bytes."""
+    description: str
+    """One line for the report: what the data are and where they are from."""
+
+
+def save_source(source: Source) -> None:
+    """Write the record of `fetch`."""
+    save_json(SOURCE, source)
+
+
+def load_source() -> Source:
+    """Read the record of `fetch`."""
+    return Source(**load_json(SOURCE, "dvc repro fetch"))
+
+
+# --- prepare: images, labels and splits ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What `prepare` made: the facts of the dataset that later stages and readers need."""
+
+    name: str
+    description: str
+    sha256: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    """(height, width, 3)."""
+    sizes: dict[str, int]
+    """Images in each split."""
+    seed: int
+    skipped: tuple[str, ...] = ()
+    """Files that could not be read, where a parameter allowed some."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
+    """Write the images, labels and ids of one split.
+
+    Labels lie in files of their own: only `evaluate` depends on those of the test split.
+    """
+    save_array(PREPARED / split / "images.npy", images)
+    save_array(PREPARED / split / "ids.npy", np.asarray(ids, dtype=np.int64))
+    save_array(PREPARED / "labels" / f"{split}.npy", np.asarray(labels, dtype=np.int64))
+
+
+def load_images(split: str) -> NDArray[np.uint8]:
+    """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
+    return load_array(PREPARED / split / "images.npy", "dvc repro prepare")
+
+
+def load_labels(split: str) -> NDArray[np.int64]:
+    """Read the labels of a split: (n,) int64."""
+    return np.array(load_array(PREPARED / "labels" / f"{split}.npy", "dvc repro prepare"))
+
+
+def load_ids(split: str) -> NDArray[np.int64]:
+    """Read the ids of the images of a split: (n,) int64."""
+    return np.array(load_array(PREPARED / split / "ids.npy", "dvc repro prepare"))
+
+
+def save_dataset_card(card: DatasetCard, index: pd.DataFrame) -> None:
+    """Write the card, and the index: a row an image with columns ``id, split, class, name``."""
+    save_table(PREPARED / "index.csv", index)
+    save_json(PREPARED / "dataset.json", card)
+
+
+def load_dataset_card() -> DatasetCard:
+    """Read the card of the prepared dataset."""
+    record = load_json(PREPARED / "dataset.json", "dvc repro prepare")
+    for name in ("class_names", "image_shape", "skipped"):
+        record[name] = tuple(record[name])
+    return DatasetCard(**record)
+
+
+def load_image_index() -> pd.DataFrame:
+    """Read ``id, split, class, name`` of all images. It tells test labels: for evaluate alone."""
+    return load_table(
+        PREPARED / "index.csv", "dvc repro prepare", dtype={"class": str, "name": str}
+    )
+
+
+# --- featurize ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FeatureCard:
+    """What one feature set cost."""
+
+    name: str
+    method: str
+    options: dict[str, Any]
+    dimension: int
+    parameters: int
+    """Learnt numbers stored in the extractor; 0 for one that learns nothing."""
+    fit_seconds: float
+    """Fitting, and extraction of the training split."""
+    seconds_per_image: float
+    """Extraction, measured on the test split."""
+    peak_memory_mb: float
+
+
+def save_features(name: str, split: str, features: NDArray[np.float32]) -> None:
+    """Write the (n, dimension) float32 features of one split."""
+    save_array(FEATURES / name / f"{split}.npy", np.asarray(features, dtype=np.float32))
+
+
+def load_features(name: str, split: str) -> NDArray[np.float32]:
+    """Open the (n, dimension) float32 features of a split, memory-mapped."""
+    return load_array(FEATURES / name / f"{split}.npy", f"dvc repro featurize@{name}")
+
+
+def save_extractor(name: str, extractor: Any, card: FeatureCard) -> None:
+    """Write the fitted extractor and what it cost."""
+    with atomic(FEATURES / name / "extractor.joblib") as temporary:
+        joblib.dump(extractor, temporary)
+    save_json(FEATURES / name / "card.json", card)
+
+
+def load_extractor(name: str) -> Any:
+    """Read a fitted extractor, to be stored with the models that need it."""
+    return joblib.load(
+        _existing(FEATURES / name / "extractor.joblib", f"dvc repro featurize@{name}")
+    )
+
+
+def load_feature_card(name: str) -> FeatureCard:
+    """Read what a feature set cost."""
+    return FeatureCard(**load_json(FEATURES / name / "card.json", f"dvc repro featurize@{name}"))
+
+
+def feature_files(name: str) -> list[Path]:
+    """Files whose contents decide the runs that use a feature set (its cost is not among them)."""
+    return [FEATURES / name / f"{split}.npy" for split in SPLITS] + [
+        FEATURES / name / "extractor.joblib"
+    ]
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of one run for every image of every split."""
+
+    ids: dict[str, NDArray[np.int64]]
+    """split -> (n,) image ids."""
+    scores: dict[str, NDArray[np.float32]]
+    """split -> (n, classes), the larger the likelier, also with two classes."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a run is and what it cost."""
+
+    run: str
+    family: Literal["classical", "deep", "hybrid"]
+    method: str
+    features: tuple[str, ...]
+    options: dict[str, Any]
+    """All options of the method, defaults included."""
+    seed: int
+    score_kind: ScoreKind
+    sizes: dict[str, int]
+    parameters: int
+    """Stored numbers that are used to predict, those of the feature extractors included."""
+    train_seconds: float
+    """From pixels to the fitted model, feature extraction included, learning curve excluded."""
+    predict_ms_per_image: float
+    """From pixels to scores, measured on the test split."""
+    stage_seconds: float
+    """The whole stage for this seed: with learning curve, predictions of all splits, saving."""
+    device: str
+    engine: str
+    """The library that fitted it, with its version."""
+    peak_memory_mb: float
+    versions: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What only this family has: ``best_epoch``, ``weights_sha256``, ``stopped_early``, ..."""
+
+
+def run_folder(run: str, seed: int) -> Path:
+    """Return the folder of one seed of a run."""
+    return RUNS / run / f"seed-{seed}"
+
+
+def save_run(
+    run: str, seed: int, predictions: Predictions, history: pd.DataFrame, card: Card
+) -> None:
+    """Write what every run leaves: predictions, history and card (the model has its own call)."""
+    folder = run_folder(run, seed)
+    arrays = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
+    arrays |= {f"{split}_scores": s.astype(np.float32) for split, s in predictions.scores.items()}
+    with atomic(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    save_table(folder / "history.csv", history[list(HISTORY_COLUMNS)])
+    save_json(folder / "card.json", card)
+
+
+def model_file(run: str, seed: int, family: str) -> Path:
+    """Return where the fitted model of a run is kept: ``model.keras`` or ``model.joblib``."""
+    return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.joblib")
+
+
+def load_card(run: str, seed: int, remedy: str) -> Card:
+    """Read the card of one seed of a run."""
+    path = run_folder(run, seed) / "card.json"
+    record = load_json(path, remedy)
+    record["features"] = tuple(record["features"])
+    return Card(**record)
+
+
+def load_history(run: str, seed: int, remedy: str) -> pd.DataFrame:
+    """Read the history of one seed of a run, columns `HISTORY_COLUMNS`."""
+    return load_table(run_folder(run, seed) / "history.csv", remedy)
+
+
+def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
+    """Read the predictions of one seed of a run."""
+    path = _existing(run_folder(run, seed) / "predictions.npz", remedy)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Predictions(
+                ids={split: arrays[f"{split}_ids"] for split in SPLITS},
+                scores={split: arrays[f"{split}_scores"] for split in SPLITS},
+            )
+    except Exception as error:
+        raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None
+
+
+# --- results --------------------------------------------------------------------------------------
+
+ACCURACY_COLUMNS = (
+    "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
+    "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "macro_f1",
+    "parameters", "train_seconds", "predict_ms_per_image", "n_test", "device",
+)  # fmt: skip
+PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
+CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
+LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
+SAMPLE_COLUMNS = ("id", "image", "actual", "run", "family", "predicted", "correct")
+
+RESULT_TABLES = {
+    "accuracy": ACCURACY_COLUMNS,
+    "per_class": PER_CLASS_COLUMNS,
+    "confusion": CONFUSION_COLUMNS,
+    "learning_curves": LEARNING_CURVE_COLUMNS,
+    "samples": SAMPLE_COLUMNS,
+}
+"""Tables that `evaluate` writes to ``reports/study/<name>.csv``, and their columns."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that `evaluate` says, and all that `report` knows."""
+
+    tables: Mapping[str, pd.DataFrame]
+    """Name in `RESULT_TABLES` -> table."""
+    metrics: dict[str, Any]
+    """``metrics.json``: numbers by run, for ``dvc metrics show`` and ``dvc metrics diff``."""
+    study: dict[str, Any]
+    """``study.json``: the dataset card, the cards of all runs, comparisons, what was not run."""
+
+
+def save_results(results: Results) -> None:
+    """Write the results, each file atomically, after all of them have been computed."""
+    for name, columns in RESULT_TABLES.items():
+        save_table(STUDY / f"{name}.csv", results.tables[name][list(columns)])
+    save_json(STUDY / "metrics.json", results.metrics)
+    save_json(STUDY / "study.json", results.study)
+
+
+def load_results() -> Results:
+    """Read the results."""
+    text = dict.fromkeys(("run", "class", "actual", "predicted", "features", "image"), str)
+    tables = {
+        name: load_table(STUDY / f"{name}.csv", "dvc repro evaluate", dtype=text)
+        for name in RESULT_TABLES
+    }
+    tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
+    return Results(
+        tables=tables,
+        metrics=load_json(STUDY / "metrics.json", "dvc repro evaluate"),
+        study=load_json(STUDY / "study.json", "dvc repro evaluate"),
+    )

@@ -1,0 +1,107 @@
+"""Checks of what enters the pipeline, with one style of error.
+
+Every message says what was found, what was expected and what to do about it. A `StudyError` is
+shown to the person who runs the study as it is, without a traceback: it is for what a person can
+cause and mend. Anything else that goes wrong is a defect of the project and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StudyError(ValueError):
+    """A problem that the person who runs the study can mend."""
+
+
+def listing(names: Iterable[object], limit: int = 12) -> str:
+    """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`."""
+    names = [str(name) for name in names]
+    if not names:
+        return "none"
+    if len(names) <= limit:
+        return ", ".join(names)
+    return f"{', '.join(names[:limit])}, ... ({len(names)} in all)"
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
+    close = difflib.get_close_matches(found, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def check_known(found: str, known: Sequence[str], what: str) -> None:
+    """Raise `StudyError` unless `found` is one of the `known` names of `what`."""
+    if found not in known:
+        hint = did_you_mean(found, known) or ";"
+        raise StudyError(f"unknown {what} {found!r}{hint} known: {listing(sorted(known), 40)}")
+
+
+def check_images(images: NDArray, what: str = "images") -> None:
+    """Raise `StudyError` unless `images` is (n, height, width, 3) uint8, RGB, and not empty."""
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise StudyError(
+            f"{what}: found an array of shape {images.shape} and dtype {images.dtype}; "
+            "expected (n, height, width, 3) uint8 in RGB order"
+        )
+    if images.shape[0] == 0:
+        raise StudyError(f"{what}: found no image; expected at least one")
+
+
+def check_labels(labels: NDArray, n_images: int, n_classes: int, what: str = "labels") -> None:
+    """Raise `StudyError` unless `labels` is (n_images,) integers in [0, n_classes)."""
+    if labels.shape != (n_images,):
+        raise StudyError(
+            f"{what}: found shape {labels.shape}; expected ({n_images},), one label an image"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise StudyError(f"{what}: found dtype {labels.dtype}; expected integers")
+    if labels.size and (labels.min() < 0 or labels.max() >= n_classes):
+        raise StudyError(
+            f"{what}: found values from {labels.min()} to {labels.max()}; "
+            f"expected 0 to {n_classes - 1} for {n_classes} classes"
+        )
+
+
+def check_finite(values: NDArray, what: str) -> None:
+    """Raise `StudyError` where a two-dimensional float array holds NaN or infinity.
+
+    Rows are looked at in blocks, so that a memory-mapped array is never read whole.
+    """
+    for start in range(0, len(values), 8192):
+        bad = ~np.isfinite(values[start : start + 8192])
+        if bad.any():
+            row, column = (int(index) for index in np.argwhere(bad)[0])
+            raise StudyError(
+                f"{what}: found {values[start + row, column]} in row {start + row}, column "
+                f"{column}; expected finite numbers. Look at the extractor that made it, or at "
+                "that image"
+            )
+
+
+def check_paired(found: NDArray, expected: NDArray, what: str, remedy: str) -> None:
+    """Raise `StudyError` unless two arrays of image ids are the same, in the same order.
+
+    Args:
+        found: (n,) integer ids that came with some predictions.
+        expected: (m,) integer ids of the split that they should belong to.
+        what: who `found` belongs to, for the message.
+        remedy: the command that repairs it.
+    """
+    if found.shape != expected.shape:
+        raise StudyError(
+            f"{what}: found {len(found)} images; expected the {len(expected)} of this split. "
+            f"Repair it with: {remedy}"
+        )
+    differing = np.flatnonzero(found != expected)
+    if differing.size:
+        first = int(differing[0])
+        raise StudyError(
+            f"{what}: found other images than the split holds ({differing.size} of {len(found)} "
+            f"differ; the first is id {found[first]} where {expected[first]} was expected). "
+            f"Repair it with: {remedy}"
+        )

@@ -1,0 +1,1 @@
+"""Datasets, one file each, and the splits that every run shares."""

@@ -1,0 +1,1 @@
+"""Predictions in, named results out; no model is ever loaded here."""

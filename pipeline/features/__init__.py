@@ -1,0 +1,1 @@
+"""Feature extractors, one file each: pixels in, one vector an image out."""

@@ -1,0 +1,234 @@
+"""The model of params.yaml, and the only reader of it.
+
+`load_params` reads the whole file and is for `check`, `evaluate` and `report`. The stages between them
+read their own entry alone (`load_entry`), so that they import no other method and depend on nothing
+else in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline import registry
+from pipeline.checks import StudyError, did_you_mean, listing
+
+PARAMS = Path("params.yaml")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+
+
+class Run(BaseModel):
+    """One run of the roster, whatever its kind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    """`classical` or `deep`: the section of params.yaml."""
+    seeds: tuple[int, ...]
+    spec: registry.MethodSpec
+
+    @property
+    def remedy(self) -> str:
+        """The command that makes what this run leaves."""
+        return f"dvc repro train_{self.kind}@{self.name}"
+
+
+class _Plain(BaseModel):
+    """The entries of params.yaml that name no method."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """The study's seed: of the splits, and of each run that names none."""
+    not_run: dict[str, str] = {}
+    """What this study leaves out, and why: a line each in the report."""
+
+
+class Params(_Plain):
+    """All of params.yaml, every method's options parsed."""
+
+    dataset: registry.MethodSpec
+    """The images."""
+    features: dict[str, registry.MethodSpec]
+    """Feature sets by name."""
+    classical: dict[str, registry.MethodSpec]
+    """Classical runs by name."""
+    deep: dict[str, registry.MethodSpec]
+    """Networks by name."""
+
+    @property
+    def roster(self) -> tuple[Run, ...]:
+        """All runs, classical before deep, in the order of the file."""
+        return tuple(
+            Run(name=name, kind=kind, seeds=_seeds(spec, self.seed), spec=spec)
+            for kind, specs in (("classical", self.classical), ("deep", self.deep))
+            for name, spec in specs.items()
+        )
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and check all of params.yaml.
+
+    Raises:
+        StudyError: naming every problem of the file at once, a line each.
+    """
+    document = read_yaml(path)
+    problems: list[str] = _unknown_sections(document)
+    parsed: dict[str, Any] = {"dataset": None, "features": {}, "classical": {}, "deep": {}}
+    for kind in parsed:
+        try:
+            parsed[kind] = _parse_section(document, kind, problems)
+        except StudyError as error:
+            problems += str(error).splitlines()
+    problems += _dangling(document, parsed)
+    try:
+        plain = _Plain.model_validate(document)
+    except ValidationError as error:
+        problems += registry.explain(error, "", _Plain).splitlines()
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise StudyError(f"{path} has {count}:\n{lines}")
+    return Params(**dict(plain), **parsed)
+
+
+def load_entry(kind: str, name: str | None = None) -> tuple[registry.MethodSpec, int]:
+    """Read one entry and the study's seed; the method of no other entry is imported.
+
+    Args:
+        kind: ``dataset``, ``features``, ``classical`` or ``deep``.
+        name: the entry's name; None for the dataset.
+
+    Raises:
+        StudyError: if there is no such entry, or it is wrong.
+    """
+    document = read_yaml(PARAMS)
+    section = document.get(kind)
+    entry = section
+    if name is not None:
+        known = list(section) if isinstance(section, Mapping) else []
+        if name not in known:
+            raise StudyError(
+                f"{PARAMS}: {kind} has no {name!r}{did_you_mean(name, known) or ';'} "
+                f"defined: {listing(known, 40)}"
+            )
+        entry = cast(Mapping, section)[name]
+    where = f"{PARAMS}: {kind}" if name is None else f"{PARAMS}: {kind}.{name}"
+    return registry.parse(kind, entry, where), int(document.get("seed", 0))
+
+
+def run_seeds(spec: registry.MethodSpec, seed: int) -> tuple[int, ...]:
+    """Return the seeds of a run: its own, or the study's."""
+    return _seeds(spec, seed)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose top level is a mapping.
+
+    Raises:
+        StudyError: if it is missing, no YAML, or has a key twice, with the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError(
+            f"there is no {path} in {Path.cwd()}; run this in the study's folder"
+        ) from None
+    try:
+        document = yaml.load(text, Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path} is not YAML: {_one_line(error)}") from None
+    if not isinstance(document, dict):
+        raise StudyError(f"{path}: found {type(document).__name__}; expected keys and values")
+    return document
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML as DVC reads it: a key that stands twice is an error, not a silent override."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 reads 1e-3 as text; people write it as a number, and DVC (YAML 1.2) reads it as one.
+_UniqueKeys.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error)
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark else problem
+
+
+def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
+    known = list(Params.model_fields)
+    return [
+        f"{key}: unknown section{did_you_mean(str(key), known) or ';'} known: {listing(known)}"
+        for key in document
+        if key not in known
+    ]
+
+
+def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) -> Any:
+    section = document.get(kind)
+    if kind == "dataset":
+        return registry.parse(kind, section, kind)
+    if not isinstance(section, Mapping):
+        found = "nothing" if section is None else repr(section)
+        raise StudyError(f"{kind}: found {found}; expected names with their entries, or {{}}")
+    specs = {}
+    for name, entry in section.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            problems.append(
+                f"{kind}: found the name {name!r}; expected up to 60 letters, digits, - and _, "
+                "because it names stages and files"
+            )
+            continue
+        try:
+            specs[name] = registry.parse(kind, entry, f"{kind}.{name}")
+        except StudyError as error:
+            problems += str(error).splitlines()
+    return specs
+
+
+def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
+    """Names that point nowhere, names used twice, and a study without a run."""
+    defined = document.get("features") if isinstance(document.get("features"), Mapping) else {}
+    problems = [
+        f"classical.{run}.features: no feature set {name!r}"
+        f"{did_you_mean(name, map(str, defined or {})) or ';'} defined: {listing(defined or {}, 40)}"
+        for run, spec in parsed["classical"].items()
+        for name in spec.features
+        if name not in (defined or {})
+    ]
+    problems += [
+        f"deep.{name}: a classical run has this name too; expected each run's name once"
+        for name in parsed["deep"]
+        if name in parsed["classical"]
+    ]
+    if not (document.get("classical") or document.get("deep")):
+        problems.append("found no run; expected at least one entry under classical or deep")
+    return problems
+
+
+def _seeds(spec: registry.MethodSpec, seed: int) -> tuple[int, ...]:
+    own = getattr(spec, "seeds", None)
+    return tuple(own) if own else (seed,)

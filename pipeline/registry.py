@@ -1,0 +1,131 @@
+"""Methods by name: a method's name in params.yaml is the name of its file.
+
+A method is a module of one of the packages in `KINDS` that defines a class ``Spec``, a frozen
+pydantic model of its options. Adding a method is adding a file; nothing is registered by hand.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.checks import StudyError, check_known, did_you_mean, listing
+
+KINDS = {
+    "dataset": "pipeline.data",
+    "features": "pipeline.features",
+    "classical": "pipeline.classical",
+    "deep": "pipeline.deep.architectures",
+}
+"""The section of params.yaml -> the package that holds its methods."""
+
+_PACKAGE_ROOT = Path(__file__).parent
+
+
+class MethodSpec(BaseModel):
+    """The options of a method: typed, bounded, with a default and a description each.
+
+    Subclasses are called ``Spec``, live in the method's own file, and know how to build what they
+    describe. Unknown options are errors, so that a typo in params.yaml cannot pass.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def selector(kind: str) -> str:
+    """Return the key of an entry that names its method: ``name`` of a dataset, else ``method``."""
+    return "name" if kind == "dataset" else "method"
+
+
+def source_file(kind: str, method: str) -> Path:
+    """Return the file of a method, whether it exists or not."""
+    folder = _PACKAGE_ROOT.joinpath(*KINDS[kind].split(".")[1:])
+    return folder / f"{method}.py"
+
+
+@cache
+def method_names(kind: str) -> tuple[str, ...]:
+    """Return the names of all methods of a kind, sorted. Reads the files, imports none."""
+    folder = source_file(kind, "_").parent
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if _defines_spec(path)))
+
+
+def load_spec(kind: str, method: str) -> type[MethodSpec]:
+    """Import the file of one method, and no other, and return its ``Spec``.
+
+    Raises:
+        StudyError: if there is no such method.
+    """
+    check_known(method, method_names(kind), f"{kind} method" if kind != "dataset" else "dataset")
+    module = importlib.import_module(f"{KINDS[kind]}.{method}")
+    spec: type[MethodSpec] = module.Spec
+    return spec
+
+
+def parse(kind: str, entry: Any, where: str) -> MethodSpec:
+    """Turn one entry of params.yaml into the ``Spec`` of the method that it names.
+
+    Args:
+        kind: a key of `KINDS`.
+        entry: the entry as YAML gives it.
+        where: its place in the file, ``deep.lenet5``, for messages.
+
+    Raises:
+        StudyError: naming each wrong option, what was expected, what was found, what exists.
+    """
+    key = selector(kind)
+    if not isinstance(entry, Mapping):
+        raise StudyError(f"{where}: found {entry!r}; expected a mapping with the key {key!r}")
+    method = entry.get(key)
+    if not isinstance(method, str):
+        raise StudyError(
+            f"{where}.{key}: found {'nothing' if method is None else repr(method)}; "
+            f"expected one of: {listing(method_names(kind), 40)}"
+        )
+    try:
+        spec = load_spec(kind, method)
+    except StudyError as error:
+        raise StudyError(f"{where}.{key}: {error}") from None
+    try:
+        return spec.model_validate(dict(entry))
+    except ValidationError as error:
+        raise StudyError(explain(error, where, spec)) from None
+
+
+def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
+    """Say in one line a problem what a person has to change in params.yaml."""
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(part) for part in (where, *problem["loc"]) if part != "")
+        if problem["type"] == "extra_forbidden":
+            name = str(problem["loc"][-1])
+            hint = did_you_mean(name, model.model_fields) or ";"
+            lines.append(f"{place}: unknown option{hint} known: {listing(model.model_fields, 40)}")
+        elif problem["type"] == "missing":
+            lines.append(f"{place}: found nothing; expected {_meaning(model, problem['loc'])}")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"{place}: found {problem['input']!r}; {_lower(message)}")
+    return "\n".join(lines)
+
+
+def _meaning(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
+    field = model.model_fields.get(str(loc[-1])) if loc else None
+    return (field.description or "a value").split("\n")[0] if field else "a value"
+
+
+def _lower(message: str) -> str:
+    return (
+        message.replace("Input should be", "expected", 1) if message else "expected another value"
+    )
+
+
+def _defines_spec(path: Path) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(isinstance(node, ast.ClassDef) and node.name == "Spec" for node in tree.body)

@@ -1,0 +1,136 @@
+"""A study in a folder of its own: ``params.yaml`` with an overlay, and a DVC beside the checkout's.
+
+``workspaces/<study>/`` holds the merged params.yaml, a copy of dvc.yaml, links to the code, and all
+that the study makes. The checkout stays as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import artefacts
+from pipeline.checks import StudyError, check_known
+from pipeline.params import PARAMS, load_params, read_yaml
+
+WORKSPACES = Path("workspaces")
+STUDIES = Path("studies")
+_PATH_KEYS = ("path", "weights")
+_METHOD_KEYS = ("name", "method")
+
+
+def merge(base: Any, overlay: Any) -> Any:
+    """Lay an overlay over a document.
+
+    Mappings are merged key by key; null removes a key; anything else replaces. An entry that names
+    another method (or dataset) replaces the whole entry, since options belong to their method.
+    """
+    if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
+        return overlay
+    if any(key in overlay and overlay[key] != base.get(key) for key in _METHOD_KEYS):
+        base = {}
+    merged = dict(base)
+    for key, value in overlay.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), value)
+    return merged
+
+
+def create(study: str, root: Path) -> Path:
+    """Make or refresh ``workspaces/<study>/`` under `root`, and return it.
+
+    Args:
+        study: the name of an overlay in ``studies/``.
+        root: the checkout.
+
+    Raises:
+        StudyError: if there is no such overlay, or the merged parameters are wrong.
+    """
+    known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+    check_known(study, known, "study")
+    overlay = read_yaml(root / STUDIES / f"{study}.yaml")
+    document = merge(read_yaml(root / PARAMS), overlay)
+    folder = root / WORKSPACES / study
+    for made in (folder / ".dvc", folder / artefacts.FEATURES, folder / artefacts.RUNS):
+        made.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(_relocate(document, root, folder), sort_keys=False, allow_unicode=True)
+    _write(
+        folder / PARAMS, f"# Made from params.yaml and studies/{study}.yaml: edit those.\n{text}"
+    )
+    _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
+    _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
+    config = (root / ".dvc" / "config").read_text(encoding="utf-8")
+    _write(folder / ".dvc" / "config", config.replace("[core]", "[core]\n    no_scm = true", 1))
+    for package in ("pipeline", "stages"):
+        _link(folder / package, root / package)
+    return folder
+
+
+def reproduce(folder: Path) -> int:
+    """Check params.yaml, run ``dvc repro`` in a study's folder, and say where the report is."""
+    load_params(folder / PARAMS)
+    dvc = Path(sys.executable).with_name("dvc")
+    command = [str(dvc) if dvc.exists() else "dvc", "repro"]
+    environment = os.environ | {"PATH": f"{dvc.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    code = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    if code == 0:
+        report = folder / artefacts.STUDY / "index.html"
+        print(f"\nThe report: {os.path.relpath(report)}")
+    return code
+
+
+def _relocate(document: Any, root: Path, folder: Path) -> Any:
+    """Rewrite relative paths, which an overlay gives from the root, as seen from the workspace."""
+    if not isinstance(document, Mapping):
+        return document
+    return {
+        key: os.path.relpath(root / value, folder)
+        if key in _PATH_KEYS
+        and isinstance(value, str)
+        and "/" in value
+        and not Path(value).is_absolute()
+        else _relocate(value, root, folder)
+        for key, value in document.items()
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        artefacts.save_text(path, text)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.resolve() == target.resolve():
+        return
+    if link.is_symlink() or link.is_file():
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
+    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m pipeline.workspace run [study]``."""
+    if not arguments or arguments[0] != "run" or len(arguments) > 2:
+        print("usage: python -m pipeline.workspace run [study]", file=sys.stderr)
+        return 2
+    root = Path.cwd()
+    try:
+        folder = create(arguments[1], root) if len(arguments) == 2 else root
+        return reproduce(folder)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,44 @@
+"""Check all of params.yaml before anything is computed.
+
+The output never changes, so that an edit that is right reruns this stage and nothing behind it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.pretrained import check_weights_file
+
+from pipeline import artefacts
+from pipeline.checks import StudyError
+from pipeline.params import Params, load_params
+from stages import run
+
+
+def main() -> None:
+    """Parse the file, and look at the files that it names."""
+    params = load_params()
+    check_files(params)
+    artefacts.save_text(artefacts.CHECKED, "params.yaml was read and found right.\n")
+    print(f"params.yaml: {len(params.features)} feature sets, {len(params.roster)} runs")
+
+
+def check_files(params: Params) -> None:
+    """Raise `StudyError` where a path in params.yaml leads nowhere or to another network."""
+    source = Path(getattr(params.dataset, "path", artefacts.INCOMING))
+    if not source.exists():
+        raise StudyError(
+            f"params.yaml: dataset.path: there is no {source}; expected an archive or a folder. "
+            "Paths are relative to the project's root"
+        )
+    for name, spec in params.deep.items():
+        weights = getattr(spec, "weights", None)
+        if weights not in (None, "imagenet", "random"):
+            try:
+                check_weights_file(Path(weights))
+            except StudyError as error:
+                raise StudyError(f"params.yaml: deep.{name}.weights: {error}") from None
+
+
+if __name__ == "__main__":
+    run(main)

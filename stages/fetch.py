@@ -1,0 +1,24 @@
+"""Find the images, or download them, and record what was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pipeline import artefacts
+from pipeline.params import load_entry
+from stages import run
+
+if TYPE_CHECKING:
+    from pipeline.data.spec import DatasetSpec
+
+
+def main() -> None:
+    """Write data/source.json."""
+    spec, _ = load_entry("dataset")
+    source = cast("DatasetSpec", spec).fetch()
+    artefacts.save_source(source)
+    print(f"{source.name}: {source.path or 'bundled images'}, SHA-256 {source.sha256}")
+
+
+if __name__ == "__main__":
+    run(main)

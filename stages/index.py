@@ -1,0 +1,51 @@
+"""Write, for each classical run, the checksums of the feature sets that it joins.
+
+A run depends on its own small file here instead of on all of data/features: so an edit to one
+feature set reruns the runs on it, and no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from pipeline import artefacts
+from pipeline.checks import StudyError
+from pipeline.params import PARAMS, read_yaml
+from stages import run
+
+
+def main() -> None:
+    """Write data/index/<run>.json."""
+    runs = read_yaml(PARAMS).get("classical") or {}
+    shutil.rmtree(artefacts.INDEX, ignore_errors=True)
+    artefacts.INDEX.mkdir(parents=True)
+    digests: dict[str, dict[str, str]] = {}
+    for name, entry in runs.items():
+        for features in entry["features"]:
+            if features not in digests:
+                digests[features] = _digests(features)
+        record = {features: digests[features] for features in entry["features"]}
+        artefacts.save_json(artefacts.INDEX / f"{name}.json", record)
+    print(f"{len(digests)} feature sets in {len(runs)} runs")
+
+
+def _digests(features: str) -> dict[str, str]:
+    found = {}
+    for path in artefacts.feature_files(features):
+        if not path.exists():
+            raise StudyError(
+                f"feature set {features!r} has no {path}; run: dvc repro featurize@{features}"
+            )
+        found[path.name] = _sha256(path)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    run(main)
