@@ -151,7 +151,7 @@ def load_source() -> Source:
     return Source(**load_json(SOURCE, "dvc repro fetch"))
 
 
-# --- prepare: images, labels and splits ------------------------------------------------------------
+# --- prepare: images, labels and splits ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -331,7 +331,7 @@ def save_run(
 ) -> None:
     """Write what every run leaves: predictions, history and card (the model has its own call)."""
     folder = run_folder(run, seed)
-    arrays = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
+    arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
     arrays |= {f"{split}_scores": s.astype(np.float32) for split, s in predictions.scores.items()}
     with atomic(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)

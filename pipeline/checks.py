@@ -20,12 +20,12 @@ class StudyError(ValueError):
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`."""
-    names = [str(name) for name in names]
-    if not names:
+    texts = [str(name) for name in names]
+    if not texts:
         return "none"
-    if len(names) <= limit:
-        return ", ".join(names)
-    return f"{', '.join(names[:limit])}, ... ({len(names)} in all)"
+    if len(texts) <= limit:
+        return ", ".join(texts)
+    return f"{', '.join(texts[:limit])}, ... ({len(texts)} in all)"
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

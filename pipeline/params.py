@@ -1,8 +1,8 @@
 """The model of params.yaml, and the only reader of it.
 
-`load_params` reads the whole file and is for `check`, `evaluate` and `report`. The stages between them
-read their own entry alone (`load_entry`), so that they import no other method and depend on nothing
-else in the file.
+`load_params` reads the whole file and is for `check` and `evaluate`. The stages between them read
+their own entry alone (`load_entry`), so that they import no other method and depend on nothing else
+in the file.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class _Plain(BaseModel):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     """The study's seed: of the splits, and of each run that names none."""
-    not_run: dict[str, str] = {}
-    """What this study leaves out, and why: a line each in the report."""
+    not_run: dict[str, str]
+    """What this study leaves out, and why, {} for nothing: a line each in the report."""
 
 
 class Params(_Plain):
@@ -134,12 +134,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         StudyError: if it is missing, no YAML, or has a key twice, with the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise StudyError(
-            f"there is no {path} in {Path.cwd()}; run this in the study's folder"
-        ) from None
+    if not path.exists():
+        where = path.resolve().parent
+        raise StudyError(f"there is no {path.name} in {where}; run this in a study's folder")
+    text = path.read_text(encoding="utf-8")
     try:
         document = yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
@@ -211,13 +209,14 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
 
 def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
     """Names that point nowhere, names used twice, and a study without a run."""
-    defined = document.get("features") if isinstance(document.get("features"), Mapping) else {}
+    section = document.get("features")
+    defined = [str(name) for name in section] if isinstance(section, Mapping) else []
     problems = [
         f"classical.{run}.features: no feature set {name!r}"
-        f"{did_you_mean(name, map(str, defined or {})) or ';'} defined: {listing(defined or {}, 40)}"
+        f"{did_you_mean(name, defined) or ';'} defined: {listing(defined, 40)}"
         for run, spec in parsed["classical"].items()
         for name in spec.features
-        if name not in (defined or {})
+        if name not in defined
     ]
     problems += [
         f"deep.{name}: a classical run has this name too; expected each run's name once"

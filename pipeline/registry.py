@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -100,30 +101,35 @@ def parse(kind: str, entry: Any, where: str) -> MethodSpec:
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
     """Say in one line a problem what a person has to change in params.yaml."""
-    lines = []
+    wrong: dict[str, list[str]] = {}
     for problem in error.errors():
-        place = ".".join(str(part) for part in (where, *problem["loc"]) if part != "")
-        if problem["type"] == "extra_forbidden":
-            name = str(problem["loc"][-1])
-            hint = did_you_mean(name, model.model_fields) or ";"
-            lines.append(f"{place}: unknown option{hint} known: {listing(model.model_fields, 40)}")
-        elif problem["type"] == "missing":
-            lines.append(f"{place}: found nothing; expected {_meaning(model, problem['loc'])}")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            lines.append(f"{place}: found {problem['input']!r}; {_lower(message)}")
-    return "\n".join(lines)
+        # Beyond the option, pydantic names branches of a union, which mean nothing to a reader.
+        option = [part for part in problem["loc"][:1] if part != ""]
+        option += [part for part in problem["loc"][1:] if isinstance(part, int)]
+        place = ".".join(str(part) for part in (where, *option) if part != "")
+        wrong.setdefault(place, []).append(_explain_one(problem, model))
+    return "\n".join(f"{place}: {_joined(messages)}" for place, messages in wrong.items())
 
 
-def _meaning(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    field = model.model_fields.get(str(loc[-1])) if loc else None
-    return (field.description or "a value").split("\n")[0] if field else "a value"
+def _explain_one(problem: Any, model: type[BaseModel]) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(name, model.model_fields) or ";"
+        return f"unknown option{hint} known: {listing(model.model_fields, 40)}"
+    if problem["type"] == "missing":
+        field = model.model_fields.get(name)
+        meaning = field.description if field and field.description else "a value"
+        return f"found nothing; expected: {meaning.splitlines()[0]}"
+    message = re.sub("^Value error, ", "", problem["msg"])
+    message = re.sub("^(Input|Tuple|List|String) should (be|have)", "expected", message)
+    return f"found {problem['input']!r}; {message}"
 
 
-def _lower(message: str) -> str:
-    return (
-        message.replace("Input should be", "expected", 1) if message else "expected another value"
-    )
+def _joined(messages: list[str]) -> str:
+    """Join the complaints of a union's branches: ``found 'x'; expected a number, or 'scale'``."""
+    first, *rest = messages
+    common = first.split("; ", 1)[0] + "; expected "
+    return ", or ".join([first, *(message.removeprefix(common) for message in rest)])
 
 
 def _defines_spec(path: Path) -> bool:

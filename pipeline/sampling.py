@@ -10,9 +10,9 @@ def stratified_order(labels: NDArray[np.integer], seed: int) -> NDArray[np.int64
     """Order a dataset so that *every* prefix is stratified.
 
     Each class is shuffled by itself, and the i-th of its n images is given the position (i + u) / n
-    with one u in (0, 1) a class; images are then sorted by position. A prefix of any length k so holds
-    each class in proportion, up to one image. Prefixes are nested by construction, which is what a
-    learning curve and a cap on the number of images need.
+    with one u in (0, 1) a class; images are then sorted by position. A prefix of any length so
+    holds each class in proportion, up to one image. Prefixes are nested by construction, which is
+    what a learning curve and a cap on the number of images need.
 
     Args:
         labels: (n,) integer class labels.

@@ -92,15 +92,14 @@ def _relocate(document: Any, root: Path, folder: Path) -> Any:
     """Rewrite relative paths, which an overlay gives from the root, as seen from the workspace."""
     if not isinstance(document, Mapping):
         return document
-    return {
-        key: os.path.relpath(root / value, folder)
-        if key in _PATH_KEYS
-        and isinstance(value, str)
-        and "/" in value
-        and not Path(value).is_absolute()
-        else _relocate(value, root, folder)
-        for key, value in document.items()
-    }
+    relocated = {}
+    for key, value in document.items():
+        is_path = key in _PATH_KEYS and isinstance(value, str) and "/" in value
+        if is_path and not Path(value).is_absolute():
+            relocated[key] = os.path.relpath(root / value, folder)
+        else:
+            relocated[key] = _relocate(value, root, folder)
+    return relocated
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,13 +6,15 @@ The output never changes, so that an edit that is right reruns this stage and no
 from __future__ import annotations
 
 from pathlib import Path
-
-from pipeline.pretrained import check_weights_file
+from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.params import Params, load_params
 from stages import run
+
+if TYPE_CHECKING:
+    from pipeline.deep.spec import DeepSpec
 
 
 def main() -> None:
@@ -32,12 +34,10 @@ def check_files(params: Params) -> None:
             "Paths are relative to the project's root"
         )
     for name, spec in params.deep.items():
-        weights = getattr(spec, "weights", None)
-        if weights not in (None, "imagenet", "random"):
-            try:
-                check_weights_file(Path(weights))
-            except StudyError as error:
-                raise StudyError(f"params.yaml: deep.{name}.weights: {error}") from None
+        try:
+            cast("DeepSpec", spec).check_files()
+        except StudyError as error:
+            raise StudyError(f"params.yaml: deep.{name}: {error}") from None
 
 
 if __name__ == "__main__":

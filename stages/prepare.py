@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
-from pipeline.data.splits import make_splits
 
 from pipeline import artefacts
+from pipeline.data.splits import make_splits
 from pipeline.params import load_entry
 from stages import run
 
@@ -33,7 +33,7 @@ def main() -> None:
             )
         )
     card = artefacts.DatasetCard(
-        name=source.name,
+        name=spec.title or source.name,
         description=source.description,
         sha256=source.sha256,
         class_names=prepared.class_names,

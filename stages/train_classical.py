@@ -7,8 +7,6 @@ import time
 from typing import Any
 
 import joblib
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.classical.spec import ClassicalSpec
@@ -23,19 +21,17 @@ def main(name: str) -> None:
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
-    features = {split: _joined(entry.features, split) for split in artefacts.SPLITS}
+    features = {
+        split: [artefacts.load_features(each, split) for each in entry.features]
+        for split in artefacts.SPLITS
+    }
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
     dataset = artefacts.load_dataset_card()
     for each in run_seeds(entry, seed):
-        print(f"{name}, seed {each}: {features['train'].shape[1]} features", flush=True)
+        print(f"{name}, seed {each}: {'+'.join(entry.features)}", flush=True)
         started = time.perf_counter()
         trained = train(entry, features, labels, dataset.n_classes, each)
         _save(name, entry, each, trained, dataset, time.perf_counter() - started)
-
-
-def _joined(names: tuple[str, ...], split: str) -> NDArray[np.float32]:
-    parts = [artefacts.load_features(name, split) for name in names]
-    return np.hstack(parts) if len(parts) > 1 else np.asarray(parts[0])
 
 
 def _save(
@@ -65,7 +61,7 @@ def _save(
         predict_ms_per_image=1000
         * (trained.predict_seconds_per_image + sum(each.seconds_per_image for each in sets)),
         stage_seconds=stage_seconds,
-        device=f"CPU: {cpu_name()}",
+        device=cpu_name(),
         engine=spec.engine(),
         peak_memory_mb=max(peak_memory_mb(), *(each.peak_memory_mb for each in sets)),
         versions=versions("scikit-learn", "scikit-learn-intelex", "numpy", "scipy"),

@@ -6,9 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, cast
 
-from pipeline.deep.training import TrainedNetwork, train
+import keras
 
 from pipeline import artefacts
+from pipeline.deep.device import device_name
+from pipeline.deep.training import TrainedNetwork, train
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.params import load_entry, run_seeds
 from stages import run
@@ -25,7 +27,7 @@ def main(name: str) -> None:
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
     dataset = artefacts.load_dataset_card()
     for each in run_seeds(entry, seed):
-        print(f"{name}, seed {each}", flush=True)
+        print(f"{name}, seed {each}, on {device_name()}", flush=True)
         started = time.perf_counter()
         cache = artefacts.RESUME / "base-features"
         trained = train(spec, images, labels, dataset.n_classes, each, cache)
@@ -56,7 +58,7 @@ def _save(
         predict_ms_per_image=trained.predict_ms_per_image,
         stage_seconds=stage_seconds,
         device=trained.device,
-        engine=trained.engine,
+        engine=f"Keras {keras.__version__} on {keras.backend.backend()}",
         peak_memory_mb=peak_memory_mb(),
         versions=versions("keras", "tensorflow", "jax", "torch", "numpy"),
         notes={

@@ -9,8 +9,8 @@ y = +1 or -1::
 with the intercept b regularised like a weight, as LIBLINEAR has it (scikit-learn's
 ``LinearSVC(loss="squared_hinge", intercept_scaling=1)`` is the same problem). The squared hinge is
 differentiable, so the primal can be minimised directly (Chapelle 2007, "Training a Support Vector
-Machine in the Primal"); here by L-BFGS over all classes at once, whose cost is two matrix products an
-iteration instead of LIBLINEAR's passes over single images.
+Machine in the Primal"); here by L-BFGS over all classes at once, whose cost is two matrix products
+an iteration instead of LIBLINEAR's passes over single images.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Objective:
 class Spec(ClassicalSpec):
     """A linear SVM with squared hinge, one against the rest."""
 
-    C: Annotated[float, Field(gt=0)] = 0.01
+    C: Annotated[float, Field(gt=0)] = 1e-3
     """Weight of the loss against the regulariser, for standardised features."""
     tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
     """Stop where the gradient has fallen to this part of its first value."""

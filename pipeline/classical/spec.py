@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from pipeline.checks import StudyError, listing
 from pipeline.registry import MethodSpec
 
-Scaling = Literal["standard", "none"]
+Scaling = Literal["standard", "unit", "none"]
 
 
 class ClassicalSpec(MethodSpec):
@@ -26,7 +29,11 @@ class ClassicalSpec(MethodSpec):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     """Seeds to train with; the study's own where none are given."""
     scaling: Scaling = "standard"
-    """`standard`: each feature to mean 0 and variance 1 over the training images; or `none`."""
+    """`standard`: each feature to mean 0 and variance 1 over the training images. `unit`: each
+    feature set to a root mean square length of 1, so that joined sets count alike whatever their
+    dimension, and features within one keep their proportions. Or `none`."""
+    weights: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    """With scaling `unit`: what each feature set is multiplied by; 1 where none are given."""
 
     @field_validator("features", "seeds")
     @classmethod
@@ -34,6 +41,17 @@ class ClassicalSpec(MethodSpec):
         if values is not None and len(set(values)) < len(values):
             raise ValueError(f"expected each name once, found {', '.join(map(str, values))}")
         return values
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        if self.weights is not None and self.scaling != "unit":
+            raise ValueError(f"expected weights with scaling: unit alone, found {self.scaling}")
+        if self.weights is not None and len(self.weights) != len(self.features):
+            raise ValueError(
+                f"expected one weight a feature set ({len(self.features)}), "
+                f"found {len(self.weights)}"
+            )
+        return self
 
     @abstractmethod
     def classifier(self, seed: int) -> BaseEstimator:
@@ -43,19 +61,65 @@ class ClassicalSpec(MethodSpec):
     def engine(self) -> str:
         """Return the library that fits the classifier, with its version, for the run's card."""
 
-    def build(self, seed: int) -> Pipeline:
-        """Return scaling and classifier as one estimator, so that a fitted run carries both."""
-        return Pipeline([("scale", _scaler(self.scaling)), ("classify", self.classifier(seed))])
+    def build(self, seed: int, widths: Sequence[int]) -> Pipeline:
+        """Return scaling and classifier as one estimator, so that a fitted run carries both.
+
+        Args:
+            seed: of the classifier.
+            widths: the dimension of each joined feature set, in order.
+        """
+        return Pipeline([("scale", self._scaler(widths)), ("classify", self.classifier(seed))])
+
+    def _scaler(self, widths: Sequence[int]) -> TransformerMixin:
+        if self.scaling == "standard":
+            return StandardScaler()
+        if self.scaling == "unit":
+            return UnitScaler(tuple(widths), self.weights or (1.0,) * len(widths))
+        return FunctionTransformer()
 
 
-def _scaler(scaling: Scaling) -> TransformerMixin:
-    return StandardScaler() if scaling == "standard" else FunctionTransformer()
+class UnitScaler(TransformerMixin, BaseEstimator):
+    """Scales each of several joined feature sets to a root mean square length of its weight.
+
+    A radial kernel of the result is the product of one kernel a set, each with a width in units of
+    that set's own typical length.
+
+    Args:
+        widths: columns of each set, in order.
+        weights: what each set is multiplied by.
+    """
+
+    def __init__(self, widths: tuple[int, ...], weights: tuple[float, ...]) -> None:
+        self.widths = widths
+        self.weights = weights
+
+    def fit(self, features: NDArray, labels: NDArray | None = None) -> UnitScaler:
+        """Measure the length of each set over the rows of (n, sum of widths) `features`."""
+        if features.shape[1] != sum(self.widths):
+            raise StudyError(
+                f"found {features.shape[1]} features an image; expected {sum(self.widths)}, "
+                f"the sum of {listing(self.widths)}"
+            )
+        bounds = np.cumsum(self.widths)[:-1]
+        lengths = [
+            np.sqrt(np.square(part, dtype=np.float64).sum(axis=1).mean())
+            for part in np.split(features, bounds, axis=1)
+        ]
+        # A set that is zero everywhere says nothing, and stays zero.
+        self.scale_ = np.array(self.weights) / np.where(np.array(lengths) > 0, lengths, 1)
+        return self
+
+    def transform(self, features: NDArray) -> NDArray[np.float32]:
+        """Return (n, sum of widths) float32, each set multiplied by its factor."""
+        factors = np.repeat(self.scale_, self.widths).astype(np.float32)
+        return np.asarray(features, dtype=np.float32) * factors
 
 
 def stored_numbers(fitted: Pipeline) -> int:
     """Count the numbers that a fitted run keeps to predict with: scaler and classifier."""
     scaler = fitted["scale"]
     scaling = 2 * len(scaler.mean_) if hasattr(scaler, "mean_") else 0
+    scaling += len(getattr(scaler, "scale_", ())) if isinstance(scaler, UnitScaler) else 0
     return scaling + int(fitted["classify"].n_parameters)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class PixelClassifier:
 
 def train(
     spec: ClassicalSpec,
-    features: Mapping[str, NDArray[np.float32]],
+    features: Mapping[str, Sequence[NDArray[np.float32]]],
     labels: Mapping[str, NDArray[np.int64]],
     n_classes: int,
     seed: int,
@@ -61,7 +61,8 @@ def train(
 
     Args:
         spec: the run's options.
-        features: split -> (n, d) float32, for train, validation and test.
+        features: split -> the (n, d) float32 feature sets that the run joins, for train,
+            validation and test.
         labels: split -> (n,) int64, for train and validation alone.
         n_classes: labels are in [0, n_classes).
         seed: of the classifier, and of the nested subsets of the learning curve.
@@ -69,20 +70,24 @@ def train(
     Raises:
         StudyError: if features hold NaN or infinity, or a class has no training image.
     """
-    _check(features, labels, n_classes)
+    widths = [part.shape[1] for part in features["train"]]
+    joined = {split: np.hstack(list(features[split])) for split in SPLITS}
+    _check(joined, labels, n_classes)
     started = time.perf_counter()
-    model = spec.build(seed).fit(features["train"], labels["train"])
+    model = spec.build(seed, widths).fit(joined["train"], labels["train"])
     fit_seconds = time.perf_counter() - started
     print(f"fitted on {len(labels['train']):,} images in {fit_seconds:.1f} s", flush=True)
     scores, seconds = {}, {}
     for split in SPLITS:
         started = time.perf_counter()
-        scores[split] = decision_scores(model, features[split])
+        scores[split] = decision_scores(model, joined[split])
         seconds[split] = time.perf_counter() - started
     return TrainedClassifier(
         model=model,
         scores=scores,
-        history=_learning_curve(spec, features, labels, n_classes, seed, scores),
+        history=_learning_curve(
+            lambda: spec.build(seed, widths), joined, labels, n_classes, seed, scores
+        ),
         parameters=stored_numbers(model),
         fit_seconds=fit_seconds,
         predict_seconds_per_image=seconds["test"] / len(scores["test"]),
@@ -107,7 +112,7 @@ def _check(features: Mapping[str, NDArray], labels: Mapping[str, NDArray], n_cla
 
 
 def _learning_curve(
-    spec: ClassicalSpec,
+    build: Callable[[], Pipeline],
     features: Mapping[str, NDArray[np.float32]],
     labels: Mapping[str, NDArray[np.int64]],
     n_classes: int,
@@ -121,7 +126,7 @@ def _learning_curve(
     for size in sizes[:-1]:
         chosen = np.sort(order[:size])
         subset, target = features["train"][chosen], labels["train"][chosen]
-        model = spec.build(seed).fit(subset, target)
+        model = build().fit(subset, target)
         rows += _curve_rows(
             size,
             (_accuracy(decision_scores(model, subset), target, model.classes_)),

@@ -1,0 +1,97 @@
+"""What all datasets share: their options, and the arrays that they hand over."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, field_validator
+
+from pipeline.artefacts import Source
+from pipeline.registry import MethodSpec
+
+
+def _count_or_fraction(value: object) -> object:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    is_fraction = isinstance(value, float) and 0 < value < 1
+    if not (is_count or is_fraction):
+        raise ValueError("expected a count of at least 1, or a fraction between 0 and 1")
+    return value
+
+
+Part = Annotated[int | float, BeforeValidator(_count_or_fraction)]
+"""A part of a set of images: how many, or which fraction between 0 and 1."""
+ClassName = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
+"""YAML reads the class names of digits, ``[3, 8]``, as numbers; they are meant as names."""
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """All images of a source, in its own order, decoded and of one size.
+
+    The id of an image is its position here, before classes are chosen and images are capped.
+    """
+
+    images: NDArray[np.uint8]
+    """(n, height, width, 3) uint8, RGB."""
+    labels: NDArray[np.int64]
+    """(n,) int64, positions in `class_names`."""
+    class_names: tuple[str, ...]
+    split: NDArray[np.str_]
+    """(n,) ``train``, ``validation`` or ``test``, as the source has it; the last two may lack."""
+    image_names: NDArray[np.str_]
+    """(n,) where each image is in its source: ``train/cat/0001.jpg``, ``data_batch_1/17``."""
+    skipped: tuple[str, ...] = ()
+    """Files that could not be read, where an option allowed some."""
+
+
+class DatasetSpec(MethodSpec):
+    """Labelled images, and which of them a study uses."""
+
+    name: str
+    """The dataset: the name of a file in pipeline/data/."""
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    """What the report calls the images; the dataset's name where none is given."""
+    path: Annotated[str, Field(min_length=1)] = "data/incoming"
+    """Where the data lie: a file, or a folder that holds it; relative to the study's folder."""
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2)] | None = None
+    """The classes to use, at least two; all where none are given. The dataset's order stays."""
+    limit: Annotated[int, Field(strict=True, ge=2)] | None = None
+    """The most images of each split, stratified; a larger limit contains a smaller one."""
+    validation: Part = 0.1
+    """A count or a fraction of the training images; unused where the data bring such a split."""
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        twice = sorted({name for name in names or () if (names or ()).count(name) > 1})
+        if twice:
+            raise ValueError(f"expected each class once, found {', '.join(twice)} twice")
+        return names
+
+    @property
+    def test_part(self) -> Part | None:
+        """Part of the training images to test on where the source has no test images.
+
+        None for a dataset whose source always has some.
+        """
+        return None
+
+    @abstractmethod
+    def fetch(self) -> Source:
+        """Find the data, or download them, and return what was found.
+
+        Raises:
+            StudyError: if they are neither here nor to be had, or are not what they should be.
+        """
+
+    @abstractmethod
+    def load(self, source: Source) -> RawDataset:
+        """Decode all images of what `fetch` found.
+
+        Raises:
+            StudyError: if the data are damaged, or are not laid out as expected.
+        """

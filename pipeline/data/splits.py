@@ -1,0 +1,140 @@
+"""Training, validation and test images: seeded, stratified, the same for every run.
+
+The order of the steps is what keeps the splits comparable: classes are chosen first, then missing
+splits are taken from the training images, and the cap comes last. So another `limit` never moves an
+image from one split to another, and a larger limit contains the smaller one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artefacts import SPLITS
+from pipeline.checks import StudyError, check_images, check_known, check_labels, listing
+from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.sampling import stratified_order
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Which images each split holds, by their ids, and their labels."""
+
+    ids: dict[str, NDArray[np.int64]]
+    """split -> (n,) int64 positions in the `RawDataset`, ascending."""
+    labels: dict[str, NDArray[np.int64]]
+    """split -> (n,) int64 positions in `class_names`."""
+    class_names: tuple[str, ...]
+    """The chosen classes, in the dataset's own order."""
+
+
+def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
+    """Choose the classes, complete the splits, and cap them.
+
+    Args:
+        raw: the dataset as its source has it.
+        spec: its options.
+        seed: the same seed, data and options give the same splits.
+
+    Raises:
+        StudyError: if a split would hold no image of some class, if no training image would be
+            left, if a class is unknown, or if there is one class only.
+    """
+    _check_raw(raw)
+    kept = _kept_classes(raw, spec)
+    renumbered = np.full(len(raw.class_names), -1, dtype=np.int64)
+    renumbered[kept] = np.arange(len(kept))
+    labels = renumbered[raw.labels]
+    names = tuple(raw.class_names[old] for old in kept)
+    ids = {s: np.flatnonzero((raw.split == s) & (labels >= 0)) for s in SPLITS}
+    _check_every_class(ids["train"], labels, names, "train", "Add training images of it")
+    for split, part in (("test", spec.test_part), ("validation", spec.validation)):
+        if not len(ids[split]):
+            if part is None or np.any(raw.split == split):
+                raise StudyError(
+                    f"dataset: found no {split} image of the classes {listing(names)}; expected "
+                    "some of each class"
+                )
+            ids["train"], ids[split] = _divide(ids["train"], labels, part, seed, split)
+    for split in SPLITS:
+        remedy = "Use more images, or another part for validation or test"
+        _check_every_class(ids[split], labels, names, split, remedy)
+        ids[split] = _capped(ids[split], labels, spec.limit, seed)
+        remedy = f"Raise dataset.limit ({spec.limit}), or choose fewer classes"
+        _check_every_class(ids[split], labels, names, split, remedy)
+    return Prepared(ids, {split: labels[ids[split]] for split in SPLITS}, names)
+
+
+def _check_raw(raw: RawDataset) -> None:
+    n = len(raw.images)
+    check_images(raw.images, "dataset")
+    check_labels(raw.labels, n, len(raw.class_names), "dataset labels")
+    for what, values in (("splits", raw.split), ("image names", raw.image_names)):
+        if values.shape != (n,):
+            raise StudyError(f"dataset {what}: found shape {values.shape}; expected ({n},)")
+    for split in np.unique(raw.split):
+        check_known(str(split), SPLITS, "split")
+
+
+def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> list[int]:
+    for name in spec.classes or ():
+        try:
+            check_known(name, raw.class_names, "class")
+        except StudyError as error:
+            raise StudyError(f"dataset.classes: {error}") from None
+    kept = [
+        index
+        for index, name in enumerate(raw.class_names)
+        if spec.classes is None or name in spec.classes
+    ]
+    if len(kept) < 2:
+        raise StudyError(
+            f"dataset: found one class only ({listing(raw.class_names)}); expected at least two "
+            "to tell apart"
+        )
+    return kept
+
+
+def _divide(
+    ids: NDArray[np.int64], labels: NDArray[np.int64], part: Part, seed: int, split: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what stays of the training ids, and the stratified part of them that leaves."""
+    count = part if isinstance(part, int) else round(part * len(ids))
+    if count >= len(ids):
+        raise StudyError(
+            f"dataset.{split}: found {part}, which is {count:,} of {len(ids):,} training images; "
+            "expected fewer, so that some are left to train on"
+        )
+    order = stratified_order(labels[ids], seed)
+    return np.sort(ids[order[count:]]), np.sort(ids[order[:count]])
+
+
+def _capped(
+    ids: NDArray[np.int64], labels: NDArray[np.int64], limit: int | None, seed: int
+) -> NDArray[np.int64]:
+    if limit is None or limit >= len(ids):
+        return ids
+    return np.sort(ids[stratified_order(labels[ids], seed)[:limit]])
+
+
+def _check_every_class(
+    ids: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    names: tuple[str, ...],
+    split: str,
+    remedy: str,
+) -> None:
+    counts = np.bincount(labels[ids], minlength=len(names))
+    if len(ids) < len(names):
+        raise StudyError(
+            f"dataset: found {len(ids)} {split} images for {len(names)} classes; expected at "
+            f"least one of each class. {remedy}"
+        )
+    if not counts.all():
+        missing = [names[index] for index in np.flatnonzero(counts == 0)]
+        raise StudyError(
+            f"dataset: found no {split} image of: {listing(missing)}; expected at least one of "
+            f"each class. {remedy}"
+        )

@@ -1,0 +1,71 @@
+"""LeNet-5, in its form of 1998 and in its modern one.
+
+LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (Proc.
+IEEE 86, 1998), section II.B and figure 2.
+
+The options give the form of 1998 (tanh, average) and, as the default, the modern one (ReLU, max).
+The network of figure 2, with ``first_padding: same`` on 28×28 grey images (the paper pads them to
+32×32) and ten classes, has 61,706 parameters.
+
+Departures from the paper, in either form:
+
+* C3 reads all six maps of S2; in the paper each of its maps reads a chosen part (table I).
+* S2 and S4 only pool; the paper's multiply by a trained coefficient and add a trained bias.
+* A softmax with cross-entropy takes the place of the radial basis functions and their loss.
+* C5 is a fully connected layer over S4, which for the paper's 32×32 input is the same thing.
+* tanh has neither the paper's amplitude of 1.7159 nor its slope of 2/3.
+* Adam takes the place of the stochastic diagonal Levenberg-Marquardt method.
+* Images have as many channels as they come with; each is standardised on the training split.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from pipeline.deep.spec import DeepSpec, output_layer
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Spec(DeepSpec):
+    """LeNet-5, the convolutional network of 1998, in its old and its modern form."""
+
+    epochs: int = Field(default=20, ge=1)
+    """The most passes over the training images."""
+    batch_size: int = Field(default=64, ge=1)
+    """Images in one step of the optimizer."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """relu is the modern form, tanh that of 1998."""
+    pooling: Literal["max", "average"] = "max"
+    """max is the modern form, average that of 1998."""
+    first_padding: Literal["same", "valid"] = "same"
+    """Whether the first convolution pads the image, which the paper does to 28×28 digits."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of inputs of C5 and F6 that are dropped in training; not in the paper."""
+
+    def smallest_side(self) -> int:
+        """Return the side that leaves S4 one position."""
+        return 12 if self.first_padding == "same" else 16
+
+    def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
+        """Build the network; the shapes beside it are those of a padded 28×28 image."""
+        from keras import Input, Model, layers
+
+        he_or_glorot = "he_normal" if self.activation == "relu" else "glorot_uniform"
+        neuron = {"activation": self.activation, "kernel_initializer": he_or_glorot}
+        pool = layers.MaxPooling2D if self.pooling == "max" else layers.AveragePooling2D
+
+        image = Input(input_shape, name="image")  # 28 × 28 × channels
+        x = layers.Conv2D(6, 5, padding=self.first_padding, **neuron, name="c1")(image)  # 28×28×6
+        x = pool(2, name="s2")(x)  # 14 × 14 × 6
+        x = layers.Conv2D(16, 5, **neuron, name="c3")(x)  # 10 × 10 × 16
+        x = pool(2, name="s4")(x)  # 5 × 5 × 16
+        x = layers.Flatten(name="flatten")(x)  # 400
+        x = layers.Dropout(self.dropout, name="c5_dropout")(x)
+        x = layers.Dense(120, **neuron, name="c5")(x)  # 120
+        x = layers.Dropout(self.dropout, name="f6_dropout")(x)
+        x = layers.Dense(84, **neuron, name="f6")(x)  # 84
+        return Model(image, output_layer(n_outputs)(x), name="lenet5")  # n_outputs

@@ -1,0 +1,76 @@
+"""Accuracy, and the interval that the size of the test set leaves around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.stats.proportion import proportion_confint
+
+from pipeline.checks import StudyError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A two-sided confidence interval, in the unit of the number that it belongs to."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """`successes` out of `n` independent trials: here, images classified rightly.
+
+    `successes` may be a fraction: the mean of several seeds on the same `n` images. Its interval
+    then still tells how far the accuracy would move with *other test images* alone; the spread
+    between seeds is another uncertainty, and is not in it.
+    """
+
+    successes: float
+    n: int
+
+    def __post_init__(self) -> None:
+        if self.n < 1 or not 0 <= self.successes <= self.n:
+            raise StudyError(
+                f"found {self.successes:g} right of {self.n} images; expected at least one image, "
+                "and no more right than there are"
+            )
+
+    @property
+    def value(self) -> float:
+        """The share, in [0, 1]."""
+        return self.successes / self.n
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Return Wilson's score interval (J. Am. Stat. Assoc. 22, 1927, 209-212).
+
+        It stays inside [0, 1] and keeps its coverage near both ends, where the normal approximation
+        (Wald) does not: with every image right it still has a width.
+        """
+        low, high = proportion_confint(self.successes, self.n, 1 - confidence, method="wilson")
+        # At the ends rounding may leave the value outside by one unit in the last place.
+        return Interval(min(float(low), self.value), max(float(high), self.value))
+
+
+def predicted_classes(scores: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the (n,) classes of the largest of (n, classes) scores; of equal ones, the lowest."""
+    return scores.argmax(axis=1).astype(np.int64)
+
+
+def accuracy(predicted: NDArray[np.integer], labels: NDArray[np.integer]) -> Proportion:
+    """Count where (n,) predicted classes equal (n,) labels."""
+    return Proportion(int(np.count_nonzero(predicted == labels)), len(labels))
+
+
+def mean_proportion(proportions: list[Proportion]) -> Proportion:
+    """Return the mean over seeds, on the images of one seed: no seed adds an image."""
+    if len({proportion.n for proportion in proportions}) != 1:
+        sizes = sorted({proportion.n for proportion in proportions})
+        raise StudyError(f"found seeds with {sizes} images; expected the same images for each seed")
+    mean = float(np.mean([proportion.successes for proportion in proportions]))
+    return Proportion(mean, proportions[0].n)

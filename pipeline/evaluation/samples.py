@@ -1,0 +1,112 @@
+"""The handful of test images that the report shows: which, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline import artefacts
+from pipeline.checks import check_images
+from pipeline.sampling import stratified_order
+
+PICTURE_SIDE = 96
+"""Pixels that a picture's longer side has at least, so that a 32-pixel image can be looked at."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Positions in the test split, each image once."""
+
+    drawn: NDArray[np.int64]
+    """A stratified draw: what the test set looks like."""
+    disagreeing: NDArray[np.int64]
+    """Images that the given predictions do not agree on: interesting, and not representative."""
+
+
+def choose_samples(
+    labels: NDArray[np.integer],
+    predictions: Sequence[NDArray[np.integer]],
+    seed: int,
+    count: int = 12,
+) -> Samples:
+    """Choose half the images by a stratified draw, half where predictions disagree.
+
+    Args:
+        labels: (n,) labels of the test split.
+        predictions: (n,) predicted classes, of the best run of each family; with one alone, the
+            images that it got wrong stand for the disagreement.
+        seed: the same seed and arrays give the same images.
+        count: images in all; fewer where the split is smaller or all agree.
+    """
+    order = stratified_order(labels, seed)
+    drawn = order[: (count + 1) // 2]
+    others = predictions[1:] if len(predictions) > 1 else [np.asarray(labels)]
+    differ = np.zeros(len(labels), dtype=bool)
+    for other in others:
+        differ |= predictions[0] != other
+    differ[drawn] = False
+    candidates = np.flatnonzero(differ)
+    order = _class_by_class(labels[candidates], seed, seen=labels[drawn])
+    chosen = candidates[order[: count // 2]]
+    return Samples(_by_class(drawn, labels), _by_class(chosen, labels))
+
+
+def save_pictures(
+    images: NDArray[np.uint8],
+    ids: NDArray[np.integer],
+    results: artefacts.Results,
+    folder: Path = artefacts.STUDY,
+) -> None:
+    """Write the sample images as PNG, where column ``image`` of ``samples.csv`` says.
+
+    Pixels are enlarged by a whole factor without smoothing: what is shown is what the runs saw.
+    Pictures of an earlier study are removed.
+
+    Args:
+        images: (n, height, width, 3) uint8 RGB images of the test split; may be memory-mapped.
+        ids: (n,) their ids.
+        results: what `evaluate` returned.
+        folder: the report's folder.
+    """
+    check_images(images, "images of the test split")
+    position = {int(image): index for index, image in enumerate(ids)}
+    table = results.tables["samples"].drop_duplicates("id")
+    wanted = {
+        folder / image: position[int(id_)]
+        for id_, image in zip(table["id"], table["image"], strict=True)
+    }
+    for path, index in wanted.items():
+        with artefacts.atomic(path) as temporary:
+            enlarged(np.asarray(images[index])).save(temporary, format="PNG")
+    for stale in set((folder / "samples").glob("*.png")) - set(wanted):
+        stale.unlink()
+
+
+def enlarged(image: NDArray[np.uint8]) -> Image.Image:
+    """Enlarge one (height, width, 3) uint8 RGB image by a whole factor, each pixel to a square."""
+    height, width = image.shape[:2]
+    factor = max(1, -(-PICTURE_SIDE // max(height, width)))
+    return Image.fromarray(image).resize(
+        (width * factor, height * factor), Image.Resampling.NEAREST
+    )
+
+
+def _class_by_class(
+    labels: NDArray[np.integer], seed: int, seen: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Order images so that classes take turns, those that were `seen` least going first."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    turn = np.empty(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        turn[members] = np.arange(len(members)) + np.count_nonzero(seen == label)
+    return shuffled[np.argsort(turn[shuffled], kind="stable")]
+
+
+def _by_class(positions: NDArray[np.int64], labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    return positions[np.argsort(labels[positions], kind="stable")]

@@ -1,0 +1,175 @@
+"""All that a study says: the predictions of all runs in, tables and comparisons out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import artefacts
+from pipeline.artefacts import SPLITS, DatasetCard, Results
+from pipeline.checks import StudyError
+from pipeline.evaluation import result_tables
+from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
+from pipeline.evaluation.samples import Samples, choose_samples
+from pipeline.evaluation.significance import McNemar, mcnemar
+
+
+def evaluate(
+    dataset: DatasetCard,
+    labels: Mapping[str, NDArray[np.integer]],
+    ids: Mapping[str, NDArray[np.integer]],
+    runs: Iterable[RunRecord],
+    not_run: Mapping[str, str] | None = None,
+    seed: int = 0,
+    n_samples: int = 12,
+) -> Results:
+    """Hold every run of the roster against the labels.
+
+    All runs are checked before a number is returned, so that a broken one leaves the last results
+    as they were. Which run stands for its family is decided on the validation split. With several
+    seeds a run's accuracies are means over them and its counts are summed; the paired test and the
+    samples take its first seed, because both need one prediction an image.
+
+    Args:
+        dataset: what `prepare` made.
+        labels: split -> (n,) labels, of train, validation and test.
+        ids: split -> (n,) image ids, in the order of the labels.
+        runs: the roster, in the order of params.yaml. A generator that loads them one by one keeps
+            the scores of only one run in memory.
+        not_run: what the study leaves out, and why.
+        seed: of the choice of sample images.
+        n_samples: sample images in all.
+
+    Raises:
+        StudyError: if there is no run, a name stands twice, or a run's predictions are not what
+            they should be; the message names the run and the command that repairs it.
+    """
+    answers = Answers(dataset.class_names, labels, ids)
+    answers.check()
+    scored = [score(run, answers) for run in runs]
+    _check_names([run.name for run in scored])
+    # Python's sort is stable: equal runs keep the order of params.yaml, never that of the test.
+    scored.sort(key=lambda run: -run.accuracy("validation").value)
+    best = families_best(scored)
+    samples = choose_samples(
+        np.asarray(labels["test"]),
+        [run.predicted[0]["test"] for run in best.values()],
+        seed,
+        n_samples,
+    )
+    return Results(
+        tables={
+            "accuracy": result_tables.accuracy_table(scored, answers, dataset.name),
+            "per_class": result_tables.per_class_table(scored, answers),
+            "confusion": result_tables.confusion_table(scored, answers),
+            "learning_curves": result_tables.learning_curves_table(scored),
+            "samples": result_tables.samples_table(scored, answers, samples),
+        },
+        metrics={run.name: result_tables.run_metrics(run, answers) for run in scored},
+        study=_study(dataset, scored, best, answers, samples, dict(not_run or {})),
+    )
+
+
+def families_best(runs: Sequence[ScoredRun]) -> dict[str, ScoredRun]:
+    """Return the first run of each family; `runs` are sorted by validation accuracy."""
+    best: dict[str, ScoredRun] = {}
+    for family in ("classical", "deep", "hybrid"):
+        for run in runs:
+            if run.family == family:
+                best.setdefault(family, run)
+    return best
+
+
+def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) -> McNemar:
+    """Pair the first seed of each of two runs on the test images."""
+    return mcnemar(first.predicted[0]["test"] == labels, second.predicted[0]["test"] == labels)
+
+
+def _check_names(names: list[str]) -> None:
+    if not names:
+        raise StudyError("found no run; define at least one under classical or deep in params.yaml")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise StudyError(f"found two runs named {twice[0]!r}; expected each name once")
+
+
+def _study(
+    dataset: DatasetCard,
+    runs: Sequence[ScoredRun],
+    best: Mapping[str, ScoredRun],
+    answers: Answers,
+    samples: Samples,
+    not_run: dict[str, str],
+) -> dict[str, Any]:
+    ids = np.asarray(answers.ids["test"])
+    return {
+        "dataset": asdict(dataset),
+        "families_best": {family: run.name for family, run in best.items()},
+        "comparison": _comparison(best, np.asarray(answers.labels["test"])),
+        "accuracy_by_seed": {run.name: _by_seed(run) for run in runs},
+        "samples": {
+            "drawn": ids[samples.drawn].tolist(),
+            "disagreeing": ids[samples.disagreeing].tolist(),
+        },
+        "cards": {run.name: {str(c.seed): asdict(c) for c in run.cards} for run in runs},
+        "environment": _environment(runs),
+        "not_run": not_run,
+    }
+
+
+def _comparison(
+    best: Mapping[str, ScoredRun], labels: NDArray[np.integer]
+) -> dict[str, Any] | None:
+    """Compare the best network with the best classical run; None where one family is missing."""
+    if "classical" not in best or "deep" not in best:
+        return None
+    deep, classical = best["deep"], best["classical"]
+    pair = compare(deep, classical, labels)
+    interval = pair.interval()
+    return {
+        "deep": deep.name,
+        "classical": classical.name,
+        "chosen_by": "validation accuracy",
+        "deep_seed": deep.cards[0].seed,
+        "classical_seed": classical.cards[0].seed,
+        "n": pair.n,
+        "deep_accuracy": pair.first.value,
+        "classical_accuracy": pair.second.value,
+        "difference": pair.difference,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "interval": "95 %, Newcombe 1998, method 10, paired",
+        "p_value": pair.p_value,
+        "test": "exact McNemar, two-sided",
+        "both_right": pair.both,
+        "only_deep_right": pair.only_first,
+        "only_classical_right": pair.only_second,
+        "neither_right": pair.neither,
+    }
+
+
+def _by_seed(run: ScoredRun) -> dict[str, dict[str, float]]:
+    return {
+        str(card.seed): {split: each[split].value for split in SPLITS}
+        for card, each in zip(run.cards, run.accuracies, strict=True)
+    }
+
+
+def _environment(runs: Sequence[ScoredRun]) -> dict[str, Any]:
+    """Collect what the runs were computed on: each device, engine and version that occurs."""
+    cards: list[artefacts.Card] = [card for run in runs for card in run.cards]
+    versions: dict[str, list[str]] = {}
+    for card in cards:
+        for package, version in card.versions.items():
+            known = versions.setdefault(package, [])
+            if version not in known:
+                known.append(version)
+    return {
+        "devices": list(dict.fromkeys(card.device for card in cards)),
+        "engines": list(dict.fromkeys(card.engine for card in cards)),
+        "versions": dict(sorted(versions.items())),
+    }

@@ -1,0 +1,90 @@
+"""What every feature extractor is: options that build it, and `fit` and `transform`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checks import check_images
+from pipeline.registry import MethodSpec
+
+
+class Extractor(ABC):
+    """Turns images into vectors, after the conventions of scikit-learn.
+
+    ``__init__`` only stores its options; `fit` returns self and leaves what it learns in attributes
+    whose names end in ``_``; `transform` changes neither the extractor nor its input. Extractors
+    can be pickled. The result for an image does not depend on the images beside it.
+    """
+
+    def fit(self, images: NDArray[np.uint8]) -> Self:
+        """Learn from the training images; an extractor that learns nothing only checks them.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order; a read-only memory map will do.
+
+        Returns:
+            The extractor itself.
+        """
+        check_images(images)
+        return self
+
+    @abstractmethod
+    def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return one vector an image.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order; a read-only memory map will do.
+
+        Returns:
+            (n, d) float32, finite.
+        """
+
+    @property
+    def n_parameters(self) -> int:
+        """Learnt numbers that are stored; 0 for an extractor that learns nothing."""
+        return 0
+
+
+class FeatureSpec(MethodSpec, ABC):
+    """The options of a feature extractor; each method's ``Spec`` derives from it."""
+
+    method: str
+    """The extractor's name, which is the name of its file."""
+
+    @abstractmethod
+    def build(self, seed: int) -> Extractor:
+        """Return the extractor, unfitted; `seed` decides all that it draws at random."""
+
+
+_BATCH_NUMBERS = 1 << 23
+"""Numbers that a batch may make: 64 MB of 8 bytes."""
+
+
+def batch_size(shape: tuple[int, ...], pixels: int, dimension: int) -> int:
+    """Return how many images to work on at once, at least one.
+
+    Working arrays then stay about as large as a processor's cache, however many images there are.
+
+    Args:
+        shape: (n, height, width, 3) of all images.
+        pixels: the most pixels to work on at once.
+        dimension: numbers that an image is turned into; they too are bounded.
+    """
+    most = min(shape[0], pixels // (shape[1] * shape[2]), _BATCH_NUMBERS // dimension)
+    return max(1, most)
+
+
+def batches(images: NDArray[np.uint8], size: int) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    """Cut images into runs of `size`, of which only one at a time is read from a memory map.
+
+    Yields:
+        The slice of `images`, and those images as a contiguous array, not to be written to.
+    """
+    for start in range(0, len(images), size):
+        here = slice(start, min(start + size, len(images)))
+        yield here, np.ascontiguousarray(images[here])

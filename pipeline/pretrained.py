@@ -1,0 +1,307 @@
+"""The convolution base of VGG16 and its weights, for networks and feature extractors alike.
+
+Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (ICLR
+2015), table 1, column D, without its three fully connected layers: 14,714,688 numbers. Departures
+from the paper: images are resized to a square without a crop, and the layers behind the deepest one
+that is read are not built.
+
+Keras is imported where it is used: parsing options and checking a weights file must stay cheap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError, check_known, listing
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
+"""Table 1, column D: a block, how many 3×3 convolutions it has, their filters."""
+MEANS = (123.68, 116.779, 103.939)
+"""Mean red, green and blue of ImageNet's training pixels, which the network saw subtracted."""
+MINIMUM_SIZE = 32
+"""Five halvings leave one position of 32 pixels."""
+KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
+KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
+"""What Keras downloads for ``weights="imagenet"``, 58,889,256 bytes, under ~/.keras/models."""
+
+Pooling = Literal["average", "max", "flatten"]
+Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Layer -> kernel (3, 3, inputs, filters), the first one's inputs in BGR order; bias (filters,)."""
+
+
+def layer_names() -> tuple[str, ...]:
+    """Return the names of the layers that can be read, from the first to the deepest."""
+    names: list[str] = []
+    for block, count, _ in BLOCKS:
+        names += [f"block{block}_conv{index}" for index in range(1, count + 1)]
+        names.append(f"block{block}_pool")
+    return tuple(names)
+
+
+def check_layers(layers: Sequence[str]) -> None:
+    """Raise `StudyError` unless `layers` names at least one layer of VGG16, and none twice."""
+    if not layers:
+        raise StudyError("expected at least one layer of VGG16, such as block5_pool")
+    for name in layers:
+        check_known(name, layer_names(), "VGG16 layer")
+    if len(set(layers)) < len(layers):
+        raise StudyError("expected each layer at most once")
+
+
+# --- weights --------------------------------------------------------------------------------------
+
+
+def check_weights_file(path: Path) -> None:
+    """Raise `StudyError` unless `path` is an HDF5 file with the 13 convolutions of VGG16.
+
+    Reads names and shapes alone, in milliseconds, without Keras. The three fully connected layers
+    may be in the file; they are not used.
+    """
+    with _opened(path) as file:
+        found = _variables(file)
+        shapes = {layer: tuple(v.shape for v in found[layer].values()) for layer in found}
+        expected = _kernel_shapes()
+        strangers = [name for name in shapes if name not in expected | dict.fromkeys(_TOP)]
+        missing = [name for name in expected if name not in shapes]
+        if missing or strangers:
+            also = f" (not of VGG16: {listing(strangers, 3)})" if strangers and not missing else ""
+            raise StudyError(
+                f"{path} holds the weights of another network: found the layers "
+                f"{listing(shapes, 6)}{also}; expected the 13 convolutions of VGG16: "
+                f"{listing(expected, 4)}. {_WAYS_ON}"
+            )
+        for name, kernel in expected.items():
+            if sorted(shapes[name], key=len) != [kernel[-1:], kernel]:
+                raise StudyError(
+                    f"{path} holds the weights of another network: found shapes "
+                    f"{listing(shapes[name])} in {name}; expected {kernel} and {kernel[-1:]}. "
+                    f"{_WAYS_ON}"
+                )
+
+
+def read_weights(path: Path) -> Weights:
+    """Read kernels and biases by the names of their layers, whatever Keras wrote the file.
+
+    Raises:
+        StudyError: if the file is missing, damaged, of another network, or holds NaN or infinity.
+    """
+    check_weights_file(path)
+    weights: Weights = {}
+    with _opened(path) as file:
+        variables = _variables(file)
+        for name in _kernel_shapes():
+            kernel, bias = (np.asarray(variables[name][n], dtype=np.float32) for n in (4, 1))
+            if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+                raise StudyError(f"{path}: found NaN or infinity in {name}; {_WAYS_ON}")
+            weights[name] = kernel, bias
+    return weights
+
+
+def random_weights(seed: int) -> Weights:
+    """Draw kernels as He et al. (2015) do, which keeps the signal's size; biases are zero."""
+    rng = np.random.default_rng(seed)
+    weights: Weights = {}
+    for name, shape in _kernel_shapes().items():
+        kernel = rng.standard_normal(shape, dtype=np.float32) * np.sqrt(2 / np.prod(shape[:3]))
+        weights[name] = kernel.astype(np.float32), np.zeros(shape[-1], dtype=np.float32)
+    return weights
+
+
+def weights_record(weights: str) -> dict[str, Any]:
+    """Return what a card says of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
+
+    The file is named without its folder, so that the card is the same on every machine. Downloads
+    it where `weights` is ``"imagenet"`` and it is not here yet.
+    """
+    if weights == "random":
+        return {"weights": weights, "weights_file": None, "weights_sha256": None}
+    path = _downloaded() if weights == "imagenet" else Path(weights)
+    if not path.is_file():
+        check_weights_file(path)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    kind = weights if weights == "imagenet" else "file"
+    return {"weights": kind, "weights_file": path.name, "weights_sha256": digest}
+
+
+_TOP = ("fc1", "fc2", "predictions")
+_WAYS_ON = (
+    "Give Keras's VGG16 file in `weights:`, or set it to imagenet (a download of 59 MB), or to "
+    "random (an untrained control)"
+)
+
+
+def _kernel_shapes() -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 3
+    for block, count, filters in BLOCKS:
+        for index in range(1, count + 1):
+            shapes[f"block{block}_conv{index}"] = (3, 3, inputs, filters)
+            inputs = filters
+    return shapes
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    if not path.is_file():
+        raise StudyError(f"there is no weights file {path} (in {Path.cwd()}). {_WAYS_ON}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        fault = "is damaged or cut short" if h5py.is_hdf5(path) else "is no HDF5 file"
+        raise StudyError(
+            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Fetch it again. {_WAYS_ON}"
+        ) from None
+
+
+def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
+    """Return layer -> number of dimensions -> variable; a layer is the group a variable lies in.
+
+    True of every layout that Keras has had: ``block1_conv1/block1_conv1_W_1:0``, the same below
+    ``model_weights/``, ``block1_conv1/block1_conv1/kernel:0`` and ``layers/block1_conv1/vars/0``.
+    """
+    import h5py
+
+    found: dict[str, dict[int, h5py.Dataset]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        groups = [part for part in name.split("/")[:-1] if part != "vars"]
+        if isinstance(item, h5py.Dataset) and groups and not name.startswith("optimizer"):
+            found.setdefault(groups[-1], {})[item.ndim] = item
+
+    file.visititems(visit)
+    return found
+
+
+def _downloaded() -> Path:
+    """Return Keras's own copy of the weights, downloaded if it is not here yet."""
+    import keras
+
+    try:
+        return Path(
+            keras.utils.get_file(
+                KERAS_FILE, KERAS_ADDRESS, cache_subdir="models", file_hash=KERAS_MD5
+            )
+        )
+    except Exception as error:  # urllib and Keras raise many kinds, some of them bare
+        raise StudyError(
+            f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({error}). Copy "
+            f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
+            "need it, or set `weights: random` for an untrained control"
+        ) from None
+
+
+# --- the network ----------------------------------------------------------------------------------
+
+
+def vgg16_base(
+    weights: str,
+    image_size: int,
+    layers: Sequence[str],
+    pooling: Pooling,
+    seed: int = 0,
+    image_shape: tuple[int | None, int | None, int] = (None, None, 3),
+) -> keras.Model:
+    """Build the frozen base, from pixels to one vector an image. Stock layers only.
+
+    Pixels are what the published weights expect, as `keras.applications.vgg16.preprocess_input`
+    makes them, without its writing into the input: ImageNet's means are subtracted, and the order
+    RGB is met by turning round the inputs of the first kernel, which was trained on BGR. Means are
+    subtracted before the resizing, not folded into a bias, so that padding stays zero.
+
+    Args:
+        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
+        image_size: images are resized to this square, bilinearly; at least `MINIMUM_SIZE`.
+        layers: names out of `layer_names`; their outputs are joined in this order.
+        pooling: what makes a vector of each layer's output.
+        seed: of random weights.
+        image_shape: (height, width, 3) of the images, where it is known.
+
+    Returns:
+        A model from (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d) float32.
+        Its layers are not trainable and have the same names in every process.
+
+    Raises:
+        StudyError: for unknown layers, a size that is too small, or weights that cannot be used.
+    """
+    check_layers(layers)
+    if image_size < MINIMUM_SIZE:
+        raise StudyError(f"image_size: found {image_size}; expected at least {MINIMUM_SIZE}")
+    values = _load(weights, seed)
+    import keras
+
+    pixels = keras.Input(image_shape, name="pixels")
+    x = keras.layers.Normalization(mean=MEANS, variance=(1, 1, 1), name="imagenet_means")(pixels)
+    if image_shape[:2] != (image_size, image_size):
+        x = _resizing(image_size, image_shape)(x)
+    outputs = _convolutions(x, layers)
+    vectors = [_vector_layer(pooling, name)(outputs[name]) for name in layers]
+    joined = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
+    base = keras.Model(pixels, joined, name="vgg16_base")
+    for name in outputs:
+        if name in values:
+            kernel, bias = values[name]
+            first = name == "block1_conv1"
+            base.get_layer(name).set_weights([kernel[:, :, ::-1] if first else kernel, bias])
+    base.trainable = False
+    return base
+
+
+def _load(weights: str, seed: int) -> Weights:
+    if weights == "random":
+        return random_weights(seed)
+    return read_weights(_downloaded() if weights == "imagenet" else Path(weights))
+
+
+def _resizing(size: int, image_shape: tuple[int | None, int | None, int]) -> keras.Layer:
+    import keras
+
+    known = [side for side in image_shape[:2] if side is not None]
+    # Only where pixels are dropped does smoothing first change anything.
+    return keras.layers.Resizing(
+        size, size, interpolation="bilinear", antialias=max(known, default=0) > size, name="resize"
+    )
+
+
+def _convolutions(x: keras.KerasTensor, layers: Sequence[str]) -> dict[str, keras.KerasTensor]:
+    """Build the blocks up to the deepest of `layers`; return the output of each layer by name."""
+    import keras
+
+    deepest = max(layer_names().index(name) for name in layers)
+    filters = {f"block{block}": count for block, _, count in BLOCKS}
+    outputs = {}
+    for name in layer_names()[: deepest + 1]:
+        if name.endswith("pool"):
+            x = keras.layers.MaxPooling2D(2, strides=2, name=name)(x)
+        else:
+            x = keras.layers.Conv2D(
+                filters[name.split("_")[0]], 3, padding="same", activation="relu", name=name
+            )(x)
+        outputs[name] = x
+    return outputs
+
+
+def _vector_layer(pooling: Pooling, name: str) -> keras.Layer:
+    import keras
+
+    kinds = {
+        "average": keras.layers.GlobalAveragePooling2D,
+        "max": keras.layers.GlobalMaxPooling2D,
+        "flatten": keras.layers.Flatten,
+    }
+    return kinds[pooling](name=f"{name}_{pooling}")

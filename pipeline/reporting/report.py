@@ -1,0 +1,53 @@
+"""All files of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from pipeline import artefacts
+from pipeline.artefacts import Results
+from pipeline.reporting import bars, curves, matrices
+from pipeline.reporting.figures import render
+from pipeline.reporting.page import page
+from pipeline.reporting.summary import summary
+
+FIGURES = ("accuracy", "learning_curves", "confusion")
+"""Each is written as ``figures/<name>.svg`` and ``.png``."""
+
+
+def write_report(
+    results: Results, params: Mapping[str, Any], folder: Path = artefacts.STUDY
+) -> None:
+    """Write ``index.html``, ``summary.md`` and the figures into `folder`.
+
+    Everything is computed before the first file is written, and each file is replaced at once: a
+    report that cannot be made leaves the last one whole. The same results give the same bytes.
+
+    Args:
+        results: what evaluation found.
+        params: the study's parameters, as in params.yaml; the page shows them as they are.
+        folder: the report's folder; evaluation has written the sample pictures there.
+    """
+    texts = {"index.html": page(results, params, folder), "summary.md": summary(results)}
+    figures = {name: render(draw, name) for name, draw in _figures(results).items()}
+    for name, figure in figures.items():
+        artefacts.save_text(folder / "figures" / f"{name}.svg", figure.svg)
+        with artefacts.atomic(folder / "figures" / f"{name}.png") as temporary:
+            temporary.write_bytes(figure.png)
+    for name, text in texts.items():
+        artefacts.save_text(folder / name, text)
+
+
+def _figures(results: Results) -> dict[str, Callable[[], Figure]]:
+    shown_bars = bars.accuracy_bars(results.tables["accuracy"])
+    shown_curves = curves.learning_curves(results)
+    shown_matrices = matrices.confusion_matrices(results)
+    return {
+        "accuracy": lambda: bars.draw_accuracy(shown_bars),
+        "learning_curves": lambda: curves.draw_learning_curves(shown_curves),
+        "confusion": lambda: matrices.draw_confusion(shown_matrices),
+    }

@@ -1,0 +1,40 @@
+"""``summary.md``: the study on one screen, as GitHub shows it."""
+
+from __future__ import annotations
+
+import re
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.artefacts import Results
+from pipeline.reporting import tables
+from pipeline.reporting.page import TEMPLATES
+from pipeline.reporting.verdict import verdict
+
+
+def summary(results: Results) -> str:
+    """Write the verdict, the accuracy table, what was run on what, and what was not run."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=False,  # Markdown has an escape of its own
+        finalize=_escape_markdown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("summary.md").render(
+        dataset=results.study["dataset"],
+        verdict=verdict(results),
+        accuracy=tables.accuracy_rows(results),
+        runs=tables.run_facts(results),
+        environment=results.study["environment"],
+        not_run=results.study["not_run"],
+    )
+
+
+def _escape_markdown(value: object) -> str:
+    """Keep names from being read as markup: every value that a template prints passes through."""
+    text = re.sub(r"[ \t\r\n]+", " ", str(value)).replace("&", "&amp;").replace("<", "&lt;")
+    # Inside a word, as in hog_svm, an underscore marks nothing up.
+    return re.sub(r"([\\`*\[\]|~$#>]|(?<!\w)_|_(?!\w))", r"\\\1", text)

@@ -1,0 +1,136 @@
+"""The verdict in sentences, made from the numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.artefacts import Results
+from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
+
+FAMILY_NAMES = {
+    "classical": "classical run",
+    "deep": "network",
+    "hybrid": "hybrid (deep features with an SVM)",
+}
+SIGNIFICANT = 0.05
+
+_Rows = Mapping[str, Mapping[Any, Any]]
+"""Run -> its row of the accuracy table."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the study says, in plain text."""
+
+    headline: str
+    """Who wins and by how much, or that nobody does, or why nothing can be said."""
+    details: tuple[str, ...]
+    """Cost, how the two were chosen, hybrids, what was not run: a sentence or two each."""
+
+
+def verdict(results: Results) -> Verdict:
+    """Make the verdict.
+
+    A family is said to win if the paired 95 % interval leaves out 0 *and* the exact test agrees
+    (p < 0.05). The two are different methods and may differ at the border; then nobody wins.
+    """
+    table = {row["run"]: row for row in results.tables["accuracy"].to_dict("records")}
+    comparison = results.study["comparison"]
+    best = results.study["families_best"]
+    details: list[str] = []
+    if comparison is None:
+        headline = _one_family(table, best)
+    else:
+        headline = _two_families(comparison, results.study["dataset"]["name"])
+        details.append(_cost(table, comparison))
+        details.append(_choice(results, comparison))
+    if "hybrid" in best and len(best) > 1:
+        details.append(_alone("hybrid", table[best["hybrid"]], best["hybrid"]))
+    not_run = results.study["not_run"]
+    if not_run:
+        details.append(f"Not run: {', '.join(not_run)}. The reasons stand at the end.")
+    return Verdict(headline, tuple(details))
+
+
+def decided(comparison: Mapping[str, Any]) -> bool:
+    """Whether the paired interval leaves out 0 and the paired test agrees."""
+    covers_zero = comparison["ci_low"] <= 0 <= comparison["ci_high"]
+    return not covers_zero and comparison["p_value"] < SIGNIFICANT
+
+
+def _two_families(found: Mapping[str, Any], dataset: str) -> str:
+    ahead, behind = ("deep", "classical") if found["difference"] >= 0 else ("classical", "deep")
+    low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
+    shares = f"{percent(found[f'{ahead}_accuracy'])} against {percent(found[f'{behind}_accuracy'])}"
+    of = f"{shares} of {count(found['n'])} test images"
+    names = {
+        family: f"the best {FAMILY_NAMES[family]}, {found[family]}," for family in (ahead, behind)
+    }
+    if decided(found):
+        return (
+            f"On {dataset}, {names[ahead]} beats {names[behind]} by "
+            f"{points(abs(found['difference']))} percentage points (95 % interval {points(low)} to "
+            f"{points(high)}; exact McNemar {p_value(found['p_value'])}): {of}."
+        )
+    sign = 1 if ahead == "deep" else -1
+    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
+    gap = points(abs(found["difference"]))
+    lead = "are level" if gap == "0.0" else f"are {gap} percentage points apart"
+    return (
+        f"On {dataset}, this test set does not separate the two families: {names[ahead]} and "
+        f"{names[behind]} {lead} (95 % interval {points(low)} to {points(high)}; exact McNemar "
+        f"{p_value(found['p_value'])}): {of}."
+    )
+
+
+def _cost(table: _Rows, found: Mapping[str, Any]) -> str:
+    deep, classical = table[found["deep"]], table[found["classical"]]
+    text = (
+        f"From pixels on, {found['deep']} took {duration(deep['train_seconds'])} to train and "
+        f"{quantity(deep['predict_ms_per_image'])} ms an image to predict; {found['classical']} "
+        f"took {duration(classical['train_seconds'])} and "
+        f"{quantity(classical['predict_ms_per_image'])} ms"
+    )
+    if deep["device"] != classical["device"]:
+        return (
+            f"{text}. They ran on different devices: {deep['device']}, and {classical['device']}."
+        )
+    return f"{text}, on {deep['device']}."
+
+
+def _choice(results: Results, found: Mapping[str, Any]) -> str:
+    families = results.tables["accuracy"]["family"].value_counts()
+    runs = {
+        family: f"{families[family]} {word if families[family] > 1 else word[:-1]}"
+        for family, word in (("classical", "classical runs"), ("deep", "networks"))
+    }
+    text = (
+        f"Each stands for its family by validation accuracy ({runs['classical']}, {runs['deep']})"
+    )
+    seeds = results.tables["accuracy"].set_index("run")["seeds"].astype(str)
+    if any("+" in seeds[found[family]] for family in ("classical", "deep")):
+        text += (
+            f"; the paired test takes one seed of each ({found['deep_seed']} and "
+            f"{found['classical_seed']}), the table the mean over all"
+        )
+    return f"{text}."
+
+
+def _one_family(table: _Rows, best: Mapping[str, str]) -> str:
+    missing = " and ".join(FAMILY_NAMES[f] for f in ("classical", "deep") if f not in best)
+    family = next(iter(best))
+    return (
+        f"This study has no {missing}, so it says nothing on classical versus deep. "
+        f"{_alone(family, table[best[family]], best[family])}"
+    )
+
+
+def _alone(family: str, row: Mapping[Any, Any], name: str) -> str:
+    interval = f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
+    return (
+        f"The best {FAMILY_NAMES[family]} by validation accuracy, {name}, reaches "
+        f"{percent(row['test_accuracy'])} of {count(row['n_test'])} test images "
+        f"(95 % interval {interval})."
+    )

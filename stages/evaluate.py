@@ -1,0 +1,54 @@
+"""Hold all runs of the roster against the labels; no other stage reads those of the test split.
+
+The roster comes from params.yaml: what removed runs have left on disk is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline import artefacts
+from pipeline.evaluation.runs import RunRecord, SeedRecord
+from pipeline.evaluation.samples import save_pictures
+from pipeline.evaluation.study import evaluate
+from pipeline.params import Params, Run, load_params
+from stages import run
+
+
+def main() -> None:
+    """Write the tables, metrics.json and study.json of reports/study/."""
+    params = load_params()
+    results = evaluate(
+        dataset=artefacts.load_dataset_card(),
+        labels={split: artefacts.load_labels(split) for split in artefacts.SPLITS},
+        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        runs=_records(params),
+        not_run=params.not_run,
+        seed=params.seed,
+    )
+    save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
+    artefacts.save_results(results)
+    for row in results.tables["accuracy"].itertuples():
+        print(
+            f"{row.run}: test {row.test_accuracy:.1%} "
+            f"[{row.test_ci_low:.1%}, {row.test_ci_high:.1%}], train {row.train_accuracy:.1%}"
+        )
+
+
+def _records(params: Params) -> Iterator[RunRecord]:
+    """Load run after run, so that only one run's scores are in memory at a time."""
+    for each in params.roster:
+        seeds = tuple(_record(each, seed) for seed in each.seeds)
+        yield RunRecord(each.name, each.remedy, seeds)
+
+
+def _record(each: Run, seed: int) -> SeedRecord:
+    return SeedRecord(
+        card=artefacts.load_card(each.name, seed, each.remedy),
+        predictions=artefacts.load_predictions(each.name, seed, each.remedy),
+        history=artefacts.load_history(each.name, seed, each.remedy),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,18 @@
+"""Turn the results into a page, a summary and figures."""
+
+from __future__ import annotations
+
+from pipeline import artefacts
+from pipeline.params import PARAMS, read_yaml
+from pipeline.reporting.report import write_report
+from stages import run
+
+
+def main() -> None:
+    """Write index.html, summary.md and figures/ of reports/study/."""
+    write_report(artefacts.load_results(), read_yaml(PARAMS), artefacts.STUDY)
+    print(f"the report: {artefacts.STUDY / 'index.html'}")
+
+
+if __name__ == "__main__":
+    run(main)

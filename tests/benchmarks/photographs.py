@@ -1,0 +1,30 @@
+"""Real images for timings: the photographs that ship with the dependencies, cut into patches."""
+
+import numpy as np
+from skimage import data
+from sklearn.datasets import load_sample_images
+
+SIDE = 32
+
+
+def patches(n: int) -> np.ndarray:
+    """Return (n, 32, 32, 3) uint8 RGB patches, shuffled; more than 4,000 differ."""
+    photos = [
+        data.astronaut(),
+        data.chelsea(),
+        data.coffee(),
+        data.immunohistochemistry(),
+        data.hubble_deep_field(),
+        data.rocket(),
+        data.retina(),
+        *load_sample_images().images,
+    ]
+    cut = []
+    for photo in photos:
+        rows, columns = photo.shape[0] // SIDE, photo.shape[1] // SIDE
+        whole = photo[: rows * SIDE, : columns * SIDE, :3]
+        tiles = whole.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2)
+        cut.append(tiles.reshape(-1, SIDE, SIDE, 3))
+    images = np.concatenate(cut)
+    order = np.random.default_rng(0).permutation(len(images))
+    return np.ascontiguousarray(images[np.resize(order, n)])

@@ -1,0 +1,30 @@
+"""What all tests share: a repeatable home for caches, and the checkout's place."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def study_folder(tmp_path, monkeypatch) -> Path:
+    """An empty folder as the working directory, where artefacts are read and written."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,209 @@
+"""CIFAR-10 from a small archive in the official format, pickled as Python 2 did."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import struct
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from pipeline.checks import StudyError
+from pipeline.data import cifar10
+
+CLASSES = (b"airplane", b"automobile", b"bird")
+PER_BATCH = 7
+
+
+class PythonTwoPickler(pickle._Pickler):
+    """Protocol 2 with byte strings as Python 2's ``str``, which is how the archive was written."""
+
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+
+    def save_bytes(self, value):
+        self.write(pickle.BINSTRING + struct.pack("<i", len(value)) + value)
+        self.memoize(value)
+
+    dispatch[bytes] = save_bytes
+
+
+def python_two(value) -> bytes:
+    stream = io.BytesIO()
+    PythonTwoPickler(stream, 2).dump(value)
+    return stream.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+
+
+def record(images, labels) -> dict:
+    """A batch as the archive has it; pixels are set one by one, by the published rule."""
+    data = np.empty((len(images), 3072), np.uint8)
+    for n, image in enumerate(images):
+        for channel in range(3):
+            data[n, 1024 * channel : 1024 * (channel + 1)] = image[..., channel].ravel()
+    return {
+        b"data": data,
+        b"labels": labels,
+        b"batch_label": b"a batch",
+        b"filenames": [b"x_%d.png" % n for n in range(len(images))],
+    }
+
+
+def write_archive(path: Path, members: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def batches(rng):
+    # In the shuffled order of the real archive, which is not that of the numbers.
+    names = ("data_batch_4", "test_batch", "data_batch_3", "data_batch_2", "data_batch_5")
+    return {
+        name: (
+            rng.integers(0, 256, (PER_BATCH, 32, 32, 3), dtype=np.uint8),
+            rng.integers(0, len(CLASSES), PER_BATCH).tolist(),
+        )
+        for name in (*names, "data_batch_1")
+    }
+
+
+@pytest.fixture
+def members(batches):
+    return {
+        "batches.meta": python_two({b"label_names": list(CLASSES), b"num_vis": 3072}),
+        "readme.html": b"<html>",
+        **{name: python_two(record(*batch)) for name, batch in batches.items()},
+    }
+
+
+@pytest.fixture
+def placed(study_folder, members, monkeypatch):
+    """Place an archive of these members in data/incoming, and take it for the official one."""
+
+    def place(members=members) -> Path:
+        path = Path("data/incoming") / cifar10.ARCHIVE.name
+        write_archive(path, members)
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        monkeypatch.setattr(
+            cifar10, "ARCHIVE", replace(cifar10.ARCHIVE, sha256=digest, size=len(content))
+        )
+        return path
+
+    return place
+
+
+def load():
+    spec = cifar10.Spec(name="cifar10")
+    return spec.load(spec.fetch())
+
+
+def test_the_pickles_are_like_the_official_ones(members):
+    content = members["test_batch"]
+    assert b"cnumpy.core.multiarray\n_reconstruct\n" in content
+    assert b"_codecs" not in content
+    assert content.startswith(b"\x80\x02}")
+
+
+def test_images_labels_and_names(placed, batches):
+    placed()
+    raw = load()
+    assert raw.class_names == ("airplane", "automobile", "bird")
+    assert raw.images.shape == (6 * PER_BATCH, 32, 32, 3)
+    assert raw.images.dtype == np.uint8
+    assert raw.labels.dtype == np.int64
+    assert raw.split.tolist() == ["train"] * 5 * PER_BATCH + ["test"] * PER_BATCH
+    order = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    for index, name in enumerate(raw.image_names):
+        batch, position = name.split("/")
+        assert batch == order[index // PER_BATCH]
+        assert int(position) == index % PER_BATCH
+        np.testing.assert_array_equal(raw.images[index], batches[batch][0][int(position)])
+        assert raw.labels[index] == batches[batch][1][int(position)]
+
+
+def test_the_source_is_recorded(placed):
+    path = placed()
+    source = cifar10.Spec(name="cifar10").fetch()
+    assert source.path == path.as_posix()
+    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert source.size == path.stat().st_size
+
+
+def test_the_official_record():
+    assert cifar10.ARCHIVE.size == 170498071
+    assert cifar10.ARCHIVE.md5 == "c58f30108f718f92721af3b95e74349a"
+    assert cifar10.ARCHIVE.sha256.startswith("6d958be074577803d12ecdefd02955f3")
+
+
+@pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
+def test_a_file_that_is_not_the_official_one_is_refused(placed, monkeypatch, cut):
+    path = placed()
+    content = path.read_bytes()
+    path.write_bytes(content[: int(cut * len(content))])
+    with pytest.raises(StudyError, match=r"is not cifar-10-python\.tar\.gz"):
+        load()
+    assert path.exists()
+
+
+class Evil:
+    def __reduce__(self):
+        return Path.touch, (Path("was-here"),)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        python_two({b"data": Evil()}),
+        b"cos\nsystem\n(S'touch was-here'\ntR.",
+        b'cbuiltins\neval\n(S\'open("was-here", "w")\'\ntR.',
+        b"cnumpy\nload\n(S'x'\ntR.",
+        b"not a pickle",
+        b"",
+    ],
+)
+def test_a_pickle_runs_no_code(placed, members, content):
+    placed(members | {"data_batch_2": content})
+    with pytest.raises(StudyError, match="data_batch_2 is no batch of CIFAR-10"):
+        load()
+    assert not Path("was-here").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("data_batch_1", [], "expected an array"),
+        ("data_batch_1", {b"data": np.zeros((2, 3072)), b"labels": [0, 1]}, "uint8"),
+        ("data_batch_1", {b"data": np.zeros((2, 3071), np.uint8), b"labels": [0, 1]}, "3072"),
+        ("data_batch_1", {b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, "2 labels"),
+        ("batches.meta", {b"names": []}, "label_names"),
+    ],
+)
+def test_another_record_is_refused(placed, members, name, value, message):
+    placed(members | {name: python_two(value)})
+    with pytest.raises(StudyError, match=message):
+        load()
+
+
+def test_a_missing_batch_is_named(placed, members):
+    del members["data_batch_3"]
+    placed(members)
+    with pytest.raises(StudyError, match="found no data_batch_3"):
+        load()
+
+
+def test_an_archive_that_has_gone_is_said(placed):
+    path = placed()
+    spec = cifar10.Spec(name="cifar10")
+    source = spec.fetch()
+    path.unlink()
+    with pytest.raises(StudyError, match="dvc repro --force fetch"):
+        spec.load(source)

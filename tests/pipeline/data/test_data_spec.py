@@ -1,0 +1,68 @@
+"""Options of datasets: what is refused, and how it is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline import registry
+from pipeline.checks import StudyError
+
+
+def parse(**options):
+    return registry.parse("dataset", {"name": "image_folder", **options}, "dataset")
+
+
+@pytest.mark.parametrize("part", [1, 5000, 0.1, 0.999])
+def test_parts_are_counts_or_fractions(part):
+    spec = parse(validation=part, test=part)
+    assert spec.validation == part
+    assert type(spec.validation) is type(part)
+    assert spec.test_part == part
+
+
+@pytest.mark.parametrize("part", [0, -1, 1.0, 0.0, 1.5, -0.1, True, "0.1", None])
+@pytest.mark.parametrize("option", ["validation", "test"])
+def test_other_parts_are_refused(option, part):
+    with pytest.raises(StudyError, match=rf"{option}: found .*; expected a count of at least"):
+        parse(**{option: part})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"classes": ["cat"]}, "dataset.classes"),
+        ({"classes": ["cat", "dog", "cat"]}, "found cat twice"),
+        ({"classes": ["cat", ""]}, "dataset.classes"),
+        ({"limit": 1}, "dataset.limit"),
+        ({"limit": 10.0}, "dataset.limit"),
+        ({"path": ""}, "dataset.path"),
+        ({"size": 7}, "dataset.size"),
+        ({"size": 513}, "dataset.size"),
+        ({"unreadable": -1}, "dataset.unreadable"),
+        ({"unreadabel": 1}, "did you mean 'unreadable'"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(StudyError, match=message):
+        parse(**options)
+
+
+def test_digits_are_class_names():
+    assert parse(classes=[3, 8]).classes == ("3", "8")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"stride": 0}, {"stride": 65}, {"per_class": [1, 2]}, {"per_class": [1, 0, 2]}, {"size": 32}],
+)
+def test_wrong_options_of_photos_are_refused(options):
+    with pytest.raises(StudyError, match=r"dataset\.(stride|per_class|size)"):
+        registry.parse("dataset", {"name": "photos", **options}, "dataset")
+
+
+@pytest.mark.parametrize("name", ["cifar10", "image_folder", "photos"])
+def test_every_option_has_a_default_and_a_description(name):
+    spec = registry.parse("dataset", {"name": name}, "dataset")
+    assert spec.name == name
+    for option, field in type(spec).model_fields.items():
+        assert field.description, option

@@ -1,0 +1,208 @@
+"""Splits: disjoint, stratified, nested, seeded; and what cannot be split."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipeline.artefacts import SPLITS
+from pipeline.checks import StudyError
+from pipeline.data.image_folder import Spec as FolderSpec
+from pipeline.data.photos import Spec as BundledSpec
+from pipeline.data.spec import RawDataset
+from pipeline.data.splits import make_splits
+
+NAMES = ("bird", "ant", "cat")  # not sorted: the dataset's own order has to stay
+
+
+def dataset(counts: dict[str, tuple[int, ...]], names=NAMES, shuffle=0) -> RawDataset:
+    """A dataset with so many images of each class in each split, in random order."""
+    labels = np.concatenate([np.repeat(np.arange(len(n)), n) for n in counts.values()])
+    split = np.repeat(list(counts), [sum(n) for n in counts.values()])
+    order = np.random.default_rng(shuffle).permutation(len(labels))
+    return RawDataset(
+        images=np.zeros((len(labels), 4, 4, 3), np.uint8),
+        labels=labels[order].astype(np.int64),
+        class_names=names,
+        split=split[order].astype("<U10"),
+        image_names=np.array([f"image/{index}" for index in range(len(labels))]),
+    )
+
+
+def spec(**options) -> FolderSpec:
+    return FolderSpec(name="image_folder", **options)
+
+
+def as_sets(prepared):
+    return {split: set(prepared.ids[split].tolist()) for split in SPLITS}
+
+
+def check_sound(prepared, raw):
+    """What holds of all splits: disjoint, ascending ids whose labels are those of the dataset."""
+    ids = as_sets(prepared)
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not ids[one] & ids[other]
+    for split in SPLITS:
+        assert len(ids[split]) == len(prepared.ids[split])
+        assert np.all(np.diff(prepared.ids[split]) > 0)
+        found = [prepared.class_names[label] for label in prepared.labels[split]]
+        assert found == [raw.class_names[raw.labels[index]] for index in prepared.ids[split]]
+        assert prepared.ids[split].dtype == prepared.labels[split].dtype == np.int64
+
+
+SOURCES = {
+    "train only": {"train": (100, 60, 40)},
+    "with test": {"train": (100, 60, 40), "test": (10, 20, 30)},
+    "with all": {"train": (100, 60, 40), "validation": (5, 6, 7), "test": (10, 20, 30)},
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"limit": 20},
+        {"classes": ("cat", "bird")},
+        {"validation": 15, "test": 21, "limit": 31, "classes": ("ant", "cat")},
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_image_is_in_two_splits(source, options, seed):
+    raw = dataset(SOURCES[source])
+    check_sound(make_splits(raw, spec(**options), seed), raw)
+
+
+def test_every_image_of_the_source_is_used_once():
+    raw = dataset(SOURCES["with test"])
+    ids = as_sets(make_splits(raw, spec(), 0))
+    assert set.union(*ids.values()) == set(range(len(raw.labels)))
+    assert ids["test"] == set(np.flatnonzero(raw.split == "test").tolist())
+
+
+def test_own_splits_stay_as_they_are():
+    raw = dataset(SOURCES["with all"])
+    prepared = make_splits(raw, spec(validation=50), 0)
+    for split in SPLITS:
+        np.testing.assert_array_equal(prepared.ids[split], np.flatnonzero(raw.split == split))
+
+
+def test_proportions_hold():
+    prepared = make_splits(dataset({"train": (500, 300, 200)}), spec(test=0.2, validation=0.1), 0)
+    # 200 of 1,000 to test on, then 80 of the 800 that are left.
+    for split, expected in {"test": (100, 60, 40), "validation": (40, 24, 16)}.items():
+        counts = np.bincount(prepared.labels[split])
+        assert counts.sum() == sum(expected)
+        assert np.abs(counts - expected).max() <= 1
+    assert len(prepared.ids["train"]) == 720
+
+
+def test_counts_are_exact():
+    prepared = make_splits(dataset({"train": (500, 300, 200)}), spec(test=123, validation=77), 0)
+    assert {split: len(prepared.ids[split]) for split in SPLITS} == {
+        "train": 800,
+        "validation": 77,
+        "test": 123,
+    }
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_limits_nest_and_move_no_image(source):
+    raw = dataset(SOURCES[source])
+    whole = as_sets(make_splits(raw, spec(), 3))
+    smaller = None
+    for limit in (12, 13, 40, 90, 10_000):
+        prepared = make_splits(raw, spec(limit=limit), 3)
+        ids = as_sets(prepared)
+        for split in SPLITS:
+            assert len(ids[split]) == min(limit, len(whole[split]))
+            assert ids[split] <= whole[split]
+            assert smaller is None or smaller[split] <= ids[split]
+            shares = np.bincount(raw.labels[list(whole[split])]) / len(whole[split])
+            counts = np.bincount(prepared.labels[split], minlength=3)
+            assert np.abs(counts - shares * len(ids[split])).max() < 1.5
+        smaller = ids
+
+
+def test_seeds_decide():
+    raw = dataset(SOURCES["train only"])
+    first, again, other = (as_sets(make_splits(raw, spec(), seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first["validation"] != other["validation"]
+    assert first["test"] != other["test"]
+
+
+def test_classes_are_renumbered_in_the_order_of_the_dataset():
+    raw = dataset(SOURCES["with test"])
+    prepared = make_splits(raw, spec(classes=("cat", "bird")), 0)
+    assert prepared.class_names == ("bird", "cat")
+    assert set(prepared.labels["test"].tolist()) == {0, 1}
+    check_sound(prepared, raw)
+    assert np.bincount(prepared.labels["test"]).tolist() == [10, 30]
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "message"),
+    [
+        ({"train": (9, 9, 9)}, {"classes": ("bird", "cta")}, r"classes.*'cta'; did you mean 'cat'"),
+        ({"train": (9, 9, 0)}, {}, "no train image of: cat"),
+        ({"train": (9, 9, 9), "test": (3, 0, 3)}, {}, "no test image of: ant"),
+        ({"train": (9, 9, 9), "test": (1, 0, 1)}, {}, "2 test images for 3 classes"),
+        (
+            {"train": (9, 9, 9), "test": (1, 1, 1), "validation": (5, 5, 0)},
+            {},
+            "no validation image of: cat",
+        ),
+        (
+            {"train": (9, 9, 9), "test": (0, 0, 5)},
+            {"classes": ("bird", "ant")},
+            "no test image of the classes bird, ant",
+        ),
+        ({"train": (9, 9, 9)}, {"test": 27}, "dataset.test: found 27, which is 27 of 27"),
+        ({"train": (9, 9, 9)}, {"test": 7, "validation": 20}, "dataset.validation: found 20"),
+        ({"train": (9, 9, 9)}, {"test": 7, "validation": 0.05}, "1 validation images for 3"),
+        ({"train": (9, 9, 9)}, {"test": 6, "validation": 19}, "2 train images for 3 classes"),
+        ({"train": (90, 90, 90)}, {"limit": 2}, "2 train images for 3 classes.*limit"),
+        ({"train": (900, 900, 20)}, {"limit": 12}, "no train image of: cat.*dataset.limit"),
+        ({"train": (0, 0, 0), "test": (5, 5, 5)}, {}, "0 train images for 3 classes"),
+    ],
+)
+def test_what_cannot_be_split_is_said(counts, options, message):
+    with pytest.raises(StudyError, match=message):
+        make_splits(dataset(counts), spec(**options), 0)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(StudyError, match="one class only"):
+        make_splits(dataset({"train": (9,)}, names=("bird",)), spec(), 0)
+
+
+def test_a_dataset_that_always_has_a_test_split_must_have_one():
+    with pytest.raises(StudyError, match="found no test image"):
+        make_splits(dataset({"train": (9, 9, 9)}), BundledSpec(name="photos"), 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("labels", np.array([0, 1, 3, 1]), "values from 0 to 3"),
+        ("labels", np.array([0, 1]), "one label an image"),
+        ("split", np.array(["train", "train", "tset", "test"]), "did you mean 'test'"),
+        ("split", np.array(["train"]), "splits"),
+        ("image_names", np.array(["a"]), "image names"),
+        ("images", np.zeros((4, 4, 4), np.uint8), "expected"),
+        ("images", np.zeros((4, 4, 4, 3), np.float32), "uint8"),
+    ],
+)
+def test_a_malformed_dataset_is_refused(field, value, message):
+    fields = {
+        "images": np.zeros((4, 4, 4, 3), np.uint8),
+        "labels": np.array([0, 1, 0, 1]),
+        "class_names": ("a", "b"),
+        "split": np.array(["train", "train", "test", "test"]),
+        "image_names": np.array(list("wxyz")),
+    }
+    with pytest.raises(StudyError, match=message):
+        make_splits(RawDataset(**(fields | {field: value})), spec(), 0)

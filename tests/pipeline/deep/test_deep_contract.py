@@ -1,0 +1,124 @@
+"""What holds for every network in pipeline/deep/architectures, those of tomorrow included."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from deep_cases import deep_spec, splits
+
+from pipeline import artefacts, registry
+from pipeline.checks import StudyError
+from pipeline.deep.spec import output_units
+from pipeline.deep.training import train
+
+METHODS = registry.method_names("deep")
+OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32}}
+"""What a method needs to be quick and to need no file."""
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def run(request):
+    spec = deep_spec(request.param, epochs=2, batch_size=16, **OPTIONS.get(request.param, {}))
+    images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
+    before = {split: array.copy() for split, array in images.items()}
+    result = train(spec, images, labels, 3, seed=0)
+    assert all(np.array_equal(images[split], before[split]) for split in before)
+    return spec, images, result
+
+
+def test_scores_are_probabilities_of_every_image(run):
+    _, images, result = run
+    for split, scores in result.scores.items():
+        assert scores.shape == (len(images[split]), 3)
+        assert scores.dtype == np.float32
+        np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+    assert set(result.scores) == set(artefacts.SPLITS)
+
+
+def test_history_has_a_row_for_each_epoch_split_and_metric(run):
+    spec, _, result = run
+    history = result.history
+    assert tuple(history.columns) == artefacts.HISTORY_COLUMNS
+    assert set(history["x_kind"]) == {"epoch"}
+    keys = history[["x", "split", "metric"]].apply(tuple, axis=1)
+    expected = {
+        (epoch, split, metric)
+        for epoch in range(1, spec.epochs + 1)
+        for split in ("train", "validation")
+        for metric in ("accuracy", "loss")
+    }
+    assert sorted(keys) == sorted(expected)
+    assert np.isfinite(history["value"]).all()
+
+
+def test_costs_are_measured(run):
+    _, _, result = run
+    assert result.train_seconds > 0
+    assert result.predict_ms_per_image > 0
+    assert result.device
+    assert result.parameters >= result.model.count_params()
+    json.dumps(result.notes)
+
+
+def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):
+    _, images, result = run
+    result.model.save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    outputs = model.predict(images["test"], verbose=0)
+    np.testing.assert_allclose(outputs, result.scores["test"], atol=1e-5)
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    assert {module.split(".")[0] for module in modules(config)} <= {"keras", "builtins"}
+
+
+def modules(config):
+    if isinstance(config, dict):
+        if config.get("module") is not None:
+            yield config["module"]
+        config = list(config.values())
+    if isinstance(config, list):
+        for item in config:
+            yield from modules(item)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n_classes", [2, 7])
+def test_network_ends_in_one_unit_a_class_and_one_for_two(method, n_classes):
+    spec = deep_spec(method, **OPTIONS.get(method, {}))
+    base = spec.frozen_base((32, 32, 3), 0)
+    shape = (32, 32, 3) if base is None else tuple(base.output_shape[1:])
+    network = spec.network(shape, output_units(n_classes))
+    assert network.output_shape == (None, 1 if n_classes == 2 else 7)
+    last = network.layers[-1]
+    assert last.name == "output"
+    assert last.activation.__name__ == ("sigmoid" if n_classes == 2 else "softmax")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_option_says_what_it_means(method):
+    fields = registry.load_spec("deep", method).model_fields
+    assert [name for name, field in fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"learning_rate": -1}, {"optimizer": "adams"}, {"seeds": [1, 1]}]
+)
+def test_wrong_options_are_refused(method, wrong):
+    with pytest.raises(StudyError, match=f"deep.{method}.{next(iter(wrong))}"):
+        deep_spec(method, **wrong)
+
+
+def test_parsing_all_of_them_imports_no_keras():
+    code = (
+        "import sys; from pipeline import registry\n"
+        "for method in registry.method_names('deep'):\n"
+        "    registry.parse('deep', {'method': method}, 'deep.x').check_files()\n"
+        "print({'keras', 'tensorflow'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "set()", answer.stderr

@@ -1,0 +1,158 @@
+"""The engine: what is learnt, what is kept, what is said."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from deep_cases import deep_spec, splits
+
+from pipeline.checks import StudyError
+from pipeline.deep.training import stored_numbers, train
+
+
+def values(result, split, metric):
+    history = result.history
+    chosen = history[(history["split"] == split) & (history["metric"] == metric)]
+    return chosen.sort_values("x")["value"].to_numpy()
+
+
+def mean_surprise(scores, labels):
+    """The cross-entropy, image by image."""
+    pairs = zip(scores, labels, strict=True)
+    return float(np.mean([-np.log(max(float(row[label]), 1e-7)) for row, label in pairs]))
+
+
+def test_learns_what_can_be_learnt(trained, three_classes):
+    _, result = trained
+    _, labels, test_labels = three_classes
+    assert (result.scores["train"].argmax(axis=1) == labels["train"]).mean() > 0.95
+    assert (result.scores["test"].argmax(axis=1) == test_labels).mean() > 0.9
+
+
+def test_best_epoch_has_the_lowest_validation_loss(trained):
+    _, result = trained
+    assert result.best_epoch == values(result, "validation", "loss").argmin() + 1
+    assert result.notes["best_epoch"] == result.best_epoch
+
+
+def test_scores_belong_to_the_best_epoch(three_classes):
+    """Learning too fast, so that the last epoch is not the best one."""
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=6, batch_size=20, learning_rate=0.02)
+    for seed in range(5):
+        result = train(spec, images, labels, 3, seed=seed)
+        if result.best_epoch < result.epochs_run:
+            break
+    else:
+        pytest.fail("no seed had its best epoch before the last one")
+    scores, right = result.scores["validation"], labels["validation"]
+    best = result.best_epoch - 1
+    assert mean_surprise(scores, right) == pytest.approx(
+        values(result, "validation", "loss")[best], abs=1e-4
+    )
+    assert (scores.argmax(axis=1) == right).mean() == values(result, "validation", "accuracy")[best]
+    np.testing.assert_allclose(
+        result.model.predict(images["validation"], verbose=0), scores, atol=1e-5
+    )
+
+
+def test_same_seed_same_course(trained, three_classes):
+    spec, first = trained
+    images, labels, _ = three_classes
+    again = train(spec, images, labels, 3, seed=1)
+    other = train(spec.model_copy(update={"epochs": 1}), images, labels, 3, seed=2)
+    assert again.history.equals(first.history)
+    np.testing.assert_array_equal(again.scores["test"], first.scores["test"])
+    assert values(other, "validation", "loss")[0] != values(first, "validation", "loss")[0]
+
+
+def test_training_curve_is_measured_without_dropout(three_classes):
+    """Nine tenths dropped: running averages would be far below what the network can do."""
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=1, batch_size=10, dropout=0.9, learning_rate=1e-3)
+    same = {**images, "validation": images["train"]}
+    result = train(spec, same, {**labels, "validation": labels["train"]}, 3, seed=0)
+    # As many training images are shown as there are validation images: here, the same ones.
+    for metric in ("accuracy", "loss"):
+        assert values(result, "train", metric) == pytest.approx(
+            values(result, "validation", metric), abs=1e-6
+        )
+
+
+def test_two_classes_use_one_sigmoid_unit_and_give_two_columns():
+    images, labels, test_labels = splits(2)
+    spec = deep_spec("lenet5", epochs=5, batch_size=20, learning_rate=3e-3)
+    result = train(spec, images, labels, 2, seed=0)
+    assert result.model.output_shape == (None, 1)
+    p = result.model.predict(images["test"], verbose=0)[:, 0]
+    np.testing.assert_allclose(result.scores["test"], np.stack([1 - p, p], 1), atol=1e-5)
+    assert (result.scores["test"].argmax(axis=1) == test_labels).mean() > 0.9
+    assert mean_surprise(result.scores["validation"], labels["validation"]) == pytest.approx(
+        values(result, "validation", "loss").min(), abs=1e-4
+    )
+
+
+def test_stops_early_and_says_so(three_classes, capsys):
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=40, patience=2, batch_size=20, learning_rate=0.02)
+    result = train(spec, images, labels, 3, seed=0)
+    assert result.stopped_early
+    assert result.epochs_run == result.best_epoch + 2 < 40
+    assert "stopped early" in capsys.readouterr().out
+
+
+def test_progress_is_a_line_an_epoch(three_classes, capsys):
+    images, labels, _ = three_classes
+    train(deep_spec("lenet5", epochs=2), images, labels, 3, seed=0)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"epoch 1/2  train [\d.]+ %  validation [\d.]+ %  loss [\d.]+  [\d.]+ s  "
+        r"about \d+ s left  best so far",
+        lines[0],
+    )
+    assert lines[1].startswith("epoch 2/2")
+    assert "left" not in lines[1]
+    assert len(lines) == 3
+
+
+def test_a_loss_that_runs_away_is_an_error_that_says_what_to_try(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", optimizer="sgd", learning_rate=1e6, epochs=3)
+    with pytest.raises(StudyError, match=r"epoch 1, .*sgd at learning_rate 1e\+06.* try "):
+        train(spec, images, labels, 3, seed=0)
+
+
+def test_counts_the_numbers_of_the_standardisation():
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 1, 1]),
+            keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(5)]),
+        ]
+    )
+    assert stored_numbers(model) == 6 + (48 + 1) * 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.zeros(7, int)}, "train labels: found shape"),
+        ({"labels": np.full(200, 3)}, "expected 0 to 2"),
+        ({"images": np.zeros((200, 16, 16, 3), np.float32)}, "train images: .*float32"),
+        ({"images": np.zeros((200, 20, 20, 3), np.uint8)}, "expected that of the training images"),
+    ],
+)
+def test_wrong_arrays_are_refused(three_classes, change, message):
+    images, labels, _ = three_classes
+    images = {**images, **({"train": change["images"]} if "images" in change else {})}
+    labels = {**labels, **({"train": change["labels"]} if "labels" in change else {})}
+    with pytest.raises(StudyError, match=message):
+        train(deep_spec("lenet5"), images, labels, 3, seed=0)
+
+
+def test_one_class_is_refused(three_classes):
+    images, labels, _ = three_classes
+    labels = {split: np.zeros_like(array) for split, array in labels.items()}
+    with pytest.raises(StudyError, match="at least two"):
+        train(deep_spec("lenet5"), images, labels, 1, seed=0)

@@ -1,0 +1,230 @@
+"""`evaluate` as a whole, on predictions small enough to count by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import artefacts
+from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
+from pipeline.checks import StudyError
+from pipeline.evaluation.runs import RunRecord, SeedRecord
+from pipeline.evaluation.study import evaluate
+
+CLASSES = ("cat", "dog")
+LABELS = {
+    "train": np.array([0, 1, 0, 1]),
+    "validation": np.array([0, 1, 1, 0]),
+    "test": np.array([0, 0, 0, 1, 1, 1, 1, 1]),
+}
+IDS = {split: np.arange(len(labels)) + 100 for split, labels in LABELS.items()}
+DATASET = DatasetCard(
+    name="pets",
+    description="two classes, made by hand",
+    sha256="0" * 64,
+    class_names=CLASSES,
+    image_shape=(8, 8, 3),
+    sizes={split: len(labels) for split, labels in LABELS.items()},
+    seed=0,
+)
+
+
+def seed_record(run, family="classical", seed=0, wrong=None, **changes):
+    """One seed of a run that is wrong on the first `wrong[split]` images of each split."""
+    scores = {}
+    for split, labels in LABELS.items():
+        predicted = labels.copy()
+        k = (wrong or {}).get(split, 0)
+        predicted[:k] = 1 - predicted[:k]
+        scores[split] = np.eye(2, dtype=np.float32)[predicted] * 3 - 1
+    x_kind = "epoch" if family == "deep" else "images"
+    history = pd.DataFrame(
+        [(2, x_kind, "train", "accuracy", 0.5), (4, x_kind, "train", "accuracy", 1.0)],
+        columns=list(artefacts.HISTORY_COLUMNS),
+    )
+    card = Card(
+        run=run,
+        family=family,
+        method="some_method",
+        features=() if family == "deep" else ("hog", "color"),
+        options={},
+        seed=seed,
+        score_kind="decision",
+        sizes=DATASET.sizes,
+        parameters=10,
+        train_seconds=2.0,
+        predict_ms_per_image=0.5,
+        stage_seconds=3.0,
+        device="a processor",
+        engine="a library 1.0",
+        peak_memory_mb=100.0,
+        versions={"numpy": "2"},
+    )
+    return SeedRecord(replace(card, **changes), Predictions(dict(IDS), scores), history)
+
+
+def run_record(run, *seeds, **options):
+    seeds = seeds or (seed_record(run, **options),)
+    return RunRecord(run, f"dvc repro train_classical@{run}", seeds)
+
+
+def study(*runs, **options):
+    return evaluate(DATASET, LABELS, IDS, runs, **options)
+
+
+@pytest.fixture
+def two_families():
+    return study(
+        run_record("svm", wrong={"validation": 1, "test": 3}),
+        run_record("net", family="deep", wrong={"train": 1, "test": 1}),
+        run_record("poor_net", family="deep", wrong={"validation": 3}),
+        not_run={"resnet": "needs a GPU"},
+    )
+
+
+def test_tables_have_exactly_the_agreed_columns(two_families):
+    for name, columns in artefacts.RESULT_TABLES.items():
+        assert tuple(two_families.tables[name].columns) == columns
+
+
+def test_accuracy_row(two_families):
+    row = two_families.tables["accuracy"].set_index("run").loc["svm"]
+    assert row["test_accuracy"] == 5 / 8
+    assert row["validation_accuracy"] == 3 / 4
+    assert row["train_accuracy"] == 1
+    assert (row["features"], row["seeds"], row["n_test"]) == ("hog+color", "0", 8)
+    # precision and recall of cat are 0; dog: 5 of 8 said to be dog are, all 5 are found
+    assert row["macro_f1"] == pytest.approx((0 + 2 * 5 / 13) / 2)
+
+
+def test_rows_are_sorted_by_validation_never_by_test(two_families):
+    # poor_net is best on the test split and worst on validation
+    assert two_families.tables["accuracy"]["run"].tolist() == ["net", "svm", "poor_net"]
+    assert two_families.study["families_best"] == {"classical": "svm", "deep": "net"}
+
+
+def test_comparison_pairs_the_best_of_each_family(two_families):
+    found = two_families.study["comparison"]
+    assert (found["deep"], found["classical"]) == ("net", "svm")
+    assert found["difference"] == 2 / 8
+    assert (found["only_deep_right"], found["only_classical_right"]) == (2, 0)
+    assert (found["both_right"], found["neither_right"]) == (5, 1)
+    assert found["p_value"] == 0.5
+    assert found["ci_low"] < 0.25 < found["ci_high"]
+
+
+def test_no_comparison_with_one_family():
+    only = study(run_record("svm"), run_record("mixed", family="hybrid"))
+    assert only.study["comparison"] is None
+    assert only.study["families_best"] == {"classical": "svm", "hybrid": "mixed"}
+
+
+def test_confusion_counts_add_up(two_families):
+    table = two_families.tables["confusion"]
+    svm = table[table["run"] == "svm"].set_index(["actual", "predicted"])["count"]
+    assert svm.to_dict() == {
+        ("cat", "cat"): 0, ("cat", "dog"): 3, ("dog", "cat"): 0, ("dog", "dog"): 5,
+    }  # fmt: skip
+
+
+def test_seeds_are_averaged_and_counts_summed():
+    two = run_record(
+        "svm",
+        seed_record("svm", seed=3, wrong={"test": 1}),
+        seed_record("svm", seed=4, wrong={"test": 2}, train_seconds=4.0),
+    )
+    results = study(two)
+    row = results.tables["accuracy"].iloc[0]
+    assert (row["seeds"], row["train_seconds"], row["n_test"]) == ("3+4", 3.0, 8)
+    assert row["test_accuracy"] == 6.5 / 8
+    alone = study(run_record("svm", wrong={"test": 1})).tables["accuracy"].iloc[0]
+    width = alone["test_ci_high"] - alone["test_ci_low"]
+    assert row["test_ci_high"] - row["test_ci_low"] > width  # nearer to 1/2, and no image more
+    assert results.tables["confusion"]["count"].sum() == 16
+    assert results.study["accuracy_by_seed"]["svm"]["4"]["test"] == 6 / 8
+    assert sorted(results.tables["learning_curves"]["seed"].unique()) == [3, 4]
+
+
+def test_metrics_are_numbers_alone(two_families):
+    assert set(two_families.metrics) == {"svm", "net", "poor_net"}
+    assert two_families.metrics["net"]["test_accuracy"] == 7 / 8
+    for numbers in two_families.metrics.values():
+        assert all(isinstance(value, float) for value in numbers.values())
+
+
+def test_samples_tell_each_runs_prediction(two_families):
+    table = two_families.tables["samples"]
+    assert len(table) == 3 * table["id"].nunique()
+    assert (table["correct"] == (table["actual"] == table["predicted"])).all()
+    assert (table["image"] == "samples/" + table["id"].astype(str) + ".png").all()
+
+
+def test_results_survive_the_disk(two_families, study_folder):
+    artefacts.save_results(two_families)
+    loaded = artefacts.load_results()
+    assert loaded.study == json.loads(json.dumps(two_families.study))
+    assert loaded.study["not_run"] == {"resnet": "needs a GPU"}
+    pd.testing.assert_frame_equal(
+        loaded.tables["confusion"], two_families.tables["confusion"], check_dtype=False
+    )
+
+
+def test_a_generator_is_enough():
+    assert len(study(*(run_record(name) for name in "abc")).metrics) == 3
+
+
+def spoiled(**changes):
+    record = seed_record("svm")
+    predictions = replace(record.predictions, **changes)
+    return RunRecord(
+        "svm", "dvc repro train_classical@svm", (replace(record, predictions=predictions),)
+    )
+
+
+def test_unpaired_ids_name_the_run_and_the_remedy():
+    with pytest.raises(StudyError, match=r"'svm'.*test.*dvc repro train_classical@svm"):
+        study(spoiled(ids={**IDS, "test": IDS["test"][::-1]}))
+
+
+def test_wrong_number_of_scores():
+    scores = {split: np.zeros((len(ids), 3), dtype=np.float32) for split, ids in IDS.items()}
+    with pytest.raises(StudyError, match=r"\(4, 3\).*\(4, 2\).*train_classical@svm"):
+        study(spoiled(scores=scores))
+
+
+def test_scores_that_are_not_finite():
+    scores = {split: np.zeros((len(ids), 2), dtype=np.float32) for split, ids in IDS.items()}
+    scores["validation"][2, 1] = np.nan
+    with pytest.raises(StudyError, match=r"validation.*nan.*row 2.*train_classical@svm"):
+        study(spoiled(scores=scores))
+
+
+def test_no_run_and_names_that_stand_twice():
+    with pytest.raises(StudyError, match="found no run"):
+        study()
+    with pytest.raises(StudyError, match="two runs named 'svm'"):
+        study(run_record("svm"), run_record("svm"))
+    with pytest.raises(StudyError, match="no seed"):
+        study(RunRecord("svm", "dvc repro", ()))
+
+
+def test_labels_of_an_unknown_class():
+    labels = {**LABELS, "test": LABELS["test"] + 1}
+    with pytest.raises(StudyError, match="labels of test"):
+        evaluate(DATASET, labels, IDS, [run_record("svm")])
+    assert set(labels) == set(SPLITS)
+
+
+@pytest.mark.parametrize("package", ["evaluation.study", "evaluation.samples", "reporting.report"])
+def test_no_deep_learning_library_is_imported(package, root):
+    code = (
+        f"import sys, pipeline.{package}; "
+        "sys.exit(bool({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,125 @@
+"""What every extractor keeps; a new file is tested before its author writes a test."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from pipeline import registry
+from pipeline.checks import StudyError
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+
+METHODS = registry.method_names("features")
+
+
+@pytest.fixture(scope="module")
+def images(photo_patches):
+    return photo_patches[::4].copy()
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def method(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def fitted(method, images):
+    return _build(method).fit(images)
+
+
+def _build(method, seed=0):
+    return registry.parse("features", {"method": method}, "features.x").build(seed=seed)
+
+
+def test_there_are_extractors():
+    assert {"color_histogram", "hog"} <= set(METHODS)
+
+
+def test_spec_is_a_feature_spec_with_described_options(method):
+    spec = registry.load_spec("features", method)
+    assert issubclass(spec, FeatureSpec)
+    assert spec().method == method
+    assert all(field.description for field in spec.model_fields.values())
+
+
+def test_vectors_are_finite_float32(fitted, images):
+    features = fitted.transform(images)
+    assert isinstance(fitted, Extractor)
+    assert features.shape == (len(images), features.shape[1])
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+    assert np.ptp(features, axis=0).max() > 0  # it tells images apart
+
+
+def test_fit_returns_self_and_counts_its_parameters(method, images):
+    extractor = _build(method)
+    assert extractor.fit(images) is extractor
+    assert extractor.n_parameters >= 0
+
+
+def test_the_order_and_number_of_images_do_not_matter(fitted, images):
+    features = fitted.transform(images)
+    order = np.random.default_rng(0).permutation(len(images))
+    np.testing.assert_allclose(fitted.transform(images[order]), features[order], atol=1e-6)
+    np.testing.assert_allclose(fitted.transform(images[3:4]), features[3:4], atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_features(method, fitted, images):
+    again = _build(method).fit(images)
+    np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
+
+
+def test_it_survives_pickling(fitted, images):
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.transform(images), fitted.transform(images))
+    assert copy.n_parameters == fitted.n_parameters
+
+
+def test_a_read_only_memory_map_will_do(method, fitted, images, tmp_path):
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    features = _build(method).fit(mapped).transform(mapped)
+    assert type(features) is np.ndarray
+    np.testing.assert_array_equal(features, fitted.transform(images))
+    np.testing.assert_array_equal(mapped, images)
+
+
+def test_input_is_left_as_it_is_and_may_be_a_view(fitted, images):
+    before = images.copy()
+    backwards = fitted.transform(images[::-1, :, ::-1])
+    np.testing.assert_array_equal(images, before)
+    straight = fitted.transform(np.ascontiguousarray(images[::-1, :, ::-1]))
+    np.testing.assert_array_equal(backwards, straight)
+
+
+def test_flat_images_give_finite_vectors(fitted):
+    for level in (0, 127, 255):
+        flat = np.full((2, 32, 32, 3), level, dtype=np.uint8)
+        assert np.isfinite(fitted.transform(flat)).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((2, 32, 32, 3), dtype=np.float32),
+        np.zeros((2, 32, 32), dtype=np.uint8),
+        np.zeros((2, 3, 32, 32), dtype=np.uint8),
+        np.zeros((0, 32, 32, 3), dtype=np.uint8),
+    ],
+    ids=["float", "grey", "channels first", "none"],
+)
+def test_other_arrays_are_refused(method, fitted, wrong):
+    with pytest.raises(StudyError, match="expected"):
+        _build(method).fit(wrong)
+    with pytest.raises(StudyError, match="expected"):
+        fitted.transform(wrong)
+
+
+def test_batches_cover_all_images_once_and_stay_small():
+    images = np.arange(7 * 4 * 4 * 3, dtype=np.uint8).reshape(7, 4, 4, 3)
+    size = batch_size(images.shape, pixels=3 * 16, dimension=10)
+    runs = list(batches(images, size))
+    assert [len(batch) for _, batch in runs] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate([batch for _, batch in runs]), images)
+    assert batch_size(images.shape, pixels=1, dimension=1) == 1
+    assert batch_size((1000, 1, 1, 3), pixels=1 << 16, dimension=1 << 22) == 2

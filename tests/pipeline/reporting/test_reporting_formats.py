@@ -1,0 +1,46 @@
+"""How numbers and names are written."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.reporting import formats
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.12345, "0.123"), (2.345, "2.35"), (94.06, "94.1"), (312.4, "312"), (16384.2, "16,384"),
+     (0.0, "0"), (0.00004, "0.000040"), (float("nan"), "–")],
+)  # fmt: skip
+def test_quantity(value, text):
+    assert formats.quantity(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.843, "0.843 s"), (94.06, "94 s"), (312, "312 s"), (1500, "25 min"), (11100, "3 h 05 min")],
+)
+def test_duration(seconds, text):
+    assert formats.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(1e-9, "p < 0.001"), (0.00123, "p = 0.0012"), (0.0524, "p = 0.052"), (1.0, "p = 1.00")],
+)
+def test_p_value(p, text):
+    assert formats.p_value(p) == text
+
+
+def test_points_and_percent():
+    assert formats.points(-0.0123) == "\u22121.2"
+    assert formats.points(-0.0001) == "0.0"
+    assert formats.percent(0.8013) == "80.1\u202f%"
+
+
+def test_shorten_keeps_both_ends_within_the_width():
+    assert formats.shorten("short", 5) == "short"
+    assert formats.shorten("hog_color_rbf_svm_64", 9) == "hog_…m_64"
+    wide = formats.shorten("神経網" * 10, 11)
+    assert formats.text_width(wide) <= 11
+    assert "…" in wide

@@ -1,0 +1,330 @@
+"""The report as files: whole, self-contained, escaped, repeatable, and with the CSV's numbers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from synthetic_study import CASES, STRANGE, made_up, written
+
+from pipeline import artefacts
+from pipeline.artefacts import Results
+from pipeline.checks import StudyError
+from pipeline.evaluation.samples import save_pictures
+from pipeline.reporting import curves, figures, matrices
+from pipeline.reporting.figures import FAMILY_COLOURS
+from pipeline.reporting.page import page as write_page
+from pipeline.reporting.report import write_report
+
+FILES = ["figures/accuracy.png", "figures/accuracy.svg", "figures/confusion.png",
+         "figures/confusion.svg", "figures/learning_curves.png", "figures/learning_curves.svg",
+         "index.html", "summary.md"]  # fmt: skip
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags in order, attributes, the cells of tables, and all text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("normal")
+    return folder, written(folder, **CASES["normal"])
+
+
+def read(folder) -> Page:
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def digests(folder) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+def test_all_files_are_there(normal):
+    folder, _ = normal
+    found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    assert [name for name in found if not name.startswith("samples/")] == FILES
+
+
+def test_the_same_results_give_the_same_bytes(normal, tmp_path):
+    folder, _ = normal
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); "
+        "from synthetic_study import CASES, written; "
+        "written(Path(sys.argv[1]), **CASES['normal'])"
+    )
+    here = str(__import__("synthetic_study").__file__).rpartition("/")[0]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), here], check=True)
+    assert digests(tmp_path) == digests(folder)
+
+
+@pytest.mark.parametrize("case", ["normal", "strange"])
+def test_nothing_is_loaded_from_anywhere(case, tmp_path):
+    written(tmp_path, **CASES[case])
+    page = read(tmp_path)
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "xlink:href", "srcset", "poster", "action"):
+            if name in attributes:
+                assert re.match(r"#|data:image/png;base64,", attributes[name]), (tag, attributes)
+        assert not re.search(r"url\((?!#)", attributes.get("style") or "")
+    style = (tmp_path / "index.html").read_text().split("<style>")[1].split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+    assert page.open == []
+
+
+def test_accuracy_table_has_the_numbers_of_the_csv(normal):
+    folder, results = normal
+    rows = {row[0]: row for row in read(folder).rows}
+    for record in results.tables["accuracy"].to_dict("records"):
+        made_of = f"{record['method']} on hog + color" if record["features"] else record["method"]
+        row = rows[record["run"] + made_of]
+        low, high = record["test_ci_low"] * 100, record["test_ci_high"] * 100
+        assert row[2] == f"{record['test_accuracy'] * 100:.1f}\u202f%{low:.1f} to {high:.1f}"
+        assert row[3] == f"{record['validation_accuracy'] * 100:.1f}\u202f%"
+        assert row[4] == f"{record['train_accuracy'] * 100:.1f}\u202f%"
+        gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
+        assert row[5] == f"{gap:.1f}"
+        assert row[6] == f"{record['macro_f1']:.3f}"
+        assert row[7] == f"{record['parameters']:,}"
+        assert float(row[8].replace(",", "")) == pytest.approx(record["train_seconds"], rel=0.005)
+        assert float(row[9]) == pytest.approx(record["predict_ms_per_image"], rel=0.005)
+        assert row[10] == record["seeds"].replace("+", ", ")
+
+
+def test_results_from_disk_give_the_same_page(study_folder):
+    """Also where the only seed is 0, which comes back from the CSV as an integer."""
+    results, images, ids = made_up(**CASES["tiny"])
+    save_pictures(images, ids, results)
+    write_report(results, {})
+    before = digests(artefacts.STUDY)
+    artefacts.save_results(results)
+    write_report(artefacts.load_results(), {})
+    assert digests(artefacts.STUDY) == before
+
+
+def test_figures_say_what_the_tables_say(normal):
+    folder, results = normal
+    svg = (folder / "figures" / "accuracy.svg").read_text(encoding="utf-8")
+    for row in results.tables["accuracy"].itertuples():
+        assert f">{row.run}<" in svg
+        assert f"{row.family} · {row.test_accuracy * 100:.1f}\u202f%<" in svg
+    counts = matrices.confusion_matrices(results)[0]
+    table = results.tables["confusion"]
+    part = table[table["run"] == counts.run]
+    assert counts.counts.ravel().tolist() == part["count"].tolist()
+    assert np.allclose(counts.shares.sum(axis=1), 1)
+
+
+def test_best_epoch_is_taken_from_the_card(normal):
+    _, results = normal
+    found = {curve.run: curve for curve in curves.learning_curves(results)}
+    table = results.tables["learning_curves"]
+    kept = table[(table["run"] == "vgg16_transfer") & (table["x"] == 9)]
+    value = kept[(kept["split"] == "validation") & (kept["metric"] == "accuracy")]["value"].item()
+    assert found["vgg16_transfer"].best == ((9.0, value),)
+    assert "best epoch 9" in found["vgg16_transfer"].words
+    assert found["hog_linear"].best == ()
+    assert found["hog_linear"].x_kind == "images"
+    assert len(found["lenet5"].best) == 3
+    assert {line.split for line in found["lenet5"].lines} == {"train", "validation"}
+
+
+def test_order_of_the_page(normal):
+    folder, _ = normal
+    page = read(folder)
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
+    titles = ["Accuracy", "Learning curves", "Confusion matrices", "Images, and what each run said",
+              "What was run on what", "What was not run", "How to repeat it",
+              "How to read the intervals"]  # fmt: skip
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    places = [html.index(f">{title}</h2>") for title in titles]
+    assert places == sorted(places)
+
+
+def test_everything_has_words(normal):
+    folder, _ = normal
+    page = read(folder)
+    assert all(a.get("alt") for tag, a in page.tags if tag == "img")
+    assert all(a.get("aria-label") for _, a in page.tags if a.get("role") in ("img", "region"))
+    tables = [tag for tag, _ in page.tags if tag == "table"]
+    assert len(tables) == len([tag for tag, _ in page.tags if tag == "caption"])
+    drawings = [a for tag, a in page.tags if tag == "svg"]
+    assert all(a.get("aria-hidden") == "true" for a in drawings)
+    assert len(drawings) == len([a for _, a in page.tags if a.get("role") == "img"])
+
+
+def test_ids_are_unique_and_used_ones_exist(normal):
+    folder, _ = normal
+    page = read(folder)
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    for target in re.findall(r"(?:url\(#|href=\"#)([\w-]+)", html):
+        assert target in ids
+
+
+def test_samples_tell_right_from_wrong_without_colour(normal):
+    folder, results = normal
+    page, table = read(folder), results.tables["samples"]
+    cells = " ".join(cell for row in page.rows for cell in row)
+    assert cells.count("✓right:") == table["correct"].sum()
+    assert cells.count("✗wrong:") == (~table["correct"]).sum()
+    pictures = [a["src"] for tag, a in page.tags if tag == "img"]
+    assert len(pictures) == table["id"].nunique() == 12
+    first = results.study["samples"]["drawn"][0]
+    content = base64.b64decode(pictures[0].partition(",")[2])
+    assert content == (folder / "samples" / f"{first}.png").read_bytes()
+
+
+def test_what_was_run_on_what(normal):
+    folder, results = normal
+    text = re.sub(r"\s+", " ", read(folder).text)
+    for fact in (results.study["dataset"]["sha256"], "800 training, 200 validation, 400 test",
+                 "airplane, automobile, bird", "epochs = 15", "best epoch: 9",
+                 "feature sets: hog (method: hog, cell: 8)",
+                 "Some Processor 2.50GHz (2 cores)", "keras 3.11 on tensorflow 2.20",
+                 "numpy 2.4.6", "needs a GPU: about nine hours", "dvc repro"):  # fmt: skip
+        assert fact in text
+
+
+def test_strange_names_are_shown_as_they_are(tmp_path):
+    written(tmp_path, **CASES["strange"])
+    page = read(tmp_path)
+    assert not [tag for tag, _ in page.tags if tag in ("b", "i")]
+    for name in (STRANGE, "сеть_神経網", "猫", "<i>&amp;\"'", "$a_b$", "كلب", "<script>"):
+        assert name in page.text
+    root = ET.fromstring((tmp_path / "figures" / "accuracy.svg").read_text(encoding="utf-8"))
+    drawn = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert STRANGE in drawn
+    assert "сеть_神経網" in drawn
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "<script>" not in summary
+    assert r"a &lt;b\>&amp;" in summary
+    columns = [
+        len(re.findall(r"(?<!\\)\|", line)) for line in summary.splitlines() if line[:1] == "|"
+    ]
+    assert set(columns) == {13, 6}
+
+
+def test_summary_stands_on_its_own(normal):
+    folder, results = normal
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    for row in results.tables["accuracy"].itertuples():
+        line = next(
+            x for x in summary.splitlines() if x.startswith(("| " + row.run, "| **" + row.run))
+        )
+        assert f"| {row.test_accuracy * 100:.1f}\u202f% |" in line
+    assert "beats" in summary
+    assert results.study["dataset"]["sha256"] in summary
+    assert "resnet20: needs a GPU" in summary
+    assert summary.endswith("\n")
+    assert "\n\n\n" not in summary
+
+
+@pytest.mark.parametrize(("case", "panels"), [("tiny", 1), ("large", 6)])
+def test_few_and_many_classes(case, panels, tmp_path):
+    results = written(tmp_path, **CASES[case])
+    page = read(tmp_path)
+    words = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
+    assert len([w for w in words if w.startswith("Confusion")]) == panels
+    assert (tmp_path / "index.html").stat().st_size < 1_000_000
+    assert ("no network" in page.text) == (case == "tiny")
+    assert f"{len(results.study['dataset']['class_names'])}: " in page.text
+
+
+def test_forty_runs_of_sixty_letters(tmp_path):
+    results, images, ids = made_up(**CASES["many"])
+    assert max(map(len, results.metrics)) == 60
+    save_pictures(images, ids, results, tmp_path)
+    text = write_page(results, {}, tmp_path)
+    parsed = Page(text)
+    words = [a["aria-label"] for _, a in parsed.tags if a.get("role") == "img"]
+    assert len([w for w in words if w.startswith("Learning")]) == 40
+    assert len([w for w in words if w.startswith("Confusion")]) == matrices.MOST_RUNS
+    assert re.search(r"the first 12 runs of the table; confusion.csv has all\s+40", parsed.text)
+    assert len(text) < 2_000_000
+
+
+def test_a_failure_leaves_the_last_report_whole(normal, tmp_path):
+    _, results = normal
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("old")
+    with pytest.raises(StudyError, match=r"samples.*dvc repro evaluate"):
+        write_report(results, {}, tmp_path)
+    assert {(tmp_path / name).read_text() for name in FILES} == {"old"}
+
+
+def test_no_learning_curve_and_no_sample(tmp_path):
+    results, _, _ = made_up(**CASES["tiny"])
+    tables = dict(results.tables)
+    tables["learning_curves"] = tables["learning_curves"].iloc[:0]
+    study = {**results.study, "samples": {"drawn": [], "disagreeing": []}}
+    write_report(Results(tables, results.metrics, study), {}, tmp_path)
+    assert "No run of this study has left a learning curve." in read(tmp_path).text
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_contrast_in_both_themes(root):
+    css = (root / "pipeline" / "reporting" / "templates" / "page.css").read_text()
+    themes = [
+        dict(re.findall(r"--(\w+): (#\w{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.S)[:2]
+    ]
+    assert themes[0]["ink"] == figures.INK
+    for theme in themes:
+        for text in ("ink", "muted", "link"):
+            assert contrast(theme[text], theme["paper"]) >= 4.5
+        for colour in FAMILY_COLOURS.values():
+            assert contrast(colour, theme["paper"]) >= 3

@@ -1,0 +1,102 @@
+"""The verdict says what the numbers say, and no more."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from synthetic_study import NOT_RUN, Wanted, made_up
+
+from pipeline.artefacts import Results
+from pipeline.reporting.verdict import verdict
+
+
+def results_of(*wanted, **options):
+    return made_up(wanted, **options)[0]
+
+
+@pytest.fixture(scope="module")
+def both():
+    return results_of(Wanted("svm", "classical", 0.5), Wanted("net", "deep", 0.8), not_run=NOT_RUN)
+
+
+def with_comparison(results, **changes):
+    study = copy.deepcopy(results.study)
+    study["comparison"] |= changes
+    return Results(results.tables, results.metrics, study)
+
+
+def test_a_clear_winner_is_named_with_its_numbers(both):
+    changed = with_comparison(
+        both, difference=0.083, ci_low=0.074, ci_high=0.092, p_value=1e-8,
+        deep_accuracy=0.801, classical_accuracy=0.718, n=10000,
+    )  # fmt: skip
+    assert verdict(changed).headline.replace("\u202f", " ") == (
+        "On made_up, the best network, net, beats the best classical run, svm, by 8.3 percentage "
+        "points (95 % interval 7.4 to 9.2; exact McNemar p < 0.001): 80.1 % against 71.8 % of "
+        "10,000 test images."
+    )
+
+
+def test_a_classical_winner_gets_positive_numbers(both):
+    changed = with_comparison(both, difference=-0.05, ci_low=-0.08, ci_high=-0.02, p_value=0.002)
+    headline = verdict(changed).headline
+    assert "the best classical run, svm, beats the best network, net, by 5.0" in headline
+    assert "95 % interval 2.0 to 8.0; exact McNemar p = 0.002" in headline
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"difference": 0.01, "ci_low": -0.01, "ci_high": 0.03, "p_value": 0.4},
+        # the two methods disagree at the border: nobody wins
+        {"difference": 0.01, "ci_low": 0.0004, "ci_high": 0.0196, "p_value": 0.052},
+        {"difference": 0.01, "ci_low": -0.0004, "ci_high": 0.0196, "p_value": 0.048},
+    ],
+)
+def test_an_undecided_study_has_no_winner(both, changes):
+    headline = verdict(with_comparison(both, **changes)).headline
+    assert "does not separate the two families" in headline
+    assert "beats" not in headline
+    assert "are 1.0 percentage points apart" in headline
+
+
+def test_undecided_with_the_classical_run_ahead(both):
+    changes = {"difference": -0.01, "ci_low": -0.03, "ci_high": 0.01, "p_value": 0.4}
+    headline = verdict(with_comparison(both, **changes)).headline
+    assert headline.index("svm") < headline.index("net,")
+    assert "95 % interval \u22121.0 to 3.0" in headline
+
+
+def test_cost_and_choice_are_told(both):
+    details = " ".join(verdict(both).details)
+    assert "net took 312 s to train and 0.123 ms an image" in details
+    assert "svm took 94 s and 2.35 ms, on Some Processor" in details
+    assert "by validation accuracy (1 classical run, 1 network)" in details
+    assert "Not run: resnet20." in details
+
+
+def test_several_seeds_are_told():
+    found = verdict(results_of(Wanted("svm", "classical", 0.5), Wanted("n", "deep", 0.8, (3, 4))))
+    assert "the paired test takes one seed of each (3 and 0)" in " ".join(found.details)
+
+
+def test_a_missing_family_is_told():
+    alone = verdict(results_of(Wanted("svm", "classical", 0.5)))
+    assert alone.headline.startswith("This study has no network, so it says nothing")
+    assert "svm, reaches" in alone.headline
+    assert alone.details == ()
+    hybrid = verdict(results_of(Wanted("mix", "hybrid", 0.5)))
+    assert "no classical run and network" in hybrid.headline
+
+
+def test_hybrids_are_counted_apart():
+    found = verdict(
+        results_of(
+            Wanted("svm", "classical", 0.4),
+            Wanted("net", "deep", 0.6),
+            Wanted("mix", "hybrid", 0.9),
+        )
+    )
+    assert "mix" not in found.headline
+    assert any("The best hybrid" in sentence and "mix" in sentence for sentence in found.details)

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.checks import StudyError
+from pipeline.params import load_entry, load_params, read_yaml
+
+RIGHT = """
+seed: 3
+dataset: {name: photos}
+not_run: {}
+features:
+  hog: {method: hog, cell: 8}
+classical:
+  svm: {method: linear_svm, features: [hog]}
+  both: {method: rbf_svm, features: [hog], seeds: [0, 1]}
+deep:
+  lenet5: {method: lenet5, epochs: 2}
+"""
+
+
+@pytest.fixture
+def write(study_folder):
+    def write(text: str) -> None:
+        Path("params.yaml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def test_roster(write):
+    write(RIGHT)
+    roster = load_params().roster
+    assert [(run.name, run.kind, run.seeds) for run in roster] == [
+        ("svm", "classical", (3,)),
+        ("both", "classical", (0, 1)),
+        ("lenet5", "deep", (3,)),
+    ]
+    assert roster[2].remedy == "dvc repro train_deep@lenet5"
+
+
+def test_one_entry(write):
+    write(RIGHT)
+    spec, seed = load_entry("features", "hog")
+    assert (spec.cell, seed) == (8, 3)
+    with pytest.raises(StudyError, match="features has no 'hogs'; did you mean 'hog'"):
+        load_entry("features", "hogs")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("cell: 8", "cel: 8", r"features\.hog\.cel: unknown option; did you mean 'cell'"),
+        ("cell: 8", "cell: -8", r"features\.hog\.cell: found -8; expected greater than"),
+        ("cell: 8", "cell: big", r"features\.hog\.cell: found 'big'; expected a valid integer"),
+        ("method: hog,", "method: hogg,", r"features\.hog\.method: unknown .*did you mean 'hog'"),
+        ("{method: hog, cell: 8}", "hog", r"features\.hog: found 'hog'; expected a mapping"),
+        ("{method: hog, cell: 8}", "{cell: 8}", r"features\.hog\.method: found nothing"),
+        ("linear_svm, features: [hog]", "linear_svm, features: [hug]", "no feature set 'hug'"),
+        ("linear_svm, features: [hog]", "linear_svm, features: []", r"svm\.features: .*at least 1"),
+        ("linear_svm, features: [hog]", "linear_svm", r"svm\.features: found nothing; expected"),
+        ("seed: 3", "seed: -3", "seed: found -3"),
+        ("seed: 3", "", "seed: found nothing"),
+        ("not_run: {}", "", "not_run: found nothing; expected: What this study leaves out"),
+        ("deep:", "deeep:", "deeep: unknown section; did you mean 'deep'"),
+        ("  lenet5:", "  svm:", r"deep\.svm: a classical run has this name too"),
+        ("  svm:", "  my svm:", "found the name 'my svm'"),
+        ("name: photos", "name: cifar11", "unknown dataset 'cifar11'; did you mean 'cifar10'"),
+        ("seeds: [0, 1]", "seeds: [1, 1]", "each name once"),
+        ("seed: 3", "seed: 3\nseed: 4", "'seed' stands twice.*line 3"),
+        ("seed: 3", "seed: [", "is not YAML"),
+    ],
+)
+def test_mistakes_are_named(write, old, new, message):
+    assert old in RIGHT
+    write(RIGHT.replace(old, new, 1))
+    with pytest.raises(StudyError, match=message):
+        load_params()
+
+
+def test_all_mistakes_are_told_at_once(write):
+    write(RIGHT.replace("cell: 8", "cel: 8").replace("epochs: 2", "epochs: 0"))
+    with pytest.raises(StudyError) as caught:
+        load_params()
+    assert "2 problems" in str(caught.value)
+
+
+def test_a_study_without_a_run(write):
+    write("seed: 0\ndataset: {name: photos}\nfeatures: {}\nclassical: {}\ndeep: {}\nnot_run: {}\n")
+    with pytest.raises(StudyError, match="found no run"):
+        load_params()
+
+
+def test_numbers_in_scientific_notation_are_numbers(write):
+    write("a: 1e-3\nb: 2E5\nc: 1.5e-4\nd: e5\n")
+    assert read_yaml(Path("params.yaml")) == {"a": 1e-3, "b": 2e5, "c": 1.5e-4, "d": "e5"}
+
+
+def test_missing_file(study_folder):
+    with pytest.raises(StudyError, match=r"there is no params\.yaml"):
+        load_params()
+
+
+@pytest.mark.parametrize("study", ["demo", "cpu", "full"])
+def test_committed_studies_are_right(root, tmp_path, study):
+    import yaml
+
+    from pipeline.workspace import merge
+
+    merged = merge(read_yaml(root / "params.yaml"), read_yaml(root / "studies" / f"{study}.yaml"))
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(merged), encoding="utf-8")
+    assert load_params(path).roster
+
+
+def test_default_study_is_right(root):
+    assert {run.name for run in load_params(root / "params.yaml").roster} >= {
+        "hog_svm",
+        "lenet5",
+        "vgg16_transfer",
+    }
