@@ -62,6 +62,9 @@ def create(study: str, root: Path) -> Path:
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / artefacts.FEATURES, folder / artefacts.RUNS):
         made.mkdir(parents=True, exist_ok=True)
+    # What was downloaded once serves all studies.
+    (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
     text = yaml.safe_dump(_relocate(document, root, folder), sort_keys=False, allow_unicode=True)
     _write(
         folder / PARAMS, f"# Made from params.yaml and studies/{study}.yaml: edit those.\n{text}"
@@ -70,8 +73,8 @@ def create(study: str, root: Path) -> Path:
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
     config = (root / ".dvc" / "config").read_text(encoding="utf-8")
     _write(folder / ".dvc" / "config", config.replace("[core]", "[core]\n    no_scm = true", 1))
-    for package in ("pipeline", "stages"):
-        _link(folder / package, root / package)
+    for shared in ("pipeline", "stages", ".dvc/plots"):
+        _link(folder / shared, root / shared)
     return folder
 
 

@@ -14,6 +14,15 @@ from pipeline.reporting.verdict import verdict
 
 def summary(results: Results) -> str:
     """Write the verdict, the accuracy table, what was run on what, and what was not run."""
+    return _render("summary.md", results)
+
+
+def headline(results: Results) -> str:
+    """Write the verdict, a short accuracy table and the machine, to stand in a README."""
+    return _render("headline.md", results)
+
+
+def _render(template: str, results: Results) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # Markdown has an escape of its own
@@ -23,7 +32,7 @@ def summary(results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("summary.md").render(
+    return environment.get_template(template).render(
         dataset=results.study["dataset"],
         verdict=verdict(results),
         accuracy=tables.accuracy_rows(results),

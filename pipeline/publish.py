@@ -1,0 +1,67 @@
+"""Commit what a study found: its results under ``reports/reference/``, its table in the README.
+
+Nothing is typed by hand: the README's table is made anew from the results, between two marks.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from pipeline import artefacts
+from pipeline.checks import StudyError
+from pipeline.reporting.summary import headline
+
+REFERENCE = Path("reports/reference")
+BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
+
+
+def publish(study: Path, name: str, root: Path) -> Path:
+    """Copy the results, the report, params.yaml and dvc.lock of a study, and refresh the README.
+
+    Args:
+        study: the folder that the study was run in, the checkout or a workspace.
+        name: the reference's folder under ``reports/reference/``.
+        root: the checkout.
+
+    Raises:
+        StudyError: if the study has no report yet.
+    """
+    source = study / artefacts.STUDY
+    if not (source / "index.html").exists():
+        raise StudyError(f"{study} has no {artefacts.STUDY / 'index.html'}; run the study first")
+    target = root / REFERENCE / name
+    shutil.rmtree(target, ignore_errors=True)
+    # copyfile leaves behind that outputs of DVC are read-only.
+    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    for file in ("params.yaml", "dvc.lock"):
+        shutil.copyfile(study / file, target / file)
+    refresh(root / "README.md", name, headline(artefacts.load_results(target)))
+    return target
+
+
+def refresh(readme: Path, name: str, text: str) -> None:
+    """Replace what stands in a file between the marks of a reference; no marks, no change."""
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if found and closed:
+        artefacts.save_text(readme, f"{before}{begin}\n{text.strip()}\n{end}{after}")
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m pipeline.publish <folder of the study> <name>``."""
+    if len(arguments) != 2:
+        print("usage: python -m pipeline.publish <folder> <name>", file=sys.stderr)
+        return 2
+    try:
+        print(publish(Path(arguments[0]), arguments[1], Path.cwd()))
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
