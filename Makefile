@@ -2,6 +2,7 @@
 PYTHON ?= python3
 LOCK ?= requirements.lock
 STUDY ?=
+AS ?= $(or $(STUDY),default)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,10 +11,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test lint format bench lock clean
+.PHONY: help setup demo study test lint format bench lock reference clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the lock (LOCK=requirements-gpu.lock for a GPU)
 
@@ -47,7 +48,11 @@ lock: ## resolve the two lock files anew (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 	@uv pip compile pyproject.toml --group dev --extra gpu --universal --python-version 3.11 --fork-strategy fewest \
-	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements-gpu.lock
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -c requirements.lock \
+	  -o requirements-gpu.lock
+
+reference: $(READY) ## commit-ready results of STUDY under reports/reference/AS, table into README
+	@$(BIN)/python -m pipeline.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
 clean: ## remove the workspaces and .venv; data, runs and reports stay
 	@rm -rf workspaces $(VENV)

@@ -412,16 +412,16 @@ def save_results(results: Results) -> None:
     save_json(STUDY / "study.json", results.study)
 
 
-def load_results() -> Results:
-    """Read the results."""
+def load_results(folder: Path = STUDY) -> Results:
+    """Read the results of a study from its folder."""
     text = dict.fromkeys(("run", "class", "actual", "predicted", "features", "image"), str)
     tables = {
-        name: load_table(STUDY / f"{name}.csv", "dvc repro evaluate", dtype=text)
+        name: load_table(folder / f"{name}.csv", "dvc repro evaluate", dtype=text)
         for name in RESULT_TABLES
     }
     tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
     return Results(
         tables=tables,
-        metrics=load_json(STUDY / "metrics.json", "dvc repro evaluate"),
-        study=load_json(STUDY / "study.json", "dvc repro evaluate"),
+        metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
+        study=load_json(folder / "study.json", "dvc repro evaluate"),
     )

@@ -65,6 +65,9 @@ def create(study: str, root: Path) -> Path:
     # What was downloaded once serves all studies.
     (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
+    # What was downloaded once serves all studies.
+    (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
     text = yaml.safe_dump(_relocate(document, root, folder), sort_keys=False, allow_unicode=True)
     _write(
         folder / PARAMS, f"# Made from params.yaml and studies/{study}.yaml: edit those.\n{text}"

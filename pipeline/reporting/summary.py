@@ -44,6 +44,8 @@ def _render(template: str, results: Results) -> str:
 
 def _escape_markdown(value: object) -> str:
     """Keep names from being read as markup: every value that a template prints passes through."""
-    text = re.sub(r"[ \t\r\n]+", " ", str(value)).replace("&", "&amp;").replace("<", "&lt;")
+    text = re.sub(r"[ \t\r\n]+", " ", str(value))
+    # Only where they would start a tag or an entity: "p < 0.001" should read well as plain text.
+    text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=[A-Za-z#])", "&amp;", text))
     # Inside a word, as in hog_svm, an underscore marks nothing up.
     return re.sub(r"([\\`*\[\]|~$#>]|(?<!\w)_|_(?!\w))", r"\\\1", text)
