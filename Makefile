@@ -54,5 +54,5 @@ lock: ## resolve the two lock files anew (needs uv)
 reference: $(READY) ## commit-ready results of STUDY under reports/reference/AS, table into README
 	@$(BIN)/python -m pipeline.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
-clean: ## remove the workspaces and .venv; data, runs and reports stay
-	@rm -rf workspaces $(VENV)
+clean: ## remove workspaces, .venv and intermediate results; data, runs and reports stay
+	@rm -rf workspaces $(VENV) .resume

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import joblib
 import numpy as np
@@ -40,6 +40,7 @@ INDEX = Path("data/index")
 RUNS = Path("runs")
 STUDY = Path("reports/study")
 
+Record = TypeVar("Record")
 ScoreKind = Literal["probability", "decision"]
 HISTORY_COLUMNS = ("x", "x_kind", "split", "metric", "value")
 
@@ -94,7 +95,7 @@ def load_json(path: Path, remedy: str) -> Any:
     """Read JSON; `remedy` is the command that makes the file where it is missing or broken."""
     try:
         return json.loads(_existing(path, remedy).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # no JSON, or no UTF-8
         raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
 
 
@@ -112,8 +113,20 @@ def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
         return pd.read_csv(
             _existing(path, remedy), keep_default_na=False, na_values=[""], **options
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (ValueError, pd.errors.ParserError) as error:
         raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
+
+
+def _load_record(kind: type[Record], path: Path, remedy: str) -> Record:
+    """Read a dataclass from JSON; lists become tuples where the class has them."""
+    values = load_json(path, remedy)
+    try:
+        for each in fields(cast(Any, kind)):
+            if str(each.type).startswith("tuple") and each.name in values:
+                values[each.name] = tuple(values[each.name])
+        return kind(**values)
+    except TypeError as error:
+        raise StudyError(f"{path} is another file ({error}); make it anew with: {remedy}") from None
 
 
 def _existing(path: Path, remedy: str) -> Path:
@@ -148,15 +161,31 @@ def save_source(source: Source) -> None:
 
 def load_source() -> Source:
     """Read the record of `fetch`."""
-    return Source(**load_json(SOURCE, "dvc repro fetch"))
+    return _load_record(Source, SOURCE, "dvc repro fetch")
 
 
 # --- prepare: images, labels and splits ----------------------------------------------------------
 
 
 @dataclass(frozen=True)
+class Task:
+    """What a training has to know of the dataset: an edit to its title or place reruns none."""
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    """(height, width, 3)."""
+    sizes: dict[str, int]
+    """Images in each split."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
 class DatasetCard:
-    """What `prepare` made: the facts of the dataset that later stages and readers need."""
+    """What `prepare` made: the facts of the dataset that evaluation and readers need."""
 
     name: str
     description: str
@@ -169,11 +198,8 @@ class DatasetCard:
     seed: int
     skipped: tuple[str, ...] = ()
     """Files that could not be read, where a parameter allowed some."""
-
-    @property
-    def n_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
+    independent: bool = True
+    """Whether test images were drawn independently; intervals and tests assume it."""
 
 
 def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
@@ -202,17 +228,20 @@ def load_ids(split: str) -> NDArray[np.int64]:
 
 
 def save_dataset_card(card: DatasetCard, index: pd.DataFrame) -> None:
-    """Write the card, and the index: a row an image with columns ``id, split, class, name``."""
+    """Write the card, the task, and the index: a row an image, ``id, split, class, name``."""
+    save_json(PREPARED / "task.json", Task(card.class_names, card.image_shape, card.sizes))
     save_table(PREPARED / "index.csv", index)
     save_json(PREPARED / "dataset.json", card)
 
 
+def load_task() -> Task:
+    """Read what a training has to know of the dataset."""
+    return _load_record(Task, PREPARED / "task.json", "dvc repro prepare")
+
+
 def load_dataset_card() -> DatasetCard:
     """Read the card of the prepared dataset."""
-    record = load_json(PREPARED / "dataset.json", "dvc repro prepare")
-    for name in ("class_names", "image_shape", "skipped"):
-        record[name] = tuple(record[name])
-    return DatasetCard(**record)
+    return _load_record(DatasetCard, PREPARED / "dataset.json", "dvc repro prepare")
 
 
 def load_image_index() -> pd.DataFrame:
@@ -261,14 +290,17 @@ def save_extractor(name: str, extractor: Any, card: FeatureCard) -> None:
 
 def load_extractor(name: str) -> Any:
     """Read a fitted extractor, to be stored with the models that need it."""
-    return joblib.load(
-        _existing(FEATURES / name / "extractor.joblib", f"dvc repro featurize@{name}")
-    )
+    remedy = f"dvc repro featurize@{name}"
+    path = _existing(FEATURES / name / "extractor.joblib", remedy)
+    try:
+        return joblib.load(path)
+    except Exception as error:  # unpickling raises whatever a broken file leads it to
+        raise StudyError(f"{path} cannot be read ({error!r}); make it anew: {remedy}") from None
 
 
 def load_feature_card(name: str) -> FeatureCard:
     """Read what a feature set cost."""
-    return FeatureCard(**load_json(FEATURES / name / "card.json", f"dvc repro featurize@{name}"))
+    return _load_record(FeatureCard, FEATURES / name / "card.json", f"dvc repro featurize@{name}")
 
 
 def feature_files(name: str) -> list[Path]:
@@ -346,10 +378,7 @@ def model_file(run: str, seed: int, family: str) -> Path:
 
 def load_card(run: str, seed: int, remedy: str) -> Card:
     """Read the card of one seed of a run."""
-    path = run_folder(run, seed) / "card.json"
-    record = load_json(path, remedy)
-    record["features"] = tuple(record["features"])
-    return Card(**record)
+    return _load_record(Card, run_folder(run, seed) / "card.json", remedy)
 
 
 def load_history(run: str, seed: int, remedy: str) -> pd.DataFrame:
@@ -368,60 +397,3 @@ def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
             )
     except Exception as error:
         raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None
-
-
-# --- results --------------------------------------------------------------------------------------
-
-ACCURACY_COLUMNS = (
-    "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
-    "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "macro_f1",
-    "parameters", "train_seconds", "predict_ms_per_image", "n_test", "device",
-)  # fmt: skip
-PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
-CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
-LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
-SAMPLE_COLUMNS = ("id", "image", "actual", "run", "family", "predicted", "correct")
-
-RESULT_TABLES = {
-    "accuracy": ACCURACY_COLUMNS,
-    "per_class": PER_CLASS_COLUMNS,
-    "confusion": CONFUSION_COLUMNS,
-    "learning_curves": LEARNING_CURVE_COLUMNS,
-    "samples": SAMPLE_COLUMNS,
-}
-"""Tables that `evaluate` writes to ``reports/study/<name>.csv``, and their columns."""
-
-
-@dataclass(frozen=True)
-class Results:
-    """All that `evaluate` says, and all that `report` knows."""
-
-    tables: Mapping[str, pd.DataFrame]
-    """Name in `RESULT_TABLES` -> table."""
-    metrics: dict[str, Any]
-    """``metrics.json``: numbers by run, for ``dvc metrics show`` and ``dvc metrics diff``."""
-    study: dict[str, Any]
-    """``study.json``: the dataset card, the cards of all runs, comparisons, what was not run."""
-
-
-def save_results(results: Results) -> None:
-    """Write the results, each file atomically, after all of them have been computed."""
-    for name, columns in RESULT_TABLES.items():
-        save_table(STUDY / f"{name}.csv", results.tables[name][list(columns)])
-    save_json(STUDY / "metrics.json", results.metrics)
-    save_json(STUDY / "study.json", results.study)
-
-
-def load_results(folder: Path = STUDY) -> Results:
-    """Read the results of a study from its folder."""
-    text = dict.fromkeys(("run", "class", "actual", "predicted", "features", "image"), str)
-    tables = {
-        name: load_table(folder / f"{name}.csv", "dvc repro evaluate", dtype=text)
-        for name in RESULT_TABLES
-    }
-    tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
-    return Results(
-        tables=tables,
-        metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
-        study=load_json(folder / "study.json", "dvc repro evaluate"),
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 def cpu_name() -> str:
     """Return the processor with the cores this process may use: ``Intel ... (2 cores)``."""
     name = platform.processor() or platform.machine()
+    if sys.platform == "darwin":
+        query = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        name = subprocess.run(query, capture_output=True, text=True).stdout.strip() or name
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text(errors="replace").splitlines():

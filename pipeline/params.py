@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from pipeline import registry
 from pipeline.checks import StudyError, did_you_mean, listing
@@ -129,7 +130,7 @@ def run_seeds(spec: registry.MethodSpec, seed: int) -> tuple[int, ...]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file whose top level is a mapping.
+    """Read a YAML 1.2 file, as DVC does, whose top level is a mapping.
 
     Raises:
         StudyError: if it is missing, no YAML, or has a key twice, with the line.
@@ -137,42 +138,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists():
         where = path.resolve().parent
         raise StudyError(f"there is no {path.name} in {where}; run this in a study's folder")
-    text = path.read_text(encoding="utf-8")
     try:
-        document = yaml.load(text, Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, TypeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path} is not YAML: {_one_line(error)}") from None
     if not isinstance(document, dict):
         raise StudyError(f"{path}: found {type(document).__name__}; expected keys and values")
     return document
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML as DVC reads it: a key that stands twice is an error, not a silent override."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 reads 1e-3 as text; people write it as a number, and DVC (YAML 1.2) reads it as one.
-_UniqueKeys.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
-
-
-def _one_line(error: yaml.YAMLError) -> str:
+def _one_line(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error)
+    problem = str(getattr(error, "problem", None) or error).splitlines()[0]
     return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark else problem
 
 
@@ -188,6 +165,8 @@ def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
 def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) -> Any:
     section = document.get(kind)
     if kind == "dataset":
+        if isinstance(section, Mapping) and "path" not in section:
+            problems.append("dataset.path: found nothing; expected a path, such as data/incoming")
         return registry.parse(kind, section, kind)
     if not isinstance(section, Mapping):
         found = "nothing" if section is None else repr(section)
@@ -218,11 +197,20 @@ def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[st
         for name in spec.features
         if name not in defined
     ]
+    # Without regard to case: on some file systems A and a are one folder.
+    classical = {name.casefold() for name in parsed["classical"]}
     problems += [
         f"deep.{name}: a classical run has this name too; expected each run's name once"
         for name in parsed["deep"]
-        if name in parsed["classical"]
+        if name.casefold() in classical
     ]
+    for kind in ("features", "classical", "deep"):
+        names = [name.casefold() for name in parsed[kind]]
+        problems += [
+            f"{kind}.{name}: another name differs in case alone; some file systems mix them up"
+            for name in parsed[kind]
+            if names.count(name.casefold()) > 1
+        ]
     if not (document.get("classical") or document.get("deep")):
         problems.append("found no run; expected at least one entry under classical or deep")
     return problems

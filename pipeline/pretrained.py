@@ -11,12 +11,14 @@ Keras is imported where it is used: parsing options and checking a weights file 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import requests
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_known, listing
@@ -89,6 +91,20 @@ def check_weights_file(path: Path) -> None:
                     f"{listing(shapes[name])} in {name}; expected {kernel} and {kernel[-1:]}. "
                     f"{_WAYS_ON}"
                 )
+
+
+def check_imagenet_weights() -> None:
+    """Raise `StudyError` if Keras's weights are neither here nor to be had; downloads nothing.
+
+    Without this, a machine with no network would find it out after all other runs.
+    """
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    if (home / "models" / KERAS_FILE).exists():
+        return
+    try:
+        requests.head(KERAS_ADDRESS, timeout=10).raise_for_status()
+    except requests.RequestException as error:
+        raise _no_weights(type(error).__name__) from None
 
 
 def read_weights(path: Path) -> Weights:
@@ -199,11 +215,15 @@ def _downloaded() -> Path:
             )
         )
     except Exception as error:  # urllib and Keras raise many kinds, some of them bare
-        raise StudyError(
-            f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({error}). Copy "
-            f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
-            "need it, or set `weights: random` for an untrained control"
-        ) from None
+        raise _no_weights(error) from None
+
+
+def _no_weights(reason: object) -> StudyError:
+    return StudyError(
+        f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). Copy "
+        f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
+        "need it, or set `weights: random` for an untrained control"
+    )
 
 
 # --- the network ----------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ Nothing is typed by hand: the README's table is made anew from the results, betw
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.reporting.summary import headline
+from pipeline.results import load_results
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
@@ -29,16 +31,31 @@ def publish(study: Path, name: str, root: Path) -> Path:
         StudyError: if the study has no report yet.
     """
     source = study / artefacts.STUDY
-    if not (source / "index.html").exists():
-        raise StudyError(f"{study} has no {artefacts.STUDY / 'index.html'}; run the study first")
+    for needed in (source / "index.html", study / "dvc.lock", study / "params.yaml"):
+        if not needed.exists():
+            raise StudyError(f"there is no {needed}; run the study first")
+    _check_up_to_date(study)
     target = root / REFERENCE / name
-    shutil.rmtree(target, ignore_errors=True)
+    fresh = target.with_name(f".{name}")
+    shutil.rmtree(fresh, ignore_errors=True)
     # copyfile leaves behind that outputs of DVC are read-only.
-    shutil.copytree(source, target, copy_function=shutil.copyfile)
+    shutil.copytree(source, fresh, copy_function=shutil.copyfile)
     for file in ("params.yaml", "dvc.lock"):
-        shutil.copyfile(study / file, target / file)
-    refresh(root / "README.md", name, headline(artefacts.load_results(target)))
+        shutil.copyfile(study / file, fresh / file)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+    refresh(root / "README.md", name, headline(load_results(target)))
     return target
+
+
+def _check_up_to_date(study: Path) -> None:
+    """Raise `StudyError` unless DVC finds the results to be of these parameters and this code."""
+    dvc = Path(sys.executable).with_name("dvc")
+    if subprocess.run([str(dvc), "status", "--quiet"], cwd=study, check=False).returncode:
+        raise StudyError(
+            f"the results in {study} are not of its parameters and this code; rerun the study "
+            "(`dvc status` there says what has changed)"
+        )
 
 
 def refresh(readme: Path, name: str, text: str) -> None:

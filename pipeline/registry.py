@@ -36,7 +36,9 @@ class MethodSpec(BaseModel):
     describe. Unknown options are errors, so that a typo in params.yaml cannot pass.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def selector(kind: str) -> str:
@@ -122,6 +124,9 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
         return f"found nothing; expected: {meaning.splitlines()[0]}"
     message = re.sub("^Value error, ", "", problem["msg"])
     message = re.sub("^(Input|Tuple|List|String) should (be|have)", "expected", message)
+    message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
+    if not problem["loc"]:  # options that do not fit each other; the message says which
+        return message
     return f"found {problem['input']!r}; {message}"
 
 

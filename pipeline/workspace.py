@@ -22,14 +22,14 @@ from pipeline.params import PARAMS, load_params, read_yaml
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")
-_PATH_KEYS = ("path", "weights")
 _METHOD_KEYS = ("name", "method")
 
 
 def merge(base: Any, overlay: Any) -> Any:
     """Lay an overlay over a document.
 
-    Mappings are merged key by key; null removes a key; anything else replaces. An entry that names
+    Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
+    entry that names
     another method (or dataset) replaces the whole entry, since options belong to their method.
     """
     if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
@@ -41,7 +41,7 @@ def merge(base: Any, overlay: Any) -> Any:
         if value is None:
             merged.pop(key, None)
         else:
-            merged[key] = merge(merged.get(key), value)
+            merged[key] = value if value == {} else merge(merged.get(key), value)
     return merged
 
 
@@ -62,9 +62,6 @@ def create(study: str, root: Path) -> Path:
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / artefacts.FEATURES, folder / artefacts.RUNS):
         made.mkdir(parents=True, exist_ok=True)
-    # What was downloaded once serves all studies.
-    (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
-    _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
     # What was downloaded once serves all studies.
     (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
@@ -94,17 +91,19 @@ def reproduce(folder: Path) -> int:
     return code
 
 
-def _relocate(document: Any, root: Path, folder: Path) -> Any:
-    """Rewrite relative paths, which an overlay gives from the root, as seen from the workspace."""
-    if not isinstance(document, Mapping):
-        return document
-    relocated = {}
-    for key, value in document.items():
-        is_path = key in _PATH_KEYS and isinstance(value, str) and "/" in value
-        if is_path and not Path(value).is_absolute():
-            relocated[key] = os.path.relpath(root / value, folder)
-        else:
-            relocated[key] = _relocate(value, root, folder)
+def _relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, Any]:
+    """Rewrite relative paths, which params.yaml gives from the root, as seen from the workspace."""
+
+    def moved(entry: Any, key: str, words: tuple[str, ...] = ()) -> Any:
+        value = entry.get(key) if isinstance(entry, Mapping) else None
+        if not isinstance(value, str) or value in words or Path(value).is_absolute():
+            return entry
+        return {**entry, key: os.path.relpath(root / value, folder)}
+
+    relocated = {**document, "dataset": moved(document.get("dataset"), "path")}
+    if isinstance(document.get("deep"), Mapping):
+        words = ("imagenet", "random")
+        relocated["deep"] = {k: moved(v, "weights", words) for k, v in document["deep"].items()}
     return relocated
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pipeline.checks import StudyError
 # TensorFlow reports at length that a machine has no GPU; a run's first line and its card say what
 # it was computed on. Set TF_CPP_MIN_LOG_LEVEL=0 to see all of it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def run(main: Callable[..., None], *arguments: str) -> None:

@@ -12,6 +12,7 @@ from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
 from pipeline.params import Params, Run, load_params
+from pipeline.results import save_results
 from stages import run
 
 
@@ -27,7 +28,7 @@ def main() -> None:
         seed=params.seed,
     )
     save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
-    artefacts.save_results(results)
+    save_results(results)
     for row in results.tables["accuracy"].itertuples():
         print(
             f"{row.run}: test {row.test_accuracy:.1%} "

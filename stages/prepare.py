@@ -41,10 +41,11 @@ def main() -> None:
         sizes={split: len(prepared.ids[split]) for split in artefacts.SPLITS},
         seed=seed,
         skipped=raw.skipped,
+        independent=spec.independent,
     )
     artefacts.save_dataset_card(card, pd.concat(index))
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
-    print(f"{card.name}: {card.n_classes} classes; {sizes}")
+    print(f"{card.name}: {len(card.class_names)} classes; {sizes}")
 
 
 if __name__ == "__main__":

@@ -26,12 +26,12 @@ def main(name: str) -> None:
         for split in artefacts.SPLITS
     }
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
-    dataset = artefacts.load_dataset_card()
+    task = artefacts.load_task()
     for each in run_seeds(entry, seed):
         print(f"{name}, seed {each}: {'+'.join(entry.features)}", flush=True)
         started = time.perf_counter()
-        trained = train(entry, features, labels, dataset.n_classes, each)
-        _save(name, entry, each, trained, dataset, time.perf_counter() - started)
+        trained = train(entry, features, labels, task.n_classes, each)
+        _save(name, entry, each, trained, task, time.perf_counter() - started)
 
 
 def _save(
@@ -39,14 +39,14 @@ def _save(
     spec: ClassicalSpec,
     seed: int,
     trained: TrainedClassifier,
-    dataset: artefacts.DatasetCard,
+    task: artefacts.Task,
     stage_seconds: float,
 ) -> None:
     sets = [artefacts.load_feature_card(features) for features in spec.features]
     extractors = tuple(artefacts.load_extractor(features) for features in spec.features)
     path = artefacts.model_file(name, seed, "classical")
     with artefacts.atomic(path) as temporary:
-        joblib.dump(PixelClassifier(extractors, trained.model, dataset.class_names), temporary)
+        joblib.dump(PixelClassifier(extractors, trained.model, task.class_names), temporary)
     card = artefacts.Card(
         run=name,
         family="classical",
@@ -55,7 +55,7 @@ def _save(
         options=spec.model_dump(mode="json", exclude={"method", "features", "seeds"}),
         seed=seed,
         score_kind="decision",
-        sizes=dataset.sizes,
+        sizes=task.sizes,
         parameters=trained.parameters + sum(each.parameters for each in sets),
         train_seconds=trained.fit_seconds + sum(each.fit_seconds for each in sets),
         predict_ms_per_image=1000
@@ -64,7 +64,9 @@ def _save(
         device=cpu_name(),
         engine=spec.engine(),
         peak_memory_mb=max(peak_memory_mb(), *(each.peak_memory_mb for each in sets)),
-        versions=versions("scikit-learn", "scikit-learn-intelex", "numpy", "scipy"),
+        versions=versions(
+            "scikit-learn", "scikit-learn-intelex", "numpy", "scipy", "opencv-python-headless"
+        ),
         notes=_notes(sets),
     )
     predictions = artefacts.Predictions(

@@ -25,13 +25,13 @@ def main(name: str) -> None:
     spec = cast("DeepSpec", entry)
     images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
-    dataset = artefacts.load_dataset_card()
+    task = artefacts.load_task()
     for each in run_seeds(entry, seed):
         print(f"{name}, seed {each}, on {device_name()}", flush=True)
         started = time.perf_counter()
         cache = artefacts.RESUME / "base-features"
-        trained = train(spec, images, labels, dataset.n_classes, each, cache)
-        _save(name, spec, each, trained, dataset, time.perf_counter() - started)
+        trained = train(spec, images, labels, task.n_classes, each, cache)
+        _save(name, spec, each, trained, task, time.perf_counter() - started)
 
 
 def _save(
@@ -39,7 +39,7 @@ def _save(
     spec: DeepSpec,
     seed: int,
     trained: TrainedNetwork,
-    dataset: artefacts.DatasetCard,
+    task: artefacts.Task,
     stage_seconds: float,
 ) -> None:
     with artefacts.atomic(artefacts.model_file(name, seed, "deep")) as temporary:
@@ -52,7 +52,7 @@ def _save(
         options=spec.model_dump(mode="json", exclude={"method", "seeds"}),
         seed=seed,
         score_kind="probability",
-        sizes=dataset.sizes,
+        sizes=task.sizes,
         parameters=trained.parameters,
         train_seconds=trained.train_seconds,
         predict_ms_per_image=trained.predict_ms_per_image,

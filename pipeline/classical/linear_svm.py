@@ -15,19 +15,20 @@ an iteration instead of LIBLINEAR's passes over single images.
 
 from __future__ import annotations
 
-from typing import Annotated
+import warnings
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.spec import ClassicalSpec
+from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
 
-class LinearSVM(ClassifierMixin, BaseEstimator):
+class LinearSVM(DecisionClassifier):
     """One-against-rest squared-hinge SVM by L-BFGS (module docstring).
 
     Args:
@@ -62,7 +63,7 @@ class LinearSVM(ClassifierMixin, BaseEstimator):
                 "maxfun": 2 * self.max_iter,
                 "maxcor": 20,
                 "gtol": self.tol * slope,
-                # The gradient alone decides: float32 products make the value's last digits noise.
+                # Reached only where float32 products leave nothing but noise to gain.
                 "ftol": 1e-9,
             },
         )
@@ -71,6 +72,12 @@ class LinearSVM(ClassifierMixin, BaseEstimator):
         self.intercept_ = weights[-1].copy()
         self.objective_ = float(solution.fun)
         self.n_iter_ = int(solution.nit)
+        if self.n_iter_ >= self.max_iter:
+            warnings.warn(
+                f"found no optimum in {self.max_iter} iterations; scale the features, or lower C",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def decision_function(self, features: NDArray) -> NDArray[np.float64]:
@@ -78,12 +85,6 @@ class LinearSVM(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         scores = np.asarray(features) @ self.coef_.T.astype(np.float32) + self.intercept_
         return scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, features: NDArray) -> NDArray:
-        """Return the (n,) most likely classes."""
-        scores = self.decision_function(features)
-        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[codes]
 
     @property
     def n_parameters(self) -> int:
@@ -113,6 +114,8 @@ class _Objective:
 
 class Spec(ClassicalSpec):
     """A linear SVM with squared hinge, one against the rest."""
+
+    deterministic: ClassVar[bool] = True
 
     C: Annotated[float, Field(gt=0)] = 1e-3
     """Weight of the loss against the regulariser, for standardised features."""

@@ -10,20 +10,20 @@ products a batch, in float32, instead of one kernel evaluation at a time.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.spec import ClassicalSpec
+from pipeline.checks import StudyError
+from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
 _BATCH_BYTES = 256 * 2**20
 
 
-class RBFSVM(ClassifierMixin, BaseEstimator):
+class RBFSVM(DecisionClassifier):
     """C-SVM with a radial kernel.
 
     Args:
@@ -48,12 +48,7 @@ class RBFSVM(ClassifierMixin, BaseEstimator):
     def fit(self, features: NDArray, labels: NDArray) -> RBFSVM:
         """Fit on (n, d) float features and (n,) labels of at least two classes."""
         x = np.ascontiguousarray(features, dtype=np.float32)
-        # In double precision: the variance of millions of float32 numbers is worth it.
-        self.gamma_ = (
-            1.0 / (x.shape[1] * float(x.var(dtype=np.float64)))
-            if self.gamma == "scale"
-            else float(self.gamma)
-        )
+        self.gamma_ = _scaled_gamma(x) if self.gamma == "scale" else float(self.gamma)
         machine = _svc_class()(
             C=self.C, gamma=self.gamma_, kernel="rbf", tol=self.tol, cache_size=self.cache_mb
         ).fit(x, labels)
@@ -106,17 +101,22 @@ class RBFSVM(ClassifierMixin, BaseEstimator):
             margins[:, second] -= pairs[:, column]
         return votes + margins / (3 * (np.abs(margins) + 1))
 
-    def predict(self, features: NDArray) -> NDArray:
-        """Return the (n,) most likely classes."""
-        scores = self.decision_function(features)
-        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[codes]
-
     @property
     def n_parameters(self) -> int:
         """Support vectors, their weights, and an intercept a pair."""
         weights = np.count_nonzero(self.pair_weights_)
         return self.support_vectors_.size + int(weights) + self.intercept_.size
+
+
+def _scaled_gamma(x: NDArray[np.float32]) -> float:
+    # In double precision: a sum of millions of float32 numbers needs it.
+    variance = float(x.var(dtype=np.float64))
+    if variance == 0:
+        raise StudyError(
+            "found the same features for every image; expected some that differ. Look at the "
+            "options of the feature set, or give gamma a number"
+        )
+    return 1.0 / (x.shape[1] * variance)
 
 
 def _pairs(n_classes: int) -> list[tuple[int, int]]:
@@ -153,6 +153,8 @@ def _svc_class() -> Any:
 
 class Spec(ClassicalSpec):
     """An SVM with a radial kernel, one against one."""
+
+    deterministic: ClassVar[bool] = True
 
     C: Annotated[float, Field(gt=0)] = 5.0
     """Weight of the slack against the margin."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -22,12 +22,16 @@ Scaling = Literal["standard", "unit", "none"]
 class ClassicalSpec(MethodSpec):
     """A classifier over one or more joined feature sets."""
 
+    deterministic: ClassVar[bool] = False
+    """Whether every seed gives the same classifier."""
+
     method: str
     """The classifier: the name of a file in pipeline/classical/."""
     features: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of feature sets under `features`; several are joined in this order."""
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
-    """Seeds to train with; the study's own where none are given."""
+    """Seeds to train with; the study's own where none are given. One at most where the classifier
+    is deterministic: more would repeat one machine and pass for stability."""
     scaling: Scaling = "standard"
     """`standard`: each feature to mean 0 and variance 1 over the training images. `unit`: each
     feature set to a root mean square length of 1, so that joined sets count alike whatever their
@@ -41,6 +45,15 @@ class ClassicalSpec(MethodSpec):
         if values is not None and len(set(values)) < len(values):
             raise ValueError(f"expected each name once, found {', '.join(map(str, values))}")
         return values
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> Self:
+        if self.deterministic and len(self.seeds or ()) > 1:
+            raise ValueError(
+                f"expected one seed at most, since {self.method} gives the same with each; "
+                f"found seeds {listing(self.seeds or ())}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
@@ -113,6 +126,22 @@ class UnitScaler(TransformerMixin, BaseEstimator):
         """Return (n, sum of widths) float32, each set multiplied by its factor."""
         factors = np.repeat(self.scale_, self.widths).astype(np.float32)
         return np.asarray(features, dtype=np.float32) * factors
+
+
+class DecisionClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier whose `predict` is the class of its largest decision score."""
+
+    classes_: NDArray
+
+    @abstractmethod
+    def decision_function(self, features: NDArray) -> NDArray[np.float64]:
+        """Return signed scores: (n, classes), or (n,) for the second of two classes."""
+
+    def predict(self, features: NDArray) -> NDArray:
+        """Return the (n,) most likely classes."""
+        scores = self.decision_function(features)
+        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes_[codes]
 
 
 def stored_numbers(fitted: Pipeline) -> int:

@@ -126,6 +126,8 @@ def _learning_curve(
     for size in sizes[:-1]:
         chosen = np.sort(order[:size])
         subset, target = features["train"][chosen], labels["train"][chosen]
+        if len(np.unique(target)) < n_classes:  # a rare class is not yet in this small a prefix
+            continue
         model = build().fit(subset, target)
         rows += _curve_rows(
             size,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -50,6 +50,7 @@ Corner = tuple[int, int]
 class Spec(DatasetSpec):
     """32×32 patches of ten bundled photographs, in three splits that share no pixel."""
 
+    independent: ClassVar[bool] = False
     stride: Annotated[int, Field(ge=1, le=TILE - PATCH)] = 16
     """Pixels from one patch of a tile to the next."""
     per_class: tuple[PatchCount, PatchCount, PatchCount] = (200, 50, 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,9 @@ class RawDataset:
 
 class DatasetSpec(MethodSpec):
     """Labelled images, and which of them a study uses."""
+
+    independent: ClassVar[bool] = True
+    """Whether images are drawn one by one, as intervals and tests assume."""
 
     name: str
     """The dataset: the name of a file in pipeline/data/."""

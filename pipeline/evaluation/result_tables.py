@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artefacts import (
+from pipeline.evaluation.confusion import confusion_counts
+from pipeline.evaluation.per_class import ClassScores, class_scores
+from pipeline.evaluation.runs import Answers, ScoredRun
+from pipeline.evaluation.samples import Samples
+from pipeline.results import (
     ACCURACY_COLUMNS,
     CONFUSION_COLUMNS,
     LEARNING_CURVE_COLUMNS,
     PER_CLASS_COLUMNS,
     SAMPLE_COLUMNS,
 )
-from pipeline.evaluation.confusion import confusion_counts
-from pipeline.evaluation.per_class import ClassScores, class_scores
-from pipeline.evaluation.runs import Answers, ScoredRun
-from pipeline.evaluation.samples import Samples
 
 
 def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) ->
                 "test_accuracy": test.value,
                 "test_ci_low": interval.low,
                 "test_ci_high": interval.high,
-                "macro_f1": _pooled_scores(run, answers).macro_f1,
+                "macro_f1": _mean_scores(run, answers).macro_f1,
                 "parameters": round(run.mean("parameters")),
                 "train_seconds": run.mean("train_seconds"),
                 "predict_ms_per_image": run.mean("predict_ms_per_image"),
@@ -58,17 +58,17 @@ def run_metrics(run: ScoredRun, answers: Answers) -> dict[str, float]:
         "test_accuracy": run.accuracy("test").value,
         "validation_accuracy": run.accuracy("validation").value,
         "train_accuracy": run.accuracy("train").value,
-        "macro_f1": _pooled_scores(run, answers).macro_f1,
+        "macro_f1": _mean_scores(run, answers).macro_f1,
         "train_seconds": run.mean("train_seconds"),
         "predict_ms_per_image": run.mean("predict_ms_per_image"),
     }
 
 
 def per_class_table(runs: Sequence[ScoredRun], answers: Answers) -> pd.DataFrame:
-    """One row a run and class, columns `PER_CLASS_COLUMNS`; counts are summed over seeds."""
+    """One row a run and class, columns `PER_CLASS_COLUMNS`; means over seeds."""
     rows = []
     for run in runs:
-        scores = _pooled_scores(run, answers)
+        scores = _mean_scores(run, answers)
         for index, name in enumerate(answers.class_names):
             rows.append(
                 (
@@ -132,5 +132,13 @@ def _pooled(run: ScoredRun, answers: Answers) -> tuple[NDArray[np.int64], NDArra
     return predicted, np.tile(np.asarray(answers.labels["test"]), len(run.predicted))
 
 
-def _pooled_scores(run: ScoredRun, answers: Answers) -> ClassScores:
-    return class_scores(*_pooled(run, answers), len(answers.class_names))
+def _mean_scores(run: ScoredRun, answers: Answers) -> ClassScores:
+    """Return the scores of each class, means over seeds; the support is that of one seed."""
+    labels = np.asarray(answers.labels["test"])
+    seeds = [class_scores(each["test"], labels, len(answers.class_names)) for each in run.predicted]
+    return ClassScores(
+        precision=np.mean([each.precision for each in seeds], axis=0),
+        recall=np.mean([each.recall for each in seeds], axis=0),
+        f1=np.mean([each.f1 for each in seeds], axis=0),
+        support=seeds[0].support,
+    )

@@ -65,7 +65,7 @@ class ScoredRun:
     predicted: tuple[dict[str, NDArray[np.int64]], ...]
     """One a seed: split -> (n,) predicted classes."""
     history: pd.DataFrame
-    """Columns `artefacts.LEARNING_CURVE_COLUMNS`: the histories of all seeds."""
+    """Columns `LEARNING_CURVE_COLUMNS`: the histories of all seeds."""
     accuracies: tuple[dict[str, Proportion], ...]
     """One a seed: split -> accuracy."""
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline import artefacts
 from pipeline.checks import check_images
+from pipeline.results import Results
 from pipeline.sampling import stratified_order
 
 PICTURE_SIDE = 96
@@ -59,7 +60,7 @@ def choose_samples(
 def save_pictures(
     images: NDArray[np.uint8],
     ids: NDArray[np.integer],
-    results: artefacts.Results,
+    results: Results,
     folder: Path = artefacts.STUDY,
 ) -> None:
     """Write the sample images as PNG, where column ``image`` of ``samples.csv`` says.

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import artefacts
-from pipeline.artefacts import SPLITS, DatasetCard, Results
+from pipeline.artefacts import SPLITS, DatasetCard
 from pipeline.checks import StudyError
 from pipeline.evaluation import result_tables
 from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
 from pipeline.evaluation.samples import Samples, choose_samples
 from pipeline.evaluation.significance import McNemar, mcnemar
+from pipeline.results import Results
 
 
 def evaluate(
@@ -109,7 +110,7 @@ def _study(
     return {
         "dataset": asdict(dataset),
         "families_best": {family: run.name for family, run in best.items()},
-        "comparison": _comparison(best, np.asarray(answers.labels["test"])),
+        "comparison": _comparison(best, np.asarray(answers.labels["test"]), dataset.independent),
         "accuracy_by_seed": {run.name: _by_seed(run) for run in runs},
         "samples": {
             "drawn": ids[samples.drawn].tolist(),
@@ -122,7 +123,7 @@ def _study(
 
 
 def _comparison(
-    best: Mapping[str, ScoredRun], labels: NDArray[np.integer]
+    best: Mapping[str, ScoredRun], labels: NDArray[np.integer], independent: bool
 ) -> dict[str, Any] | None:
     """Compare the best network with the best classical run; None where one family is missing."""
     if "classical" not in best or "deep" not in best:
@@ -134,6 +135,7 @@ def _comparison(
         "deep": deep.name,
         "classical": classical.name,
         "chosen_by": "validation accuracy",
+        "independent_images": independent,
         "deep_seed": deep.cards[0].seed,
         "classical_seed": classical.cards[0].seed,
         "n": pair.n,

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pipeline.artefacts import Results
 from pipeline.reporting.figures import (
     FAMILY_COLOURS,
     FAMILY_MARKERS,
@@ -23,6 +22,7 @@ from pipeline.reporting.figures import (
     plain_axes,
 )
 from pipeline.reporting.formats import shorten
+from pipeline.results import Results
 
 PANEL = (3.4, 2.35)
 """Inches of one run's panel."""

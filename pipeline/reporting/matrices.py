@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Results
 from pipeline.reporting.figures import HAIRLINE, INK, MUTED, SHADE
 from pipeline.reporting.formats import shorten, text_width
+from pipeline.results import Results
 
 MOST_RUNS = 12
 """Matrices on the page; those of further runs are in ``confusion.csv``."""

@@ -12,12 +12,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.artefacts import Results
 from pipeline.checks import StudyError
 from pipeline.reporting import bars, curves, matrices, tables
 from pipeline.reporting.figures import FAMILY_COLOURS, render_inline
 from pipeline.reporting.formats import percent
 from pipeline.reporting.verdict import verdict
+from pipeline.results import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
 

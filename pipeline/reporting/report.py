@@ -9,11 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pipeline import artefacts
-from pipeline.artefacts import Results
 from pipeline.reporting import bars, curves, matrices
 from pipeline.reporting.figures import render
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
+from pipeline.results import Results
 
 FIGURES = ("accuracy", "learning_curves", "confusion")
 """Each is written as ``figures/<name>.svg`` and ``.png``."""

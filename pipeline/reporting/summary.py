@@ -6,10 +6,10 @@ import re
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.artefacts import Results
 from pipeline.reporting import tables
 from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.verdict import verdict
+from pipeline.results import Results
 
 
 def summary(results: Results) -> str:

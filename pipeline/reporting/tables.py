@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.artefacts import Results
 from pipeline.reporting.formats import count, percent, points, quantity
+from pipeline.results import Results
 
 
 @dataclass(frozen=True)

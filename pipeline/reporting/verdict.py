@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.artefacts import Results
 from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
+from pipeline.results import Results
 
 FAMILY_NAMES = {
     "classical": "classical run",
@@ -55,7 +55,9 @@ def verdict(results: Results) -> Verdict:
 
 
 def decided(comparison: Mapping[str, Any]) -> bool:
-    """Whether the paired interval leaves out 0 and the paired test agrees."""
+    """Whether the paired interval leaves out 0, the test agrees, and both may be believed."""
+    if not comparison["independent_images"]:
+        return False
     covers_zero = comparison["ci_low"] <= 0 <= comparison["ci_high"]
     return not covers_zero and comparison["p_value"] < SIGNIFICANT
 
@@ -73,6 +75,12 @@ def _two_families(found: Mapping[str, Any], dataset: str) -> str:
             f"On {dataset}, {names[ahead]} beats {names[behind]} by "
             f"{points(abs(found['difference']))} percentage points (95 % interval {points(low)} to "
             f"{points(high)}; exact McNemar {p_value(found['p_value'])}): {of}."
+        )
+    if not found["independent_images"]:
+        return (
+            f"On {dataset}, {names[ahead]} classifies more of these test images than "
+            f"{names[behind]}: {of}. They are no independent draws, so this shows how a study "
+            "reads and is no evidence of which family is better."
         )
     sign = 1 if ahead == "deep" else -1
     low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))

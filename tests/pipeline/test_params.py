@@ -7,13 +7,13 @@ from pipeline.params import load_entry, load_params, read_yaml
 
 RIGHT = """
 seed: 3
-dataset: {name: photos}
+dataset: {name: photos, path: data/incoming}
 not_run: {}
 features:
   hog: {method: hog, cell: 8}
 classical:
   svm: {method: linear_svm, features: [hog]}
-  both: {method: rbf_svm, features: [hog], seeds: [0, 1]}
+  both: {method: rbf_svm, features: [hog], seeds: [1]}
 deep:
   lenet5: {method: lenet5, epochs: 2}
 """
@@ -32,7 +32,7 @@ def test_roster(write):
     roster = load_params().roster
     assert [(run.name, run.kind, run.seeds) for run in roster] == [
         ("svm", "classical", (3,)),
-        ("both", "classical", (0, 1)),
+        ("both", "classical", (1,)),
         ("lenet5", "deep", (3,)),
     ]
     assert roster[2].remedy == "dvc repro train_deep@lenet5"
@@ -65,8 +65,13 @@ def test_one_entry(write):
         ("  lenet5:", "  svm:", r"deep\.svm: a classical run has this name too"),
         ("  svm:", "  my svm:", "found the name 'my svm'"),
         ("name: photos", "name: cifar11", "unknown dataset 'cifar11'; did you mean 'cifar10'"),
-        ("seeds: [0, 1]", "seeds: [1, 1]", "each name once"),
-        ("seed: 3", "seed: 3\nseed: 4", "'seed' stands twice.*line 3"),
+        ("seeds: [1]", "seeds: [1, 1]", "each name once"),
+        ("seeds: [1]", "seeds: [0, 1]", "one seed at most, since rbf_svm gives the same"),
+        ("path: data/incoming", "classes: [coffee, retina]", r"dataset\.path: found nothing"),
+        ("  svm:", "  BOTH:", r"classical\.BOTH: another name differs in case alone"),
+        ("cell: 8", "cell: .inf", r"features\.hog\.cell: found inf"),
+        ("seed: 3", "seed: {{ seed }}", "is not YAML"),
+        ("seed: 3", "seed: 3\nseed: 4", 'found duplicate key "seed".*line'),
         ("seed: 3", "seed: [", "is not YAML"),
     ],
 )
@@ -85,14 +90,22 @@ def test_all_mistakes_are_told_at_once(write):
 
 
 def test_a_study_without_a_run(write):
-    write("seed: 0\ndataset: {name: photos}\nfeatures: {}\nclassical: {}\ndeep: {}\nnot_run: {}\n")
+    write(
+        "seed: 0\ndataset: {name: photos, path: data/incoming}\n"
+        "features: {}\nclassical: {}\ndeep: {}\nnot_run: {}\n"
+    )
     with pytest.raises(StudyError, match="found no run"):
         load_params()
 
 
 def test_numbers_in_scientific_notation_are_numbers(write):
     write("a: 1e-3\nb: 2E5\nc: 1.5e-4\nd: e5\n")
-    assert read_yaml(Path("params.yaml")) == {"a": 1e-3, "b": 2e5, "c": 1.5e-4, "d": "e5"}
+    assert read_yaml(Path("params.yaml")) == {
+        "a": 1e-3,
+        "b": 2e5,
+        "c": 1.5e-4,
+        "d": "e5",
+    }
 
 
 def test_missing_file(study_folder):

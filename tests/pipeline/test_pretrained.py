@@ -269,3 +269,24 @@ def test_published_weights_equal_keras(images):
     np.testing.assert_allclose(
         base.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
     )
+
+
+class TestImagenetWeightsAreLookedForEarly:
+    @pytest.fixture(autouse=True)
+    def _home(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        self.file = tmp_path / "models" / pretrained.KERAS_FILE
+
+    def test_here_already(self, monkeypatch):
+        self.file.parent.mkdir()
+        self.file.touch()
+        monkeypatch.setattr(pretrained.requests, "head", None)  # not asked for
+        pretrained.check_imagenet_weights()
+
+    def test_no_network(self, monkeypatch):
+        def refuse(*_, **__):
+            raise pretrained.requests.ConnectionError
+
+        monkeypatch.setattr(pretrained.requests, "head", refuse)
+        with pytest.raises(StudyError, match="name it in `weights:`, or drop the runs"):
+            pretrained.check_imagenet_weights()

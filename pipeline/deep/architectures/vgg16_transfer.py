@@ -17,6 +17,7 @@ from pipeline.deep.spec import DeepSpec, output_layer
 from pipeline.pretrained import (
     MINIMUM_SIZE,
     Pooling,
+    check_imagenet_weights,
     check_layers,
     check_weights_file,
     vgg16_base,
@@ -56,8 +57,10 @@ class Spec(DeepSpec):
         return layers
 
     def check_files(self) -> None:
-        """Look into a local weights file: names and shapes, no Keras."""
-        if self.weights not in ("imagenet", "random"):
+        """Look into a local weights file, or whether the download can be had; no Keras."""
+        if self.weights == "imagenet":
+            check_imagenet_weights()
+        elif self.weights != "random":
             check_weights_file(Path(self.weights))
 
     def record(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline.artefacts import Results
 from pipeline.evaluation.samples import choose_samples, enlarged, save_pictures
+from pipeline.results import Results
 
 
 @pytest.fixture

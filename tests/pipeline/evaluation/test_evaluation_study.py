@@ -16,6 +16,7 @@ from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.checks import StudyError
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.study import evaluate
+from pipeline.results import RESULT_TABLES, load_results, save_results
 
 CLASSES = ("cat", "dog")
 LABELS = {
@@ -89,7 +90,7 @@ def two_families():
 
 
 def test_tables_have_exactly_the_agreed_columns(two_families):
-    for name, columns in artefacts.RESULT_TABLES.items():
+    for name, columns in RESULT_TABLES.items():
         assert tuple(two_families.tables[name].columns) == columns
 
 
@@ -166,8 +167,8 @@ def test_samples_tell_each_runs_prediction(two_families):
 
 
 def test_results_survive_the_disk(two_families, study_folder):
-    artefacts.save_results(two_families)
-    loaded = artefacts.load_results()
+    save_results(two_families)
+    loaded = load_results()
     assert loaded.study == json.loads(json.dumps(two_families.study))
     assert loaded.study["not_run"] == {"resnet": "needs a GPU"}
     pd.testing.assert_frame_equal(

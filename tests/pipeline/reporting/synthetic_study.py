@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.artefacts import HISTORY_COLUMNS, Card, DatasetCard, Predictions, Results
+from pipeline.artefacts import HISTORY_COLUMNS, Card, DatasetCard, Predictions
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
 from pipeline.reporting.report import write_report
+from pipeline.results import Results
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZES = {"train": 800, "validation": 200, "test": 400}

@@ -16,13 +16,13 @@ import pytest
 from synthetic_study import CASES, STRANGE, made_up, written
 
 from pipeline import artefacts
-from pipeline.artefacts import Results
 from pipeline.checks import StudyError
 from pipeline.evaluation.samples import save_pictures
 from pipeline.reporting import curves, figures, matrices
 from pipeline.reporting.figures import FAMILY_COLOURS
 from pipeline.reporting.page import page as write_page
 from pipeline.reporting.report import write_report
+from pipeline.results import Results, load_results, save_results
 
 FILES = ["figures/accuracy.png", "figures/accuracy.svg", "figures/confusion.png",
          "figures/confusion.svg", "figures/learning_curves.png", "figures/learning_curves.svg",
@@ -135,8 +135,8 @@ def test_results_from_disk_give_the_same_page(study_folder):
     save_pictures(images, ids, results)
     write_report(results, {})
     before = digests(artefacts.STUDY)
-    artefacts.save_results(results)
-    write_report(artefacts.load_results(), {})
+    save_results(results)
+    write_report(load_results(), {})
     assert digests(artefacts.STUDY) == before
 
 

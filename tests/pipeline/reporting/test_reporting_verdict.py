@@ -7,8 +7,8 @@ import copy
 import pytest
 from synthetic_study import NOT_RUN, Wanted, made_up
 
-from pipeline.artefacts import Results
 from pipeline.reporting.verdict import verdict
+from pipeline.results import Results
 
 
 def results_of(*wanted, **options):

@@ -1,0 +1,455 @@
+"""Every file between two stages: what is written is what is read, whole or not at all."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from awkward_files import AWKWARD, DAMAGES, DIGITS, contents
+
+from pipeline import artefacts
+from pipeline.artefacts import SPLITS, Card, DatasetCard, FeatureCard, Predictions, Source
+from pipeline.checks import StudyError
+
+pytestmark = pytest.mark.usefixtures("study_folder")
+
+
+def files() -> list[str]:
+    return list(contents())
+
+
+# --- what the cases are made of -------------------------------------------------------------------
+
+
+def dataset_card():
+    return DatasetCard(
+        name="photos",
+        description="patches",
+        sha256="ab" * 32,
+        class_names=AWKWARD,
+        image_shape=(32, 32, 3),
+        sizes={"train": 3, "validation": 2, "test": 2},
+        seed=4,
+        skipped=("train/a/broken.png (cut short)",),
+    )
+
+
+def image_index(names=AWKWARD):
+    return pd.DataFrame(
+        {
+            "id": np.arange(len(names)),
+            "split": "train",
+            "class": list(names),
+            "name": list(names),
+        }
+    )
+
+
+def feature_card():
+    return FeatureCard("hog", "hog", {"cell": 8, "signed": True}, 324, 0, 1.25, 1e-4, 512.5)
+
+
+def run_card(**changes):
+    record = {
+        "run": "01",
+        "family": "classical",
+        "method": "linear_svm",
+        "features": ("hog", "color"),
+        "options": {"C": 0.001, "weights": None},
+        "seed": 3,
+        "score_kind": "decision",
+        "sizes": {"train": 3, "validation": 2, "test": 2},
+        "parameters": 3250,
+        "train_seconds": 1.5,
+        "predict_ms_per_image": 0.25,
+        "stage_seconds": 4.5,
+        "device": "a processor (2 cores)",
+        "engine": "a library 1.2",
+        "peak_memory_mb": 512.5,
+        "versions": {"python": "3.11"},
+        "notes": {"best_epoch": 2, "Straße": [1, 2]},
+    }
+    return Card(**(record | changes))
+
+
+def predictions():
+    rng = np.random.default_rng(0)
+    sizes = {"train": 3, "validation": 2, "test": 2}
+    return Predictions(
+        ids={s: rng.permutation(100)[:n].astype(np.int64) for s, n in sizes.items()},
+        scores={s: rng.normal(size=(n, 4)).astype(np.float32) for s, n in sizes.items()},
+    )
+
+
+def history():
+    return pd.DataFrame(
+        {
+            "x": [1, 2, 3],
+            "x_kind": "epoch",
+            "split": ["train", "validation", "train"],
+            "metric": "accuracy",
+            "value": [0.123456789, 1.0, 3e-9],
+        }
+    )
+
+
+def save_run():
+    artefacts.save_run("01", 3, predictions(), history(), run_card())
+
+
+# --- atomic ---------------------------------------------------------------------------------------
+
+
+def test_atomic_puts_the_new_file_in_place_of_the_old_one():
+    path = Path("deep/down/file.txt")
+    for text in ("old", "new"):
+        with artefacts.atomic(path) as temporary:
+            assert temporary != path
+            temporary.write_text(text, encoding="utf-8")
+            assert not path.exists() or path.read_text(encoding="utf-8") == "old"
+        assert path.read_text(encoding="utf-8") == text
+    assert files() == ["deep/down/file.txt"]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_atomic_leaves_the_old_file_where_the_block_fails(interruption):
+    path = Path("file.txt")
+    path.write_text("old", encoding="utf-8")
+
+    def write_half():
+        with artefacts.atomic(path) as temporary:
+            temporary.write_text("half of the new o", encoding="utf-8")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
+    assert path.read_text(encoding="utf-8") == "old"
+    assert files() == ["file.txt"], "no temporary file is left"
+
+
+def test_atomic_temporary_has_the_same_suffix():
+    """Keras and NumPy go by it."""
+    with artefacts.atomic(Path("model.keras")) as temporary:
+        assert temporary.suffix == ".keras"
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        pytest.param(lambda path: artefacts.save_text(path, "a lone surrogate \ud800"), id="text"),
+        pytest.param(lambda path: artefacts.save_json(path, {"a": object()}), id="json"),
+        pytest.param(
+            lambda path: artefacts.save_array(path, np.array([object()])), id="array of objects"
+        ),
+        pytest.param(
+            lambda path: artefacts.save_table(path, pd.DataFrame({"a": ["\ud800"]})), id="table"
+        ),
+    ],
+)
+def test_what_cannot_be_written_leaves_the_old_file(save):
+    path = Path("file")
+    path.write_bytes(b"old")
+    with pytest.raises((TypeError, ValueError)):
+        save(path)
+    assert path.read_bytes() == b"old"
+    assert files() == ["file"]
+
+
+SAVES = {
+    "text": lambda path: artefacts.save_text(path, "new"),
+    "json": lambda path: artefacts.save_json(path, {"new": 1}),
+    "array": lambda path: artefacts.save_array(path, np.arange(3)),
+    "table": lambda path: artefacts.save_table(path, pd.DataFrame({"new": [1]})),
+}
+
+
+@pytest.mark.parametrize("kind", SAVES)
+def test_links_into_the_cache_are_replaced_not_written_through(kind):
+    """DVC's outputs are read-only links into its cache, where the old contents have to stay."""
+    cache, output = Path("cache"), Path("output")
+    cache.write_bytes(b"old")
+    cache.chmod(0o444)
+    os.link(cache, output)
+    SAVES[kind](output)
+    assert cache.read_bytes() == b"old"
+    assert output.read_bytes() != b"old"
+    assert not os.path.samefile(cache, output)
+    assert os.access(output, os.W_OK)
+    SAVES[kind](output)
+
+
+# --- what is written is what is read --------------------------------------------------------------
+
+
+def test_json_keeps_order_and_letters():
+    artefacts.save_json(Path("a.json"), {"z": "Straße", "a": [1, None, 0.5]})
+    text = Path("a.json").read_text(encoding="utf-8")
+    assert "Straße" in text
+    assert text.endswith("}\n")
+    found = artefacts.load_json(Path("a.json"), "make it")
+    assert list(found.items()) == [("z", "Straße"), ("a", [1, None, 0.5])]
+
+
+def test_arrays_are_mapped_and_read_only():
+    array = np.arange(12, dtype=np.float32).reshape(3, 4)
+    artefacts.save_array(Path("a.npy"), array)
+    found = artefacts.load_array(Path("a.npy"), "make it")
+    assert isinstance(found, np.memmap)
+    assert not found.flags.writeable
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+
+
+def test_tables_keep_nine_digits_and_awkward_names():
+    table = pd.DataFrame({"name": list(AWKWARD), "value": np.linspace(0, 1, len(AWKWARD)) / 3})
+    artefacts.save_table(Path("t.csv"), table)
+    found = artefacts.load_table(Path("t.csv"), "make it", dtype={"name": str})
+    assert found["name"].tolist() == list(AWKWARD)
+    np.testing.assert_allclose(found["value"], table["value"], rtol=1e-8)
+    assert Path("t.csv").read_bytes().count(b"\r") == 0
+
+
+def test_source():
+    for path in ("data/incoming/a.zip", None):
+        source = Source("photos", path, "ab" * 32, 5, "bundled — images")
+        artefacts.save_source(source)
+        assert artefacts.load_source() == source
+    assert files() == ["data/source.json"]
+
+
+def test_split(rng):
+    images = rng.integers(0, 256, (5, 8, 9, 3), dtype=np.uint8)
+    labels, ids = np.array([0, 1, 2, 1, 0], dtype=np.uint8), np.array([9, 4, 2, 7, 5], np.int32)
+    artefacts.save_split("validation", images, labels, ids)
+    np.testing.assert_array_equal(artefacts.load_images("validation"), images)
+    assert artefacts.load_images("validation").dtype == np.uint8
+    for found, expected in (
+        (artefacts.load_labels("validation"), labels),
+        (artefacts.load_ids("validation"), ids),
+    ):
+        assert found.dtype == np.int64
+        np.testing.assert_array_equal(found, expected)
+        found[0] = 3  # a copy in memory, which its reader may change
+    # Labels lie apart from the images, so that a stage can depend on the one without the other.
+    assert files() == [
+        "data/prepared/labels/validation.npy",
+        "data/prepared/validation/ids.npy",
+        "data/prepared/validation/images.npy",
+    ]
+
+
+def test_dataset_card():
+    card = dataset_card()
+    artefacts.save_dataset_card(card, image_index())
+    assert artefacts.load_dataset_card() == card
+
+
+def test_task_is_what_a_training_needs_of_the_card():
+    """It holds no title, path or description: an edit to those is no reason to train anew."""
+    artefacts.save_dataset_card(dataset_card(), image_index())
+    task = artefacts.load_task()
+    assert vars(task) == {
+        "class_names": AWKWARD,
+        "image_shape": (32, 32, 3),
+        "sizes": {"train": 3, "validation": 2, "test": 2},
+    }
+    assert task.n_classes == len(AWKWARD)
+
+
+@pytest.mark.parametrize("names", [AWKWARD, DIGITS])
+def test_image_index(names):
+    artefacts.save_dataset_card(dataset_card(), image_index(names))
+    found = artefacts.load_image_index()
+    assert found["class"].tolist() == list(names)
+    assert found["name"].tolist() == list(names)
+    pd.testing.assert_frame_equal(found, image_index(names), check_dtype=False)
+
+
+def test_features(rng):
+    features = rng.normal(size=(6, 3))
+    artefacts.save_features("hog", "test", features)
+    found = artefacts.load_features("hog", "test")
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, features.astype(np.float32))
+
+
+def test_extractor_and_its_card():
+    artefacts.save_extractor("hog", {"fitted": np.arange(3)}, feature_card())
+    np.testing.assert_array_equal(artefacts.load_extractor("hog")["fitted"], np.arange(3))
+    assert artefacts.load_feature_card("hog") == feature_card()
+
+
+def test_feature_files_are_those_that_exist(rng):
+    for split in SPLITS:
+        artefacts.save_features("hog", split, rng.normal(size=(2, 3)))
+    artefacts.save_extractor("hog", "extractor", feature_card())
+    decisive = set(files()) - {"data/features/hog/card.json"}
+    assert {path.as_posix() for path in artefacts.feature_files("hog")} == decisive
+
+
+def test_run():
+    save_run()
+    found = artefacts.load_predictions("01", 3, "train it")
+    for split in SPLITS:
+        for mine, theirs in (
+            (found.ids[split], predictions().ids[split]),
+            (found.scores[split], predictions().scores[split]),
+        ):
+            assert mine.dtype == theirs.dtype
+            np.testing.assert_array_equal(mine, theirs)
+    pd.testing.assert_frame_equal(artefacts.load_history("01", 3, "train it"), history())
+    assert artefacts.load_card("01", 3, "train it") == run_card()
+    assert artefacts.load_card("01", 3, "train it").features == ("hog", "color")
+
+
+def test_scores_of_two_classes_keep_two_columns():
+    two = Predictions(
+        ids={split: np.arange(2) for split in SPLITS},
+        scores={split: np.array([[0.25, 0.75], [1.0, 0.0]]) for split in SPLITS},
+    )
+    artefacts.save_run("a", 0, two, history(), run_card())
+    found = artefacts.load_predictions("a", 0, "train it").scores["test"]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, [[0.25, 0.75], [1.0, 0.0]])
+
+
+def test_model_file_of_each_family():
+    assert artefacts.model_file("a", 2, "classical") == Path("runs/a/seed-2/model.joblib")
+    assert artefacts.model_file("a", 2, "hybrid") == Path("runs/a/seed-2/model.joblib")
+    assert artefacts.model_file("a", 2, "deep") == Path("runs/a/seed-2/model.keras")
+
+
+# --- what is missing or damaged -------------------------------------------------------------------
+
+FILES = {
+    "source": (
+        "data/source.json",
+        lambda: artefacts.save_source(Source("photos", None, "ab", 5, "images")),
+        artefacts.load_source,
+        "dvc repro fetch",
+    ),
+    "dataset card": (
+        "data/prepared/dataset.json",
+        lambda: artefacts.save_dataset_card(dataset_card(), image_index()),
+        artefacts.load_dataset_card,
+        "dvc repro prepare",
+    ),
+    "task": (
+        "data/prepared/task.json",
+        lambda: artefacts.save_dataset_card(dataset_card(), image_index()),
+        artefacts.load_task,
+        "dvc repro prepare",
+    ),
+    "image index": (
+        "data/prepared/index.csv",
+        lambda: artefacts.save_dataset_card(dataset_card(), image_index()),
+        artefacts.load_image_index,
+        "dvc repro prepare",
+    ),
+    "images": (
+        "data/prepared/train/images.npy",
+        lambda: artefacts.save_split(
+            "train", np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4), np.arange(4)
+        ),
+        lambda: artefacts.load_images("train"),
+        "dvc repro prepare",
+    ),
+    "labels": (
+        "data/prepared/labels/train.npy",
+        lambda: artefacts.save_split(
+            "train", np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4), np.arange(4)
+        ),
+        lambda: artefacts.load_labels("train"),
+        "dvc repro prepare",
+    ),
+    "ids": (
+        "data/prepared/train/ids.npy",
+        lambda: artefacts.save_split(
+            "train", np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4), np.arange(4)
+        ),
+        lambda: artefacts.load_ids("train"),
+        "dvc repro prepare",
+    ),
+    "features": (
+        "data/features/hog/test.npy",
+        lambda: artefacts.save_features("hog", "test", np.zeros((4, 9))),
+        lambda: artefacts.load_features("hog", "test"),
+        "dvc repro featurize@hog",
+    ),
+    "extractor": (
+        "data/features/hog/extractor.joblib",
+        lambda: artefacts.save_extractor("hog", {"fitted": np.arange(30)}, feature_card()),
+        lambda: artefacts.load_extractor("hog"),
+        "dvc repro featurize@hog",
+    ),
+    "feature card": (
+        "data/features/hog/card.json",
+        lambda: artefacts.save_extractor("hog", {}, feature_card()),
+        lambda: artefacts.load_feature_card("hog"),
+        "dvc repro featurize@hog",
+    ),
+    "predictions": (
+        "runs/01/seed-3/predictions.npz",
+        save_run,
+        lambda: artefacts.load_predictions("01", 3, "dvc repro train_classical@01"),
+        "dvc repro train_classical@01",
+    ),
+    "history": (
+        "runs/01/seed-3/history.csv",
+        save_run,
+        lambda: artefacts.load_history("01", 3, "dvc repro train_classical@01"),
+        "dvc repro train_classical@01",
+    ),
+    "card": (
+        "runs/01/seed-3/card.json",
+        save_run,
+        lambda: artefacts.load_card("01", 3, "dvc repro train_classical@01"),
+        "dvc repro train_classical@01",
+    ),
+}
+"""What is read -> its file, how it is saved and loaded, and the command that makes it anew."""
+
+
+def damaged():
+    """Every file with every damage, but for CSV files cut short, which are CSV files again."""
+    for what, (name, *_) in FILES.items():
+        for damage in DAMAGES:
+            if damage == "cut short" and name.endswith(".csv"):
+                continue
+            yield pytest.param(what, damage, id=f"{what}, {damage}")
+
+
+@pytest.mark.parametrize(("what", "damage"), damaged())
+def test_a_missing_or_damaged_file_is_named_with_the_command_that_makes_it(what, damage):
+    name, save, load, remedy = FILES[what]
+    save()
+    load()
+    DAMAGES[damage](Path(name))
+    with pytest.raises(StudyError) as caught:
+        load()
+    assert name in str(caught.value)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("what", "record"),
+    [
+        ("source", {"name": "photos"}),
+        ("source", {"name": "photos", "colour": "red"}),
+        ("dataset card", {}),
+        ("task", {"class_names": ["a"], "image_shape": [8, 8, 3], "sizes": {}, "more": 1}),
+        ("feature card", {"name": "hog"}),
+        ("card", {"run": "01"}),
+        ("card", []),
+    ],
+)
+def test_json_of_another_layout_is_told_too(what, record):
+    """As another version of this project may have left it."""
+    name, save, load, remedy = FILES[what]
+    save()
+    artefacts.save_json(Path(name), record)
+    with pytest.raises(StudyError) as caught:
+        load()
+    assert name in str(caught.value)
+    assert remedy in str(caught.value)

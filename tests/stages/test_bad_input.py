@@ -1,0 +1,675 @@
+"""What a person can get wrong: told in words, by the first stage that can see it, report untouched.
+
+A study is made once by the stages themselves, and every test breaks a copy of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from small_study import PARAMS, contents, write_params
+
+import stages
+from pipeline import artefacts
+from pipeline.artefacts import SPLITS
+from pipeline.results import RESULT_TABLES
+from stages import check, evaluate, featurize, fetch, index, prepare, report, train_classical
+
+pytestmark = pytest.mark.xdist_group("bad input")
+
+RUN = "hog_svm"
+PREDICTIONS = artefacts.RUNS / RUN / "seed-0" / "predictions.npz"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A study with its report, made by the stages without DVC; without a network, for speed."""
+    folder = tmp_path_factory.mktemp("finished")
+    params = {**copy.deepcopy(PARAMS), "deep": {}}
+    del params["classical"]["both_svm"]
+    write_params(folder, params)
+    (folder / "data" / "incoming").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for main in (check.main, fetch.main, prepare.main):
+            main()
+        for name in params["features"]:
+            featurize.main(name)
+        index.main()
+        for name in params["classical"]:
+            train_classical.main(name)
+        evaluate.main()
+        report.main()
+    return folder
+
+
+class Broken:
+    """A copy of the finished study as the working directory, to be broken and looked at."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.capsys = capsys
+        self.report = contents(artefacts.STUDY)
+        assert {"index.html", "accuracy.csv", "metrics.json"} <= set(self.report)
+
+    def params(self, change: Callable[[dict], object]) -> None:
+        params = copy.deepcopy(PARAMS)
+        change(params)
+        write_params(self.folder, params)
+
+    def dataset(self, **options: object) -> None:
+        self.params(lambda p: p.update(dataset=options))
+
+    def fails(self, main: Callable[..., None], *arguments: str) -> str:
+        """Run a stage as DVC does; return what it tells, on one line."""
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            stages.run(main, *arguments)
+        assert stopped.value.code == 1
+        told = self.capsys.readouterr().err
+        assert "error: " in told
+        assert "Traceback" not in told
+        self.unchanged()
+        return " ".join(told.split())
+
+    def unchanged(self) -> None:
+        assert contents(artefacts.STUDY) == self.report
+
+
+@pytest.fixture
+def broken(finished, tmp_path, monkeypatch, capsys) -> Broken:
+    folder = tmp_path / "study"
+    shutil.copytree(finished, folder)
+    monkeypatch.chdir(folder)
+    return Broken(folder, capsys)
+
+
+# --- params.yaml: told by `check` -----------------------------------------------------------------
+
+
+def delete(mapping: dict, key: str) -> None:
+    del mapping[key]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            lambda p: p["deep"]["lenet5"].update(epoch=3),
+            "deep.lenet5.epoch: unknown option; did you mean 'epochs'?",
+            id="unknown option of a network",
+        ),
+        pytest.param(
+            lambda p: p["features"]["hog"].update(cel=3),
+            "features.hog.cel: unknown option; did you mean 'cell'?",
+            id="unknown option of a feature set",
+        ),
+        pytest.param(
+            lambda p: p["dataset"].update(validatoin=3),
+            "dataset.validatoin: unknown option; did you mean 'validation'?",
+            id="unknown option of the dataset",
+        ),
+        pytest.param(
+            lambda p: p.update(clasical={}),
+            "clasical: unknown section; did you mean 'classical'?",
+            id="unknown section",
+        ),
+        pytest.param(
+            lambda p: p.update({1: {}}), "1: unknown section; known:", id="a number as section"
+        ),
+        pytest.param(
+            lambda p: p["deep"]["lenet5"].update(method="lenet"),
+            "deep.lenet5.method: unknown deep method 'lenet'; did you mean 'lenet5'?",
+            id="unknown method",
+        ),
+        pytest.param(
+            lambda p: p["dataset"].update(name="cifar"),
+            "dataset.name: unknown dataset 'cifar'; did you mean 'cifar10'?",
+            id="unknown dataset",
+        ),
+        pytest.param(
+            lambda p: delete(p["features"]["hog"], "method"),
+            "features.hog.method: found nothing; expected one of: color_histogram, hog",
+            id="no method",
+        ),
+        pytest.param(
+            lambda p: p["features"]["hog"].update(cell=0),
+            "features.hog.cell: found 0; expected greater than or equal to 1",
+            id="too small",
+        ),
+        pytest.param(
+            lambda p: p["classical"]["both_svm"].update(C=-1),
+            "classical.both_svm.C: found -1; expected greater than 0",
+            id="not positive",
+        ),
+        pytest.param(
+            lambda p: p["deep"]["lenet5"].update(dropout=1.0),
+            "deep.lenet5.dropout: found 1.0; expected less than 1",
+            id="too large",
+        ),
+        pytest.param(
+            lambda p: p["deep"]["lenet5"].update(epochs="many"),
+            "deep.lenet5.epochs: found 'many'; expected a valid integer",
+            id="a word for a number",
+        ),
+        pytest.param(
+            lambda p: p["classical"]["hog_svm"].update(features=["hug"]),
+            "classical.hog_svm.features: no feature set 'hug'; did you mean 'hog'? "
+            "defined: color, hog",
+            id="a feature that nobody defines",
+        ),
+        pytest.param(
+            lambda p: p["classical"]["both_svm"].update(weights=[1.0]),
+            "expected one weight a feature set (2), found 1",
+            id="weights that do not fit the features",
+        ),
+        pytest.param(
+            lambda p: delete(p, "deep"),
+            "deep: found nothing; expected names with their entries, or {}",
+            id="no section",
+        ),
+        pytest.param(
+            lambda p: p.update(classical={}, deep={}), "found no run", id="nothing to compare"
+        ),
+        pytest.param(
+            lambda p: p["dataset"].update(path="data/incomin"),
+            "dataset.path: there is no data/incomin; expected an archive or a folder",
+            id="a path that leads nowhere",
+        ),
+        pytest.param(
+            lambda p: p["deep"].update(vgg={"method": "vgg16_transfer", "weights": "models/v.h5"}),
+            "deep.vgg: there is no weights file models/v.h5",
+            id="no weights file",
+        ),
+    ],
+)
+def test_check_names_the_mistake(broken, change, message):
+    broken.params(change)
+    assert message in broken.fails(check.main)
+
+
+def test_check_names_all_mistakes_at_once(broken):
+    broken.params(
+        lambda p: (p["features"]["hog"].update(cel=3), p["deep"]["lenet5"].update(epochs=0))
+    )
+    told = broken.fails(check.main)
+    assert "2 problems" in told
+    assert "features.hog.cel" in told
+    assert "deep.lenet5.epochs" in told
+
+
+def test_check_asks_for_the_path_that_dvc_yaml_names(broken):
+    broken.params(lambda p: delete(p["dataset"], "path"))
+    assert "dataset.path: found nothing; expected a path" in broken.fails(check.main)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: [", "params.yaml is not YAML"),
+        ("seed: 0\nseed: 1\n", "XX"),
+        ("", "params.yaml: found NoneType; expected keys and values"),
+        ("- a\n- b\n", "params.yaml: found list; expected keys and values"),
+        (None, "there is no params.yaml"),
+    ],
+)
+def test_check_names_what_is_no_params_file(broken, text, message):
+    path = Path("params.yaml")
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text, encoding="utf-8")
+    assert message in broken.fails(check.main)
+
+
+def another_network(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["dense/dense/kernel:0"] = np.zeros((4, 3), np.float32)
+        file["dense/dense/bias:0"] = np.zeros(3, np.float32)
+
+
+def smaller_vgg(path: Path) -> None:
+    """The layers of VGG16 by name, of another width."""
+    from pipeline.pretrained import layer_names
+
+    with h5py.File(path, "w") as file:
+        for name in layer_names():
+            if "conv" in name:
+                file[f"{name}/{name}_W_1:0"] = np.zeros((3, 3, 8, 8), np.float32)
+                file[f"{name}/{name}_b_1:0"] = np.zeros(8, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (another_network, "holds the weights of another network: found the layers dense"),
+        (smaller_vgg, "holds the weights of another network: found shapes"),
+        (lambda path: path.write_bytes(b"<html>not found</html>"), "is no HDF5 file"),
+        (lambda path: path.write_bytes(b""), "is no HDF5 file"),
+        (lambda path: path.mkdir(), "there is no weights file"),
+    ],
+)
+def test_check_looks_into_the_weights_file(broken, make, message):
+    make(Path("weights.h5"))
+    broken.params(
+        lambda p: p["deep"].update(vgg={"method": "vgg16_transfer", "weights": "weights.h5"})
+    )
+    told = broken.fails(check.main)
+    assert f"deep.vgg: {'' if 'there is no' in message else 'weights.h5 '}{message}" in told
+
+
+def test_check_as_dvc_starts_it(broken, root):
+    """A process of its own: nothing on standard error but the message, exit code 1."""
+    broken.params(lambda p: p["features"]["hog"].update(cel=3))
+    done = run_module(root, "check")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("\nerror: params.yaml has 1 problem:\n  features.hog.cel: ")
+    assert len(done.stderr.strip().splitlines()) == 2
+    broken.unchanged()
+
+
+def run_module(root: Path, stage: str) -> subprocess.CompletedProcess[str]:
+    for name in ("pipeline", "stages"):
+        Path(name).symlink_to(root / name)
+    return subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}"], capture_output=True, text=True, check=False
+    )
+
+
+# --- images: told by `fetch` or `prepare` ---------------------------------------------------------
+
+
+def png(color: tuple[int, int, int], size: int = 32) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (size, size), color).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def files(classes: int = 3, images: int = 12) -> dict[str, bytes]:
+    """Class folders of images, each of another colour, so that an archive cannot shrink much."""
+    rng = np.random.default_rng(0)
+    found = {}
+    for label in range(classes):
+        for number in range(images):
+            stream = io.BytesIO()
+            pixels = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(stream, format="PNG")
+            found[f"class_{label}/{number:03d}.png"] = stream.getvalue()
+    return found
+
+
+def tar_gz(contents: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return gzip.compress(stream.getvalue(), mtime=0)
+
+
+def zipped(contents: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def flipped(content: bytes) -> bytes:
+    """One byte in the middle changed."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
+
+
+def fetch_and_prepare() -> None:
+    fetch.main()
+    prepare.main()
+
+
+ARCHIVES = {
+    "a tar.gz cut short": ("a.tar.gz", lambda: tar_gz(files())[:-3000], "damaged or cut short"),
+    "half a tar.gz": (
+        "a.tar.gz",
+        lambda: (lambda packed: packed[: len(packed) // 2])(tar_gz(files())),
+        "damaged or cut short",
+    ),
+    "a tar.gz with a flipped byte": (
+        "a.tar.gz",
+        lambda: flipped(tar_gz(files())),
+        "damaged or cut short",
+    ),
+    "a zip cut short": ("a.zip", lambda: zipped(files())[:-3000], "damaged or cut short"),
+    "a zip with a flipped byte": ("a.zip", lambda: flipped(zipped(files())), "damaged or cut"),
+    "a web page": ("a.zip", lambda: b"<!DOCTYPE html><p>Not found", "is a web page or XML"),
+    "an image": ("a.tar.gz", lambda: png((9, 9, 9)), "is a PNG image; expected a folder, or an"),
+    "nothing": ("a.tar.gz", lambda: b"", "is an empty file; expected a folder, or an archive"),
+    "a zip without images": ("a.zip", lambda: zipped({"a.txt": b"a"}), "no image that can be read"),
+}
+
+
+@pytest.mark.parametrize("what", ARCHIVES)
+def test_an_archive_that_is_damaged_or_something_else(broken, what):
+    name, make, message = ARCHIVES[what]
+    path = Path("data/incoming") / name
+    content = make()
+    path.write_bytes(content)
+    broken.dataset(name="image_folder", path=path.as_posix())
+    stages.run(check.main)
+    told = broken.fails(fetch_and_prepare)
+    assert f"data/incoming/{name}" in told
+    assert message in told
+    assert path.read_bytes() == content, "what a person placed is left as it is"
+
+
+@pytest.mark.parametrize("damage", ["cut short", "another file"])
+def test_a_cifar10_archive_that_is_not_it(broken, damage):
+    path = Path("data/incoming/cifar-10-python.tar.gz")
+    path.write_bytes(tar_gz(files())[: 5000 if damage == "cut short" else None])
+    kept = path.read_bytes()
+    broken.dataset(name="cifar10", path="data/incoming")
+    stages.run(check.main)
+    told = broken.fails(fetch.main)
+    assert f"{path} is not cifar-10-python.tar.gz: found {len(kept):,} bytes" in told
+    assert "expected 170,498,071 bytes" in told
+    assert path.read_bytes() == kept
+
+
+FOLDERS = {
+    "empty": ({}, {}, "found no images in data/incoming/mine (it holds: none)"),
+    "other files": ({"notes.txt": b"a"}, {}, "it holds: notes.txt"),
+    "one class": (files(classes=1), {}, "found one class only (class_0); expected at least two"),
+    "no class": ({"a.png": png((1, 2, 3)), "b.png": png((3, 2, 1))}, {}, "expected"),
+    "one image a class": (files(images=1), {}, "found 2 train images for 3 classes; expected at"),
+    "fewer images than classes": (
+        files(classes=8, images=3),
+        {"test": 4, "validation": 4},
+        "found 4 validation images for 8 classes; expected at least one of each class",
+    ),
+    "a limit below the classes": (
+        files(classes=4),
+        {"limit": 3},
+        "found 3 train images for 4 classes",
+    ),
+    "an unreadable image": (
+        {**files(), "class_0/bad.png": png((1, 1, 1))[:50]},
+        {},
+        "found 1 unreadable of 37 image files: class_0/bad.png",
+    ),
+    "a class that is not there": (
+        files(),
+        {"classes": ["class_0", "klass_1"]},
+        "unknown class 'klass_1'; did you mean 'class_1'?",
+    ),
+    "all of it for validation": (files(), {"validation": 5000}, "dataset.validation: found 5000"),
+    "other classes in test": (
+        {f"train/{name}": content for name, content in files().items()}
+        | {f"test/{name}": content for name, content in files(classes=2).items()},
+        {},
+        "found other classes in test than in train (lacking: class_2",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FOLDERS)
+def test_a_folder_that_is_no_dataset(broken, what):
+    held, options, message = FOLDERS[what]
+    folder = Path("data/incoming/mine")
+    folder.mkdir()
+    for name, content in held.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    broken.dataset(name="image_folder", path=folder.as_posix(), **options)
+    stages.run(check.main)
+    assert message in broken.fails(fetch_and_prepare)
+
+
+def test_a_folder_that_is_a_dataset(broken):
+    """The counterpart of the tests above: the same images, with nothing wrong."""
+    path = Path("data/incoming/a.tar.gz")
+    path.write_bytes(tar_gz(files()))
+    broken.dataset(name="image_folder", path=path.as_posix())
+    stages.run(fetch_and_prepare)
+    assert sum(artefacts.load_dataset_card().sizes.values()) == 36
+
+
+def test_an_archive_that_is_gone_since_it_was_fetched(broken):
+    path = Path("data/incoming/a.tar.gz")
+    path.write_bytes(tar_gz(files()))
+    broken.dataset(name="image_folder", path=path.as_posix())
+    stages.run(fetch.main)
+    path.unlink()
+    assert "there is no data/incoming/a.tar.gz any more" in broken.fails(prepare.main)
+
+
+def test_images_too_small_for_a_network(broken):
+    """Told by the training, which knows the images, before it trains."""
+    from stages import train_deep
+
+    path = Path("data/incoming/a.tar.gz")
+    path.write_bytes(tar_gz(files()))
+    broken.dataset(name="image_folder", path=path.as_posix(), size=8)
+    stages.run(fetch_and_prepare)
+    assert "found images of 8×8 pixels; expected at least 12×12" in broken.fails(
+        train_deep.main, "lenet5"
+    )
+
+
+# --- features: told by `featurize` or the training ------------------------------------------------
+
+
+def test_an_extractor_that_gives_nan(broken, monkeypatch):
+    from pipeline.features.hog import Hog
+
+    right = Hog.transform
+
+    def wrong(self, images):
+        features = right(self, images)
+        features[7, 3] = np.nan
+        return features
+
+    monkeypatch.setattr(Hog, "transform", wrong)
+    told = broken.fails(featurize.main, "hog")
+    assert "feature set 'hog', train split: found nan in row 7, column 3" in told
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_features_that_are_not_finite(broken, split, value):
+    features = np.array(artefacts.load_features("hog", split))
+    features[5, 2] = value
+    artefacts.save_features("hog", split, features)
+    told = broken.fails(train_classical.main, RUN)
+    assert f"features of the {split} split: found {value} in row 5, column 2" in told
+
+
+def test_features_that_are_missing_or_damaged(broken):
+    path = artefacts.FEATURES / "hog" / "train.npy"
+    path.write_bytes(path.read_bytes()[:500])
+    assert "make it anew: dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
+    path.unlink()
+    assert "dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
+    assert "dvc repro featurize@hog" in broken.fails(index.main)
+
+
+def test_features_of_other_images(broken):
+    artefacts.save_features("hog", "train", artefacts.load_features("hog", "train")[:-1])
+    assert "labels of train: found shape (200,); expected (199,)" in broken.fails(
+        train_classical.main, RUN
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "message"),
+    [
+        (featurize, "hogg", "features has no 'hogg'; did you mean 'hog'? defined: color, hog"),
+        (train_classical, "hog_svn", "classical has no 'hog_svn'; did you mean 'hog_svm'?"),
+    ],
+)
+def test_a_stage_of_a_name_that_is_not_there(broken, stage, name, message):
+    assert message in broken.fails(stage.main, name)
+
+
+# --- predictions: told by `evaluate` --------------------------------------------------------------
+
+
+def predictions() -> artefacts.Predictions:
+    return artefacts.load_predictions(RUN, 0, "")
+
+
+def save(ids: dict | None = None, scores: dict | None = None) -> None:
+    """Replace some splits of the run's predictions."""
+    found = predictions()
+    arrays = {f"{split}_ids": value for split, value in (found.ids | (ids or {})).items()}
+    arrays |= {f"{split}_scores": value for split, value in (found.scores | (scores or {})).items()}
+    PREDICTIONS.unlink()
+    np.savez(PREDICTIONS, **arrays)
+
+
+def swap_two() -> None:
+    ids = predictions().ids["test"].copy()
+    ids[[3, 8]] = ids[[8, 3]]
+    save(ids={"test": ids})
+
+
+def put(value: float, split: str) -> None:
+    scores = predictions().scores[split].copy()
+    scores[4, 1] = value
+    save(scores={split: scores})
+
+
+def cut(split: str) -> None:
+    found = predictions()
+    save(ids={split: found.ids[split][:-1]}, scores={split: found.scores[split][:-1]})
+
+
+def drop_column() -> None:
+    path = PREDICTIONS.with_name("history.csv")
+    path.write_text(path.read_text(encoding="utf-8").replace("x_kind", "kind", 1), encoding="utf-8")
+
+
+PREDICTION_DAMAGES = {
+    "no predictions": (PREDICTIONS.unlink, f"there is no {PREDICTIONS}"),
+    "no card": (lambda: PREDICTIONS.with_name("card.json").unlink(), f"there is no runs/{RUN}/"),
+    "no history": (lambda: PREDICTIONS.with_name("history.csv").unlink(), "there is no"),
+    "no run": (lambda: shutil.rmtree(artefacts.RUNS / RUN), f"there is no runs/{RUN}/"),
+    "predictions cut short": (
+        lambda: PREDICTIONS.write_bytes(PREDICTIONS.read_bytes()[:2000]),
+        f"{PREDICTIONS} cannot be read",
+    ),
+    "another file": (lambda: PREDICTIONS.write_bytes(b"<html>"), f"{PREDICTIONS} cannot be read"),
+    "a split is missing": (
+        lambda: np.savez(PREDICTIONS, train_ids=np.arange(3)),
+        f"{PREDICTIONS} cannot be read",
+    ),
+    "a card cut short": (
+        lambda: PREDICTIONS.with_name("card.json").write_text('{"run": "ho', encoding="utf-8"),
+        f"runs/{RUN}/seed-0/card.json is not JSON",
+    ),
+    "a history without a column": (drop_column, "the history has no column x_kind"),
+    "two images swapped": (
+        swap_two,
+        f"run '{RUN}', seed 0, test predictions: found other images than the split holds "
+        "(2 of 100 differ",
+    ),
+    "images of another dataset": (
+        lambda: save(ids={"test": predictions().ids["test"] + 1000}),
+        "found other images than the split holds (100 of 100 differ",
+    ),
+    "one training image too few": (
+        lambda: cut("train"),
+        f"run '{RUN}', seed 0, train predictions: found 199 images; expected the 200",
+    ),
+    "one test image too few": (lambda: cut("test"), "found 99 images; expected the 100"),
+    "scores of fewer images than ids": (
+        lambda: save(scores={"test": predictions().scores["test"][:-1]}),
+        "found scores of shape (99, 10); expected (100, 10)",
+    ),
+    "scores of fewer classes": (
+        lambda: save(scores={"test": predictions().scores["test"][:, :-1]}),
+        "found scores of shape (100, 9); expected (100, 10)",
+    ),
+    "one column of scores": (
+        lambda: save(scores={"test": predictions().scores["test"][:, 0]}),
+        "found scores of shape (100,); expected (100, 10)",
+    ),
+    "a NaN in the test scores": (
+        lambda: put(np.nan, "test"),
+        f"run '{RUN}', seed 0, test predictions: found nan in row 4, column 1",
+    ),
+    "an infinity in the training scores": (
+        lambda: put(np.inf, "train"),
+        f"run '{RUN}', seed 0, train predictions: found inf in row 4, column 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PREDICTION_DAMAGES)
+def test_predictions_that_cannot_be_held_against_the_labels(broken, what):
+    damage, message = PREDICTION_DAMAGES[what]
+    damage()
+    told = broken.fails(evaluate.main)
+    assert message in told
+    assert RUN in told
+    assert f"dvc repro train_classical@{RUN}" in told
+
+
+def test_evaluate_as_dvc_starts_it(broken, root):
+    PREDICTIONS.unlink()
+    done = run_module(root, "evaluate")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"error: there is no {PREDICTIONS}; make it with: dvc repro train_classical@{RUN}"
+    )
+    broken.unchanged()
+
+
+def test_a_run_that_was_not_trained_yet(broken):
+    broken.params(lambda p: delete(p["classical"], "color_svm"))
+    told = broken.fails(evaluate.main)
+    assert "there is no runs/both_svm/seed-0/" in told
+    assert "dvc repro train_classical@both_svm" in told
+
+
+def test_labels_that_do_not_fit_the_images(broken):
+    labels = artefacts.PREPARED / "labels" / "test.npy"
+    artefacts.save_array(labels, np.arange(100))
+    assert "labels of test: found values from 0 to 99; expected 0 to 9" in broken.fails(
+        evaluate.main
+    )
+    labels.unlink()
+    assert "dvc repro prepare" in broken.fails(evaluate.main)
+
+
+# --- results: told by `report` --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*(f"{t}.csv" for t in RESULT_TABLES), "study.json"])
+def test_results_that_are_missing(broken, name):
+    (artefacts.STUDY / name).unlink()
+    del broken.report[name]
+    told = broken.fails(report.main)
+    assert f"there is no reports/study/{name}; make it with: dvc repro evaluate" in told
+
+
+def test_the_report_of_the_unbroken_study_is_the_same_again(broken):
+    """The counterpart of all tests above: without damage, evaluate and report do not fail."""
+    stages.run(evaluate.main)
+    stages.run(report.main)
+    broken.unchanged()
+    assert json.loads(broken.report["metrics.json"])[RUN]["test_accuracy"] > 0
