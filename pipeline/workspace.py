@@ -34,7 +34,9 @@ def merge(base: Any, overlay: Any) -> Any:
     """
     if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
         return overlay
-    if any(key in overlay and overlay[key] != base.get(key) for key in _METHOD_KEYS):
+    if any(
+        isinstance(new := overlay.get(key), str) and new != base.get(key) for key in _METHOD_KEYS
+    ):
         base = {}
     merged = dict(base)
     for key, value in overlay.items():
@@ -53,7 +55,7 @@ def create(study: str, root: Path) -> Path:
         root: the checkout.
 
     Raises:
-        StudyError: if there is no such overlay, or the merged parameters are wrong.
+        StudyError: if there is no such overlay, or a file is no YAML.
     """
     known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
     check_known(study, known, "study")

@@ -22,7 +22,8 @@ def main() -> None:
     params = load_params()
     check_files(params)
     artefacts.save_text(artefacts.CHECKED, "params.yaml was read and found right.\n")
-    print(f"params.yaml: {len(params.features)} feature sets, {len(params.roster)} runs")
+    sets, runs = len(params.features), len(params.roster)
+    print(f"params.yaml is right: feature sets: {sets}, runs: {runs}")
 
 
 def check_files(params: Params) -> None:

@@ -70,9 +70,9 @@ def train(
     Raises:
         StudyError: if features hold NaN or infinity, or a class has no training image.
     """
+    _check(spec.features, features, labels, n_classes)
     widths = [part.shape[1] for part in features["train"]]
     joined = {split: np.hstack(list(features[split])) for split in SPLITS}
-    _check(joined, labels, n_classes)
     started = time.perf_counter()
     model = spec.build(seed, widths).fit(joined["train"], labels["train"])
     fit_seconds = time.perf_counter() - started
@@ -99,11 +99,27 @@ def decision_scores(model: Pipeline, features: NDArray[np.float32]) -> NDArray[n
     return two_columns(model.decision_function(np.asarray(features))).astype(np.float32)
 
 
-def _check(features: Mapping[str, NDArray], labels: Mapping[str, NDArray], n_classes: int) -> None:
+def _check(
+    names: Sequence[str],
+    features: Mapping[str, Sequence[NDArray]],
+    labels: Mapping[str, NDArray],
+    n_classes: int,
+) -> None:
     for split in SPLITS:
-        check_finite(features[split], f"features of the {split} split")
+        for name, part in zip(names, features[split], strict=True):
+            remedy = f"Make it anew with: dvc repro --force featurize@{name}"
+            expected = len(labels[split] if split in labels else features[split][0])
+            if len(part) != expected:
+                raise StudyError(
+                    f"feature set {name!r}: found {len(part):,} rows for the {split} split; "
+                    f"expected {expected:,}. {remedy}"
+                )
+            try:
+                check_finite(part, f"feature set {name!r}, {split} split")
+            except StudyError as error:
+                raise StudyError(f"{error}. {remedy}") from None
     for split in ("train", "validation"):
-        check_labels(labels[split], len(features[split]), n_classes, f"labels of {split}")
+        check_labels(labels[split], len(features[split][0]), n_classes, f"labels of {split}")
     missing = sorted(set(range(n_classes)) - set(labels["train"].tolist()))
     if missing:
         raise StudyError(

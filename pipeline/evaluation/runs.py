@@ -117,6 +117,11 @@ def _check(run: RunRecord, record: SeedRecord, answers: Answers) -> None:
             f"{what}: the history has no column {listing(missing)}; "
             f"expected {listing(HISTORY_COLUMNS)}. Repair it with: {run.remedy}"
         )
+    if not np.isfinite(record.history["value"].to_numpy(dtype=float, na_value=np.nan)).all():
+        raise StudyError(
+            f"{what}: the history holds a value that is no finite number; the file may be cut. "
+            f"Repair it with: {run.remedy}"
+        )
     for split in SPLITS:
         here = f"{what}, {split} predictions"
         ids, scores = record.predictions.ids[split], record.predictions.scores[split]

@@ -221,7 +221,8 @@ def test_check_asks_for_the_path_that_dvc_yaml_names(broken):
     ("text", "message"),
     [
         ("seed: [", "params.yaml is not YAML"),
-        ("seed: 0\nseed: 1\n", "XX"),
+        ("seed: 0\nseed: 1\n", 'found duplicate key "seed"'),
+        (b"seed: \xff\n", "params.yaml is not YAML"),
         ("", "params.yaml: found NoneType; expected keys and values"),
         ("- a\n- b\n", "params.yaml: found list; expected keys and values"),
         (None, "there is no params.yaml"),
@@ -232,7 +233,7 @@ def test_check_names_what_is_no_params_file(broken, text, message):
     if text is None:
         path.unlink()
     else:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
     assert message in broken.fails(check.main)
 
 
@@ -495,7 +496,8 @@ def test_features_that_are_not_finite(broken, split, value):
     features[5, 2] = value
     artefacts.save_features("hog", split, features)
     told = broken.fails(train_classical.main, RUN)
-    assert f"features of the {split} split: found {value} in row 5, column 2" in told
+    assert f"feature set 'hog', {split} split: found {value} in row 5, column 2" in told
+    assert "dvc repro --force featurize@hog" in told
 
 
 def test_features_that_are_missing_or_damaged(broken):
@@ -509,9 +511,9 @@ def test_features_that_are_missing_or_damaged(broken):
 
 def test_features_of_other_images(broken):
     artefacts.save_features("hog", "train", artefacts.load_features("hog", "train")[:-1])
-    assert "labels of train: found shape (200,); expected (199,)" in broken.fails(
-        train_classical.main, RUN
-    )
+    told = broken.fails(train_classical.main, RUN)
+    assert "feature set 'hog': found 199 rows for the train split; expected 200" in told
+    assert "dvc repro --force featurize@hog" in told
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,27 @@ def test_a_stored_run_classifies_new_pixels(tmp_path, rng):
     scores = joblib.load(tmp_path / "model.joblib").scores(images[250:])
     assert np.array_equal(scores, trained.scores["test"])
     assert np.mean(scores.argmax(1) == labels[250:]) > 0.95
+
+
+def test_sizes_that_lack_a_rare_class_are_left_out_of_the_curve(rng):
+    labels = np.array([0] * 394 + [1] * 6)
+    features = rng.normal(size=(400, 5)).astype(np.float32) + labels[:, None]
+    parts = {"train": [features], "validation": [features[::7]], "test": [features[::5]]}
+    spec = registry.parse("classical", {"method": "rbf_svm", "features": ["a"]}, "x")
+    trained = train(spec, parts, {"train": labels, "validation": labels[::7]}, 2, seed=0)
+    sizes = trained.history.x.unique()
+    assert sizes[-1] == 400
+    assert sizes.min() > 20
+
+
+def test_features_that_are_the_same_for_all_images(problem):
+    _, labels = problem
+    same = {
+        s: [np.ones((n, 3), np.float32)]
+        for s, n in zip(("train", "validation", "test"), (600, 150, 150), strict=True)
+    }
+    spec = registry.parse(
+        "classical", {"method": "rbf_svm", "features": ["a"], "scaling": "none"}, "x"
+    )
+    with pytest.raises(StudyError, match="the same features for every image"):
+        train(spec, same, labels, 4, seed=0)

@@ -148,8 +148,20 @@ def test_seeds_are_averaged_and_counts_summed():
     width = alone["test_ci_high"] - alone["test_ci_low"]
     assert row["test_ci_high"] - row["test_ci_low"] > width  # nearer to 1/2, and no image more
     assert results.tables["confusion"]["count"].sum() == 16
+    apart = [study(run_record("svm", wrong={"test": wrong})) for wrong in (1, 2)]
+    f1 = [each.tables["accuracy"].iloc[0]["macro_f1"] for each in apart]
+    assert row["macro_f1"] == pytest.approx(sum(f1) / 2)
+    support = results.tables["per_class"].set_index("class")["support"]
+    assert support.equals(apart[0].tables["per_class"].set_index("class")["support"])
     assert results.study["accuracy_by_seed"]["svm"]["4"]["test"] == 6 / 8
     assert sorted(results.tables["learning_curves"]["seed"].unique()) == [3, 4]
+
+
+def test_a_history_that_was_cut_is_refused():
+    record = seed_record("svm")
+    record.history.loc[0, "value"] = float("nan")
+    with pytest.raises(StudyError, match=r"'svm', seed 0: the history .* train_classical@svm"):
+        study(run_record("svm", record))
 
 
 def test_metrics_are_numbers_alone(two_families):

@@ -45,6 +45,16 @@ def test_a_classical_winner_gets_positive_numbers(both):
     assert "95 % interval 2.0 to 8.0; exact McNemar p = 0.002" in headline
 
 
+def test_images_that_are_no_independent_draws_have_no_winner(both):
+    changed = with_comparison(both, difference=0.3, ci_low=0.2, ci_high=0.4, p_value=1e-9)
+    assert "beats" in verdict(changed).headline
+    changed.study["comparison"]["independent_images"] = False
+    headline = verdict(changed).headline
+    assert "beats" not in headline
+    assert "interval" not in headline
+    assert "no independent draws" in headline
+
+
 @pytest.mark.parametrize(
     "changes",
     [
