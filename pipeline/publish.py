@@ -10,10 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from pipeline import artefacts
 from pipeline.checks import StudyError
+from pipeline.params import PARAMS, read_yaml
 from pipeline.reporting.summary import headline
 from pipeline.results import load_results
+from pipeline.workspace import relocate
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
@@ -40,8 +44,11 @@ def publish(study: Path, name: str, root: Path) -> Path:
     shutil.rmtree(fresh, ignore_errors=True)
     # copyfile leaves behind that outputs of DVC are read-only.
     shutil.copytree(source, fresh, copy_function=shutil.copyfile)
-    for file in ("params.yaml", "dvc.lock"):
-        shutil.copyfile(study / file, fresh / file)
+    shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
+    # Paths as the checkout sees them, so that these parameters can be run from there.
+    parameters = relocate(read_yaml(study / PARAMS), study, root)
+    text = yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True)
+    artefacts.save_text(fresh / "params.yaml", text)
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     refresh(root / "README.md", name, headline(load_results(target)))

@@ -67,7 +67,7 @@ def create(study: str, root: Path) -> Path:
     # What was downloaded once serves all studies.
     (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
-    text = yaml.safe_dump(_relocate(document, root, folder), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump(relocate(document, root, folder), sort_keys=False, allow_unicode=True)
     _write(
         folder / PARAMS, f"# Made from params.yaml and studies/{study}.yaml: edit those.\n{text}"
     )
@@ -93,8 +93,8 @@ def reproduce(folder: Path) -> int:
     return code
 
 
-def _relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, Any]:
-    """Rewrite relative paths, which params.yaml gives from the root, as seen from the workspace."""
+def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, Any]:
+    """Rewrite the relative paths of a params.yaml that moves from `root` to `folder`."""
 
     def moved(entry: Any, key: str, words: tuple[str, ...] = ()) -> Any:
         value = entry.get(key) if isinstance(entry, Mapping) else None

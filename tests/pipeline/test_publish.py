@@ -1,5 +1,9 @@
-import pytest
+import subprocess
 
+import pytest
+import yaml
+
+from pipeline import publish as module
 from pipeline.checks import StudyError
 from pipeline.publish import publish, refresh
 
@@ -29,3 +33,46 @@ def test_a_study_that_was_not_run_is_refused_before_anything_is_removed(tmp_path
     with pytest.raises(StudyError, match="run the study first"):
         publish(tmp_path / "workspaces" / "x", "x", tmp_path)
     assert kept.read_text(encoding="utf-8") == "of last time"
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A workspace that was run, with a report of one read-only file, and a stubbed `dvc status`."""
+    study = tmp_path / "workspaces" / "x"
+    report = study / "reports" / "study" / "index.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("new page", encoding="utf-8")
+    report.chmod(0o444)
+    (study / "dvc.lock").write_text("schema: '2.0'", encoding="utf-8")
+    params = {"seed": 0, "dataset": {"name": "image_folder", "path": "../../../elsewhere/a.zip"}}
+    (study / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    marks = "<!-- results of ref: begin -->\n<!-- results of ref: end -->\n"
+    (tmp_path / "README.md").write_text(marks, encoding="utf-8")
+    monkeypatch.setattr(module, "load_results", lambda folder: folder.name)
+    monkeypatch.setattr(module, "headline", lambda results: f"table of {results}")
+    codes = [0]
+    done = lambda *_, **__: subprocess.CompletedProcess([], codes[0])  # noqa: E731
+    monkeypatch.setattr(module.subprocess, "run", done)
+    return study, codes
+
+
+def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
+    study, _ = finished
+    for _ in range(2):
+        target = publish(study, "ref", tmp_path)
+        (target / "of-last-time.csv").touch()
+    target = publish(study, "ref", tmp_path)
+    assert sorted(p.name for p in target.iterdir()) == ["dvc.lock", "index.html", "params.yaml"]
+    assert (target / "index.html").stat().st_mode & 0o200, "a committed file can be written to"
+    params = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
+    assert params["dataset"]["path"] == "../elsewhere/a.zip"
+    assert "table of ref" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert [p.name for p in target.parent.iterdir()] == ["ref"]
+
+
+def test_results_of_other_parameters_are_refused(finished, tmp_path):
+    study, codes = finished
+    codes[0] = 1
+    with pytest.raises(StudyError, match="not of its parameters and this code"):
+        publish(study, "ref", tmp_path)
+    assert not (tmp_path / "reports").exists()
