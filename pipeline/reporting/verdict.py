@@ -78,8 +78,8 @@ def _two_families(found: Mapping[str, Any], dataset: str) -> str:
         )
     if not found["independent_images"]:
         return (
-            f"On {dataset}, {names[ahead]} classifies more of these test images than "
-            f"{names[behind]}: {of}. They are no independent draws, so this shows how a study "
+            f"On {dataset}, {names[ahead]} names more of these test images rightly than "
+            f"{names[behind]} {of}. They are no independent draws, so this shows how a study "
             "reads and is no evidence of which family is better."
         )
     sign = 1 if ahead == "deep" else -1
