@@ -43,6 +43,9 @@ STUDY = Path("reports/study")
 Record = TypeVar("Record")
 ScoreKind = Literal["probability", "decision"]
 HISTORY_COLUMNS = ("x", "x_kind", "split", "metric", "value")
+TUNING_COLUMNS = ("trial", "state", "images", "validation_accuracy", "seconds", "options")
+"""A row a trial: `state` is ``complete`` or ``pruned``, `images` the training images of its last
+fit, `options` a JSON object, option -> value."""
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -93,26 +96,27 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 def load_json(path: Path, remedy: str) -> Any:
     """Read JSON; `remedy` is the command that makes the file where it is missing or broken."""
+    existing = _existing(path, remedy)
     try:
-        return json.loads(_existing(path, remedy).read_text(encoding="utf-8"))
+        return json.loads(existing.read_text(encoding="utf-8"))
     except ValueError as error:  # no JSON, or no UTF-8
         raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
 
 
 def load_array(path: Path, remedy: str) -> NDArray:
     """Open an array memory-mapped and read-only: outputs of DVC are links into its cache."""
+    existing = _existing(path, remedy)
     try:
-        return np.load(_existing(path, remedy), mmap_mode="r", allow_pickle=False)
+        return np.load(existing, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise StudyError(f"{path} is no .npy file ({error}); make it anew: {remedy}") from None
 
 
 def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
     """Read a CSV table."""
+    existing = _existing(path, remedy)
     try:
-        return pd.read_csv(
-            _existing(path, remedy), keep_default_na=False, na_values=[""], **options
-        )
+        return pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)
     except (ValueError, pd.errors.ParserError) as error:
         raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
 
@@ -269,6 +273,8 @@ class FeatureCard:
     seconds_per_image: float
     """Extraction, measured on the test split."""
     peak_memory_mb: float
+    family: Literal["classical", "hybrid"] = "classical"
+    """`hybrid` for what a trained network computes."""
 
 
 def save_features(name: str, split: str, features: NDArray[np.float32]) -> None:
@@ -321,6 +327,9 @@ class Predictions:
     """split -> (n,) image ids."""
     scores: dict[str, NDArray[np.float32]]
     """split -> (n, classes), the larger the likelier, also with two classes."""
+    probabilities: dict[str, NDArray[np.float32]]
+    """split -> (n, classes), rows sum to 1. Where the scores are decisions, they are calibrated on
+    the validation split, so that those of validation itself flatter; else they are the scores."""
 
 
 @dataclass(frozen=True)
@@ -343,12 +352,15 @@ class Card:
     predict_ms_per_image: float
     """From pixels to scores, measured on the test split."""
     stage_seconds: float
-    """The whole stage for this seed: with learning curve, predictions of all splits, saving."""
+    """The whole stage for this seed: with learning curve, predictions of all splits, saving, and
+    tuning."""
     device: str
     engine: str
     """The library that fitted it, with its version."""
     peak_memory_mb: float
     versions: dict[str, str]
+    tuning_seconds: float = 0.0
+    """Of the search for options, where the run has one; `train_seconds` leaves it out."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What only this family has: ``best_epoch``, ``weights_sha256``, ``stopped_early``, ..."""
 
@@ -359,15 +371,28 @@ def run_folder(run: str, seed: int) -> Path:
 
 
 def save_run(
-    run: str, seed: int, predictions: Predictions, history: pd.DataFrame, card: Card
+    run: str,
+    seed: int,
+    predictions: Predictions,
+    history: pd.DataFrame,
+    card: Card,
+    tuning: pd.DataFrame | None = None,
 ) -> None:
-    """Write what every run leaves: predictions, history and card (the model has its own call)."""
+    """Write what every run leaves: predictions, history and card (the model has its own call).
+
+    Where the run was tuned, also its trials, columns `TUNING_COLUMNS`.
+    """
     folder = run_folder(run, seed)
     arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
     arrays |= {f"{split}_scores": s.astype(np.float32) for split, s in predictions.scores.items()}
+    if card.score_kind == "decision":
+        for split, values in predictions.probabilities.items():
+            arrays[f"{split}_probabilities"] = values.astype(np.float32)
     with atomic(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
     save_table(folder / "history.csv", history[list(HISTORY_COLUMNS)])
+    if tuning is not None:
+        save_table(folder / "tuning.csv", tuning[list(TUNING_COLUMNS)])
     save_json(folder / "card.json", card)
 
 
@@ -386,14 +411,23 @@ def load_history(run: str, seed: int, remedy: str) -> pd.DataFrame:
     return load_table(run_folder(run, seed) / "history.csv", remedy)
 
 
+def load_tuning(run: str, seed: int, remedy: str) -> pd.DataFrame:
+    """Read the trials of one seed of a run that was tuned, columns `TUNING_COLUMNS`."""
+    return load_table(run_folder(run, seed) / "tuning.csv", remedy)
+
+
 def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
     """Read the predictions of one seed of a run."""
     path = _existing(run_folder(run, seed) / "predictions.npz", remedy)
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            scores = {split: arrays[f"{split}_scores"] for split in SPLITS}
             return Predictions(
                 ids={split: arrays[f"{split}_ids"] for split in SPLITS},
-                scores={split: arrays[f"{split}_scores"] for split in SPLITS},
+                scores=scores,
+                probabilities={
+                    split: arrays.get(f"{split}_probabilities", scores[split]) for split in SPLITS
+                },
             )
     except Exception as error:
         raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None

@@ -39,6 +39,7 @@ KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 """What Keras downloads for ``weights="imagenet"``, 58,889,256 bytes, under ~/.keras/models."""
 
 Pooling = Literal["average", "max", "flatten"]
+Precision = Literal["float32", "bfloat16"]
 Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Layer -> kernel (3, 3, inputs, filters), the first one's inputs in BGR order; bias (filters,)."""
 
@@ -135,6 +136,25 @@ def random_weights(seed: int) -> Weights:
     return weights
 
 
+def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
+    """Read, download or draw the weights of all layers up to the deepest of `layers`.
+
+    Args:
+        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
+        seed: of random weights.
+        layers: names out of `layer_names`.
+
+    Raises:
+        StudyError: for unknown layers, or weights that cannot be used.
+    """
+    check_layers(layers)
+    if weights == "random":
+        values = random_weights(seed)
+    else:
+        values = read_weights(_downloaded() if weights == "imagenet" else Path(weights))
+    return {name: values[name] for name in _up_to_deepest(layers) if name in values}
+
+
 def weights_record(weights: str) -> dict[str, Any]:
     """Return what a card says of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
 
@@ -157,6 +177,11 @@ _WAYS_ON = (
     "Give Keras's VGG16 file in `weights:`, or set it to imagenet (a download of 59 MB), or to "
     "random (an untrained control)"
 )
+
+
+def _up_to_deepest(layers: Sequence[str]) -> tuple[str, ...]:
+    deepest = max(layer_names().index(name) for name in layers)
+    return layer_names()[: deepest + 1]
 
 
 def _kernel_shapes() -> dict[str, tuple[int, ...]]:
@@ -230,12 +255,13 @@ def _no_weights(reason: object) -> StudyError:
 
 
 def vgg16_base(
-    weights: str,
+    weights: str | Weights,
     image_size: int,
     layers: Sequence[str],
     pooling: Pooling,
     seed: int = 0,
     image_shape: tuple[int | None, int | None, int] = (None, None, 3),
+    precision: Precision = "float32",
 ) -> keras.Model:
     """Build the frozen base, from pixels to one vector an image. Stock layers only.
 
@@ -245,12 +271,14 @@ def vgg16_base(
     subtracted before the resizing, not folded into a bias, so that padding stays zero.
 
     Args:
-        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
+        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file; or what `load_weights`
+            returned.
         image_size: images are resized to this square, bilinearly; at least `MINIMUM_SIZE`.
         layers: names out of `layer_names`; their outputs are joined in this order.
         pooling: what makes a vector of each layer's output.
         seed: of random weights.
         image_shape: (height, width, 3) of the images, where it is known.
+        precision: what the convolutions compute in; sums, weights and outputs are float32 anyway.
 
     Returns:
         A model from (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d) float32.
@@ -262,14 +290,14 @@ def vgg16_base(
     check_layers(layers)
     if image_size < MINIMUM_SIZE:
         raise StudyError(f"image_size: found {image_size}; expected at least {MINIMUM_SIZE}")
-    values = _load(weights, seed)
+    values = load_weights(weights, seed, layers) if isinstance(weights, str) else weights
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
     x = keras.layers.Normalization(mean=MEANS, variance=(1, 1, 1), name="imagenet_means")(pixels)
     if image_shape[:2] != (image_size, image_size):
         x = _resizing(image_size, image_shape)(x)
-    outputs = _convolutions(x, layers)
+    outputs = _convolutions(x, layers, precision)
     vectors = [_vector_layer(pooling, name)(outputs[name]) for name in layers]
     joined = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
     base = keras.Model(pixels, joined, name="vgg16_base")
@@ -282,12 +310,6 @@ def vgg16_base(
     return base
 
 
-def _load(weights: str, seed: int) -> Weights:
-    if weights == "random":
-        return random_weights(seed)
-    return read_weights(_downloaded() if weights == "imagenet" else Path(weights))
-
-
 def _resizing(size: int, image_shape: tuple[int | None, int | None, int]) -> keras.Layer:
     import keras
 
@@ -298,19 +320,26 @@ def _resizing(size: int, image_shape: tuple[int | None, int | None, int]) -> ker
     )
 
 
-def _convolutions(x: keras.KerasTensor, layers: Sequence[str]) -> dict[str, keras.KerasTensor]:
+def _convolutions(
+    x: keras.KerasTensor, layers: Sequence[str], precision: Precision
+) -> dict[str, keras.KerasTensor]:
     """Build the blocks up to the deepest of `layers`; return the output of each layer by name."""
     import keras
 
-    deepest = max(layer_names().index(name) for name in layers)
+    policy = "float32" if precision == "float32" else "mixed_bfloat16"
     filters = {f"block{block}": count for block, _, count in BLOCKS}
     outputs = {}
-    for name in layer_names()[: deepest + 1]:
+    for name in _up_to_deepest(layers):
         if name.endswith("pool"):
-            x = keras.layers.MaxPooling2D(2, strides=2, name=name)(x)
+            x = keras.layers.MaxPooling2D(2, strides=2, dtype=policy, name=name)(x)
         else:
             x = keras.layers.Conv2D(
-                filters[name.split("_")[0]], 3, padding="same", activation="relu", name=name
+                filters[name.split("_")[0]],
+                3,
+                padding="same",
+                activation="relu",
+                dtype=policy,
+                name=name,
             )(x)
         outputs[name] = x
     return outputs
@@ -324,4 +353,4 @@ def _vector_layer(pooling: Pooling, name: str) -> keras.Layer:
         "max": keras.layers.GlobalMaxPooling2D,
         "flatten": keras.layers.Flatten,
     }
-    return kinds[pooling](name=f"{name}_{pooling}")
+    return kinds[pooling](dtype="float32", name=f"{name}_{pooling}")

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves for `report` and for people: the files of ``reports/study/``.
+"""What `evaluate` and `illustrate` leave for `report` and for people: ``reports/study/``.
 
 They stand apart from `pipeline.artefacts` so that a new table reruns no training: stages depend on
 the formats that they write or read.
@@ -6,14 +6,26 @@ the formats that they write or read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
 
-from pipeline.artefacts import STUDY, load_json, load_table, save_json, save_table
+from pipeline.artefacts import (
+    STUDY,
+    TUNING_COLUMNS,
+    atomic,
+    load_json,
+    load_table,
+    save_json,
+    save_table,
+)
 
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
@@ -23,7 +35,19 @@ ACCURACY_COLUMNS = (
 PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
 CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
 LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
+TUNING_RESULT_COLUMNS = ("run", "seed", *TUNING_COLUMNS)
+CERTAINTY_COLUMNS = (
+    "run", "family", "kind", "rank", "id", "image", "actual", "predicted", "confidence",
+)  # fmt: skip
 SAMPLE_COLUMNS = ("id", "image", "actual", "run", "family", "predicted", "correct")
+FEATURE_PICTURE_COLUMNS = (
+    "features", "method", "dimension", "kind", "id", "class", "image", "caption",
+)  # fmt: skip
+"""Of ``features.csv``. Kinds: ``original`` (an enlarged validation image, of no feature set),
+``image`` (what a set keeps of it) and ``learnt`` (of no image: `id` -1, no class). `image` is the
+picture's path inside ``reports/study/``, `caption` says what it shows."""
+LARGE_PICTURE = 32_768
+"""Bytes."""
 
 RESULT_TABLES = {
     "accuracy": ACCURACY_COLUMNS,
@@ -31,6 +55,8 @@ RESULT_TABLES = {
     "confusion": CONFUSION_COLUMNS,
     "learning_curves": LEARNING_CURVE_COLUMNS,
     "samples": SAMPLE_COLUMNS,
+    "tuning": TUNING_RESULT_COLUMNS,
+    "certainty": CERTAINTY_COLUMNS,
 }
 """Tables that `evaluate` writes to ``reports/study/<name>.csv``, and their columns."""
 
@@ -68,3 +94,63 @@ def load_results(folder: Path = STUDY) -> Results:
         metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
         study=load_json(folder / "study.json", "dvc repro evaluate"),
     )
+
+
+@dataclass(frozen=True)
+class FeaturePicture:
+    """One row of ``features.csv`` with its pixels."""
+
+    features: str
+    method: str
+    dimension: int
+    """Numbers that the set turns an image into; of an original, its pixels times 3."""
+    kind: str
+    id: int
+    class_name: str
+    image: str
+    caption: str
+    pixels: NDArray[np.uint8]
+    """(height, width, 3) in RGB order."""
+
+
+def save_feature_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
+    """Write ``features.csv`` and its PNG pictures; pictures of an earlier study are removed."""
+    for picture in pictures:
+        with atomic(folder / picture.image) as temporary:
+            temporary.write_bytes(_png(picture))
+    rows = [
+        (p.features, p.method, p.dimension, p.kind, p.id, p.class_name, p.image, p.caption)
+        for p in pictures
+    ]
+    save_table(folder / "features.csv", pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS)))
+    kept = {folder / picture.image for picture in pictures}
+    # Longest paths first, so that a folder is empty when its turn comes.
+    for path in sorted((folder / "features").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        elif path.is_file() and path not in kept:
+            path.unlink()
+
+
+def _png(picture: FeaturePicture) -> bytes:
+    """Encode a picture; of an image it gets 256 colours where it would be large otherwise.
+
+    The page embeds a dozen of these. HOG's then differ by about one level of 255 on average; a
+    learnt dictionary has too many colours for that, and comes but once.
+    """
+    exact, content = Image.fromarray(picture.pixels), io.BytesIO()
+    exact.save(content, format="PNG", optimize=True)
+    if picture.kind == "image" and content.tell() > LARGE_PICTURE:
+        content = io.BytesIO()
+        fewer = exact.quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        fewer.save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def load_feature_pictures(folder: Path = STUDY) -> pd.DataFrame:
+    """Read ``features.csv``, columns `FEATURE_PICTURE_COLUMNS`; words that are empty stay so."""
+    words = ["features", "method", "kind", "class", "image", "caption"]
+    table = load_table(
+        folder / "features.csv", "dvc repro illustrate", dtype=dict.fromkeys(words, str)
+    )
+    return table.fillna(dict.fromkeys(words, ""))

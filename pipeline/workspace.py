@@ -29,8 +29,8 @@ def merge(base: Any, overlay: Any) -> Any:
     """Lay an overlay over a document.
 
     Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
-    entry that names
-    another method (or dataset) replaces the whole entry, since options belong to their method.
+    entry that names another method (or dataset) replaces the whole entry, since options belong to
+    their method.
     """
     if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
         return overlay
@@ -103,9 +103,10 @@ def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, An
         return {**entry, key: os.path.relpath(root / value, folder)}
 
     relocated = {**document, "dataset": moved(document.get("dataset"), "path")}
-    if isinstance(document.get("deep"), Mapping):
-        words = ("imagenet", "random")
-        relocated["deep"] = {k: moved(v, "weights", words) for k, v in document["deep"].items()}
+    words = ("imagenet", "random")
+    for kind in ("features", "deep"):
+        if isinstance(document.get(kind), Mapping):
+            relocated[kind] = {k: moved(v, "weights", words) for k, v in document[kind].items()}
     return relocated
 
 

@@ -15,6 +15,7 @@ from stages import run
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
+    from pipeline.features.spec import FeatureSpec
 
 
 def main() -> None:
@@ -34,11 +35,13 @@ def check_files(params: Params) -> None:
             f"params.yaml: dataset.path: there is no {source}; expected an archive or a folder. "
             "Paths are relative to the project's root"
         )
-    for name, spec in params.deep.items():
+    reading = [(f"features.{name}", spec) for name, spec in params.features.items()]
+    reading += [(f"deep.{name}", spec) for name, spec in params.deep.items()]
+    for name, spec in reading:
         try:
-            cast("DeepSpec", spec).check_files()
+            cast("FeatureSpec | DeepSpec", spec).check_files()
         except StudyError as error:
-            raise StudyError(f"params.yaml: deep.{name}: {error}") from None
+            raise StudyError(f"params.yaml: {name}: {error}") from None
 
 
 if __name__ == "__main__":

@@ -44,10 +44,13 @@ def _records(params: Params) -> Iterator[RunRecord]:
 
 
 def _record(each: Run, seed: int) -> SeedRecord:
+    card = artefacts.load_card(each.name, seed, each.remedy)
+    tuned = card.tuning_seconds > 0  # of several seeds, the one whose search served all
     return SeedRecord(
-        card=artefacts.load_card(each.name, seed, each.remedy),
+        card=card,
         predictions=artefacts.load_predictions(each.name, seed, each.remedy),
         history=artefacts.load_history(each.name, seed, each.remedy),
+        tuning=artefacts.load_tuning(each.name, seed, each.remedy) if tuned else None,
     )
 
 

@@ -41,6 +41,7 @@ def main(name: str) -> None:
         fit_seconds=seconds["train"],
         seconds_per_image=seconds["test"] / len(images),
         peak_memory_mb=peak_memory_mb(),
+        family=spec.family,
     )
     artefacts.save_extractor(name, extractor, card)
     print(f"{name}: {dimension} features an image; training split in {seconds['train']:.1f} s")

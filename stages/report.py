@@ -5,13 +5,13 @@ from __future__ import annotations
 from pipeline import artefacts
 from pipeline.params import PARAMS, read_yaml
 from pipeline.reporting.report import write_report
-from pipeline.results import load_results
+from pipeline.results import load_feature_pictures, load_results
 from stages import run
 
 
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
-    write_report(load_results(), read_yaml(PARAMS), artefacts.STUDY)
+    write_report(load_results(), read_yaml(PARAMS), artefacts.STUDY, load_feature_pictures())
     print(f"the report: {artefacts.STUDY / 'index.html'}")
 
 

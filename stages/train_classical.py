@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import joblib
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
+from pipeline.classical.tuning import Tuned, tune
 from pipeline.machine import cpu_name, peak_memory_mb, versions
 from pipeline.params import load_entry, run_seeds
 from stages import run
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Seconds of a seed beside those of fitting."""
+
+    stage: float
+    mirroring: float
+    tuning: float
 
 
 def main(name: str) -> None:
@@ -21,17 +34,35 @@ def main(name: str) -> None:
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
+    started = time.perf_counter()
+    mirrors = _mirrors(entry)
+    mirroring = time.perf_counter() - started if entry.mirrored else 0.0
     features = {
         split: [artefacts.load_features(each, split) for each in entry.features]
         for split in artefacts.SPLITS
     }
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
-    task = artefacts.load_task()
-    for each in run_seeds(entry, seed):
+    n_classes = artefacts.load_task().n_classes
+    seeds = run_seeds(entry, seed)
+    spec, tuned = entry, None
+    if entry.tune:
+        tuned = tune(entry, features, labels, n_classes, seeds[0], mirrors)
+        spec = tuned.spec
+    for each in seeds:
         print(f"{name}, seed {each}: {'+'.join(entry.features)}", flush=True)
+        trained = train(spec, features, labels, n_classes, each, mirrors)
+        tuning = tuned.seconds if tuned and each == seeds[0] else 0.0
+        costs = _Costs(time.perf_counter() - started, mirroring, tuning)
+        _save(name, spec, each, trained, tuned, costs)
         started = time.perf_counter()
-        trained = train(entry, features, labels, task.n_classes, each)
-        _save(name, entry, each, trained, task, time.perf_counter() - started)
+
+
+def _mirrors(spec: ClassicalSpec) -> list[NDArray[np.float32]] | None:
+    """Return the feature sets of the left-right mirrored training images, if the run wants them."""
+    if not spec.mirrored:
+        return None
+    images = np.ascontiguousarray(artefacts.load_images("train")[:, :, ::-1])
+    return [artefacts.load_extractor(name).transform(images) for name in spec.features]
 
 
 def _save(
@@ -39,17 +70,21 @@ def _save(
     spec: ClassicalSpec,
     seed: int,
     trained: TrainedClassifier,
-    task: artefacts.Task,
-    stage_seconds: float,
+    tuned: Tuned | None,
+    costs: _Costs,
 ) -> None:
+    task = artefacts.load_task()
     sets = [artefacts.load_feature_card(features) for features in spec.features]
+    family = _family(sets)
     extractors = tuple(artefacts.load_extractor(features) for features in spec.features)
-    path = artefacts.model_file(name, seed, "classical")
-    with artefacts.atomic(path) as temporary:
-        joblib.dump(PixelClassifier(extractors, trained.model, task.class_names), temporary)
+    with artefacts.atomic(artefacts.model_file(name, seed, family)) as temporary:
+        joblib.dump(
+            PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator),
+            temporary,
+        )
     card = artefacts.Card(
         run=name,
-        family="classical",
+        family=family,
         method=spec.method,
         features=spec.features,
         options=spec.model_dump(mode="json", exclude={"method", "features", "seeds"}),
@@ -57,29 +92,54 @@ def _save(
         score_kind="decision",
         sizes=task.sizes,
         parameters=trained.parameters + sum(each.parameters for each in sets),
-        train_seconds=trained.fit_seconds + sum(each.fit_seconds for each in sets),
+        train_seconds=trained.fit_seconds
+        + costs.mirroring
+        + sum(each.fit_seconds for each in sets),
         predict_ms_per_image=1000
         * (trained.predict_seconds_per_image + sum(each.seconds_per_image for each in sets)),
-        stage_seconds=stage_seconds,
+        stage_seconds=costs.stage,
         device=cpu_name(),
         engine=spec.engine(),
         peak_memory_mb=max(peak_memory_mb(), *(each.peak_memory_mb for each in sets)),
-        versions=versions(
-            "scikit-learn", "scikit-learn-intelex", "numpy", "scipy", "opencv-python-headless"
-        ),
-        notes=_notes(sets),
+        versions=_versions(tuned),
+        tuning_seconds=costs.tuning,
+        notes=_notes(sets, tuned, costs),
     )
     predictions = artefacts.Predictions(
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS}, scores=trained.scores
+        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        scores=trained.scores,
+        probabilities=trained.probabilities,
     )
-    artefacts.save_run(name, seed, predictions, trained.history, card)
+    trials = tuned.trials if tuned else None
+    artefacts.save_run(name, seed, predictions, trained.history, card, trials)
 
 
-def _notes(sets: list[artefacts.FeatureCard]) -> dict[str, Any]:
-    return {
+def _family(sets: list[artefacts.FeatureCard]) -> Literal["classical", "hybrid"]:
+    return "hybrid" if any(each.family == "hybrid" for each in sets) else "classical"
+
+
+def _versions(tuned: Tuned | None) -> dict[str, str]:
+    searching = ("optuna",) if tuned else ()
+    return versions(
+        "scikit-learn",
+        "scikit-learn-intelex",
+        "numpy",
+        "scipy",
+        "opencv-python-headless",
+        *searching,
+    )
+
+
+def _notes(sets: list[artefacts.FeatureCard], tuned: Tuned | None, costs: _Costs) -> dict[str, Any]:
+    notes: dict[str, Any] = {
         "dimension": sum(each.dimension for each in sets),
         "feature_sets": {each.name: {"method": each.method, **each.options} for each in sets},
     }
+    if costs.mirroring:
+        notes["mirroring_seconds"] = costs.mirroring
+    if tuned:
+        notes["tuning"] = tuned.notes
+    return notes
 
 
 if __name__ == "__main__":

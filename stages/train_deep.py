@@ -69,7 +69,9 @@ def _save(
         },
     )
     predictions = artefacts.Predictions(
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS}, scores=trained.scores
+        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        scores=trained.scores,
+        probabilities=trained.scores,
     )
     artefacts.save_run(name, seed, predictions, trained.history, card)
 

@@ -13,7 +13,17 @@ from pipeline import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR_ONE = ("data", "features", "classical", "deep", "evaluation", "reporting")
-FLOOR_ZERO = ("registry", "artefacts", "results", "checks", "sampling", "machine", "pretrained")
+FLOOR_ZERO = (
+    "registry",
+    "artefacts",
+    "results",
+    "checks",
+    "sampling",
+    "machine",
+    "pretrained",
+    "inference",
+    "progress",
+)
 
 
 def is_type_checking(node: ast.AST) -> bool:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.checks import StudyError
+from pipeline.classical.one_vs_one import class_pairs, class_scores
+from pipeline.classical.rbf_kernel import kernel_sums, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
-
-_BATCH_BYTES = 256 * 2**20
 
 
 class RBFSVM(DecisionClassifier):
@@ -48,7 +47,7 @@ class RBFSVM(DecisionClassifier):
     def fit(self, features: NDArray, labels: NDArray) -> RBFSVM:
         """Fit on (n, d) float features and (n,) labels of at least two classes."""
         x = np.ascontiguousarray(features, dtype=np.float32)
-        self.gamma_ = _scaled_gamma(x) if self.gamma == "scale" else float(self.gamma)
+        self.gamma_ = width_of(self.gamma, x)
         machine = _svc_class()(
             C=self.C, gamma=self.gamma_, kernel="rbf", tol=self.tol, cache_size=self.cache_mb
         ).fit(x, labels)
@@ -65,62 +64,22 @@ class RBFSVM(DecisionClassifier):
         Positive speaks for the first of a pair; with two classes, for the second.
         """
         check_is_fitted(self)
-        vectors = self.support_vectors_
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        batch = max(1, _BATCH_BYTES // (4 * max(1, len(vectors))))
-        decisions = np.empty((len(features), self.pair_weights_.shape[1]))
-        for start in range(0, len(features), batch):
-            x = np.ascontiguousarray(features[start : start + batch], dtype=np.float32)
-            kernel = x @ vectors.T
-            kernel *= 2
-            kernel -= squares
-            kernel -= np.einsum("ij,ij->i", x, x)[:, None]
-            np.minimum(kernel, 0, out=kernel)  # rounding can make a squared distance negative
-            kernel *= np.float32(self.gamma_)
-            np.exp(kernel, out=kernel)
-            decisions[start : start + batch] = kernel @ self.pair_weights_
-        return decisions + self.intercept_
+        sums = kernel_sums(features, self.support_vectors_, self.pair_weights_, self.gamma_)
+        return sums + self.intercept_
 
     def decision_function(self, features: NDArray) -> NDArray[np.float64]:
         """Return scores: (n, classes), or (n,) for the second of two classes.
 
-        With several classes the score is the number of pairs that a class wins, and the sum of
-        its margins, squeezed into (-1/3, 1/3), decides between equals, as scikit-learn does for
-        ``decision_function_shape="ovr"``.
+        With several classes these are the votes of `pipeline.classical.one_vs_one`.
         """
         pairs = self.pair_decisions(features)
-        if len(self.classes_) == 2:
-            return pairs[:, 0]
-        votes = np.zeros((len(pairs), len(self.classes_)))
-        margins = np.zeros_like(votes)
-        for column, (first, second) in enumerate(_pairs(len(self.classes_))):
-            won = pairs[:, column] > 0
-            votes[:, first] += won
-            votes[:, second] += ~won
-            margins[:, first] += pairs[:, column]
-            margins[:, second] -= pairs[:, column]
-        return votes + margins / (3 * (np.abs(margins) + 1))
+        return pairs[:, 0] if len(self.classes_) == 2 else class_scores(pairs, len(self.classes_))
 
     @property
     def n_parameters(self) -> int:
         """Support vectors, their weights, and an intercept a pair."""
         weights = np.count_nonzero(self.pair_weights_)
         return self.support_vectors_.size + int(weights) + self.intercept_.size
-
-
-def _scaled_gamma(x: NDArray[np.float32]) -> float:
-    # In double precision: a sum of millions of float32 numbers needs it.
-    variance = float(x.var(dtype=np.float64))
-    if variance == 0:
-        raise StudyError(
-            "found the same features for every image; expected some that differ. Look at the "
-            "options of the feature set, or give gamma a number"
-        )
-    return 1.0 / (x.shape[1] * variance)
-
-
-def _pairs(n_classes: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(n_classes) for j in range(i + 1, n_classes)]
 
 
 def _pair_weights(machine: Any) -> NDArray[np.float32]:
@@ -135,7 +94,7 @@ def _pair_weights(machine: Any) -> NDArray[np.float32]:
         return np.ascontiguousarray(dual.T)
     starts = np.concatenate([[0], np.cumsum(machine.n_support_)])
     weights = np.zeros((dual.shape[1], n_classes * (n_classes - 1) // 2), dtype=np.float32)
-    for column, (i, j) in enumerate(_pairs(n_classes)):
+    for column, (i, j) in enumerate(class_pairs(n_classes)):
         of_i = slice(starts[i], starts[i + 1])
         of_j = slice(starts[j], starts[j + 1])
         weights[of_i, column] = dual[j - 1, of_i]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from pipeline.checks import StudyError, listing
+from pipeline.checks import listing
+from pipeline.classical.projection import PrincipalComponents
+from pipeline.classical.ranges import Tune, check_ranges, parse_tune
+from pipeline.classical.scaling import UnitScaler
 from pipeline.registry import MethodSpec
 
 Scaling = Literal["standard", "unit", "none"]
@@ -34,10 +37,18 @@ class ClassicalSpec(MethodSpec):
     is deterministic: more would repeat one machine and pass for stability."""
     scaling: Scaling = "standard"
     """`standard`: each feature to mean 0 and variance 1 over the training images. `unit`: each
-    feature set to a root mean square length of 1, so that joined sets count alike whatever their
-    dimension, and features within one keep their proportions. Or `none`."""
+    feature set to mean 0 and a root mean square length of 1, so that joined sets count alike
+    whatever their dimension, and features within one keep their proportions. Or `none`."""
     weights: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     """With scaling `unit`: what each feature set is multiplied by; 1 where none are given."""
+    pca: Annotated[int, Field(ge=1, le=20_000)] | None = None
+    """Principal components of the scaled, joined features that the classifier gets, at most; null
+    for the features themselves. The cost of a kernel is in proportion to their number."""
+    mirrored: bool = False
+    """Whether to learn from the left-right mirror images of the training images too."""
+    tune: Tune | None = None
+    """Ranges in which to search for options, on training and validation images, before the run is
+    fitted with the best; null for the options as they are given."""
 
     @field_validator("features", "seeds")
     @classmethod
@@ -66,6 +77,58 @@ class ClassicalSpec(MethodSpec):
             )
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _parse_tune(cls, entry: Any) -> Any:
+        if not isinstance(entry, Mapping) or entry.get("tune") is None:
+            return entry
+        return {**entry, "tune": parse_tune(entry["tune"])}
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> Self:
+        if self.tune is not None:
+            scaling = self.tune.ranges.get("scaling")
+            unit = {"scaling": "unit"} if scaling and scaling.holds("unit") else {}
+            check_ranges(
+                self.tune,
+                type(self).model_fields,
+                # Weights need scaling `unit`; where both are searched, they are tried with it.
+                lambda new: self.with_options({**(unit if _weighs(new) else {}), **new}),
+            )
+        return self
+
+    def option(self, name: str) -> Any:
+        """Return the value of an option, or of one element of a list: `weights.1`."""
+        option, _, index = name.partition(".")
+        value = self._as_given(option)
+        return value[int(index)] if index else value
+
+    def _as_given(self, option: str) -> Any:
+        value = getattr(self, option)
+        return (1.0,) * len(self.features) if option == "weights" and value is None else value
+
+    def with_options(self, chosen: Mapping[str, Any]) -> Self:
+        """Return these options with some replaced, and without a search.
+
+        Args:
+            chosen: option -> value; `weights.1` is the second element of the list `weights`.
+                A scaling other than `unit` drops the weights, which are for that one alone.
+
+        Raises:
+            ValidationError: if a value is none of its option's.
+            ValueError: if a list has no such element.
+        """
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        values["tune"] = None
+        for name, value in chosen.items():
+            option, _, index = name.partition(".")
+            if index and values[option] is None:
+                values[option] = self._as_given(option)
+            values[option] = _with_element(values[option], index, value) if index else value
+        if chosen.get("scaling", "unit") != "unit":
+            values["weights"] = None
+        return type(self).model_validate(values)
+
     @abstractmethod
     def classifier(self, seed: int) -> BaseEstimator:
         """Return the classifier, not yet fitted; it expects float32 and gives decision scores."""
@@ -81,7 +144,10 @@ class ClassicalSpec(MethodSpec):
             seed: of the classifier.
             widths: the dimension of each joined feature set, in order.
         """
-        return Pipeline([("scale", self._scaler(widths)), ("classify", self.classifier(seed))])
+        steps = [("scale", self._scaler(widths))]
+        if self.pca is not None:
+            steps.append(("project", PrincipalComponents(self.pca)))
+        return Pipeline([*steps, ("classify", self.classifier(seed))])
 
     def _scaler(self, widths: Sequence[int]) -> TransformerMixin:
         if self.scaling == "standard":
@@ -91,41 +157,17 @@ class ClassicalSpec(MethodSpec):
         return FunctionTransformer()
 
 
-class UnitScaler(TransformerMixin, BaseEstimator):
-    """Scales each of several joined feature sets to a root mean square length of its weight.
+def _weighs(options: Mapping[str, Any]) -> bool:
+    return any(name.split(".")[0] == "weights" for name in options)
 
-    A radial kernel of the result is the product of one kernel a set, each with a width in units of
-    that set's own typical length.
 
-    Args:
-        widths: columns of each set, in order.
-        weights: what each set is multiplied by.
-    """
-
-    def __init__(self, widths: tuple[int, ...], weights: tuple[float, ...]) -> None:
-        self.widths = widths
-        self.weights = weights
-
-    def fit(self, features: NDArray, labels: NDArray | None = None) -> UnitScaler:
-        """Measure the length of each set over the rows of (n, sum of widths) `features`."""
-        if features.shape[1] != sum(self.widths):
-            raise StudyError(
-                f"found {features.shape[1]} features an image; expected {sum(self.widths)}, "
-                f"the sum of {listing(self.widths)}"
-            )
-        bounds = np.cumsum(self.widths)[:-1]
-        lengths = [
-            np.sqrt(np.square(part, dtype=np.float64).sum(axis=1).mean())
-            for part in np.split(features, bounds, axis=1)
-        ]
-        # A set that is zero everywhere says nothing, and stays zero.
-        self.scale_ = np.array(self.weights) / np.where(np.array(lengths) > 0, lengths, 1)
-        return self
-
-    def transform(self, features: NDArray) -> NDArray[np.float32]:
-        """Return (n, sum of widths) float32, each set multiplied by its factor."""
-        factors = np.repeat(self.scale_, self.widths).astype(np.float32)
-        return np.asarray(features, dtype=np.float32) * factors
+def _with_element(current: Any, index: str, value: Any) -> tuple:
+    if not isinstance(current, tuple):
+        raise ValueError(f"found {current!r}; expected an option that is given as a list")
+    if not index.isdecimal() or int(index) >= len(current):
+        raise ValueError(f"expected an element from 0 to {len(current) - 1}, found {index!r}")
+    place = int(index)
+    return (*current[:place], value, *current[place + 1 :])
 
 
 class DecisionClassifier(ClassifierMixin, BaseEstimator):
@@ -145,10 +187,12 @@ class DecisionClassifier(ClassifierMixin, BaseEstimator):
 
 
 def stored_numbers(fitted: Pipeline) -> int:
-    """Count the numbers that a fitted run keeps to predict with: scaler and classifier."""
+    """Count the numbers that a fitted run keeps to predict with, in all of its steps."""
     scaler = fitted["scale"]
-    scaling = 2 * len(scaler.mean_) if hasattr(scaler, "mean_") else 0
-    scaling += len(getattr(scaler, "scale_", ())) if isinstance(scaler, UnitScaler) else 0
+    # StandardScaler: a mean and a deviation a feature; UnitScaler: a mean, and a factor a set.
+    scaling = len(scaler.mean_) + len(scaler.scale_) if hasattr(scaler, "mean_") else 0
+    if "project" in fitted.named_steps:
+        scaling += fitted["project"].components_.size + fitted["project"].mean_.size
     return scaling + int(fitted["classify"].n_parameters)
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.deep.device import device_name
-from pipeline.deep.progress import Tenths
-from pipeline.deep.scoring import predict
+from pipeline.inference import predict
+from pipeline.progress import Tenths
 
 
 @dataclass(frozen=True)

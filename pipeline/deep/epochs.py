@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.deep.batches import Batches
-from pipeline.deep.progress import duration
-from pipeline.deep.scoring import accuracy, class_scores, cross_entropy, predict
+from pipeline.deep.scoring import accuracy, class_scores, cross_entropy
 from pipeline.deep.spec import DeepSpec
+from pipeline.inference import predict
+from pipeline.progress import duration
 from pipeline.sampling import stratified_order
 
 

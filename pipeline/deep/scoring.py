@@ -1,51 +1,9 @@
-"""Predicting from memory-mapped arrays, and the two numbers that a learning curve shows."""
+"""From outputs to class scores, and the two numbers that a learning curve shows."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
-import keras
 import numpy as np
 from numpy.typing import NDArray
-
-ACTIVATION_BYTES = 2**27
-"""What the largest layer's output may take for one batch, so that large images fit as well."""
-
-
-def prediction_batch(model: keras.Model) -> int:
-    """Return how many inputs to predict at once: 1 to 512, fewer where layers are large."""
-    values = max((_largest_output(layer) for layer in model.layers), default=1)
-    return max(1, min(512, ACTIVATION_BYTES // (4 * values)))
-
-
-def predict(
-    model: keras.Model,
-    inputs: NDArray,
-    batch_size: int | None = None,
-    on_batch: Callable[[int], None] | None = None,
-) -> NDArray[np.float32]:
-    """Return the outputs of `model`, in inference mode, (n, ...) float32.
-
-    Args:
-        model: from batches of `inputs` to one array.
-        inputs: (n, ...), possibly memory-mapped; read in batches, never copied whole.
-        batch_size: inputs at a time; None leaves it to `prediction_batch`.
-        on_batch: called after each batch with the number of inputs done.
-    """
-    batch_size = batch_size or prediction_batch(model)
-    if len(inputs) < batch_size:
-        batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
-    outputs = np.empty((len(inputs), *model.output_shape[1:]), dtype=np.float32)
-    batch = np.zeros((batch_size, *inputs.shape[1:]), dtype=inputs.dtype)
-    for start in range(0, len(inputs), batch_size):
-        rows = inputs[start : start + batch_size]
-        # A short batch leaves old rows behind it: a new shape would be compiled anew, for seconds.
-        batch[: len(rows)] = rows
-        outputs[start : start + len(rows)] = model.predict_on_batch(batch)[: len(rows)]
-        if on_batch is not None:
-            on_batch(start + len(rows))
-    return outputs
 
 
 def class_scores(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,10 +30,3 @@ def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> 
 def accuracy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the share of `labels` (n,) that are the largest of their `scores` (n, classes)."""
     return float((scores.argmax(axis=1) == labels).mean())
-
-
-def _largest_output(layer: keras.Layer) -> int:
-    if isinstance(layer, keras.Model):
-        return max((_largest_output(inner) for inner in layer.layers), default=1)
-    outputs = layer.output if isinstance(layer.output, (list, tuple)) else [layer.output]
-    return max(math.prod(side or 1 for side in output.shape[1:]) for output in outputs)

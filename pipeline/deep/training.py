@@ -19,8 +19,9 @@ from pipeline.deep.base_features import BaseFeatures, base_features
 from pipeline.deep.device import device_name
 from pipeline.deep.epochs import Fit, fit
 from pipeline.deep.optimizers import build_optimizer
-from pipeline.deep.scoring import class_scores, predict
+from pipeline.deep.scoring import class_scores
 from pipeline.deep.spec import DeepSpec, output_units
+from pipeline.inference import predict
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pipeline.results import (
     LEARNING_CURVE_COLUMNS,
     PER_CLASS_COLUMNS,
     SAMPLE_COLUMNS,
+    TUNING_RESULT_COLUMNS,
 )
 
 
@@ -102,6 +103,13 @@ def learning_curves_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
     """All histories below each other, columns `LEARNING_CURVE_COLUMNS`."""
     histories = pd.concat([run.history for run in runs], ignore_index=True)
     return histories[list(LEARNING_CURVE_COLUMNS)]
+
+
+def tuning_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
+    """The trials of all tuned runs below each other, columns `TUNING_RESULT_COLUMNS`."""
+    tuned = [run.tuning for run in runs if len(run.tuning)]
+    empty = pd.DataFrame(columns=list(TUNING_RESULT_COLUMNS))
+    return pd.concat(tuned, ignore_index=True)[list(empty)] if tuned else empty
 
 
 def samples_table(runs: Sequence[ScoredRun], answers: Answers, samples: Samples) -> pd.DataFrame:

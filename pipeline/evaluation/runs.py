@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artefacts import HISTORY_COLUMNS, SPLITS, Card, Predictions
+from pipeline.artefacts import HISTORY_COLUMNS, SPLITS, TUNING_COLUMNS, Card, Predictions
 from pipeline.checks import StudyError, check_finite, check_labels, check_paired, listing
 from pipeline.evaluation.accuracy import Proportion, accuracy, mean_proportion, predicted_classes
+from pipeline.results import TUNING_RESULT_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class SeedRecord:
     predictions: Predictions
     history: pd.DataFrame
     """Columns `artefacts.HISTORY_COLUMNS`."""
+    tuning: pd.DataFrame | None = None
+    """Columns `artefacts.TUNING_COLUMNS`, where the run was tuned."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,12 @@ class ScoredRun:
     """One a seed: split -> (n,) predicted classes."""
     history: pd.DataFrame
     """Columns `LEARNING_CURVE_COLUMNS`: the histories of all seeds."""
+    tuning: pd.DataFrame
+    """Columns `TUNING_RESULT_COLUMNS`: the trials of all seeds; empty where options were given."""
     accuracies: tuple[dict[str, Proportion], ...]
     """One a seed: split -> accuracy."""
+    confidence: NDArray[np.float32]
+    """(n,) of the test split, first seed: the probability of the predicted class."""
 
     @property
     def family(self) -> str:
@@ -92,7 +99,7 @@ def score(run: RunRecord, answers: Answers) -> ScoredRun:
     """
     if not run.seeds:
         raise StudyError(f"run {run.name!r} has no seed; give it at least one in params.yaml")
-    predicted, accuracies, histories = [], [], []
+    predicted, accuracies, histories, trials = [], [], [], []
     for record in run.seeds:
         _check(run, record, answers)
         classes = {split: predicted_classes(record.predictions.scores[split]) for split in SPLITS}
@@ -100,23 +107,33 @@ def score(run: RunRecord, answers: Answers) -> ScoredRun:
         accuracies.append({s: accuracy(classes[s], answers.labels[s]) for s in SPLITS})
         history = record.history[list(HISTORY_COLUMNS)]
         histories.append(history.assign(run=run.name, seed=record.card.seed))
+        if record.tuning is not None:
+            trials.append(record.tuning.assign(run=run.name, seed=record.card.seed))
+    empty = pd.DataFrame(columns=list(TUNING_RESULT_COLUMNS))
     return ScoredRun(
         name=run.name,
         cards=tuple(record.card for record in run.seeds),
         predicted=tuple(predicted),
         history=pd.concat(histories, ignore_index=True),
+        tuning=pd.concat(trials, ignore_index=True)[list(empty)] if trials else empty,
         accuracies=tuple(accuracies),
+        confidence=_confidence(run.seeds[0], predicted[0]["test"]),
     )
+
+
+def _confidence(record: SeedRecord, predicted: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the probability of each predicted class, which need not be the likeliest one.
+
+    Calibration may rank classes otherwise than the scores, by which a run predicts.
+    """
+    return record.predictions.probabilities["test"][np.arange(len(predicted)), predicted]
 
 
 def _check(run: RunRecord, record: SeedRecord, answers: Answers) -> None:
     what = f"run {run.name!r}, seed {record.card.seed}"
-    missing = [name for name in HISTORY_COLUMNS if name not in record.history]
-    if missing:
-        raise StudyError(
-            f"{what}: the history has no column {listing(missing)}; "
-            f"expected {listing(HISTORY_COLUMNS)}. Repair it with: {run.remedy}"
-        )
+    _check_columns(record.history, HISTORY_COLUMNS, f"{what}: the history", run.remedy)
+    if record.tuning is not None:
+        _check_columns(record.tuning, TUNING_COLUMNS, f"{what}: the table of trials", run.remedy)
     if not np.isfinite(record.history["value"].to_numpy(dtype=float, na_value=np.nan)).all():
         raise StudyError(
             f"{what}: the history holds a value that is no finite number; the file may be cut. "
@@ -124,15 +141,46 @@ def _check(run: RunRecord, record: SeedRecord, answers: Answers) -> None:
         )
     for split in SPLITS:
         here = f"{what}, {split} predictions"
-        ids, scores = record.predictions.ids[split], record.predictions.scores[split]
+        ids = record.predictions.ids[split]
         check_paired(ids, np.asarray(answers.ids[split]), here, run.remedy)
-        expected = (len(ids), len(answers.class_names))
-        if scores.shape != expected:
-            raise StudyError(
-                f"{here}: found scores of shape {scores.shape}; expected {expected}, one an image "
-                f"and class. Repair it with: {run.remedy}"
-            )
-        try:
-            check_finite(scores, here)
-        except StudyError as error:
-            raise StudyError(f"{error}. Repair it with: {run.remedy}") from None
+        shape = (len(ids), len(answers.class_names))
+        _check_numbers(record.predictions.scores[split], shape, "scores", here, run.remedy)
+        shares = record.predictions.probabilities[split]
+        _check_numbers(shares, shape, "probabilities", here, run.remedy)
+        _check_shares(shares, here, run.remedy)
+
+
+def _check_columns(table: pd.DataFrame, columns: Sequence[str], what: str, remedy: str) -> None:
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise StudyError(
+            f"{what} has no column {listing(missing)}; expected {listing(columns)}. "
+            f"Repair it with: {remedy}"
+        )
+
+
+def _check_numbers(
+    values: NDArray[np.float32], shape: tuple[int, int], name: str, what: str, remedy: str
+) -> None:
+    if values.shape != shape:
+        raise StudyError(
+            f"{what}: found {name} of shape {values.shape}; expected {shape}, one an image "
+            f"and class. Repair it with: {remedy}"
+        )
+    try:
+        check_finite(values, what)
+    except StudyError as error:
+        raise StudyError(f"{error}. Repair it with: {remedy}") from None
+
+
+def _check_shares(values: NDArray[np.float32], what: str, remedy: str) -> None:
+    """Raise `StudyError` unless rows are shares that sum to 1, as far as half precision tells."""
+    sums = values.sum(axis=1)
+    wrong = np.flatnonzero((np.abs(sums - 1) > 0.01) | (values.min(axis=1) < 0))
+    if wrong.size:
+        row = int(wrong[0])
+        raise StudyError(
+            f"{what}: found probabilities from {values[row].min():.3g} that sum to "
+            f"{sums[row]:.3g} in row {row}; expected none below 0, and a sum of 1. "
+            f"Repair it with: {remedy}"
+        )

@@ -1,4 +1,4 @@
-"""The handful of test images that the report shows: which, and their pictures."""
+"""The test images that the report shows: a handful to look at, and all their pictures."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def save_pictures(
     results: Results,
     folder: Path = artefacts.STUDY,
 ) -> None:
-    """Write the sample images as PNG, where column ``image`` of ``samples.csv`` says.
+    """Write PNG pictures where column ``image`` of ``samples.csv`` and ``certainty.csv`` says.
 
     Pixels are enlarged by a whole factor without smoothing: what is shown is what the runs saw.
     Pictures of an earlier study are removed.
@@ -76,10 +76,10 @@ def save_pictures(
     """
     check_images(images, "images of the test split")
     position = {int(image): index for index, image in enumerate(ids)}
-    table = results.tables["samples"].drop_duplicates("id")
     wanted = {
-        folder / image: position[int(id_)]
-        for id_, image in zip(table["id"], table["image"], strict=True)
+        folder / row["image"]: position[int(row["id"])]
+        for name in ("samples", "certainty")
+        for row in results.tables[name].drop_duplicates("id").to_dict("records")
     }
     for path, index in wanted.items():
         with artefacts.atomic(path) as temporary:

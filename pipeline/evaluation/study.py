@@ -13,9 +13,10 @@ from pipeline import artefacts
 from pipeline.artefacts import SPLITS, DatasetCard
 from pipeline.checks import StudyError
 from pipeline.evaluation import result_tables
+from pipeline.evaluation.certainty import certainty_table
+from pipeline.evaluation.comparison import families_compared, further_comparisons
 from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
 from pipeline.evaluation.samples import Samples, choose_samples
-from pipeline.evaluation.significance import McNemar, mcnemar
 from pipeline.results import Results
 
 
@@ -32,8 +33,9 @@ def evaluate(
 
     All runs are checked before a number is returned, so that a broken one leaves the last results
     as they were. Which run stands for its family is decided on the validation split. With several
-    seeds a run's accuracies are means over them and its counts are summed; the paired test and the
-    samples take its first seed, because both need one prediction an image.
+    seeds a run's accuracies are means over them and its counts are summed; the paired test, the
+    samples and the images of most and least certainty take its first seed, because all need one
+    prediction an image.
 
     Args:
         dataset: what `prepare` made.
@@ -69,6 +71,8 @@ def evaluate(
             "confusion": result_tables.confusion_table(scored, answers),
             "learning_curves": result_tables.learning_curves_table(scored),
             "samples": result_tables.samples_table(scored, answers, samples),
+            "tuning": result_tables.tuning_table(scored),
+            "certainty": certainty_table(best, answers),
         },
         metrics={run.name: result_tables.run_metrics(run, answers) for run in scored},
         study=_study(dataset, scored, best, answers, samples, dict(not_run or {})),
@@ -83,11 +87,6 @@ def families_best(runs: Sequence[ScoredRun]) -> dict[str, ScoredRun]:
             if run.family == family:
                 best.setdefault(family, run)
     return best
-
-
-def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) -> McNemar:
-    """Pair the first seed of each of two runs on the test images."""
-    return mcnemar(first.predicted[0]["test"] == labels, second.predicted[0]["test"] == labels)
 
 
 def _check_names(names: list[str]) -> None:
@@ -106,11 +105,13 @@ def _study(
     samples: Samples,
     not_run: dict[str, str],
 ) -> dict[str, Any]:
-    ids = np.asarray(answers.ids["test"])
+    ids, labels = np.asarray(answers.ids["test"]), np.asarray(answers.labels["test"])
+    independent = dataset.independent
     return {
         "dataset": asdict(dataset),
         "families_best": {family: run.name for family, run in best.items()},
-        "comparison": _comparison(best, np.asarray(answers.labels["test"]), dataset.independent),
+        "comparison": families_compared(best, ("deep", "classical"), labels, independent),
+        "comparisons": further_comparisons(best, labels, independent),
         "accuracy_by_seed": {run.name: _by_seed(run) for run in runs},
         "samples": {
             "drawn": ids[samples.drawn].tolist(),
@@ -119,38 +120,6 @@ def _study(
         "cards": {run.name: {str(c.seed): asdict(c) for c in run.cards} for run in runs},
         "environment": _environment(runs),
         "not_run": not_run,
-    }
-
-
-def _comparison(
-    best: Mapping[str, ScoredRun], labels: NDArray[np.integer], independent: bool
-) -> dict[str, Any] | None:
-    """Compare the best network with the best classical run; None where one family is missing."""
-    if "classical" not in best or "deep" not in best:
-        return None
-    deep, classical = best["deep"], best["classical"]
-    pair = compare(deep, classical, labels)
-    interval = pair.interval()
-    return {
-        "deep": deep.name,
-        "classical": classical.name,
-        "chosen_by": "validation accuracy",
-        "independent_images": independent,
-        "deep_seed": deep.cards[0].seed,
-        "classical_seed": classical.cards[0].seed,
-        "n": pair.n,
-        "deep_accuracy": pair.first.value,
-        "classical_accuracy": pair.second.value,
-        "difference": pair.difference,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "interval": "95 %, Newcombe 1998, method 10, paired",
-        "p_value": pair.p_value,
-        "test": "exact McNemar, two-sided",
-        "both_right": pair.both,
-        "only_deep_right": pair.only_first,
-        "only_classical_right": pair.only_second,
-        "neither_right": pair.neither,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Literal, Self
 
 import cv2
@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.checks import StudyError, check_images
+from pipeline.features.histogram_bars import (
+    CHANNEL_COLOURS,
+    bin_colours,
+    fullest_bars,
+    grid_of_bars,
+)
+from pipeline.features.picture_panels import enlarged, side_by_side
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 16
@@ -29,6 +36,9 @@ Not HLS: how OpenCV rounds its hue depends on a pixel's place in the array.
 """
 _HUE = 180
 """OpenCV's 8-bit hue counts steps of 2°: 0..179. All other channels are 0..255."""
+
+_SIZES: dict[str, Callable[..., NDArray[np.float32]]] = {"l1": np.sum, "l2": np.linalg.norm}
+"""What a histogram is divided by."""
 
 Bins = Annotated[int, Field(ge=1, le=256)]
 
@@ -138,6 +148,21 @@ class ColorHistogram(Extractor):
             self._normalise(features[here])
         return features
 
+    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the image, and beside it its histograms as they are handed on.
+
+        One histogram a channel is drawn cell by cell, channels in their own colours, one below the
+        other; of joint histograms the fullest bins of the whole image, each in its own colour.
+        """
+        histograms = self._histograms(self.transform(image[None]))
+        if self.spec.joint:
+            colours = bin_colours(self.spec.space, self.spec.channel_bins, self._tops)
+            bars = fullest_bars(histograms[0][0].sum(axis=0), colours)
+        else:
+            channels = [histogram[0] for histogram in histograms]
+            bars = grid_of_bars(channels, self.spec.grid, CHANNEL_COLOURS[self.spec.space])
+        return side_by_side(enlarged(image), bars)
+
     def _check(self, images: NDArray[np.uint8]) -> None:
         check_images(images)
         if min(images.shape[1:3]) < self.spec.grid:
@@ -185,12 +210,16 @@ class ColorHistogram(Extractor):
         joined += bins[..., 2]
         return joined[..., None]
 
+    @property
+    def _tops(self) -> tuple[int, int, int]:
+        """Where the range of each channel ends."""
+        return (_HUE if self.spec.space == "hsv" else 256, 256, 256)
+
     def _tables(self) -> NDArray[np.uint8]:
         """Return the bin of each value of each channel: (1, 256, 3) uint8."""
         tables = np.zeros((1, 256, 3), dtype=np.uint8)
         for channel, bins in enumerate(self.spec.channel_bins):
-            hue = channel == 0 and self.spec.space == "hsv"
-            top = _HUE if hue else 256
+            top = self._tops[channel]
             edges = np.histogram_bin_edges([], bins, (0, top))
             found = np.searchsorted(edges, np.arange(top), side="right") - 1
             tables[0, :top, channel] = found
@@ -198,17 +227,18 @@ class ColorHistogram(Extractor):
 
     def _normalise(self, features: NDArray[np.float32]) -> None:
         """Normalise the histograms of (n, dimension) counts in place; none of them is empty."""
-        bins = self.spec.channel_bins
-        lengths = [int(np.prod(bins))] if self.spec.joint else list(bins)
-        cells = features.reshape(len(features), self.spec.grid**2, -1)
-        for start, length in zip(np.cumsum([0, *lengths]), lengths, strict=False):
-            histogram = cells[..., start : start + length]
-            if self.spec.norm == "l1":
-                histogram /= histogram.sum(axis=-1, keepdims=True)
-            elif self.spec.norm == "l2":
-                histogram /= np.linalg.norm(histogram, axis=-1, keepdims=True)
+        if self.spec.norm != "none":
+            size_of = _SIZES[self.spec.norm]
+            for histogram in self._histograms(features):
+                histogram /= size_of(histogram, axis=-1, keepdims=True)
         if self.spec.sqrt:
             np.sqrt(features, out=features)
+
+    def _histograms(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return views of (n, dimension): (n, cells, bins) a channel, or of the joint histogram."""
+        cells = features.reshape(len(features), self.spec.grid**2, -1)
+        ends = [] if self.spec.joint else list(np.cumsum(self.spec.channel_bins)[:-1])
+        return np.split(cells, ends, axis=-1)
 
 
 def _part_of(length: int, parts: int) -> NDArray[np.intp]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +49,37 @@ class Extractor(ABC):
         """Learnt numbers that are stored; 0 for an extractor that learns nothing."""
         return 0
 
+    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """Draw what the extractor keeps of an image; None where that cannot be drawn.
+
+        Args:
+            image: (height, width, 3) uint8 in RGB order.
+
+        Returns:
+            (h, w, 3) uint8 in RGB order, both sides from 128 to 512 pixels.
+        """
+        return None
+
+    def learnt_picture(self) -> NDArray[np.uint8] | None:
+        """Draw what `fit` has learnt, such as a dictionary; None where there is nothing to see.
+
+        Returns:
+            (h, w, 3) uint8 in RGB order, at most 1,024 pixels wide.
+        """
+        return None
+
 
 class FeatureSpec(MethodSpec, ABC):
     """The options of a feature extractor; each method's ``Spec`` derives from it."""
 
+    family: ClassVar[Literal["classical", "hybrid"]] = "classical"
+    """`hybrid` for what a trained network computes: a run that joins such a set is hybrid too."""
+
     method: str
     """The extractor's name, which is the name of its file."""
+
+    def check_files(self) -> None:
+        """Raise `StudyError` if a file that the options name is missing or another one; cheap."""
 
     @abstractmethod
     def build(self, seed: int) -> Extractor:

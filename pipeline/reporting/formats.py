@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -69,3 +71,21 @@ def shorten(text: str, width: int) -> str:
 def text_width(text: str) -> int:
     """Count letters, those of the width of a Chinese character twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def plain_value(value: Any) -> str:
+    """Write an option or a note as words: ``yes``, ``0.25``, ``hog (cell: 8)``, ``1, 2``."""
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain_value(each) for each in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(_item(key, each) for key, each in value.items()) or "none"
+    return str(value)
+
+
+def _item(key: Any, value: Any) -> str:
+    text = plain_value(value)
+    return f"{key} ({text})" if isinstance(value, Mapping) else f"{key}: {text}"

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.checks import StudyError
-from pipeline.reporting import bars, curves, matrices, tables
+from pipeline.reporting import bars, curves, galleries, gaps, matrices, tables
 from pipeline.reporting.figures import FAMILY_COLOURS, render_inline
-from pipeline.reporting.formats import percent
+from pipeline.reporting.formats import percent, points
+from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
 
@@ -30,16 +32,22 @@ class Panel:
     words: str
 
 
-def page(results: Results, params: Mapping[str, Any], folder: Path) -> str:
-    """Write the page.
+def page(
+    results: Results,
+    params: Mapping[str, Any],
+    folder: Path,
+    feature_pictures: pd.DataFrame | None = None,
+) -> str:
+    """Write the page. What a study does not have, such as tuned runs, has no section.
 
     Args:
         results: what evaluation found.
         params: the study's parameters, as in params.yaml; shown as they are.
-        folder: where the sample pictures lie, which become part of the page.
+        folder: where the pictures lie, which become part of the page.
+        feature_pictures: ``features.csv``; None where no feature set was drawn.
 
     Raises:
-        StudyError: if a sample picture is missing.
+        StudyError: if a picture is missing.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -48,19 +56,22 @@ def page(results: Results, params: Mapping[str, Any], folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    samples = tables.sample_tables(results)
-    pictures = {path: _data_uri(folder / path) for s in samples.values() for path, _ in s.images}
+    environment.filters |= {"percent": percent, "points": points}
     return environment.get_template("index.html").render(
+        **_pictured(results, folder, feature_pictures),
         dataset=results.study["dataset"],
         verdict=verdict(results),
         accuracy=tables.accuracy_rows(results),
         bars=_bars(results),
+        gaps=gaps.gaps(results),
+        gap_figure=_gaps(results),
+        gap_rule=gaps.RULE,
+        gap_sentences=gaps.gap_sentences(results),
+        tuned=tuned_runs(results),
         curves=_curves(results),
         matrices=_matrices(results),
         n_runs=len(results.tables["accuracy"]),
         n_families=len(results.study["families_best"]),
-        samples=samples,
-        pictures=pictures,
         runs=tables.run_facts(results),
         environment=results.study["environment"],
         not_run=results.study["not_run"],
@@ -69,6 +80,21 @@ def page(results: Results, params: Mapping[str, Any], folder: Path) -> str:
         counted_classes=matrices.COUNTED_CLASSES,
         named_classes=matrices.NAMED_CLASSES,
     )
+
+
+def _pictured(
+    results: Results, folder: Path, feature_pictures: pd.DataFrame | None
+) -> dict[str, Any]:
+    """Collect what has pictures, and the pictures: path -> data URI."""
+    samples = tables.sample_tables(results)
+    sure = galleries.sure_runs(results)
+    gallery = None if feature_pictures is None else galleries.feature_gallery(feature_pictures)
+    tested = {path for table in samples.values() for path, _ in table.images}
+    tested |= {each.image for run in sure for _, images in run.kinds for each in images}
+    pictures = {path: _data_uri(folder / path, "evaluate") for path in sorted(tested)}
+    for path in gallery.paths if gallery else ():
+        pictures[path] = _data_uri(folder / path, "illustrate")
+    return {"samples": samples, "sure": sure, "gallery": gallery, "pictures": pictures}
 
 
 def _bars(results: Results) -> Panel:
@@ -80,6 +106,15 @@ def _bars(results: Results) -> Panel:
     return Panel(
         Markup(render_inline(lambda: bars.draw_accuracy(found), "accuracy")),
         f"Test accuracy with 95 % intervals: {words}.",
+    )
+
+
+def _gaps(results: Results) -> Panel:
+    found = gaps.gaps(results)
+    words = "; ".join(f"{each.run} {percent(each.train)}, {percent(each.test)}" for each in found)
+    return Panel(
+        Markup(render_inline(lambda: gaps.draw_gaps(found), "train_test")),
+        f"Training accuracy, then test accuracy: {words}.",
     )
 
 
@@ -99,11 +134,11 @@ def _matrices(results: Results) -> list[Panel]:
     ]
 
 
-def _data_uri(path: Path) -> str:
+def _data_uri(path: Path, stage: str) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise StudyError(f"there is no {path}; make it with: dvc repro evaluate") from None
+        raise StudyError(f"there is no {path}; make it with: dvc repro {stage}") from None
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 

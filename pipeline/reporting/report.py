@@ -6,21 +6,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import artefacts
-from pipeline.reporting import bars, curves, matrices
+from pipeline.reporting import bars, curves, gaps, matrices
 from pipeline.reporting.figures import render
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
 from pipeline.results import Results
 
-FIGURES = ("accuracy", "learning_curves", "confusion")
+FIGURES = ("accuracy", "train_test", "learning_curves", "confusion")
 """Each is written as ``figures/<name>.svg`` and ``.png``."""
 
 
 def write_report(
-    results: Results, params: Mapping[str, Any], folder: Path = artefacts.STUDY
+    results: Results,
+    params: Mapping[str, Any],
+    folder: Path = artefacts.STUDY,
+    feature_pictures: pd.DataFrame | None = None,
 ) -> None:
     """Write ``index.html``, ``summary.md`` and the figures into `folder`.
 
@@ -31,8 +35,12 @@ def write_report(
         results: what evaluation found.
         params: the study's parameters, as in params.yaml; the page shows them as they are.
         folder: the report's folder; evaluation has written the sample pictures there.
+        feature_pictures: ``features.csv``, whose pictures lie in `folder` too.
     """
-    texts = {"index.html": page(results, params, folder), "summary.md": summary(results)}
+    texts = {
+        "index.html": page(results, params, folder, feature_pictures),
+        "summary.md": summary(results),
+    }
     figures = {name: render(draw, name) for name, draw in _figures(results).items()}
     for name, figure in figures.items():
         artefacts.save_text(folder / "figures" / f"{name}.svg", figure.svg)
@@ -44,10 +52,12 @@ def write_report(
 
 def _figures(results: Results) -> dict[str, Callable[[], Figure]]:
     shown_bars = bars.accuracy_bars(results.tables["accuracy"])
+    shown_gaps = gaps.gaps(results)
     shown_curves = curves.learning_curves(results)
     shown_matrices = matrices.confusion_matrices(results)
     return {
         "accuracy": lambda: bars.draw_accuracy(shown_bars),
+        "train_test": lambda: gaps.draw_gaps(shown_gaps),
         "learning_curves": lambda: curves.draw_learning_curves(shown_curves),
         "confusion": lambda: matrices.draw_confusion(shown_matrices),
     }

@@ -7,13 +7,15 @@ import re
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.reporting import tables
+from pipeline.reporting.gaps import RULE, gap_sentences
 from pipeline.reporting.page import TEMPLATES
+from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
 
 
 def summary(results: Results) -> str:
-    """Write the verdict, the accuracy table, what was run on what, and what was not run."""
+    """Write the verdict, the accuracy table, gaps, tuning, and what was run on what."""
     return _render("summary.md", results)
 
 
@@ -36,6 +38,9 @@ def _render(template: str, results: Results) -> str:
         dataset=results.study["dataset"],
         verdict=verdict(results),
         accuracy=tables.accuracy_rows(results),
+        gap_rule=RULE,
+        gap_sentences=gap_sentences(results),
+        tuned=tuned_runs(results),
         runs=tables.run_facts(results),
         environment=results.study["environment"],
         not_run=results.study["not_run"],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.formats import count, percent, points, quantity
+from pipeline.reporting.formats import count, percent, plain_value, points, quantity
 from pipeline.results import Results
 
 
@@ -108,7 +108,7 @@ def run_facts(results: Results) -> list[RunFacts]:
                 run=str(run),
                 family=card["family"],
                 method=card["method"],
-                options=_pairs(card["options"], leave_out=("method", "features", "seeds")),
+                options=_pairs(card["options"], leave_out=("method", "features", "seeds", "tune")),
                 seeds=", ".join(str(each["seed"]) for each in cards),
                 spread=f"{points(min(tested))} to {percent(max(tested))}" if tested[1:] else "",
                 engine=card["engine"],
@@ -116,7 +116,7 @@ def run_facts(results: Results) -> list[RunFacts]:
                 train_seconds=quantity(sum(each["train_seconds"] for each in cards) / len(cards)),
                 stage_seconds=quantity(sum(each["stage_seconds"] for each in cards)),
                 peak_memory=count(max(each["peak_memory_mb"] for each in cards)),
-                notes=tuple((key.replace("_", " "), value) for key, value in _pairs(card["notes"])),
+                notes=_notes(card["notes"]),
             )
         )
     return facts
@@ -148,23 +148,13 @@ def _seeds(seeds: Any) -> str:
     return ", ".join(str(seeds).split("+"))
 
 
+def _notes(notes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Write the notes of a card; a search for options has a section of its own."""
+    found = _pairs(notes, leave_out=("tuning",))
+    return tuple((key.replace("_", " "), value) for key, value in found)
+
+
 def _pairs(
     record: Mapping[str, Any], leave_out: tuple[str, ...] = ()
 ) -> tuple[tuple[str, str], ...]:
-    return tuple((key, _value(value)) for key, value in record.items() if key not in leave_out)
-
-
-def _item(key: Any, value: Any) -> str:
-    return f"{key} ({_value(value)})" if isinstance(value, Mapping) else f"{key}: {_value(value)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(_value(each) for each in value) or "none"
-    if isinstance(value, Mapping):
-        return ", ".join(_item(key, each) for key, each in value.items()) or "none"
-    return str(value)
+    return tuple((key, plain_value(value)) for key, value in record.items() if key not in leave_out)

@@ -47,7 +47,8 @@ def verdict(results: Results) -> Verdict:
         details.append(_cost(table, comparison))
         details.append(_choice(results, comparison))
     if "hybrid" in best and len(best) > 1:
-        details.append(_alone("hybrid", table[best["hybrid"]], best["hybrid"]))
+        comparisons = list(results.study["comparisons"].values())
+        details.append(_hybrid(table[best["hybrid"]], best["hybrid"], comparisons))
     not_run = results.study["not_run"]
     if not_run:
         details.append(f"Not run: {', '.join(not_run)}. The reasons stand at the end.")
@@ -133,6 +134,38 @@ def _one_family(table: _Rows, best: Mapping[str, str]) -> str:
         f"This study has no {missing}, so it says nothing on classical versus deep. "
         f"{_alone(family, table[best[family]], best[family])}"
     )
+
+
+def _hybrid(row: Mapping[Any, Any], name: str, comparisons: list[Mapping[str, Any]]) -> str:
+    """Say where the best hybrid stands: against the best network and the best classical run."""
+    clear = [found for found in comparisons if decided(found) or not found["independent_images"]]
+    sentences = [_alone("hybrid", row, name)]
+    if clear:
+        signs = {found["difference"] > 0 for found in clear}
+        between = "between the two: " if len(signs) == 2 else ""
+        places = " and ".join(_place(found) for found in clear)
+        sentences.append(f"It stands {between}{places}.")
+    sentences += [
+        f"These images do not separate it from the best {_against(found)}."
+        for found in comparisons
+        if found not in clear
+    ]
+    return " ".join(sentences)
+
+
+def _place(found: Mapping[str, Any]) -> str:
+    side = "above" if found["difference"] > 0 else "below"
+    return f"{points(abs(found['difference']))} points {side} the best {_against(found)}"
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    """Name what a hybrid is held against, with the interval of the difference where it has one."""
+    family = "deep" if "deep" in found else "classical"
+    name = f"{FAMILY_NAMES[family]}, {found[family]}"
+    if not found["independent_images"]:
+        return name
+    interval = f"{points(found['ci_low'])} to {points(found['ci_high'])}"
+    return f"{name} (95 % interval of the difference {interval}; {p_value(found['p_value'])})"
 
 
 def _alone(family: str, row: Mapping[Any, Any], name: str) -> str:

@@ -8,13 +8,34 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.artefacts import save_text
 from pipeline.machine import cpu_name, versions
-from tests.benchmarks import color_features, hog_features
+from tests.benchmarks import (
+    color_features,
+    hog_features,
+    kernel_solvers,
+    lbp_features,
+    linear_solvers,
+    patch_features,
+)
 from tests.benchmarks.measure import REPETITIONS, Row
 
-SUBJECTS = (color_features, hog_features)
+SUBJECTS = (
+    color_features,
+    hog_features,
+    lbp_features,
+    patch_features,
+    linear_solvers,
+    kernel_solvers,
+)
 """Modules with `SUBJECT` (a heading) and `rows()`; `whole_set()` where a full set is timed too."""
 PAGE = Path("docs/benchmarks.md")
-PACKAGES = ("numpy", "scikit-image", "opencv-python-headless", "scikit-learn", "scipy")
+PACKAGES = (
+    "numpy",
+    "scikit-image",
+    "opencv-python-headless",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "scipy",
+)
 
 
 def main() -> None:

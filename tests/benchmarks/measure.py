@@ -31,7 +31,7 @@ class Row:
 def race(
     task: str,
     ours: Callable[[], object],
-    others: Mapping[str, tuple[Callable[[], object], str]],
+    others: Mapping[str, tuple[Callable[[], object], str | Callable[[], str]]],
     repetitions: int = REPETITIONS,
 ) -> list[Row]:
     """Time our way and the others in turns.
@@ -39,7 +39,8 @@ def race(
     Args:
         task: what is done, for the table.
         ours: our way; called once before, to fill its tables.
-        others: name -> (the other way, how far its result is from ours).
+        others: name -> (the other way, how far its result is from ours); the latter can be a
+            function, which is called after the turns.
         repetitions: how many turns.
     """
     ours()
@@ -59,7 +60,7 @@ def race(
                 ratio=float(np.median(ratios)),
                 lowest=float(ratios.min()),
                 highest=float(ratios.max()),
-                agreement=agreement,
+                agreement=agreement() if callable(agreement) else agreement,
             )
         )
     return rows

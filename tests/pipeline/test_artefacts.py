@@ -79,6 +79,9 @@ def predictions():
     return Predictions(
         ids={s: rng.permutation(100)[:n].astype(np.int64) for s, n in sizes.items()},
         scores={s: rng.normal(size=(n, 4)).astype(np.float32) for s, n in sizes.items()},
+        probabilities={
+            s: rng.dirichlet(np.ones(4), n).astype(np.float32) for s, n in sizes.items()
+        },
     )
 
 
@@ -295,6 +298,7 @@ def test_run():
         for mine, theirs in (
             (found.ids[split], predictions().ids[split]),
             (found.scores[split], predictions().scores[split]),
+            (found.probabilities[split], predictions().probabilities[split]),
         ):
             assert mine.dtype == theirs.dtype
             np.testing.assert_array_equal(mine, theirs)
@@ -304,10 +308,8 @@ def test_run():
 
 
 def test_scores_of_two_classes_keep_two_columns():
-    two = Predictions(
-        ids={split: np.arange(2) for split in SPLITS},
-        scores={split: np.array([[0.25, 0.75], [1.0, 0.0]]) for split in SPLITS},
-    )
+    scores = {split: np.array([[0.25, 0.75], [1.0, 0.0]]) for split in SPLITS}
+    two = Predictions({split: np.arange(2) for split in SPLITS}, scores, scores)
     artefacts.save_run("a", 0, two, history(), run_card())
     found = artefacts.load_predictions("a", 0, "train it").scores["test"]
     assert found.dtype == np.float32

@@ -2,20 +2,27 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from awkward_files import AWKWARD, DAMAGES, DIGITS, contents
+from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.results import (
     ACCURACY_COLUMNS,
+    CERTAINTY_COLUMNS,
     CONFUSION_COLUMNS,
     LEARNING_CURVE_COLUMNS,
     PER_CLASS_COLUMNS,
     RESULT_TABLES,
     SAMPLE_COLUMNS,
+    TUNING_RESULT_COLUMNS,
+    FeaturePicture,
     Results,
+    load_feature_pictures,
     load_results,
+    save_feature_pictures,
     save_results,
 )
 
@@ -51,6 +58,15 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
     tables["samples"] = pd.DataFrame(
         [(3, "samples/3.png", name, run, "deep", name, True) for run, name in pairs],
         columns=list(SAMPLE_COLUMNS),
+    )
+    options = '{"C": 0.5, "kernel": "a,b"}'
+    tables["tuning"] = pd.DataFrame(
+        [(run, 0, 3, "pruned", 40, 0.5, 1.5, options) for run in runs],
+        columns=list(TUNING_RESULT_COLUMNS),
+    )
+    tables["certainty"] = pd.DataFrame(
+        [(run, "deep", "unsure", 1, 3, "samples/3.png", n, n, 0.25) for run, n in pairs],
+        columns=list(CERTAINTY_COLUMNS),
     )
     return Results(tables, {"01": {"test_accuracy": 0.5}}, {"dataset": {"name": "photos"}})
 
@@ -114,3 +130,53 @@ def test_a_missing_or_damaged_file_is_named_with_the_command_that_makes_it(name,
         load_results()
     assert f"reports/study/{name}" in str(caught.value)
     assert "dvc repro evaluate" in str(caught.value)
+
+
+def test_a_study_without_tuned_runs_has_an_empty_table_of_trials():
+    expected = results()
+    empty = {"tuning": expected.tables["tuning"].iloc[:0]}
+    save_results(Results({**expected.tables, **empty}, {}, {}))
+    found = load_results().tables["tuning"]
+    assert tuple(found) == TUNING_RESULT_COLUMNS
+    assert found.empty
+
+
+def picture(name, kind, id_, pixels, class_name="NA") -> FeaturePicture:
+    path = f"features/{name}/{id_}.png" if name else f"features/{id_}.png"
+    return FeaturePicture(name, "m", 7, kind, id_, class_name, path, "words", pixels)
+
+
+def test_feature_pictures_come_back_and_stale_ones_go(rng):
+    pixels = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    first = [picture("", "original", 5, pixels), picture("01", "image", 5, pixels)]
+    save_feature_pictures([*first, picture("old", "learnt", -1, pixels, "")])
+    assert load_feature_pictures()["class"].tolist() == ["NA", "NA", ""]
+    save_feature_pictures(first)
+    table = load_feature_pictures()
+    assert table["features"].tolist() == ["", "01"]
+    folder = Path("reports/study")
+    found = {str(path.relative_to(folder)) for path in (folder / "features").rglob("*")}
+    assert found == {"features/5.png", "features/01", "features/01/5.png"}
+    for path in table["image"]:
+        with Image.open(folder / path) as read:
+            assert (np.asarray(read) == pixels).all()
+
+
+def test_a_large_picture_is_written_small_and_nearly_the_same(rng):
+    y, x = np.mgrid[:256, :256]
+    smooth = np.stack([x, y, (x + y) // 2], axis=-1)
+    noisy = np.clip(smooth + rng.integers(-9, 9, smooth.shape), 0, 255).astype(np.uint8)
+    save_feature_pictures([picture("hog", "image", 1, noisy)])
+    path = Path("reports/study/features/hog/1.png")
+    with Image.open(path) as read:
+        found = np.asarray(read.convert("RGB")).astype(int)
+    assert path.stat().st_size < 80_000  # 24 bits a pixel: 150 kB and more
+    assert np.abs(found - noisy).mean() < 12
+    save_feature_pictures([picture("hog", "learnt", 1, noisy)])
+    with Image.open(path) as read:
+        assert (np.asarray(read) == noisy).all()
+
+
+def test_missing_feature_pictures_name_their_command():
+    with pytest.raises(StudyError, match="dvc repro illustrate"):
+        load_feature_pictures()

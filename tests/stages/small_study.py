@@ -26,6 +26,12 @@ PARAMS: dict[str, Any] = {
     "features": {
         "color": {"method": "color_histogram", "grid": 1, "bins": 8},
         "hog": {"method": "hog", "cell": 16},
+        "vgg": {
+            "method": "vgg16_features",
+            "weights": "random",
+            "image_size": 32,
+            "layers": ["block1_pool"],
+        },
     },
     "classical": {
         "color_svm": {"method": "linear_svm", "features": ["color"]},
@@ -36,12 +42,15 @@ PARAMS: dict[str, Any] = {
             "scaling": "unit",
             "C": 5,
             "gamma": 0.5,
+            "mirrored": True,
+            "tune": {"trials": 3, "images": 100, "ranges": {"C": {"low": 1, "high": 9}}},
         },
+        "vgg_svm": {"method": "linear_svm", "features": ["vgg"]},
     },
     "deep": {"lenet5": {"method": "lenet5", "epochs": 1}},
     "not_run": {"resnet": "too slow for a test"},
 }
-RUNS = ("color_svm", "hog_svm", "both_svm", "lenet5")
+RUNS = ("color_svm", "hog_svm", "both_svm", "vgg_svm", "lenet5")
 SIZES = {"train": 200, "validation": 80, "test": 100}
 BIN = Path(sys.executable).parent
 

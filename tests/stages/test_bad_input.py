@@ -27,7 +27,17 @@ import stages
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS
 from pipeline.results import RESULT_TABLES
-from stages import check, evaluate, featurize, fetch, index, prepare, report, train_classical
+from stages import (
+    check,
+    evaluate,
+    featurize,
+    fetch,
+    illustrate,
+    index,
+    prepare,
+    report,
+    train_classical,
+)
 
 pytestmark = pytest.mark.xdist_group("bad input")
 
@@ -40,7 +50,7 @@ def finished(tmp_path_factory) -> Path:
     """A study with its report, made by the stages without DVC; without a network, for speed."""
     folder = tmp_path_factory.mktemp("finished")
     params = {**copy.deepcopy(PARAMS), "deep": {}}
-    del params["classical"]["both_svm"]
+    del params["classical"]["both_svm"], params["classical"]["vgg_svm"], params["features"]["vgg"]
     write_params(folder, params)
     (folder / "data" / "incoming").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -53,6 +63,7 @@ def finished(tmp_path_factory) -> Path:
         for name in params["classical"]:
             train_classical.main(name)
         evaluate.main()
+        illustrate.main()
         report.main()
     return folder
 
@@ -145,6 +156,23 @@ def delete(mapping: dict, key: str) -> None:
             lambda p: delete(p["features"]["hog"], "method"),
             "features.hog.method: found nothing; expected one of: color_histogram, hog",
             id="no method",
+        ),
+        pytest.param(
+            lambda p: p["classical"]["both_svm"]["tune"]["ranges"].update(
+                gama={"low": 1, "high": 2}
+            ),
+            "classical.both_svm: tune.ranges.gama: unknown option; did you mean 'gamma'?",
+            id="unknown option to tune",
+        ),
+        pytest.param(
+            lambda p: p["classical"]["both_svm"]["tune"]["ranges"]["C"].update(high=0.5),
+            "classical.both_svm: tune.ranges.C: expected low < high, found low 1 and high 0.5",
+            id="a range from high to low",
+        ),
+        pytest.param(
+            lambda p: p["features"]["vgg"].update(weights="absent.h5"),
+            "features.vgg: there is no weights file",
+            id="no weights of a feature set",
         ),
         pytest.param(
             lambda p: p["features"]["hog"].update(cell=0),
@@ -534,11 +562,15 @@ def predictions() -> artefacts.Predictions:
     return artefacts.load_predictions(RUN, 0, "")
 
 
-def save(ids: dict | None = None, scores: dict | None = None) -> None:
+def save(
+    ids: dict | None = None, scores: dict | None = None, probabilities: dict | None = None
+) -> None:
     """Replace some splits of the run's predictions."""
     found = predictions()
     arrays = {f"{split}_ids": value for split, value in (found.ids | (ids or {})).items()}
     arrays |= {f"{split}_scores": value for split, value in (found.scores | (scores or {})).items()}
+    chances = found.probabilities | (probabilities or {})
+    arrays |= {f"{split}_probabilities": value for split, value in chances.items()}
     PREDICTIONS.unlink()
     np.savez(PREDICTIONS, **arrays)
 
@@ -609,6 +641,10 @@ PREDICTION_DAMAGES = {
     "one column of scores": (
         lambda: save(scores={"test": predictions().scores["test"][:, 0]}),
         "found scores of shape (100,); expected (100, 10)",
+    ),
+    "probabilities that are scores": (
+        lambda: save(probabilities={"test": predictions().scores["test"]}),
+        "expected none below 0, and a sum of 1",
     ),
     "a NaN in the test scores": (
         lambda: put(np.nan, "test"),

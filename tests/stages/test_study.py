@@ -57,6 +57,12 @@ def story(root, tmp_path_factory):
     study.edit(lambda p: p["features"]["hog"].update(cell=8))
     steps["hog"] = study.repro()
 
+    def widen(params):
+        params["classical"]["both_svm"]["tune"]["ranges"]["C"]["high"] = 20
+
+    study.edit(widen)
+    steps["range"] = study.repro()
+
     def swap_runs(params):
         params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
         del params["classical"]["color_svm"]
@@ -112,12 +118,15 @@ def test_first_run_makes_everything_and_says_where_the_report_is(steps):
         "prepare",
         "featurize@color",
         "featurize@hog",
+        "featurize@vgg",
         "index",
         "train_classical@color_svm",
         "train_classical@hog_svm",
         "train_classical@both_svm",
+        "train_classical@vgg_svm",
         "train_deep@lenet5",
         "evaluate",
+        "illustrate",
         "report",
     }
     assert first.output.rstrip().endswith("workspaces/tiny/reports/study/index.html")
@@ -142,11 +151,13 @@ def test_second_run_does_nothing(steps):
             | BEHIND
             | {
                 "featurize@hog",
+                "illustrate",
                 "index",
                 "train_classical@hog_svm",
                 "train_classical@both_svm",
             },
         ),
+        ("range", ALWAYS | BEHIND | {"index", "train_classical@both_svm"}),
         ("runs", ALWAYS | BEHIND | {"index", "train_classical@added"}),
     ],
 )
@@ -182,7 +193,7 @@ def test_an_added_run_is_in_the_report(steps):
 def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
     before, after = steps["hog"], steps["runs"]
     assert "color_svm" in after.on_disk
-    for name in RESULT_TABLES:
+    for name in set(RESULT_TABLES) - {"tuning", "certainty"}:  # those have not all runs
         assert "color_svm" in {row["run"] for row in before.table(name)}
         assert "color_svm" not in {row["run"] for row in after.table(name)}
     for name in ("index.html", "summary.md", "metrics.json", "study.json"):
@@ -193,7 +204,7 @@ def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
 def test_a_reverted_edit_computes_no_feature_and_trains_nothing(steps):
     reverted = steps["reverted"]
     assert reverted.code == 0, reverted.output
-    assert reverted.ran <= ALWAYS | BEHIND | {"index"}
+    assert reverted.ran <= ALWAYS | BEHIND | {"index", "illustrate"}
     assert reverted.restored >= {
         "featurize@hog",
         "train_classical@hog_svm",
@@ -265,6 +276,7 @@ def test_accuracy_table(steps):
         "color_svm": ("classical", "color"),
         "hog_svm": ("classical", "hog"),
         "both_svm": ("classical", "hog+color"),
+        "vgg_svm": ("hybrid", "vgg"),
         "lenet5": ("deep", ""),
     }
     for row in rows.values():
@@ -286,7 +298,7 @@ def test_learning_curves(steps):
     curves = pd.DataFrame(steps["first"].table("learning_curves"))
     assert set(curves["run"]) == set(RUNS)
     kinds = set(zip(curves["run"], curves["x_kind"], strict=True))
-    assert kinds == {*((run, "images") for run in RUNS[:3]), ("lenet5", "epoch")}
+    assert kinds == {*((run, "images") for run in RUNS[:4]), ("lenet5", "epoch")}
     assert set(curves["split"]) == {"train", "validation"}
     last = curves[(curves["metric"] == "accuracy") & (curves["x"] == str(SIZES["train"]))]
     accuracy = pd.DataFrame(steps["first"].table("accuracy")).set_index("run")
@@ -294,6 +306,26 @@ def test_learning_curves(steps):
         assert float(row.value) == pytest.approx(
             float(accuracy.loc[row.run, f"{row.split}_accuracy"])
         )
+
+
+def test_the_trials_of_a_tuned_run(steps):
+    trials = steps["first"].table("tuning")
+    assert {row["run"] for row in trials} == {"both_svm"}
+    assert [row["trial"] for row in trials] == ["0", "1", "2"]
+    assert json.loads(trials[0]["options"]) == {"C": 5}  # what params.yaml says goes first
+    card = json.loads(steps["first"].report["study.json"])["cards"]["both_svm"]["0"]
+    assert card["options"]["C"] == card["notes"]["tuning"]["chosen"]["C"]
+    assert card["tuning_seconds"] > 0
+    drawn = [json.loads(row["options"])["C"] for row in steps["range"].table("tuning")]
+    assert max(drawn) <= 20
+
+
+def test_pictures_of_what_the_features_see(steps):
+    report = steps["first"].report
+    pictured = {row["features"] for row in steps["first"].table("features")}
+    assert {"color", "hog"} <= pictured
+    for row in steps["first"].table("features"):
+        assert report[row["image"]].startswith(b"\x89PNG")
 
 
 @pytest.mark.usefixtures("study")
@@ -377,6 +409,7 @@ def test_every_run_leaves_the_same_things(run):
         "history.csv",
         "card.json",
         model.name,
+        *(["tuning.csv"] if run == "both_svm" else []),
     }
     predictions = artefacts.load_predictions(run, 0, "")
     for split in SPLITS:
@@ -384,7 +417,8 @@ def test_every_run_leaves_the_same_things(run):
         assert predictions.scores[split].shape == (SIZES[split], 10)
         assert predictions.scores[split].dtype == np.float32
     card = artefacts.load_card(run, 0, "")
-    assert (card.run, card.family, card.seed, card.sizes) == (run, kind, 0, SIZES)
+    family = "hybrid" if run == "vgg_svm" else kind
+    assert (card.run, card.family, card.seed, card.sizes) == (run, family, 0, SIZES)
     assert card.method == PARAMS[kind][run]["method"]
     given = {k: v for k, v in PARAMS[kind][run].items() if k not in ("method", "features")}
     assert {name: card.options[name] for name in given} == given

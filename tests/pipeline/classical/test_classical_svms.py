@@ -64,7 +64,7 @@ def test_rbf_batches_do_not_matter(monkeypatch):
     x, y = problem(4)
     machine = RBFSVM().fit(x, y)
     whole = machine.pair_decisions(x)
-    monkeypatch.setattr("pipeline.classical.rbf_svm._BATCH_BYTES", 7 * 4 * len(x))
+    monkeypatch.setattr("pipeline.classical.rbf_kernel._BATCH_BYTES", 7 * 4 * len(x))
     assert machine.pair_decisions(x) == pytest.approx(whole, abs=1e-4)
 
 
@@ -83,17 +83,27 @@ def test_rbf_without_intelex(monkeypatch):
 
 
 def test_unit_scaling_lets_joined_sets_count_alike(rng):
-    features = np.hstack([rng.normal(size=(500, 3)), 1000 * rng.normal(size=(500, 200))])
+    features = np.hstack([rng.normal(size=(500, 3)), 70 + 1000 * rng.normal(size=(500, 200))])
     scaled = UnitScaler((3, 200), (1.0, 0.5)).fit(features).transform(features.astype(np.float32))
     lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in np.split(scaled, [3], axis=1)]
     assert lengths == pytest.approx([1.0, 0.5], rel=1e-4)
-    proportion = scaled[:, 3:] / features[:, 3:]
-    assert proportion == pytest.approx(np.full_like(proportion, proportion[0, 0]), rel=1e-4)
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    proportion = scaled.std(axis=0) / features.std(axis=0)
+    assert proportion[3:] == pytest.approx(np.full(200, proportion[3]), rel=1e-4)
 
 
-def test_unit_scaling_of_a_set_of_zeros():
-    scaled = UnitScaler((2, 1), (1.0, 1.0)).fit_transform(np.array([[3, 4, 0], [4, 3, 0.0]]))
-    assert scaled.tolist() == pytest.approx(np.array([[0.6, 0.8, 0], [0.8, 0.6, 0]]))
+def test_the_mean_of_a_set_is_no_length(rng):
+    features = rng.normal(size=(300, 4))
+    plain, shifted = (UnitScaler((4,), (1.0,)).fit_transform(features + c) for c in (0, 9))
+    np.testing.assert_allclose(shifted, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e6])
+def test_unit_scaling_of_a_set_that_is_always_the_same(constant):
+    features = np.array([[3, 4, constant], [4, 3, constant], [3, 3, constant]], dtype=np.float32)
+    scaled = UnitScaler((2, 1), (1.0, 1.0)).fit_transform(features)
+    assert (scaled[:, 2] == 0).all()
+    assert np.square(scaled[:, :2]).sum(axis=1).mean() == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_wrong_options_of_photos_are_refused(options):
         registry.parse("dataset", {"name": "photos", **options}, "dataset")
 
 
-@pytest.mark.parametrize("name", ["cifar10", "image_folder", "photos"])
+@pytest.mark.parametrize("name", ["cifar10", "digits", "image_folder", "photos"])
 def test_every_option_has_a_default_and_a_description(name):
     spec = registry.parse("dataset", {"name": name}, "dataset")
     assert spec.name == name

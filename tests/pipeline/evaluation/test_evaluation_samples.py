@@ -79,7 +79,9 @@ def test_pictures_are_those_of_the_ids(tmp_path, rng):
     stale = tmp_path / "samples" / "99.png"
     stale.parent.mkdir()
     stale.write_bytes(b"old")
-    save_pictures(images, ids, Results({"samples": table}, {}, {}), tmp_path)
-    assert sorted(path.name for path in stale.parent.iterdir()) == ["20.png", "30.png"]
+    sure = pd.DataFrame({"id": [20, 70], "image": ["samples/20.png", "samples/70.png"]})
+    save_pictures(images, ids, Results({"samples": table, "certainty": sure}, {}, {}), tmp_path)
+    names = sorted(path.name for path in stale.parent.iterdir())
+    assert names == ["20.png", "30.png", "70.png"]
     with Image.open(tmp_path / "samples" / "30.png") as picture:
         assert (np.asarray(picture)[::12, ::12] == images[2]).all()

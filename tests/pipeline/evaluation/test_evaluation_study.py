@@ -16,7 +16,12 @@ from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.checks import StudyError
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.study import evaluate
-from pipeline.results import RESULT_TABLES, load_results, save_results
+from pipeline.results import (
+    RESULT_TABLES,
+    TUNING_RESULT_COLUMNS,
+    load_results,
+    save_results,
+)
 
 CLASSES = ("cat", "dog")
 LABELS = {
@@ -67,7 +72,15 @@ def seed_record(run, family="classical", seed=0, wrong=None, **changes):
         peak_memory_mb=100.0,
         versions={"numpy": "2"},
     )
-    return SeedRecord(replace(card, **changes), Predictions(dict(IDS), scores), history)
+    # Between 0.8 and 1, falling with the position, so that ranks can be told by hand.
+    probabilities = {}
+    for split, values in scores.items():
+        sure = np.linspace(1, 0.8, len(values), dtype=np.float32)
+        predicted = values.argmax(axis=1)
+        probabilities[split] = np.stack([1 - sure, 1 - sure], axis=1)
+        probabilities[split][np.arange(len(values)), predicted] = sure
+    predictions = Predictions(dict(IDS), scores, probabilities)
+    return SeedRecord(replace(card, **changes), predictions, history)
 
 
 def run_record(run, *seeds, **options):
@@ -124,6 +137,61 @@ def test_no_comparison_with_one_family():
     only = study(run_record("svm"), run_record("mixed", family="hybrid"))
     assert only.study["comparison"] is None
     assert only.study["families_best"] == {"classical": "svm", "hybrid": "mixed"}
+
+
+def test_hybrids_are_compared_with_both_families():
+    found = study(
+        run_record("svm", wrong={"test": 3}),
+        run_record("net", family="deep", wrong={"test": 1}),
+        run_record("mixed", family="hybrid", wrong={"test": 2}),
+    ).study
+    assert set(found["comparison"]) >= {"deep_accuracy", "only_classical_right"}
+    with_deep, with_classical = (
+        found["comparisons"][name] for name in ("hybrid_deep", "hybrid_classical")
+    )
+    assert (with_deep["hybrid"], with_deep["deep"]) == ("mixed", "net")
+    assert with_deep["difference"] == -1 / 8
+    assert (with_deep["only_hybrid_right"], with_deep["only_deep_right"]) == (0, 1)
+    assert with_classical["difference"] == 1 / 8
+    assert with_classical["only_hybrid_right"] == 1
+    assert (with_classical["hybrid_accuracy"], with_classical["classical_accuracy"]) == (
+        6 / 8,
+        5 / 8,
+    )
+
+
+def test_further_comparisons_only_where_there_are_two(two_families):
+    assert two_families.study["comparisons"] == {}
+    found = study(run_record("svm"), run_record("mixed", family="hybrid")).study["comparisons"]
+    assert set(found) == {"hybrid_classical"}
+
+
+def trials(*accuracies):
+    rows = [
+        (trial, "complete", 4, accuracy, 1.0, '{"C": 1}')
+        for trial, accuracy in enumerate(accuracies)
+    ]
+    return pd.DataFrame(rows, columns=list(artefacts.TUNING_COLUMNS))
+
+
+def test_trials_of_all_tuned_runs_stand_below_each_other(two_families):
+    assert two_families.tables["tuning"].empty
+    first, second = seed_record("a", seed=5), seed_record("b")
+    table = study(
+        run_record("a", replace(first, tuning=trials(0.5, 0.6))),
+        run_record("b", replace(second, tuning=trials(0.7))),
+        run_record("c"),
+    ).tables["tuning"]
+    assert tuple(table) == TUNING_RESULT_COLUMNS
+    assert table["run"].tolist() == ["a", "a", "b"]
+    assert table["seed"].tolist() == [5, 5, 0]
+    assert table["validation_accuracy"].tolist() == [0.5, 0.6, 0.7]
+
+
+def test_a_table_of_trials_that_lacks_a_column_is_refused():
+    broken = replace(seed_record("svm"), tuning=trials(0.5).drop(columns="seconds"))
+    with pytest.raises(StudyError, match=r"'svm', seed 0: the table of trials.*seconds.*svm"):
+        study(run_record("svm", broken))
 
 
 def test_confusion_counts_add_up(two_families):
@@ -216,6 +284,18 @@ def test_scores_that_are_not_finite():
     scores["validation"][2, 1] = np.nan
     with pytest.raises(StudyError, match=r"validation.*nan.*row 2.*train_classical@svm"):
         study(spoiled(scores=scores))
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [([0.7, 0.7], "sum to 1.4 in row 2"), ([1.5, -0.5], "from -0.5"), ([np.nan, 1], "nan")],
+)
+def test_probabilities_that_are_none(shares, message):
+    values = seed_record("svm").predictions.probabilities
+    values = {**values, "test": values["test"].copy()}
+    values["test"][2] = shares
+    with pytest.raises(StudyError, match=rf"test predictions.*{message}.*train_classical@svm"):
+        study(spoiled(probabilities=values))
 
 
 def test_no_run_and_names_that_stand_twice():

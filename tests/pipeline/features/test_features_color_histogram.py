@@ -143,3 +143,47 @@ def test_wrong_options_are_named(options, message):
 def test_three_bins_may_come_from_yaml_as_a_list():
     entry = {"method": "color_histogram", "bins": [8, 4, 4]}
     assert registry.parse("features", entry, "features.x").channel_bins == (8, 4, 4)
+
+
+def _bars(picture):
+    """The right half of a picture: 248×248 pixels behind the image and the gap."""
+    assert picture.shape == (248, 504, 3)
+    assert picture.dtype == np.uint8
+    return picture[:, 256:]
+
+
+def test_the_picture_shows_each_cells_bars_where_the_cell_lies():
+    image = np.zeros((32, 32, 3), dtype=np.uint8)
+    image[:16, 16:, 0] = 255  # the upper right cell is red
+    picture = Spec(grid=2, bins=4).build(seed=0).picture(image)
+    np.testing.assert_array_equal(picture[:124, 124:248], np.tile([255, 0, 0], (124, 124, 1)))
+    red = (_bars(picture) == (214, 39, 40)).all(axis=2)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        cell = red[row * 124 : row * 124 + 41, column * 124 : column * 124 + 123]
+        fullest = cell.sum(axis=0).reshape(-1)[[10, 110]] > 0  # darkest and brightest bin
+        np.testing.assert_array_equal(fullest, [False, True] if (row, column) == (0, 1) else [1, 0])
+    green = (_bars(picture) == (44, 160, 44)).all(axis=2)
+    assert green[41:82, :30].mean() > 0.9  # one bin of four, full height, below the reds
+    assert not green[:41].any()
+
+
+def test_joint_bars_have_the_colour_of_their_bin():
+    image = np.zeros((32, 32, 3), dtype=np.uint8)
+    image[:, :8] = [255, 0, 0]
+    for space in ("rgb", *CONVERSIONS):
+        spec = Spec(space=space, bins=8, joint=True, grid=1, sqrt=False)
+        bars = _bars(spec.build(seed=0).picture(image)).astype(int)
+        dark, red = bars[240, 3], bars[240, 11]
+        assert dark.sum() < 250
+        assert red[0] > 150
+        assert red[0] > red[1:].max() + 80
+        assert (bars[100, 3] == dark).all()  # three quarters of the pixels
+        assert (bars[100, 11] == 255).all()  # a quarter
+
+
+@pytest.mark.parametrize("options", [{"bins": 256, "grid": 8}, {"norm": "l2", "sqrt": False}])
+def test_pictures_hold_for_many_bins_and_other_norms(options, photo_patches):
+    for image in (photo_patches[0], noise(1, 37, 45)[0]):
+        picture = Spec(**options).build(seed=0).picture(image)
+        assert all(128 <= side <= 512 for side in picture.shape[:2])
+        assert len(np.unique(picture[:, 256:].reshape(-1, 3), axis=0)) >= 4

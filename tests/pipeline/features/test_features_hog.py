@@ -10,7 +10,7 @@ from skimage.feature import hog as skimage_hog
 
 from pipeline import registry
 from pipeline.checks import StudyError
-from pipeline.features import hog as module
+from pipeline.features import counted_blocks as module
 from pipeline.features.hog import Spec
 from pipeline.features.orientation_bins import Orientations
 
@@ -83,7 +83,7 @@ def test_batches_leave_no_trace(n, photo_patches):
     together = Spec().build(seed=0).transform(images)
     alone = np.concatenate([Spec().build(seed=0).transform(image[None]) for image in images])
     np.testing.assert_array_equal(together, alone)
-    assert module._BATCH_PIXELS // 1024 == 128
+    assert module.BATCH_PIXELS // 1024 == 128
     assert module._PLACES_PIXELS // 1024 == 16
 
 

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from synthetic_study import CASES, STRANGE, made_up, written
+from synthetic_study import CASES, STRANGE, drawn_features, made_up, written
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
@@ -22,11 +22,12 @@ from pipeline.reporting import curves, figures, matrices
 from pipeline.reporting.figures import FAMILY_COLOURS
 from pipeline.reporting.page import page as write_page
 from pipeline.reporting.report import write_report
-from pipeline.results import Results, load_results, save_results
+from pipeline.results import Results, load_feature_pictures, load_results, save_results
 
 FILES = ["figures/accuracy.png", "figures/accuracy.svg", "figures/confusion.png",
          "figures/confusion.svg", "figures/learning_curves.png", "figures/learning_curves.svg",
-         "index.html", "summary.md"]  # fmt: skip
+         "figures/train_test.png", "figures/train_test.svg", "index.html",
+         "summary.md"]  # fmt: skip
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
@@ -79,7 +80,8 @@ def digests(folder) -> dict[str, str]:
 def test_all_files_are_there(normal):
     folder, _ = normal
     found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-    assert [name for name in found if not name.startswith("samples/")] == FILES
+    pictures = ("samples/", "features/")
+    assert [name for name in found if not name.startswith(pictures)] == ["features.csv", *FILES]
 
 
 def test_the_same_results_give_the_same_bytes(normal, tmp_path):
@@ -114,7 +116,8 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
     folder, results = normal
     rows = {row[0]: row for row in read(folder).rows}
     for record in results.tables["accuracy"].to_dict("records"):
-        made_of = f"{record['method']} on hog + color" if record["features"] else record["method"]
+        sets = record["features"].replace("+", " + ")
+        made_of = f"{record['method']} on {sets}" if sets else record["method"]
         row = rows[record["run"] + made_of]
         low, high = record["test_ci_low"] * 100, record["test_ci_high"] * 100
         assert row[2] == f"{record['test_accuracy'] * 100:.1f}\u202f%{low:.1f} to {high:.1f}"
@@ -174,7 +177,8 @@ def test_order_of_the_page(normal):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
-    titles = ["Accuracy", "Learning curves", "Confusion matrices", "Images, and what each run said",
+    titles = ["Accuracy", "Train against test", "Tuning", "Learning curves", "Confusion matrices",
+              "What the features see", "Images, and what each run said", "Most and least sure",
               "What was run on what", "What was not run", "How to repeat it",
               "How to read the intervals"]  # fmt: skip
     html = (folder / "index.html").read_text(encoding="utf-8")
@@ -211,10 +215,12 @@ def test_samples_tell_right_from_wrong_without_colour(normal):
     assert cells.count("✓right:") == table["correct"].sum()
     assert cells.count("✗wrong:") == (~table["correct"]).sum()
     pictures = [a["src"] for tag, a in page.tags if tag == "img"]
-    assert len(pictures) == table["id"].nunique() == 12
-    first = results.study["samples"]["drawn"][0]
-    content = base64.b64decode(pictures[0].partition(",")[2])
-    assert content == (folder / "samples" / f"{first}.png").read_bytes()
+    sure, drawn = results.tables["certainty"], load_feature_pictures(folder)
+    assert table["id"].nunique() == 12
+    assert len(pictures) == 12 + len(sure) + len(drawn)
+    shown = {base64.b64decode(picture.partition(",")[2]) for picture in pictures}
+    for path in (*table["image"], *sure["image"], *drawn["image"]):
+        assert (folder / path).read_bytes() in shown
 
 
 def test_what_was_run_on_what(normal):
@@ -222,7 +228,7 @@ def test_what_was_run_on_what(normal):
     text = re.sub(r"\s+", " ", read(folder).text)
     for fact in (results.study["dataset"]["sha256"], "800 training, 200 validation, 400 test",
                  "airplane, automobile, bird", "epochs = 15", "best epoch: 9",
-                 "feature sets: hog (method: hog, cell: 8)",
+                 "feature sets: hog (method: hog, cell: 8), color (method: color_histogram",
                  "Some Processor 2.50GHz (2 cores)", "keras 3.11 on tensorflow 2.20",
                  "numpy 2.4.6", "needs a GPU: about nine hours", "dvc repro"):  # fmt: skip
         assert fact in text
@@ -247,6 +253,42 @@ def test_strange_names_are_shown_as_they_are(tmp_path):
     assert set(columns) == {13, 6}
 
 
+def test_sections_without_data_are_left_out(tmp_path):
+    written(tmp_path, drawn=False, **CASES["tiny"])
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    for absent in ("tuning", "features"):
+        assert f'id="{absent}"' not in html
+        assert f"#{absent}" not in html
+    for present in ("gap", "sure"):
+        assert f'id="{present}"' in html
+    assert "## Tuning" not in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+def test_missing_feature_pictures_name_the_stage_that_draws_them(tmp_path):
+    results, images, ids = made_up(**CASES["normal"])
+    save_pictures(images, ids, results, tmp_path)
+    table = drawn_features(tmp_path, images, results)
+    (tmp_path / table["image"].iloc[-1]).unlink()
+    with pytest.raises(StudyError, match="dvc repro illustrate"):
+        write_report(results, {}, tmp_path, table)
+
+
+def test_gaps_trials_and_certainty_have_the_numbers_of_the_tables(normal):
+    folder, results = normal
+    page = read(folder)
+    rows = [" ".join(row) for row in page.rows]
+    record = results.tables["accuracy"].set_index("run").loc["hog_color_rbf"]
+    shares = [f"{record[f'{split}_accuracy'] * 100:.1f}\u202f%" for split in ("train", "test")]
+    assert any(row.startswith(f"hog_color_rbf {shares[0]} {shares[1]}") for row in rows)
+    assert any(re.match("5 2.5 0.25 400 70.0\u202f% 12.5", row) for row in rows)
+    assert "8 trials on 400 training images" in page.text
+    first = results.tables["certainty"].iloc[0]
+    assert f"{first['confidence'] * 100:.1f}\u202f%" in page.text
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    assert "hog_color_rbf: 8 trials on 400 training images" in summary
+    assert "color_linear gets" in summary
+
+
 def test_summary_stands_on_its_own(normal):
     folder, results = normal
     summary = (folder / "summary.md").read_text(encoding="utf-8")
@@ -268,7 +310,7 @@ def test_few_and_many_classes(case, panels, tmp_path):
     page = read(tmp_path)
     words = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
     assert len([w for w in words if w.startswith("Confusion")]) == panels
-    assert (tmp_path / "index.html").stat().st_size < 1_000_000
+    assert (tmp_path / "index.html").stat().st_size < 2_000_000
     assert ("no network" in page.text) == (case == "tiny")
     assert f"{len(results.study['dataset']['class_names'])}: " in page.text
 
@@ -299,7 +341,8 @@ def test_a_failure_leaves_the_last_report_whole(normal, tmp_path):
 def test_no_learning_curve_and_no_sample(tmp_path):
     results, _, _ = made_up(**CASES["tiny"])
     tables = dict(results.tables)
-    tables["learning_curves"] = tables["learning_curves"].iloc[:0]
+    for name in ("learning_curves", "certainty"):
+        tables[name] = tables[name].iloc[:0]
     study = {**results.study, "samples": {"drawn": [], "disagreeing": []}}
     write_report(Results(tables, results.metrics, study), {}, tmp_path)
     assert "No run of this study has left a learning curve." in read(tmp_path).text

@@ -100,13 +100,55 @@ def test_a_missing_family_is_told():
     assert "no classical run and network" in hybrid.headline
 
 
-def test_hybrids_are_counted_apart():
-    found = verdict(
-        results_of(
-            Wanted("svm", "classical", 0.4),
-            Wanted("net", "deep", 0.6),
-            Wanted("mix", "hybrid", 0.9),
-        )
+@pytest.fixture(scope="module")
+def three():
+    return results_of(
+        Wanted("svm", "classical", 0.4), Wanted("net", "deep", 0.6), Wanted("mix", "hybrid", 0.9)
     )
+
+
+def about_hybrid(results, independent=True, **differences):
+    """The sentences on the hybrid, with (difference, low, high, p) against families replaced."""
+    study = copy.deepcopy(results.study)
+    for family, (difference, low, high, p) in differences.items():
+        study["comparisons"][f"hybrid_{family}"] |= {
+            "difference": difference, "ci_low": low, "ci_high": high, "p_value": p,
+            "independent_images": independent,
+        }  # fmt: skip
+    found = verdict(Results(results.tables, results.metrics, study))
     assert "mix" not in found.headline
-    assert any("The best hybrid" in sentence and "mix" in sentence for sentence in found.details)
+    (text,) = [sentence for sentence in found.details if "The best hybrid" in sentence]
+    return text
+
+
+def test_a_hybrid_above_both(three):
+    text = about_hybrid(three, deep=(0.1, 0.08, 0.12, 1e-5), classical=(0.3, 0.28, 0.32, 1e-9))
+    assert (
+        "It stands 10.0 points above the best network, net (95 % interval of the difference 8.0 to "
+        "12.0; p < 0.001) and 30.0 points above the best classical run, svm (95 %" in text
+    )
+    assert "between" not in text
+
+
+def test_a_hybrid_between_the_two(three):
+    text = about_hybrid(three, deep=(-0.05, -0.08, -0.02, 0.001), classical=(0.3, 0.2, 0.4, 0.001))
+    assert "between the two: 5.0 points below the best network, net" in text
+    assert "and 30.0 points above the best classical run, svm" in text
+
+
+def test_a_hybrid_that_is_not_told_from_the_network(three):
+    text = about_hybrid(three, deep=(0.01, -0.01, 0.03, 0.3), classical=(0.3, 0.2, 0.4, 0.001))
+    assert "It stands 30.0 points above the best classical run" in text
+    assert "These images do not separate it from the best network, net (95 % interval" in text
+
+
+def test_a_hybrid_on_images_that_are_no_independent_draws(three):
+    same = (0.1, 0.08, 0.12, 1e-5)
+    text = about_hybrid(three, independent=False, deep=same, classical=same)
+    assert "10.0 points above the best network, net and" in text
+    assert "p < 0.001" not in text
+
+
+def test_a_hybrid_without_the_other_families():
+    found = verdict(results_of(Wanted("mix", "hybrid", 0.5), Wanted("net", "deep", 0.9)))
+    assert any("points below the best network, net" in sentence for sentence in found.details)

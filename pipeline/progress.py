@@ -1,4 +1,4 @@
-"""The lines that a person sees while a network computes."""
+"""The lines that a person sees while something computes."""
 
 from __future__ import annotations
 

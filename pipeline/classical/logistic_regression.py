@@ -1,0 +1,115 @@
+"""Logistic regression: softmax over linear scores, with an L2 penalty.
+
+The objective is that of scikit-learn's ``LogisticRegression(C=C)``, for scores
+z = W x + b of K classes and the class y_i of image i::
+
+    1/2 ||W||^2 + C * sum_i (log sum_k exp(z_ik) - z_i,y_i)
+
+with free intercepts. Two classes have one weight vector, of the second against the first (their
+softmax is the logistic function of its score). Solved by truncated Newton
+(`pipeline.classical.newton`). A run's scores are the logits, and are calibrated as those of every
+other classifier are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.classical.linear_model import LinearClassifier
+from pipeline.classical.loss import Loss
+from pipeline.classical.spec import ClassicalSpec
+
+
+class LogisticRegression(LinearClassifier):
+    """Multinomial logistic regression (module docstring)."""
+
+    def fit(self, features: NDArray, labels: NDArray) -> LogisticRegression:
+        """Fit on (n, d) features and (n,) labels of at least two classes."""
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        self._minimise(features, CrossEntropy(codes, len(self.classes_), self.C))
+        return self
+
+    def predict_proba(self, features: NDArray) -> NDArray[np.float64]:
+        """Return (n, classes) probabilities as the model has them, not calibrated."""
+        scores = self.decision_function(features)
+        return _softmax(scores[:, None] if scores.ndim == 1 else scores)
+
+
+class CrossEntropy(Loss):
+    """C times the negative log likelihood of (n,) class codes; one output for two classes.
+
+    With one output its score is that of class 1, and class 0 scores 0.
+    """
+
+    separate = False
+    intercept_penalty = 0.0
+
+    def __init__(self, codes: NDArray[np.intp], n_classes: int, C: float) -> None:
+        self.codes, self.C = codes, C
+        self.n_outputs = 1 if n_classes == 2 else n_classes
+
+    def value(self, outputs: NDArray) -> NDArray[np.float64]:
+        """Return the loss, (1,)."""
+        # In double precision: the loss of an image on the right side is lost among its scores.
+        scores = _all_scores(outputs).astype(np.float64)
+        top = scores.max(axis=1)
+        logs = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
+        logs -= scores[np.arange(len(scores)), self.codes]
+        return np.array([self.C * logs.sum()])
+
+    def slope(self, outputs: NDArray) -> NDArray:
+        """Return C (p - 1 at the image's class)."""
+        found = _softmax(outputs.astype(np.float64))
+        found[np.arange(len(found)), self.codes] -= 1
+        found *= self.C
+        return found[:, -self.n_outputs :].astype(outputs.dtype)
+
+    def curvature(self, outputs: NDArray) -> NDArray:
+        """Return the probabilities p of the outputs."""
+        return _softmax(outputs)[:, -self.n_outputs :]
+
+    def bend(self, curvature: NDArray, change: NDArray) -> NDArray:
+        """Return C (p change - p (p . change))."""
+        pulls = curvature * change
+        pulls -= curvature * pulls.sum(axis=1, keepdims=True)
+        pulls *= self.C
+        return pulls
+
+    def mean_curvature(self, curvature: NDArray) -> float:
+        """Return C times the mean of p (1 - p)."""
+        return self.C * float((curvature * (1 - curvature)).mean(dtype=np.float64))
+
+
+def _all_scores(outputs: NDArray) -> NDArray:
+    return np.hstack([np.zeros_like(outputs), outputs]) if outputs.shape[1] == 1 else outputs
+
+
+def _softmax(outputs: NDArray) -> NDArray:
+    """Return (n, classes) probabilities; one output stands for two classes."""
+    scores = _all_scores(outputs)
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+class Spec(ClassicalSpec):
+    """Multinomial logistic regression."""
+
+    deterministic: ClassVar[bool] = True
+
+    C: Annotated[float, Field(gt=0)] = 1e-2
+    """Weight of the likelihood against the penalty, for standardised features."""
+    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    """Stop where the objective is within this part of its minimum."""
+
+    def classifier(self, seed: int) -> LogisticRegression:
+        """Return the classifier; it is deterministic, so `seed` changes nothing."""
+        return LogisticRegression(C=self.C, tol=self.tol)
+
+    def engine(self) -> str:
+        """Return what fits it, for the run's card."""
+        return f"truncated Newton in NumPy {np.__version__}"

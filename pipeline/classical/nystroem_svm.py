@@ -1,0 +1,106 @@
+"""Linear SVM on the Nyström map of a radial kernel: nearly a kernel SVM, at a linear one's cost.
+
+With m landmarks drawn from the training images, image x becomes the m numbers
+K_mm^(-1/2) k(landmarks, x), whose inner products approximate the kernel (Williams & Seeger 2001,
+"Using the Nyström Method to Speed Up Kernel Machines", section 2). A squared-hinge machine of
+`pipeline.classical.linear_svm` follows, one against the rest. Departure: directions in which the
+landmarks' own kernel has an eigenvalue below 1e-6 of the largest are left out, because float32
+shows nothing but rounding there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from sklearn.utils.validation import check_is_fitted
+
+from pipeline.classical.rbf_kernel import kernel_sums, rbf_kernel, width_of
+from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
+from pipeline.classical.squared_hinge import LinearSVM
+
+_SMALLEST_EIGENVALUE = 1e-6
+
+
+class NystroemSVM(DecisionClassifier):
+    """Squared-hinge SVM in the span of the kernel at some training images.
+
+    Args:
+        components: landmarks; all training images where there are fewer.
+        gamma: the kernel's width, or ``"scale"`` for 1 / (d * variance of all features).
+        C: weight of the loss against the penalty; positive.
+        tol: the objective is within this part of its minimum where the solver stops.
+        seed: of the choice of landmarks.
+    """
+
+    def __init__(
+        self,
+        components: int = 2000,
+        gamma: float | Literal["scale"] = "scale",
+        C: float = 1.0,
+        tol: float = 1e-4,
+        seed: int = 0,
+    ) -> None:
+        self.components = components
+        self.gamma = gamma
+        self.C = C
+        self.tol = tol
+        self.seed = seed
+
+    def fit(self, features: NDArray, labels: NDArray) -> NystroemSVM:
+        """Fit on (n, d) features and (n,) labels of at least two classes."""
+        x = np.ascontiguousarray(features, dtype=np.float32)
+        self.gamma_ = width_of(self.gamma, x)
+        order = np.random.default_rng(self.seed).permutation(len(x))
+        self.landmarks_ = x[np.sort(order[: self.components])]
+        exact = self.landmarks_.astype(np.float64)
+        self.map_ = _inverse_root(rbf_kernel(exact, exact, self.gamma_))
+        self.machine_ = LinearSVM(C=self.C, tol=self.tol).fit(self.transform(x), labels)
+        self.classes_ = self.machine_.classes_
+        return self
+
+    def transform(self, features: NDArray) -> NDArray[np.float32]:
+        """Return (n, at most components) features whose inner products approximate the kernel."""
+        return kernel_sums(features, self.landmarks_, self.map_, self.gamma_)
+
+    def decision_function(self, features: NDArray) -> NDArray[np.float64]:
+        """Return signed scores: (n, classes), or (n,) for the second of two classes."""
+        check_is_fitted(self)
+        return self.machine_.decision_function(self.transform(features))
+
+    @property
+    def n_parameters(self) -> int:
+        """Landmarks, the map, and the weights and intercepts."""
+        return self.landmarks_.size + self.map_.size + self.machine_.n_parameters
+
+
+def _inverse_root(kernel: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return (m, rank) B with B B' the inverse of the (m, m) kernel, of its larger eigenvalues."""
+    values, vectors = np.linalg.eigh(kernel)
+    kept = values > _SMALLEST_EIGENVALUE * values[-1]
+    return np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]), dtype=np.float32)
+
+
+class Spec(ClassicalSpec):
+    """A linear SVM on the Nyström map of a radial kernel; the seed draws the landmarks."""
+
+    deterministic: ClassVar[bool] = False
+
+    components: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    """Landmarks drawn from the training images. Fitting holds 4 bytes times this an image."""
+    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    """Kernel width; `scale` is 1 / (number of features x their variance)."""
+    C: Annotated[float, Field(gt=0)] = 1.0
+    """Weight of the loss against the penalty."""
+    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    """Stop where the objective of each class is proven to be within this part of its minimum."""
+
+    def classifier(self, seed: int) -> NystroemSVM:
+        """Return the classifier, whose landmarks `seed` draws."""
+        return NystroemSVM(self.components, self.gamma, self.C, self.tol, seed)
+
+    def engine(self) -> str:
+        """Return what fits it, for the run's card."""
+        return f"Nyström map and truncated Newton in NumPy {np.__version__}"

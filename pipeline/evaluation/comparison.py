@@ -1,0 +1,74 @@
+"""The best runs of two families, on the same test images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.runs import ScoredRun
+from pipeline.evaluation.significance import McNemar, mcnemar
+
+FURTHER = (("hybrid", "deep"), ("hybrid", "classical"))
+"""Pairs of families that are compared besides the networks with the classical runs."""
+
+
+def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) -> McNemar:
+    """Pair the first seed of each of two runs on the test images."""
+    return mcnemar(first.predicted[0]["test"] == labels, second.predicted[0]["test"] == labels)
+
+
+def families_compared(
+    best: Mapping[str, ScoredRun],
+    families: tuple[str, str],
+    labels: NDArray[np.integer],
+    independent: bool,
+) -> dict[str, Any] | None:
+    """Compare the best runs of two families; None where one of them has no run.
+
+    Args:
+        best: family -> the run that stands for it.
+        families: the two; differences are the first less the second. Their names are in the keys
+            of the result: ``deep``, ``deep_seed``, ``deep_accuracy``, ``only_deep_right``.
+        labels: (n,) labels of the test split.
+        independent: whether test images were drawn independently.
+    """
+    one, other = families
+    if one not in best or other not in best:
+        return None
+    pair = compare(best[one], best[other], labels)
+    interval = pair.interval()
+    return {
+        one: best[one].name,
+        other: best[other].name,
+        "chosen_by": "validation accuracy",
+        "independent_images": independent,
+        f"{one}_seed": best[one].cards[0].seed,
+        f"{other}_seed": best[other].cards[0].seed,
+        "n": pair.n,
+        f"{one}_accuracy": pair.first.value,
+        f"{other}_accuracy": pair.second.value,
+        "difference": pair.difference,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "interval": "95 %, Newcombe 1998, method 10, paired",
+        "p_value": pair.p_value,
+        "test": "exact McNemar, two-sided",
+        "both_right": pair.both,
+        f"only_{one}_right": pair.only_first,
+        f"only_{other}_right": pair.only_second,
+        "neither_right": pair.neither,
+    }
+
+
+def further_comparisons(
+    best: Mapping[str, ScoredRun], labels: NDArray[np.integer], independent: bool
+) -> dict[str, dict[str, Any]]:
+    """Compare the pairs in `FURTHER` that this study has: ``hybrid_deep`` -> comparison."""
+    found = {
+        "_".join(families): families_compared(best, families, labels, independent)
+        for families in FURTHER
+    }
+    return {name: each for name, each in found.items() if each is not None}

@@ -1,0 +1,111 @@
+"""Colour histograms drawn as bars."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.features.picture_panels import SIDE, Picture
+
+RED, GREEN, BLUE = (214, 39, 40), (44, 160, 44), (31, 119, 180)
+GREY, PURPLE, ORANGE = (110, 110, 110), (148, 103, 189), (230, 126, 20)
+
+CHANNEL_COLOURS = {
+    "rgb": (RED, GREEN, BLUE),
+    "hsv": (PURPLE, ORANGE, GREY),
+    "lab": (GREY, RED, BLUE),
+    "luv": (GREY, RED, BLUE),
+    "ycrcb": (GREY, RED, BLUE),
+}
+"""Colour space -> what the bars of its channels are drawn in; lightness is grey."""
+
+_BACK = {
+    "rgb": None,
+    "hsv": cv2.COLOR_HSV2RGB,
+    "lab": cv2.COLOR_LAB2RGB,
+    "luv": cv2.COLOR_LUV2RGB,
+    "ycrcb": cv2.COLOR_YCrCb2RGB,
+}
+"""OpenCV's conversions from each space to RGB."""
+
+_FRAME = (200, 200, 200)
+
+
+def grid_of_bars(
+    channels: list[NDArray[np.float32]], grid: int, colours: tuple[tuple[int, int, int], ...]
+) -> Picture:
+    """Draw the histograms of a grid's cells, each where its cell lies, one channel below the other.
+
+    Args:
+        channels: one array a channel, (grid · grid, bins) float32, >= 0; the highest bar of a
+            channel fills its row.
+        grid: cells in a row and in a column.
+        colours: RGB, one a channel.
+
+    Returns:
+        (248, 248, 3) uint8 in RGB order.
+    """
+    panel = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
+    edges = np.linspace(0, SIDE, grid + 1).astype(int)
+    for cell in range(grid**2):
+        row, column = divmod(cell, grid)
+        place = panel[edges[row] : edges[row + 1], edges[column] : edges[column + 1]]
+        place[-1], place[:, -1] = _FRAME, _FRAME
+        inner = place[:-1, :-1]
+        rows = np.linspace(0, len(inner), len(channels) + 1).astype(int)
+        for index, heights in enumerate(channels):
+            strip = inner[rows[index] : rows[index + 1]]
+            shares = heights[cell] / max(float(heights.max()), 1e-12)
+            draw_bars(strip, shares, np.tile(colours[index], (len(shares), 1)))
+    return panel
+
+
+def fullest_bars(shares: NDArray[np.float32], colours: NDArray[np.uint8]) -> Picture:
+    """Draw the 31 fullest bins of one histogram, the highest bar first, each in its own colour.
+
+    Args:
+        shares: (bins,) float32, >= 0.
+        colours: (bins, 3) uint8, RGB.
+
+    Returns:
+        (248, 248, 3) uint8 in RGB order.
+    """
+    panel = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
+    panel[-1] = _FRAME
+    fullest = np.argsort(-shares, kind="stable")[:31]
+    draw_bars(panel[:-1], shares[fullest] / max(float(shares.max()), 1e-12), colours[fullest])
+    return panel
+
+
+def bin_colours(
+    space: str, bins: tuple[int, int, int], tops: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """Return the colour in the middle of each joint bin: (bins, 3) uint8, RGB.
+
+    Args:
+        space: the colour space.
+        bins: bins of each channel, over 0 to its top.
+        tops: where the range of each channel ends.
+    """
+    sizes = zip(bins, tops, strict=True)
+    middles = [(np.arange(count) + 0.5) / count * top for count, top in sizes]
+    colours = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
+    colours = colours.reshape(1, -1, 3).astype(np.uint8)
+    back = _BACK[space]
+    return np.asarray(colours if back is None else cv2.cvtColor(colours, back))[0]
+
+
+def draw_bars(
+    canvas: NDArray[np.uint8], shares: NDArray[np.float32], colours: NDArray[np.integer]
+) -> None:
+    """Draw bars side by side in (h, w, 3) uint8, in place; a share of 1 is as high as the canvas.
+
+    Where there are more bars than columns, a column shows the highest of its bars.
+    """
+    height, width = canvas.shape[:2]
+    starts = np.arange(len(shares)) * width // len(shares)
+    ends = np.maximum(starts + 1, np.arange(1, len(shares) + 1) * width // len(shares))
+    for bar in np.argsort(shares, kind="stable"):
+        top = height - round(float(shares[bar]) * height)
+        canvas[top:, starts[bar] : ends[bar]] = colours[bar]

@@ -1,0 +1,152 @@
+"""A dictionary of image patches, learnt without labels: the first half of `patches`.
+
+Patches of the training images are drawn at random, normalised in contrast, whitened, and gathered
+around centroids. A patch is one row of size · size · 3 numbers, its rows from the top, its pixels
+from the left, RGB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+CONTRAST_EPS = 10.0
+"""Added to a patch's variance, in squared 8-bit levels: Coates et al.'s value for that range.
+
+It keeps the noise of flat patches, of which JPEG leaves a level or two, from being blown up.
+"""
+
+_ITERATIONS = 15
+"""Of k-means at most. With 400 atoms on CIFAR-10 the mean squared distance was 24.67 after 10
+iterations, 24.56 after 20, and 24.50 after 40."""
+_CHUNK = 4096
+"""Patches whose distances to all atoms are taken at once; with 400 atoms 6.5 MB."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PatchDictionary:
+    """Whitened atoms, and the whitening: all that is learnt."""
+
+    mean: Floats
+    """(d,) float32 mean of the contrast-normalised training patches."""
+    whitening: Floats
+    """(d, d) float32, symmetric (ZCA): a normalised patch x becomes (x - mean) · whitening."""
+    atoms: Floats
+    """(count, d) float32, in whitened coordinates."""
+
+    def atoms_as_patches(self) -> Floats:
+        """Return (count, d) atoms with the whitening undone: contrast-normalised patches."""
+        whitened = self.atoms.astype(np.float64).T
+        patches = np.linalg.solve(self.whitening.astype(np.float64), whitened).T + self.mean
+        return patches.astype(np.float32)
+
+
+def learn_dictionary(
+    patches: Floats, count: int, eps: float, kmeans: bool, rng: np.random.Generator
+) -> PatchDictionary:
+    """Learn the whitening and the atoms.
+
+    Args:
+        patches: (n, d) float32 pixels of training patches, n >= count; overwritten.
+        count: atoms to learn.
+        eps: added to the eigenvalues of the patches' covariance before their inverse root.
+        kmeans: centroids of the whitened patches, else `count` of the patches themselves.
+        rng: draws the patches that the atoms begin with.
+    """
+    normalise_contrast(patches)
+    mean = patches.mean(axis=0, dtype=np.float64)
+    patches -= mean.astype(np.float32)
+    whitening = zca(patches, eps)
+    whitened = patches @ whitening
+    if kmeans:
+        atoms = centroids(whitened, count, rng)
+    else:
+        atoms = whitened[rng.choice(len(whitened), count, replace=False)]
+    return PatchDictionary(mean.astype(np.float32), whitening, atoms)
+
+
+def draw_patches(
+    images: NDArray[np.uint8], size: int, samples: int, rng: np.random.Generator
+) -> Floats:
+    """Draw different patches at random, from all places of all images alike.
+
+    Args:
+        images: (n, height, width, 3) uint8 in RGB order, no side below `size`.
+        size: side of a patch in pixels.
+        samples: how many; all there are if that is fewer.
+        rng: draws them.
+
+    Returns:
+        (samples, size · size · 3) float32 pixels in 0..255, in the order of the images.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
+    places = windows.shape[:3]
+    total = int(np.prod(places))
+    chosen = np.sort(rng.choice(total, min(samples, total), replace=False, shuffle=False))
+    patches = windows[np.unravel_index(chosen, places)]
+    return patches.transpose(0, 2, 3, 1).reshape(len(chosen), -1).astype(np.float32)
+
+
+def normalise_contrast(patches: Floats) -> None:
+    """Take the mean from each row in place, and divide it by the root of variance + 10.
+
+    Variances here divide by d (Coates et al.'s own code by d - 1).
+    """
+    patches -= patches.mean(axis=1, keepdims=True)
+    variance = np.einsum("ij,ij->i", patches, patches) / np.float32(patches.shape[1])
+    patches /= np.sqrt(variance + np.float32(CONTRAST_EPS))[:, None]
+
+
+def zca(patches: Floats, eps: float) -> Floats:
+    """Return the (d, d) matrix U (S + eps)^(-1/2) U' of the covariance U S U' of centred rows."""
+    covariance = (patches.T @ patches).astype(np.float64) / len(patches)
+    values, vectors = np.linalg.eigh(covariance)
+    roots = 1 / np.sqrt(np.maximum(values, 0) + eps)
+    whitening: Floats = ((vectors * roots) @ vectors.T).astype(np.float32)
+    return whitening
+
+
+def centroids(points: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Gather points around `count` centroids by Lloyd's algorithm, beginning with random points.
+
+    A centroid that no point is nearest to is put on a random point. Sums are taken in one order,
+    whatever the number of threads, which those of scikit-learn's ``KMeans`` are not.
+
+    Args:
+        points: (n, d) float32, n >= count.
+        count: how many centroids.
+        rng: draws the points.
+
+    Returns:
+        (count, d) float32.
+    """
+    found = points[rng.choice(len(points), count, replace=False)]
+    before: NDArray[np.intp] | None = None
+    for _ in range(_ITERATIONS):
+        nearest = nearest_atoms(points, found)
+        if before is not None and np.array_equal(nearest, before):
+            break
+        before = nearest
+        ones = np.ones(len(points), dtype=np.float32)
+        members = csr_array((ones, nearest, np.arange(len(points) + 1)), (len(points), count))
+        sizes = np.bincount(nearest, minlength=count)
+        found = (members.T @ points) / np.maximum(sizes, 1)[:, None].astype(np.float32)
+        empty = np.flatnonzero(sizes == 0)
+        found[empty] = points[rng.choice(len(points), len(empty), replace=False)]
+    return found
+
+
+def nearest_atoms(points: Floats, atoms: Floats) -> NDArray[np.intp]:
+    """Return (n,) the atom that each of (n, d) points is nearest to, the first of equals."""
+    nearest = np.empty(len(points), dtype=np.intp)
+    half_squares = np.einsum("ij,ij->i", atoms, atoms) / 2
+    for start in range(0, len(points), _CHUNK):
+        closeness = points[start : start + _CHUNK] @ atoms.T
+        closeness -= half_squares
+        np.argmax(closeness, axis=1, out=nearest[start : start + _CHUNK])
+    return nearest

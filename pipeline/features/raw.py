@@ -1,0 +1,108 @@
+"""Pixels as they are: the floor of the comparison."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.checks import StudyError, check_images
+from pipeline.features.picture_panels import enlarged
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+
+_BATCH_PIXELS = 1 << 17
+"""Pixels that are worked on at once: 1.5 MB in single precision."""
+
+_LUMINANCE = np.array([[0.2125, 0.7154, 0.0721]], dtype=np.float32)
+"""Weights of red, green and blue (ITU-R BT.709), those of ``skimage.color.rgb2gray``."""
+
+
+class Spec(FeatureSpec):
+    """Options of the raw pixels."""
+
+    method: Literal["raw"] = "raw"
+    """The name of this extractor."""
+    size: int | None = Field(default=None, ge=1, le=256)
+    """Side of the square that images are averaged down to by area; their own size if none."""
+    grey: bool = False
+    """The luminance alone, else red, green and blue."""
+
+    def build(self, seed: int) -> Raw:
+        """Return the extractor; nothing in it is random."""
+        return Raw(self)
+
+
+class Raw(Extractor):
+    """The pixels of an image, divided by 255, one after the other.
+
+    Smaller images are means over areas, as ``cv2.resize(..., interpolation=cv2.INTER_AREA)`` takes
+    them of floating-point images; the aspect ratio is not kept.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    def fit(self, images: NDArray[np.uint8]) -> Self:
+        """Check that the images are large enough; there is nothing to learn."""
+        self._check(images)
+        return self
+
+    def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the pixels of images.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order.
+
+        Returns:
+            (n, h · w · 3) float32 in 0..1: rows from the top, pixels from the left, RGB; with
+            `grey` (n, h · w). h and w are `size`, or those of the images.
+
+        Raises:
+            StudyError: if `images` is something else, or smaller than `size`.
+        """
+        self._check(images)
+        height, width = self._shape(images)
+        features = np.empty((len(images), height * width * self._channels), dtype=np.float32)
+        for here, batch in batches(images, batch_size(images.shape, _BATCH_PIXELS, 1)):
+            features[here] = self._pixels(batch).reshape(len(batch), -1)
+        return features
+
+    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the image in as few pixels as are kept of it."""
+        self._check(image[None])
+        levels = self._pixels(image[None]).reshape(*self._shape(image[None]), -1) * 255
+        kept = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        return enlarged(np.ascontiguousarray(np.broadcast_to(kept, (*kept.shape[:2], 3))))
+
+    @property
+    def _channels(self) -> int:
+        return 1 if self.spec.grey else 3
+
+    def _shape(self, images: NDArray[np.uint8]) -> tuple[int, int]:
+        size = self.spec.size
+        return (size, size) if size else (images.shape[1], images.shape[2])
+
+    def _pixels(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (n, h, w) or (n, h, w, 3) float32 in 0..1 of a contiguous batch."""
+        n, height, width, _ = batch.shape
+        pixels = batch.astype(np.float32)
+        if self.spec.grey:
+            pixels = cv2.transform(pixels.reshape(n * height, width, 3), _LUMINANCE)
+            pixels = pixels.reshape(n, height, width)
+        size = self._shape(batch)
+        if size != (height, width):
+            area = cv2.INTER_AREA
+            pixels = np.stack([cv2.resize(each, size, interpolation=area) for each in pixels])
+        pixels /= 255
+        return np.minimum(pixels, 1, out=pixels)  # weights may add up to a hair above 1
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
+        check_images(images)
+        if self.spec.size and min(images.shape[1:3]) < self.spec.size:
+            raise StudyError(
+                f"raw: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
+                f"least {self.spec.size}×{self.spec.size}. Choose a smaller size, or none"
+            )

@@ -1,0 +1,144 @@
+"""What a frozen VGG16, trained on ImageNet, says of images: deep features for any classifier.
+
+Simonyan and Zisserman (2015), section 5 and appendix B, read the network out for other datasets and
+put a linear SVM on it; Razavian et al. (2014), "CNN Features off-the-shelf", did so for many tasks.
+Departures: layers before the last one are read out too, as small images leave the deepest ones a
+few positions only; images are resized to one size, without crops; the square root of the features
+can be taken, which evens out their long tails for a radial kernel.
+
+The base is that of `pipeline.pretrained`, which ``vgg16_transfer`` trains its head on. Keras is
+imported where pixels are turned into features, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from pipeline.checks import check_images
+from pipeline.features.spec import Extractor, FeatureSpec
+from pipeline.inference import predict
+from pipeline.pretrained import (
+    MINIMUM_SIZE,
+    Pooling,
+    Precision,
+    Weights,
+    check_imagenet_weights,
+    check_layers,
+    check_weights_file,
+    load_weights,
+    vgg16_base,
+    weights_record,
+)
+from pipeline.progress import Tenths
+
+if TYPE_CHECKING:
+    import keras
+
+_QUIET = 5_000
+"""Up to this many images no progress is printed."""
+
+
+class Spec(FeatureSpec):
+    """Options of the features of a frozen VGG16."""
+
+    family: ClassVar[Literal["classical", "hybrid"]] = "hybrid"
+
+    method: Literal["vgg16_features"] = "vgg16_features"
+    """The name of this extractor."""
+    weights: str = Field(default="imagenet", min_length=1)
+    """imagenet (a download of 59 MB), random (an untrained control), or the path of an .h5 file."""
+    image_size: int = Field(default=64, ge=MINIMUM_SIZE, le=512)
+    """Images are resized to this square; the cost grows with its area."""
+    layers: tuple[str, ...] = ("block3_pool", "block4_pool", "block5_pool")
+    """Layers whose outputs are read, such as block4_pool, block5_conv3."""
+    pooling: Pooling = "average"
+    """What makes a vector of each layer's output: average, max, or flatten (keeps positions)."""
+    sqrt: bool = False
+    """Square root of each feature (all are >= 0), which evens out their long tails."""
+    precision: Precision = "float32"
+    """What the convolutions compute in. bfloat16 is several times as fast on processors and GPUs
+    that multiply it in hardware (AMX, tensor cores), and far slower on others."""
+
+    @field_validator("layers")
+    @classmethod
+    def _known(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
+        check_layers(layers)
+        return layers
+
+    def check_files(self) -> None:
+        """Look into a local weights file, or whether the download can be had; no Keras."""
+        if self.weights == "imagenet":
+            check_imagenet_weights()
+        elif self.weights != "random":
+            check_weights_file(Path(self.weights))
+
+    def build(self, seed: int) -> VGG16Features:
+        """Return the extractor; `seed` draws the weights where they are random."""
+        return VGG16Features(self, seed)
+
+
+class VGG16Features(Extractor):
+    """Pooled activations of a frozen VGG16, the layers joined in the order of the options.
+
+    `fit` reads the weights and learns nothing from the images. The weights are kept, so that a
+    pickled extractor needs no file: it carries 59 MB, less where no deep layer is read.
+    """
+
+    def __init__(self, spec: Spec, seed: int = 0) -> None:
+        self.spec = spec
+        self.seed = seed
+
+    def fit(self, images: NDArray[np.uint8]) -> Self:
+        """Read the weights."""
+        check_images(images)
+        self.weights_: Weights = load_weights(self.spec.weights, self.seed, self.spec.layers)
+        self.record_ = weights_record(self.spec.weights)
+        return self
+
+    def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the features of images.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order.
+
+        Returns:
+            (n, d) float32, >= 0.
+
+        Raises:
+            StudyError: if `images` is something else.
+        """
+        check_images(images)
+        n = len(images)
+        progress = Tenths("VGG16", n) if n > _QUIET else None
+        network = self._network((images.shape[1], images.shape[2], 3))
+        features = predict(network, images, on_batch=progress)
+        return np.sqrt(features, out=features) if self.spec.sqrt else features
+
+    @property
+    def n_parameters(self) -> int:
+        """Kernels and biases of the layers that are computed."""
+        return sum(kernel.size + bias.size for kernel, bias in self.weights_.values())
+
+    def _network(self, shape: tuple[int, int, int]) -> keras.Model:
+        """Build the base, once for each shape of images."""
+        networks = self.__dict__.setdefault("_networks", {})
+        if shape not in networks:
+            spec = self.spec
+            networks[shape] = vgg16_base(
+                self.weights_,
+                spec.image_size,
+                spec.layers,
+                spec.pooling,
+                image_shape=shape,
+                precision=spec.precision,
+            )
+        return networks[shape]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the networks out: they are rebuilt from the weights."""
+        return {name: value for name, value in self.__dict__.items() if name != "_networks"}

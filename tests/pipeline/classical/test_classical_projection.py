@@ -1,0 +1,56 @@
+"""Principal components."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from pipeline.classical import projection
+from pipeline.classical.linear_svm import Spec
+from pipeline.classical.projection import PrincipalComponents
+from pipeline.classical.scaling import prepare_in_place
+
+
+@pytest.fixture
+def features():
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(300, 12)) @ rng.normal(size=(12, 12)) + 5).astype(np.float32)
+
+
+def test_equals_scikit_learn_up_to_signs(features, monkeypatch):
+    monkeypatch.setattr(projection, "_BLOCK_ROWS", 70)
+    ours = PrincipalComponents(4).fit(features)
+    theirs = PCA(4).fit(features)
+    expected = theirs.transform(features)
+    found = ours.transform(features)
+    signs = np.sign((found * expected).sum(axis=0))
+    np.testing.assert_allclose(found * signs, expected, atol=2e-3)
+    assert found.dtype == np.float32
+    strongest = np.abs(ours.components_).argmax(axis=1)
+    assert (ours.components_[np.arange(4), strongest] > 0).all()
+
+
+def test_all_components_keep_distances(features):
+    found = PrincipalComponents(12).fit_transform(features)
+    distances = np.linalg.norm(features[:50, None] - features[None, :50], axis=2)
+    kept = np.linalg.norm(found[:50, None] - found[None, :50], axis=2)
+    np.testing.assert_allclose(kept, distances, atol=2e-3)
+
+
+def test_a_run_projects_its_scaled_features(features):
+    spec = Spec(method="linear_svm", features=("a", "b"), scaling="unit", pca=5)
+    model = spec.build(0, (4, 8))
+    labels = (features[:, 0] > np.median(features[:, 0])).astype(int)
+    ready = prepare_in_place(model, features.copy())
+    assert ready.shape == (300, 5)
+    model["classify"].fit(ready, labels)
+    whole = spec.build(0, (4, 8)).fit(features, labels)
+    np.testing.assert_allclose(
+        model.decision_function(features), whole.decision_function(features), atol=1e-2
+    )
+
+
+def test_there_are_no_more_components_than_features_or_images(features):
+    assert PrincipalComponents(13).fit_transform(features).shape == (300, 12)
+    few = PrincipalComponents(13).fit_transform(features[:7])
+    assert few.shape == (7, 7)
+    assert np.isfinite(few).all()

@@ -1,0 +1,99 @@
+"""The frozen VGG16 as an extractor."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from pipeline import registry
+from pipeline.checks import StudyError
+from pipeline.features.vgg16_features import Spec
+from pipeline.pretrained import vgg16_base
+
+LAYERS = ("block1_pool", "block2_conv1")
+
+
+def options(**changes):
+    return Spec(**{"weights": "random", "image_size": 40, "layers": LAYERS} | changes)
+
+
+@pytest.fixture(scope="module")
+def images(photo_patches):
+    return photo_patches[:12]
+
+
+@pytest.fixture(scope="module")
+def features(images):
+    return options().build(seed=3).fit(images).transform(images)
+
+
+def test_equals_the_base_of_the_transfer_network(images, features):
+    base = vgg16_base("random", 40, LAYERS, "average", seed=3, image_shape=(32, 32, 3))
+    np.testing.assert_allclose(features, base.predict(images, verbose=0), rtol=1e-5, atol=1e-4)
+    assert features.shape == (12, 64 + 128)
+
+
+def test_other_weights_give_other_features(images, features):
+    other = options().build(seed=4).fit(images).transform(images)
+    assert np.abs(other - features).max() > 0.1 * np.abs(features).max()
+
+
+def test_square_root(images, features):
+    rooted = options(sqrt=True).build(seed=3).fit(images).transform(images)
+    np.testing.assert_allclose(rooted**2, features, rtol=1e-4, atol=1e-4)
+
+
+def test_bfloat16_is_close_and_its_output_float32(images, features):
+    short = options(precision="bfloat16").build(seed=3).fit(images).transform(images)
+    assert short.dtype == np.float32
+    assert 0 < np.abs(short - features).max() < 0.03 * features.max()
+
+
+def test_a_stored_extractor_needs_no_weights_file_and_loads_without_keras(images, tmp_path):
+    extractor = options().build(seed=3).fit(images)
+    expected = extractor.transform(images)  # it has built its network by now
+    path = tmp_path / "extractor.pickle"
+    path.write_bytes(pickle.dumps(extractor))
+    np.testing.assert_allclose(pickle.loads(path.read_bytes()).transform(images), expected)
+    code = (
+        "import pickle, sys; pickle.load(open(sys.argv[1], 'rb')); "
+        "print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
+
+
+def test_only_the_layers_that_are_computed_are_counted(images):
+    extractor = options(layers=["block1_conv2"]).build(seed=0).fit(images)
+    assert extractor.n_parameters == (27 * 64 + 64) + (9 * 64 * 64 + 64)
+    assert set(extractor.weights_) == {"block1_conv1", "block1_conv2"}
+
+
+def test_runs_on_it_are_hybrid():
+    assert Spec.family == "hybrid"
+    assert registry.load_spec("features", "hog").family == "classical"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"layers": ["block9_pool"]}, "block9_pool"),
+        ({"layers": []}, "at least one layer"),
+        ({"image_size": 16}, "greater than or equal to 32"),
+        ({"precision": "float16"}, "bfloat16"),
+    ],
+)
+def test_wrong_options_are_refused(wrong, message):
+    entry = {"method": "vgg16_features", **wrong}
+    with pytest.raises(StudyError, match=message):
+        registry.parse("features", entry, "features.x")
+
+
+def test_a_missing_weights_file_is_found_before_anything_runs():
+    with pytest.raises(StudyError, match=r"no weights file .*absent\.h5"):
+        Spec(weights="absent.h5").check_files()
+    assert Spec(weights="random").check_files() is None

@@ -1,0 +1,145 @@
+"""What the gap between training and test accuracy is said to mean, by the stated rule."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+from synthetic_study import NORMAL, Wanted, made_up
+
+from pipeline.reporting.gaps import (
+    RULE,
+    Gap,
+    color_and_hog,
+    compared,
+    draw_gaps,
+    gap_sentences,
+    gaps,
+)
+from pipeline.results import Results
+
+
+@pytest.fixture(scope="module")
+def normal():
+    return made_up(NORMAL)[0]
+
+
+def with_accuracies(results, **runs):
+    """Replace (train, test, upper end of the interval) of runs."""
+    table = results.tables["accuracy"].set_index("run")
+    for run, values in runs.items():
+        table.loc[run, ["train_accuracy", "test_accuracy", "test_ci_high"]] = values
+    table = table.reset_index()
+    return Results({**results.tables, "accuracy": table}, results.metrics, results.study)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "high", "finding"),
+    [
+        (1.00, 0.73, 0.77, "over-fits"),
+        (0.95, 0.85, 0.88, "over-fits"),  # ten points to the dot
+        (0.949, 0.85, 0.88, "neither"),
+        (0.70, 0.55, 0.72, "under-fits"),  # so few images that the gap may be none
+        (0.57, 0.55, 0.58, "under-fits"),
+        (0.76, 0.65, 0.69, "over-fits and under-fits"),
+        (0.82, 0.80, 0.83, "neither"),
+        (0.60, 0.64, 0.68, "under-fits"),
+    ],
+)
+def test_the_rule(normal, train, test, high, finding):
+    best = normal.tables["accuracy"]["run"].iloc[0]
+    changed = with_accuracies(
+        normal, **{best: (0.9, 0.8, 0.83), "hog_color_rbf": (train, test, high)}
+    )
+    found = next(each for each in gaps(changed) if each.run == "hog_color_rbf")
+    assert found.finding == finding
+    assert ("remembers training images" in found.meaning) == found.over
+    assert ("better features" in found.meaning) == found.under
+
+
+def test_the_rule_is_in_words():
+    assert "10 points or more" in RULE
+    assert "95 % interval" in RULE
+
+
+def test_the_best_run_cannot_under_fit(normal):
+    best = normal.tables["accuracy"]["run"].iloc[0]
+    found = gaps(with_accuracies(normal, **{best: (0.5, 0.6, 0.7)}))
+    assert found[0].finding == "neither"
+
+
+def test_a_network_is_given_the_advice_for_networks(normal):
+    found = {each.run: each for each in gaps(with_accuracies(normal, lenet5=(0.4, 0.39, 0.45)))}
+    assert "larger network" in found["lenet5"].meaning
+
+
+def test_numbers_are_those_of_the_table(normal):
+    for row, each in zip(normal.tables["accuracy"].to_dict("records"), gaps(normal), strict=True):
+        assert f"{row['train_accuracy'] * 100:.1f}\u202f% of its training" in each.sentence
+        assert f"{row['test_accuracy'] * 100:.1f}\u202f% of the test images" in each.sentence
+
+
+def gap(run, train, test):
+    return Gap(run, "classical", train, test, over=False, under=False, best="x")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ((0.60, 0.56), (0.50, 0.45), "by 11.0 points of test accuracy: 10.0 are that it fits its "
+         "training images better, and 1.0 that its gap is smaller. What separates them is how"),
+        ((0.90, 0.60), (0.60, 0.50), "by 10.0 points of test accuracy: they are what is left of "
+         "30.0 by which it fits its training images better, because its gap is 20.0 larger"),
+        ((0.60, 0.55), (0.90, 0.50), "by 5.0 points of test accuracy: its gap is 35.0 smaller, "
+         "though it fits its training images 30.0 worse. What separates them is how much they"),
+    ],
+)  # fmt: skip
+def test_why_one_is_ahead(first, second, words):
+    assert words in compared(gap("one", *first), gap("other", *second), same_classifier=True)
+
+
+def test_two_runs_that_are_level_need_no_words_for_it():
+    text = compared(gap("one", 0.5, 0.4), gap("other", 0.5, 0.4), same_classifier=False)
+    assert "different classifiers" in text
+    assert "by 0.0 points" in text
+
+
+def test_colour_and_hog_are_found_by_their_method(normal):
+    first, second = color_and_hog(normal)
+    assert {first.run, second.run} == {"hog_linear", "color_linear"}
+    assert first.test >= second.test
+    assert len(gap_sentences(normal)) == 3
+
+
+def test_two_with_the_same_classifier_are_preferred():
+    wanted = (
+        Wanted("hog_a", "classical", 0.7, sets=("hog",)),
+        Wanted("hog_b", "classical", 0.5, sets=("hog",)),
+        Wanted("color", "classical", 0.4, sets=("color",)),
+    )
+    results = made_up(wanted)[0]
+    assert {each.run for each in color_and_hog(results)} == {"hog_a", "color"}
+    table: pd.DataFrame = results.tables["accuracy"].copy()
+    table.loc[table["run"] == "hog_a", "method"] = "linear_svm"
+    changed = Results({**results.tables, "accuracy": table}, results.metrics, results.study)
+    assert {each.run for each in color_and_hog(changed)} == {"hog_b", "color"}
+
+
+def test_without_that_pair_the_best_run_speaks():
+    results = made_up((Wanted("net", "deep", 0.6), Wanted("both", "classical", 0.4)))[0]
+    assert color_and_hog(results) is None
+    (sentence,) = gap_sentences(results)
+    assert sentence.startswith("net gets")
+
+
+def test_drawing_has_a_ring_and_a_dot_where_the_numbers_are(normal):
+    found = gaps(normal)
+    (axes,) = draw_gaps(found).axes
+    points = [line for line in axes.lines if line.get_marker() == "o"]
+    assert len(points) == 2 * len(found)
+    for each, dot, ring in zip(found, points[::2], points[1::2], strict=True):
+        assert (dot.get_xdata()[0], ring.get_xdata()[0]) == (each.test, each.train)
+        assert ring.get_markerfacecolor() == "none"
+    texts = [text.get_text() for text in axes.texts]
+    assert len([text for text in texts if re.search(r"gap", text)]) == len(found)

@@ -1,0 +1,125 @@
+"""The pictures of feature sets: which images, which files, and nothing that cannot be drawn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from pipeline import artefacts, registry
+from pipeline.checks import StudyError
+from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
+from stages import illustrate
+
+CLASSES = ("cat", "dog", "frog")
+
+
+class Undrawable:
+    """An extractor without pictures; a class of this module, so that it can be pickled."""
+
+    def picture(self, image):
+        return None
+
+    learnt_picture = staticmethod(lambda: None)
+
+
+class Learner(Undrawable):
+    def learnt_picture(self):
+        return np.full((130, 300, 3), 7, dtype=np.uint8)
+
+
+@pytest.fixture
+def study(study_folder, rng):
+    """A prepared dataset of 30 validation images, and three feature sets."""
+    n = {"train": 30, "validation": 30, "test": 30}
+    labels = np.arange(30) % 3
+    for split in n:
+        images = rng.integers(0, 256, (30, 32, 32, 3), dtype=np.uint8)
+        artefacts.save_split(split, images, labels, np.arange(30) + 100)
+    card = artefacts.DatasetCard("d", "d", "0", CLASSES, (32, 32, 3), n, seed=0)
+    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+    (study_folder / "data/prepared/labels/test.npy").unlink()
+    extractors = {
+        "colours": registry.parse("features", {"method": "color_histogram"}, "").build(0),
+        "nothing": Undrawable(),
+        "words": Learner(),
+    }
+    for name, extractor in extractors.items():
+        made = artefacts.FeatureCard(name, "color_histogram", {}, 12, 0, 1.0, 1.0, 1.0)
+        artefacts.save_extractor(name, extractor, made)
+    write(features={name: {"method": "color_histogram"} for name in extractors})
+    return study_folder
+
+
+def write(**document):
+    Path("params.yaml").write_text(yaml.safe_dump({"seed": 0, **document}), encoding="utf-8")
+
+
+def test_tables_and_pictures(study):
+    illustrate.main()
+    table = load_feature_pictures()
+    assert tuple(table) == FEATURE_PICTURE_COLUMNS
+    kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
+    assert kinds == {"": ["original"] * 5, "colours": ["image"] * 5, "words": ["learnt"]}
+    ids = artefacts.load_ids("validation")
+    images, labels = artefacts.load_images("validation"), artefacts.load_labels("validation")
+    for row in table[table["kind"] == "original"].to_dict("records"):
+        (position,) = np.flatnonzero(ids == row["id"])
+        assert row["class"] == CLASSES[labels[position]]
+        with Image.open(artefacts.STUDY / row["image"]) as picture:
+            assert (np.asarray(picture)[::4, ::4] == images[position]).all()
+    for path in table["image"]:
+        assert (artefacts.STUDY / path).exists()
+
+
+def test_sets_that_were_removed_lose_their_pictures(study):
+    illustrate.main()
+    write(features={"words": {"method": "color_histogram"}})
+    illustrate.main()
+    assert set(load_feature_pictures()["features"]) == {"", "words"}
+    folder = artefacts.STUDY / "features"
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["words"]
+    write()
+    illustrate.main()
+    assert len(list(folder.rglob("*.png"))) == 5
+
+
+def test_the_same_study_gives_the_same_bytes(study):
+    contents = []
+    for _ in range(2):
+        illustrate.main()
+        files = sorted(path for path in artefacts.STUDY.rglob("*") if path.is_file())
+        contents.append({str(path): path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+
+
+def test_classes_take_turns(rng):
+    labels = rng.integers(0, 10, 500)
+    chosen = illustrate.choose_images(labels, 0)
+    assert len(set(labels[chosen])) == 5
+    assert (np.diff(labels[chosen]) > 0).all()
+    assert chosen.tolist() == illustrate.choose_images(labels, 0).tolist()
+    assert chosen.tolist() != illustrate.choose_images(labels, 1).tolist()
+    two = illustrate.choose_images(labels % 2, 0)
+    assert sorted(np.bincount(labels[two] % 2)) == [2, 3]
+    assert illustrate.choose_images(np.array([1, 0]), 0).tolist() == [1, 0]
+
+
+def test_a_set_that_was_not_extracted_names_its_stage(study):
+    write(features={"hog": {"method": "hog"}})
+    with pytest.raises(StudyError, match="dvc repro featurize@hog"):
+        illustrate.main()
+
+
+def test_no_deep_learning_library_is_imported(study, root):
+    code = (
+        "import sys; from stages import illustrate; illustrate.choose_images; "
+        "sys.exit(bool({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,92 @@
+"""The stage as a whole, on feature sets of its own: a tuned, mirrored run and what it leaves."""
+
+import json
+
+import joblib
+import numpy as np
+import pytest
+
+from pipeline import artefacts
+from stages import train_classical
+
+SIZES = {"train": 120, "validation": 60, "test": 40}
+
+
+class LeftHalf:
+    """Sees the left half of an image alone, so that mirror images are news to it."""
+
+    def transform(self, images):
+        left = images[:, :, : images.shape[2] // 2]
+        return left.reshape(len(images), -1).astype(np.float32)
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    for split, n in SIZES.items():
+        labels = np.arange(n) % 3
+        images = rng.integers(0, 90, (n, 4, 4, 3)).astype(np.uint8)
+        images[np.arange(n), :, :, labels] += 60
+        artefacts.save_split(split, images, labels, 1000 + np.arange(n))
+        artefacts.save_features("left", split, LeftHalf().transform(images))
+    task = artefacts.Task(("r", "g", "b"), (4, 4, 3), SIZES)
+    artefacts.save_json(artefacts.PREPARED / "task.json", task)
+    (artefacts.PREPARED / "labels" / "test.npy").unlink()  # for evaluate alone
+
+
+def run_stage(options, family="classical"):
+    card = artefacts.FeatureCard("left", "left", {}, 24, 7, 0.5, 1e-3, 1.0, family)
+    artefacts.save_extractor("left", LeftHalf(), card)
+    entry = {"method": "linear_svm", "features": ["left"], **options}
+    study = {"seed": 3, "classical": {"svm": entry}}
+    with open("params.yaml", "w") as stream:  # JSON is YAML
+        json.dump(study, stream)
+    train_classical.main("svm")
+    return artefacts.load_card("svm", 3, "train it")
+
+
+def test_a_tuned_and_mirrored_run_on_deep_features(study):
+    ranges = {"C": {"low": 1e-6, "high": 1, "log": True}}
+    card = run_stage(
+        {"mirrored": True, "C": 1e-9, "tune": {"trials": 4, "images": 60, "ranges": ranges}},
+        family="hybrid",
+    )
+    assert card.family == "hybrid"
+    assert card.options["C"] == card.notes["tuning"]["chosen"]["C"] != 1e-9
+    assert card.options["tune"] == {"trials": 4, "images": 60, "ranges": ranges}
+    assert 0 < card.tuning_seconds < card.stage_seconds
+    # 0.5 s are those of the feature set.
+    assert 0.5 + card.notes["mirroring_seconds"] < card.train_seconds
+    assert card.train_seconds < 0.5 + card.stage_seconds - card.tuning_seconds
+    assert "optuna" in card.versions
+    assert len(artefacts.load_tuning("svm", 3, "train it")) == 4
+
+    found = artefacts.load_predictions("svm", 3, "train it")
+    stored = joblib.load(artefacts.model_file("svm", 3, "hybrid"))
+    for split, n in SIZES.items():
+        images = artefacts.load_images(split)
+        assert found.scores[split].shape == found.probabilities[split].shape == (n, 3)
+        np.testing.assert_allclose(stored.scores(images), found.scores[split], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(
+            stored.probabilities(images), found.probabilities[split], rtol=0, atol=1e-5
+        )
+        np.testing.assert_allclose(found.probabilities[split].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_plain_run(study):
+    card = run_stage({})
+    assert card.family == "classical"
+    assert card.tuning_seconds == 0
+    assert not {"tuning", "mirroring_seconds"} & set(card.notes)
+    assert "optuna" not in card.versions
+    assert not (artefacts.run_folder("svm", 3) / "tuning.csv").exists()
+
+
+def test_mirror_images_are_flipped_left_to_right(study):
+    run_stage({"mirrored": True})
+    images = artefacts.load_images("train")
+    half = images.shape[2] // 2
+    both = np.concatenate([images[:, :, :half], images[:, :, ::-1][:, :, :half]])
+    stored = joblib.load(artefacts.model_file("svm", 3, "classical"))
+    expected = both.reshape(len(both), -1).mean(axis=0)
+    np.testing.assert_allclose(stored.classifier["scale"].mean_, expected, rtol=1e-6)
