@@ -10,6 +10,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from threadpoolctl import threadpool_info
+
 
 def cpu_name() -> str:
     """Return the processor with the cores this process may use: ``Intel ... (2 cores)``."""
@@ -48,3 +50,9 @@ def versions(*packages: str) -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def allowed_threads() -> int:
+    """Return how many threads the linear algebra libraries would use, limits included."""
+    blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+    return max(blas, default=1)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from pipeline.classical.kernel_matrix import KernelMatrix
+from pipeline.machine import allowed_threads
 
 _MOST_STEPS = 300
 _COLUMNS = 2_000
@@ -48,11 +49,8 @@ def solve(
         tol: the residual at which to stop, as a part of each right-hand side's length.
         seed: of the preconditioner's columns.
     """
-    blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
-    with (
-        threadpool_limits(1, user_api="blas"),
-        ThreadPoolExecutor(max(blas, default=1)) as threads,
-    ):
+    count = allowed_threads()
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
         kernel = KernelMatrix(sets, gamma, threads)
         precondition = _Nystroem(kernel, alpha, seed)
         solution = _conjugate_gradients(

@@ -32,11 +32,12 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from pipeline.classical.loss import Array, Loss
 from pipeline.classical.preconditioner import Preconditioner
 from pipeline.classical.row_products import RowProducts
+from pipeline.machine import allowed_threads
 
 _INNER_ACCURACY = 0.1
 _MOST_INNER = 200
@@ -69,7 +70,7 @@ def minimise(x: NDArray[np.float32], loss: Loss, tol: float, max_iter: int) -> S
     penalty = np.ones((x.shape[1] + 1, 1))
     penalty[-1] = loss.intercept_penalty
     precondition = Preconditioner(x, penalty)
-    with ThreadPoolExecutor(_blas_threads()) as threads, threadpool_limits(1, "blas"):
+    with ThreadPoolExecutor(allowed_threads()) as threads, threadpool_limits(1, "blas"):
         return _newton(RowProducts(x, threads), loss, penalty, precondition, tol, max_iter)
 
 
@@ -112,12 +113,6 @@ def _hessian_product(
     rows: RowProducts, loss: Loss, penalty: Array, curvature: NDArray, v: Array
 ) -> Array:
     return penalty * v + rows.bend(loss, curvature, v)
-
-
-def _blas_threads() -> int:
-    """Return how many threads BLAS may use here, by its settings and by the machine."""
-    found = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-    return max(found, default=1)
 
 
 def _newton_step(

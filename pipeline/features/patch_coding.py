@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import (
-    threadpool_info,
     threadpool_limits,
 )
 
 from pipeline.features.patch_dictionary import CONTRAST_EPS, Floats, PatchDictionary
+from pipeline.machine import allowed_threads
 
 _BLOCK_NUMBERS = 1 << 18
 """Codes of a block of patches: 1 MB, half of a second-level cache."""
@@ -92,7 +92,7 @@ class PatchCoder:
             for image, row in zip(batch, features[start : start + _CHUNK], strict=True):
                 self._pool_image(image, grid, workspace, row.reshape(-1, self.width))
 
-        threads = _allowed_threads()
+        threads = allowed_threads()
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(work, range(0, len(images), _CHUNK)):
                 pass
@@ -199,9 +199,3 @@ def _memberships(length: int, parts: int) -> Floats:
 def _cuts(length: int, parts: int) -> NDArray[np.intp]:
     sizes = [len(part) for part in np.array_split(np.arange(length), parts)]
     return np.cumsum(sizes)[:-1]
-
-
-def _allowed_threads() -> int:
-    """Return how many threads the linear algebra libraries would use, limits included."""
-    blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
-    return max(blas, default=1)
