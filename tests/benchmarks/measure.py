@@ -26,6 +26,8 @@ class Row:
     highest: float
     agreement: str
     """How far apart the two results are."""
+    turns: int = REPETITIONS
+    """How often each way was timed."""
 
 
 def race(
@@ -61,6 +63,7 @@ def race(
                 lowest=float(ratios.min()),
                 highest=float(ratios.max()),
                 agreement=agreement() if callable(agreement) else agreement,
+                turns=repetitions,
             )
         )
     return rows

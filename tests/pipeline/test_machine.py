@@ -54,3 +54,16 @@ def test_peak_memory_is_no_less_than_the_kernel_says():
 def test_versions_of_what_is_installed():
     found = versions("numpy", "a-package-that-nobody-has")
     assert found == {"python": platform.python_version(), "numpy": metadata.version("numpy")}
+
+
+def test_threads_follow_the_limits():
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    from pipeline.machine import allowed_threads
+
+    np.ones((2, 2)) @ np.ones((2, 2))  # linear algebra is loaded
+    with threadpool_limits(1):
+        assert allowed_threads() == 1
+    with threadpool_limits(2):
+        assert allowed_threads() == 2
