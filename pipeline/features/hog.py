@@ -15,7 +15,7 @@ from pipeline.features.hog_glyphs import draw_glyphs
 from pipeline.features.hog_layout import Layout
 from pipeline.features.interpolated_blocks import InterpolatedBlocks
 from pipeline.features.orientation_bins import Orientations
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, in_threads
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 Cell = Annotated[int, Field(ge=1, le=256)]
 
@@ -136,14 +136,11 @@ class Hog(Extractor):
         else:
             pixels = interpolated_blocks.BATCH_PIXELS
             descriptor = InterpolatedBlocks(layout, height, width)
-
-        def describe(here: slice, batch: NDArray[np.uint8]) -> None:
+        for here, batch in batches(images, batch_size(images.shape, pixels, features.shape[1])):
             start = 0
             for scale in descriptor.describe(batch):
                 features[here, start : start + scale.shape[1]] = scale
                 start += scale.shape[1]
-
-        in_threads(describe, images, batch_size(images.shape, pixels, features.shape[1]))
         return features
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from pipeline.checks import check_images
-from pipeline.machine import allowed_threads
 from pipeline.registry import MethodSpec
 
 
@@ -105,24 +102,6 @@ def batch_size(shape: tuple[int, ...], pixels: int, dimension: int) -> int:
     """
     most = min(shape[0], pixels // (shape[1] * shape[2]), _BATCH_NUMBERS // dimension)
     return max(1, most)
-
-
-def in_threads(
-    work: Callable[[slice, NDArray[np.uint8]], None], images: NDArray[np.uint8], size: int
-) -> None:
-    """Call ``work(slice, images[slice])`` for each batch of `batches`, several side by side.
-
-    With as many threads as linear algebra would use, which here is held to one: NumPy's own loops
-    run on one core, and let other threads run meanwhile.
-    """
-    count = allowed_threads()
-    if count == 1 or len(images) <= size:
-        for here, batch in batches(images, size):
-            work(here, batch)
-        return
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
-        for _ in threads.map(lambda at: work(*at), batches(images, size)):
-            pass
 
 
 def batches(images: NDArray[np.uint8], size: int) -> Iterator[tuple[slice, NDArray[np.uint8]]]:

@@ -12,7 +12,7 @@ from pipeline.results import Results
 FAMILY_NAMES = {
     "classical": "classical run",
     "deep": "network",
-    "hybrid": "hybrid (deep features with an SVM)",
+    "hybrid": "hybrid (deep features with a classical classifier)",
 }
 SIGNIFICANT = 0.05
 

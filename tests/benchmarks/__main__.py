@@ -65,8 +65,8 @@ def _introduction(load: float) -> str:
         "32×32 patches of the photographs that ship with the dependencies, after checking that the "
         f"results agree. Seconds are medians of {REPETITIONS} turns, of fewer where one takes "
         "minutes; the ratio is the other's seconds over ours, median of the turns and, in "
-        "brackets, the lowest and the highest. Each way runs on one thread, but where `all cores` "
-        "is said.\n\n"
+        "brackets, the lowest and the highest. Each way runs on one "
+        "thread.\n\n"
         f"* Hardware: {cpu_name()}; load before the start {load:.1f}\n"
         f"* Versions: {found}"
     )

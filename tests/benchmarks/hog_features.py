@@ -1,12 +1,9 @@
 """HOG: ours beside skimage and OpenCV, image by image."""
 
-import os
-
 import cv2
 import numpy as np
 from skimage.color import rgb2gray
 from skimage.feature import hog
-from threadpoolctl import threadpool_limits
 
 from pipeline.features.hog import Spec
 from tests.benchmarks.measure import Row, race, seconds_of
@@ -23,10 +20,7 @@ def rows() -> list[Row]:
     images = patches(IMAGES)
     found = _grey(images) + _colour(images)
     for options in ({}, {"channel": "strongest"}, SIGNED, SIGNED | {"cell": 4}):
-        spec = Spec(convention="dalal_triggs", **options)
-        found += _dalal_triggs(images, spec)
-        with threadpool_limits(os.cpu_count()):
-            found += _dalal_triggs(images, spec, ", all cores")
+        found += _dalal_triggs(images, Spec(convention="dalal_triggs", **options))
     return found
 
 
@@ -100,8 +94,8 @@ def _colour(images: np.ndarray) -> list[Row]:
     )
 
 
-def _dalal_triggs(images: np.ndarray, spec: Spec, how: str = "") -> list[Row]:
-    """Compare with OpenCV's loop, its input prepared beforehand; OpenCV takes one core an image."""
+def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
+    """Compare with OpenCV's loop, its input prepared beforehand."""
     extractor = spec.build(seed=0)
     code = cv2.COLOR_RGB2GRAY if spec.channel == "grey" else cv2.COLOR_RGB2BGR
     inputs = [cv2.cvtColor(image, code) for image in images]
@@ -117,7 +111,7 @@ def _dalal_triggs(images: np.ndarray, spec: Spec, how: str = "") -> list[Row]:
     what = f"{spec.channel}, cell {spec.cell}, {bins}{' signed' if spec.signed else ''} bins"
     made = "grey" if spec.channel == "grey" else "BGR"
     return race(
-        f"HOG dalal_triggs, {what}, {len(images):,} images{how}",
+        f"HOG dalal_triggs, {what}, {len(images):,} images",
         lambda: extractor.transform(images),
         {
             f"cv2.HOGDescriptor in a loop, {made} made beforehand": (

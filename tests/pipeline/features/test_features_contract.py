@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline import registry
 from pipeline.checks import StudyError
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, in_threads
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 METHODS = registry.method_names("features")
 OPTIONS = {
@@ -130,30 +130,6 @@ def test_the_number_of_threads_does_not_matter(method, fitted, photo_patches):
     with threadpool_limits(2):
         together = fitted.transform(images)
     np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-6)
-
-
-def test_work_in_threads_gets_every_batch_once():
-    images = np.arange(50 * 4 * 4 * 3).astype(np.uint8).reshape(50, 4, 4, 3)
-    found = np.zeros(50, dtype=int)
-
-    def work(here, batch):
-        np.testing.assert_array_equal(batch, images[here])
-        found[here] += 1
-
-    for threads in (1, 2):
-        with threadpool_limits(threads):
-            in_threads(work, images, 7)
-    assert (found == 2).all()
-
-
-def test_an_error_in_a_thread_is_told():
-    images = np.zeros((50, 4, 4, 3), dtype=np.uint8)
-
-    def work(here, batch):
-        raise StudyError("no")
-
-    with threadpool_limits(2), pytest.raises(StudyError, match="no"):
-        in_threads(work, images, 7)
 
 
 def test_batches_cover_all_images_once_and_stay_small():
