@@ -67,7 +67,7 @@ class Params(_Plain):
     def roster(self) -> tuple[Run, ...]:
         """All runs, classical before deep, in the order of the file."""
         return tuple(
-            Run(name=name, kind=kind, seeds=_seeds(spec, self.seed), spec=spec)
+            Run(name=name, kind=kind, seeds=run_seeds(spec, self.seed), spec=spec)
             for kind, specs in (("classical", self.classical), ("deep", self.deep))
             for name, spec in specs.items()
         )
@@ -126,7 +126,8 @@ def load_entry(kind: str, name: str | None = None) -> tuple[registry.MethodSpec,
 
 def run_seeds(spec: registry.MethodSpec, seed: int) -> tuple[int, ...]:
     """Return the seeds of a run: its own, or the study's."""
-    return _seeds(spec, seed)
+    own = getattr(spec, "seeds", None)
+    return tuple(own) if own else (seed,)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -214,8 +215,3 @@ def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[st
     if not (document.get("classical") or document.get("deep")):
         problems.append("found no run; expected at least one entry under classical or deep")
     return problems
-
-
-def _seeds(spec: registry.MethodSpec, seed: int) -> tuple[int, ...]:
-    own = getattr(spec, "seeds", None)
-    return tuple(own) if own else (seed,)

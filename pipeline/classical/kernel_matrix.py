@@ -8,7 +8,6 @@ root of the number of images, far below any useful regulariser.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -47,10 +46,8 @@ class KernelMatrix:
     def times(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the product with (n, k) weights, (n, k) float32; the same in any run."""
         total = np.zeros(weights.shape, dtype=np.float32)
-        for (i, j), (below, above) in zip(
-            self.places, self.threads.map(lambda at: self._products(at, weights), self._indices()),
-            strict=True,
-        ):  # fmt: skip
+        products = self.threads.map(lambda at: self._products(at, weights), range(len(self.places)))
+        for (i, j), (below, above) in zip(self.places, products, strict=True):
             total[i : i + len(below)] += below
             if above is not None:
                 total[j : j + len(above)] += above
@@ -66,9 +63,6 @@ class KernelMatrix:
 
         list(self.threads.map(fill, range(0, self.n, _BLOCK)))
         return found
-
-    def _indices(self) -> Iterator[int]:
-        return iter(range(len(self.places)))
 
     def _products(
         self, index: int, weights: NDArray[np.float32]

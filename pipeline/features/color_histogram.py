@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError, check_images
 from pipeline.features.histogram_bars import (
     CHANNEL_COLOURS,
     bin_colours,
@@ -18,7 +17,7 @@ from pipeline.features.histogram_bars import (
     grid_of_bars,
 )
 from pipeline.features.picture_panels import enlarged, side_by_side
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
 
 _BATCH_PIXELS = 1 << 16
 """The arrays of one batch then fit a processor's second-level cache."""
@@ -164,13 +163,8 @@ class ColorHistogram(Extractor):
         return side_by_side(enlarged(image), bars)
 
     def _check(self, images: NDArray[np.uint8]) -> None:
-        check_images(images)
-        if min(images.shape[1:3]) < self.spec.grid:
-            raise StudyError(
-                f"color_histogram: found images of {images.shape[1]}×{images.shape[2]} pixels; "
-                f"expected at least {self.spec.grid}×{self.spec.grid} for that grid. "
-                "Choose a smaller grid"
-            )
+        why = " for that grid. Choose a smaller grid"
+        check_size(images, self.spec.grid, "color_histogram", why)
 
     def _batch_counts(self, images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Give the counts of a batch at a time: its slice, and (images, dimension)."""

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError, check_images
 from pipeline.features import counted_blocks, interpolated_blocks
 from pipeline.features.counted_blocks import CountedBlocks
 from pipeline.features.hog_glyphs import draw_glyphs
 from pipeline.features.hog_layout import Layout
 from pipeline.features.interpolated_blocks import InterpolatedBlocks
 from pipeline.features.orientation_bins import Orientations
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
 
 Cell = Annotated[int, Field(ge=1, le=256)]
 
@@ -161,12 +160,6 @@ class Hog(Extractor):
         return draw_glyphs(image, blocks, cell, layout.orientations)
 
     def _check(self, images: NDArray[np.uint8]) -> None:
-        check_images(images)
-        cell = max(self.spec.cells)
-        least = cell * self.spec.block
-        if min(images.shape[1:3]) < least:
-            raise StudyError(
-                f"hog: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
-                f"least {least}×{least}, for blocks of {self.spec.block} cells of "
-                f"{cell} pixels. Choose a smaller cell or block"
-            )
+        cell, block = max(self.spec.cells), self.spec.block
+        cells = f"{block} cells of {cell} pixels. Choose a smaller cell or block"
+        check_size(images, cell * block, "hog", f", for blocks of {cells}")

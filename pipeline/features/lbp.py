@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError, check_images
 from pipeline.features.binary_patterns import binary_patterns, pattern_labels
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
 
 _BATCH_PIXELS = 1 << 14
 """The arrays of one batch then fit a processor's second-level cache."""
@@ -149,13 +148,8 @@ class Lbp(Extractor):
         return cv2.resize(colours[..., ::-1], size, interpolation=cv2.INTER_NEAREST)
 
     def _check(self, images: NDArray[np.uint8]) -> None:
-        check_images(images)
-        if min(images.shape[1:3]) < self.spec.grid:
-            raise StudyError(
-                f"lbp: found images of {images.shape[1]}×{images.shape[2]} pixels; "
-                f"expected at least {self.spec.grid}×{self.spec.grid} for that grid. "
-                "Choose a smaller grid"
-            )
+        why = " for that grid. Choose a smaller grid"
+        check_size(images, self.spec.grid, "lbp", why)
 
     def _places(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return where pixels' histograms begin, (height, width, 1), and the cells' areas."""

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError, check_images
+from pipeline.checks import StudyError
 from pipeline.features.patch_coding import PatchCoder, patch_grid
 from pipeline.features.patch_dictionary import PatchDictionary, draw_patches, learn_dictionary
 from pipeline.features.patch_pictures import dictionary_sheet, redrawn
-from pipeline.features.spec import Extractor, FeatureSpec
+from pipeline.features.spec import Extractor, FeatureSpec, check_size
 
 _MOST_NUMBERS = 1 << 28
 """Of the training patches: 1 GB."""
@@ -166,11 +166,7 @@ class Patches(Extractor):
         return dictionary_sheet(self.dictionary_, self.spec.size)
 
     def _check(self, images: NDArray[np.uint8]) -> None:
-        check_images(images)
-        least = self.spec.size + (self.spec.grid - 1) * self.spec.stride
-        if min(images.shape[1:3]) < least:
-            raise StudyError(
-                f"patches: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
-                f"least {least}×{least}, for patches of {self.spec.size} pixels in "
-                f"{self.spec.grid}×{self.spec.grid} cells. Choose a smaller size or grid"
-            )
+        spec = self.spec
+        least = spec.size + (spec.grid - 1) * spec.stride
+        cells = f"{spec.grid}×{spec.grid} cells. Choose a smaller size or grid"
+        check_size(images, least, "patches", f", for patches of {spec.size} pixels in {cells}")

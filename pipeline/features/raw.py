@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.checks import StudyError, check_images
 from pipeline.features.picture_panels import enlarged
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
 
 _BATCH_PIXELS = 1 << 17
 """Pixels that are worked on at once: 1.5 MB in single precision."""
@@ -100,9 +99,4 @@ class Raw(Extractor):
         return np.minimum(pixels, 1, out=pixels)  # weights may add up to a hair above 1
 
     def _check(self, images: NDArray[np.uint8]) -> None:
-        check_images(images)
-        if self.spec.size and min(images.shape[1:3]) < self.spec.size:
-            raise StudyError(
-                f"raw: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
-                f"least {self.spec.size}×{self.spec.size}. Choose a smaller size, or none"
-            )
+        check_size(images, self.spec.size or 1, "raw", ". Choose a smaller size, or none")

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checks import check_images
+from pipeline.checks import StudyError, check_images
 from pipeline.registry import MethodSpec
 
 
@@ -84,6 +84,23 @@ class FeatureSpec(MethodSpec, ABC):
     @abstractmethod
     def build(self, seed: int) -> Extractor:
         """Return the extractor, unfitted; `seed` decides all that it draws at random."""
+
+
+def check_size(images: NDArray[np.uint8], least: int, method: str, why: str) -> None:
+    """Raise `StudyError` unless `images` are images, of at least least × least pixels.
+
+    Args:
+        images: (n, height, width, 3) uint8.
+        least: pixels of their shorter side.
+        method: the extractor's name, for the message.
+        why: what takes that many, and what to choose instead; ends the message.
+    """
+    check_images(images)
+    if min(images.shape[1:3]) < least:
+        raise StudyError(
+            f"{method}: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
+            f"least {least}×{least}{why}"
+        )
 
 
 _BATCH_NUMBERS = 1 << 23

@@ -32,7 +32,6 @@ from pipeline.pretrained import (
     check_weights_file,
     load_weights,
     vgg16_base,
-    weights_record,
 )
 from pipeline.progress import Tenths
 
@@ -97,7 +96,6 @@ class VGG16Features(Extractor):
         """Read the weights."""
         check_images(images)
         self.weights_: Weights = load_weights(self.spec.weights, self.seed, self.spec.layers)
-        self.record_ = weights_record(self.spec.weights)
         return self
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -8,11 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, plain_axes
+from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, percent_rows
 from pipeline.reporting.formats import percent, shorten
-
-WIDTH = 4.1
-"""Inches: about what a telephone shows at a readable size."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,7 @@ def draw_accuracy(bars: list[AccuracyBar]) -> Figure:
 
     Names stand above the bars, not beside them, so that long ones take no room from the numbers.
     """
-    row, bottom = 0.44, 0.42
-    height = bottom + row * len(bars) + 0.05
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((0.015, bottom / height, 0.97, row * len(bars) / height))
+    figure, axes = percent_rows(len(bars), 0.015, "test accuracy, %, with 95 % interval")
     for y, bar in enumerate(bars):
         colour = FAMILY_COLOURS[bar.family]
         axes.barh(y + 0.24, bar.value, height=0.3, color=colour, linewidth=0, zorder=2)
@@ -49,12 +43,6 @@ def draw_accuracy(bars: list[AccuracyBar]) -> Figure:
         axes.text(0, y - 0.1, name, va="center", color=INK)
         label = f"{bar.family} · {percent(bar.value)}"
         axes.text(1, y - 0.1, label, va="center", ha="right", color=MUTED)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
-    axes.set_xlabel("test accuracy, %, with 95 % interval")
-    plain_axes(axes)
     return figure
 
 

@@ -64,6 +64,31 @@ def render_inline(draw: Callable[[], Figure], name: str) -> str:
         return _inline(_svg(draw()))
 
 
+ROWS_WIDTH = 4.1
+"""Inches: about what a telephone shows at a readable size."""
+
+
+def percent_rows(count: int, margin: float, label: str) -> tuple[Figure, matplotlib.axes.Axes]:
+    """Make a figure of `count` rows from the top, over one axis of 0 to 100 %.
+
+    Args:
+        count: rows; row i is at i.
+        margin: left and right of the axis, as a part of the width.
+        label: of the axis.
+    """
+    row, bottom = 0.44, 0.42
+    height = bottom + row * count + 0.05
+    figure = Figure(figsize=(ROWS_WIDTH, height))
+    axes = figure.add_axes((margin, bottom / height, 1 - 2 * margin, row * count / height))
+    axes.set_xlim(0, 1)
+    axes.set_ylim(count - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
+    axes.set_xlabel(label)
+    plain_axes(axes)
+    return figure, axes
+
+
 def plain_axes(axes: matplotlib.axes.Axes) -> None:
     """Leave of an axes' frame only what carries numbers."""
     for side in ("top", "right", "left"):

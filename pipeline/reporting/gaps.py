@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, plain_axes
+from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, percent_rows
 from pipeline.reporting.formats import percent, points, shorten
 from pipeline.results import Results
 
@@ -22,8 +22,6 @@ RULE = (
     "under-fits where it gets fewer of its own training images right than the best run of the "
     "study gets of new ones: it cannot tell the classes apart even on what it has learnt from."
 )
-WIDTH = 4.1
-"""Inches: about what a telephone shows at a readable size."""
 RING = 0.013
 """The radius of a ring, as a share of the axis: lines end at its rim."""
 
@@ -192,10 +190,7 @@ def gap_sentences(results: Results) -> list[str]:
 
 def draw_gaps(found: list[Gap]) -> Figure:
     """Draw one row a run: training accuracy as a ring, test accuracy as a dot, the gap between."""
-    row, bottom = 0.44, 0.42
-    height = bottom + row * len(found) + 0.05
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((0.03, bottom / height, 0.94, row * len(found) / height))
+    figure, axes = percent_rows(len(found), 0.03, "accuracy, %: ring training, dot test")
     for y, each in enumerate(found):
         colour = FAMILY_COLOURS[each.family]
         if abs(each.gap) > RING:
@@ -208,10 +203,4 @@ def draw_gaps(found: list[Gap]) -> Figure:
         finding = "" if each.finding == "neither" else f"{each.finding} · "
         label = f"{finding}gap {points(each.gap)}"
         axes.text(1, y - 0.12, label, va="center", ha="right", color=MUTED)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(len(found) - 0.5, -0.5)
-    axes.set_yticks([])
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
-    axes.set_xlabel("accuracy, %: ring training, dot test")
-    plain_axes(axes)
     return figure

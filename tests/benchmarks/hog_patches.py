@@ -2,10 +2,10 @@
 
 import numpy as np
 from skimage import data
-from sklearn.datasets import load_sample_images
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.features.hog import Spec
+from tests.benchmarks.photographs import photographs
 
 SIDE, STEP, NOISE = 32, 8, 4.0
 
@@ -15,17 +15,8 @@ def labelled_hog(n: int) -> tuple[np.ndarray, np.ndarray]:
 
     The patches overlap and some are drawn twice; noise on the pixels keeps them apart.
     """
-    photos = [
-        data.astronaut(),
-        data.chelsea(),
-        data.coffee(),
-        data.immunohistochemistry(),
-        data.hubble_deep_field(),
-        data.rocket(),
-        data.retina(),
-        data.colorwheel(),
-        *load_sample_images().images,
-    ]
+    photos = photographs()
+    photos.insert(7, data.colorwheel())
     rng = np.random.default_rng(0)
     cut = [_overlapping(photo[..., :3]) for photo in photos]
     chosen = [rng.choice(len(part), -(-n // len(cut)), replace=True) for part in cut]

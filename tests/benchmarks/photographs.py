@@ -7,9 +7,9 @@ from sklearn.datasets import load_sample_images
 SIDE = 32
 
 
-def patches(n: int) -> np.ndarray:
-    """Return (n, 32, 32, 3) uint8 RGB patches, shuffled; more than 4,000 differ."""
-    photos = [
+def photographs() -> list[np.ndarray]:
+    """Return photographs of (height, width, 3 or 4) uint8, each of another scene."""
+    return [
         data.astronaut(),
         data.chelsea(),
         data.coffee(),
@@ -19,8 +19,12 @@ def patches(n: int) -> np.ndarray:
         data.retina(),
         *load_sample_images().images,
     ]
+
+
+def patches(n: int) -> np.ndarray:
+    """Return (n, 32, 32, 3) uint8 RGB patches, shuffled; more than 4,000 differ."""
     cut = []
-    for photo in photos:
+    for photo in photographs():
         rows, columns = photo.shape[0] // SIDE, photo.shape[1] // SIDE
         whole = photo[: rows * SIDE, : columns * SIDE, :3]
         tiles = whole.reshape(rows, SIDE, columns, SIDE, 3).swapaxes(1, 2)
