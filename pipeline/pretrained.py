@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import requests
 from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
 from pipeline.checks import StudyError, check_known, listing
+from pipeline.registry import MethodSpec
 
 if TYPE_CHECKING:
     import h5py
@@ -61,6 +63,32 @@ def check_layers(layers: Sequence[str]) -> None:
         check_known(name, layer_names(), "VGG16 layer")
     if len(set(layers)) < len(layers):
         raise StudyError("expected each layer at most once")
+
+
+class BaseOptions(MethodSpec):
+    """The options of the frozen base: what a network and an extractor on it have in common."""
+
+    weights: str = Field(default="imagenet", min_length=1)
+    """imagenet (a download of 59 MB), random (an untrained control), or the path of an .h5 file."""
+    image_size: int = Field(default=64, ge=MINIMUM_SIZE, le=512)
+    """Images are resized to this square inside the model; the cost grows with its area."""
+    layers: tuple[str, ...] = ("block3_pool", "block4_pool", "block5_pool")
+    """Layers whose outputs are read, such as block4_pool, block5_conv3."""
+    pooling: Pooling = "average"
+    """What makes a vector of each layer's output: average, max, or flatten (keeps positions)."""
+
+    @field_validator("layers")
+    @classmethod
+    def _known(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
+        check_layers(layers)
+        return layers
+
+    def check_files(self) -> None:
+        """Look into a local weights file, or whether the download can be had; no Keras."""
+        if self.weights == "imagenet":
+            check_imagenet_weights()
+        elif self.weights != "random":
+            check_weights_file(Path(self.weights))
 
 
 # --- weights --------------------------------------------------------------------------------------

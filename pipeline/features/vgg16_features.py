@@ -12,24 +12,18 @@ imported where pixels are turned into features, and nowhere else.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from pipeline.checks import check_images
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
 from pipeline.pretrained import (
-    MINIMUM_SIZE,
-    Pooling,
+    BaseOptions,
     Precision,
     Weights,
-    check_imagenet_weights,
-    check_layers,
-    check_weights_file,
     load_weights,
     vgg16_base,
 )
@@ -42,39 +36,18 @@ _QUIET = 5_000
 """Up to this many images no progress is printed."""
 
 
-class Spec(FeatureSpec):
+class Spec(BaseOptions, FeatureSpec):
     """Options of the features of a frozen VGG16."""
 
     family: ClassVar[Literal["classical", "hybrid"]] = "hybrid"
 
     method: Literal["vgg16_features"] = "vgg16_features"
     """The name of this extractor."""
-    weights: str = Field(default="imagenet", min_length=1)
-    """imagenet (a download of 59 MB), random (an untrained control), or the path of an .h5 file."""
-    image_size: int = Field(default=64, ge=MINIMUM_SIZE, le=512)
-    """Images are resized to this square; the cost grows with its area."""
-    layers: tuple[str, ...] = ("block3_pool", "block4_pool", "block5_pool")
-    """Layers whose outputs are read, such as block4_pool, block5_conv3."""
-    pooling: Pooling = "average"
-    """What makes a vector of each layer's output: average, max, or flatten (keeps positions)."""
     sqrt: bool = False
     """Square root of each feature (all are >= 0), which evens out their long tails."""
     precision: Precision = "float32"
     """What the convolutions compute in. bfloat16 is several times as fast on processors and GPUs
     that multiply it in hardware (AMX, tensor cores), and far slower on others."""
-
-    @field_validator("layers")
-    @classmethod
-    def _known(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
-        check_layers(layers)
-        return layers
-
-    def check_files(self) -> None:
-        """Look into a local weights file, or whether the download can be had; no Keras."""
-        if self.weights == "imagenet":
-            check_imagenet_weights()
-        elif self.weights != "random":
-            check_weights_file(Path(self.weights))
 
     def build(self, seed: int) -> VGG16Features:
         """Return the extractor; `seed` draws the weights where they are random."""

@@ -8,18 +8,13 @@ small network instead of a linear SVM. See `pipeline.pretrained` for the base it
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from pipeline.deep.spec import DeepSpec, output_layer
 from pipeline.pretrained import (
-    MINIMUM_SIZE,
-    Pooling,
-    check_imagenet_weights,
-    check_layers,
-    check_weights_file,
+    BaseOptions,
     vgg16_base,
     weights_record,
 )
@@ -28,40 +23,19 @@ if TYPE_CHECKING:
     import keras
 
 
-class Spec(DeepSpec):
+class Spec(BaseOptions, DeepSpec):
     """VGG16 trained on ImageNet, frozen, with a small head trained on its pooled features."""
 
     epochs: int = Field(default=20, ge=1)
     """The most passes over the features of the training images."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """The optimizer's step size."""
-    weights: str = Field(default="imagenet", min_length=1)
-    """imagenet (a download of 59 MB), random (an untrained control), or the path of an .h5 file."""
-    image_size: int = Field(default=64, ge=MINIMUM_SIZE, le=512)
-    """Images are resized to this square inside the model; the cost grows with its area."""
-    layers: tuple[str, ...] = ("block3_pool", "block4_pool", "block5_pool")
-    """Layers whose outputs are read, such as block4_pool, block5_conv3."""
-    pooling: Pooling = "average"
-    """What makes a vector of each layer's output: average, max, or flatten (keeps positions)."""
     hidden: int = Field(default=1024, ge=0)
     """Units of a hidden ReLU layer in the head; 0 for a linear head."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of inputs of each layer of the head that are dropped in training."""
     l2: float = Field(default=0.0, ge=0)
     """Penalty on the squared weights of the head."""
-
-    @field_validator("layers")
-    @classmethod
-    def _known(cls, layers: tuple[str, ...]) -> tuple[str, ...]:
-        check_layers(layers)
-        return layers
-
-    def check_files(self) -> None:
-        """Look into a local weights file, or whether the download can be had; no Keras."""
-        if self.weights == "imagenet":
-            check_imagenet_weights()
-        elif self.weights != "random":
-            check_weights_file(Path(self.weights))
 
     def record(self) -> dict[str, Any]:
         """Return the name and checksum of the weights file."""
