@@ -29,9 +29,12 @@ from pipeline.artefacts import (
 
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
-    "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "macro_f1",
-    "parameters", "train_seconds", "predict_ms_per_image", "n_test", "device",
+    "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "test_seed_std",
+    "macro_f1", "parameters", "train_seconds", "predict_ms_per_image", "n_test", "device",
 )  # fmt: skip
+"""Of ``accuracy.csv``. Accuracies are means over `seeds`. `test_ci_low` and `test_ci_high` (Wilson)
+tell of other test images; `test_seed_std`, the sample standard deviation of the test accuracy over
+the seeds, of training again: empty with one seed."""
 PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
 CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
 LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
@@ -89,11 +92,28 @@ def load_results(folder: Path = STUDY) -> Results:
         for name in RESULT_TABLES
     }
     tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
+    # Results of before several seeds were told apart have no such column.
+    if "test_seed_std" not in tables["accuracy"]:
+        tables["accuracy"]["test_seed_std"] = np.nan
     return Results(
         tables=tables,
         metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
         study=load_json(folder / "study.json", "dvc repro evaluate"),
     )
+
+
+def learnt_elsewhere(notes: Mapping[str, Any]) -> str | None:
+    """Say what other images a run has learnt from, by the notes of its card.
+
+    Returns:
+        ``"imagenet"``, ``"file"`` for a file of weights, or None where weights were drawn at random
+        and where there are none. Of a hybrid, the weights of its feature sets count.
+    """
+    sets = notes.get("feature_sets", {}).values()
+    for weights in (notes.get("weights"), *(each.get("weights") for each in sets)):
+        if weights not in (None, "random"):
+            return "imagenet" if weights == "imagenet" else "file"
+    return None
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,12 @@ def accuracy(predicted: NDArray[np.integer], labels: NDArray[np.integer]) -> Pro
     return Proportion(int(np.count_nonzero(predicted == labels)), len(labels))
 
 
+def spread(proportions: list[Proportion]) -> float:
+    """Return the sample standard deviation of the values over seeds; not a number with one seed."""
+    values = [proportion.value for proportion in proportions]
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
 def mean_proportion(proportions: list[Proportion]) -> Proportion:
     """Return the mean over seeds, on the images of one seed: no seed adds an image."""
     if len({proportion.n for proportion in proportions}) != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,10 @@ from pipeline.evaluation.significance import McNemar, mcnemar
 
 FURTHER = (("hybrid", "deep"), ("hybrid", "classical"))
 """Pairs of families that are compared besides the networks with the classical runs."""
+
+
+SCRATCH = "scratch_classical"
+"""Networks that were trained on these images alone, with the classical runs."""
 
 
 def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) -> McNemar:
@@ -64,11 +68,30 @@ def families_compared(
 
 
 def further_comparisons(
-    best: Mapping[str, ScoredRun], labels: NDArray[np.integer], independent: bool
+    runs: Sequence[ScoredRun],
+    best: Mapping[str, ScoredRun],
+    labels: NDArray[np.integer],
+    independent: bool,
 ) -> dict[str, dict[str, Any]]:
-    """Compare the pairs in `FURTHER` that this study has: ``hybrid_deep`` -> comparison."""
+    """Compare what else this study has: ``hybrid_deep``, ``hybrid_classical``, and one more.
+
+    Where the best network has learnt from other images too, ``scratch_classical`` holds the best of
+    the others against the best classical run; its keys are those of networks, ``deep_accuracy``.
+
+    Args:
+        runs: all runs, sorted by validation accuracy.
+        best: family -> the run that stands for it.
+        labels: (n,) labels of the test split.
+        independent: whether test images were drawn independently.
+    """
     found = {
         "_".join(families): families_compared(best, families, labels, independent)
         for families in FURTHER
     }
+    if "deep" in best and not best["deep"].on_these_images_alone:
+        pair = {family: run for family, run in best.items() if family != "deep"}
+        for run in reversed(runs):  # so that the best one is put there last
+            if run.family == "deep" and run.on_these_images_alone:
+                pair["deep"] = run
+        found[SCRATCH] = families_compared(pair, ("deep", "classical"), labels, independent)
     return {name: each for name, each in found.items() if each is not None}

@@ -42,6 +42,7 @@ def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) ->
                 "test_accuracy": test.value,
                 "test_ci_low": interval.low,
                 "test_ci_high": interval.high,
+                "test_seed_std": run.test_seed_std,
                 "macro_f1": _mean_scores(run, answers).macro_f1,
                 "parameters": round(run.mean("parameters")),
                 "train_seconds": run.mean("train_seconds"),
@@ -54,9 +55,14 @@ def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) ->
 
 
 def run_metrics(run: ScoredRun, answers: Answers) -> dict[str, float]:
-    """Return what ``dvc metrics show`` prints of a run: numbers alone."""
+    """Return what ``dvc metrics show`` prints of a run: numbers alone.
+
+    The spread over seeds is there where there are several.
+    """
+    spread = {"test_seed_std": run.test_seed_std} if len(run.cards) > 1 else {}
     return {
         "test_accuracy": run.accuracy("test").value,
+        **spread,
         "validation_accuracy": run.accuracy("validation").value,
         "train_accuracy": run.accuracy("train").value,
         "macro_f1": _mean_scores(run, answers).macro_f1,

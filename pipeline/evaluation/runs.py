@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from pipeline.artefacts import HISTORY_COLUMNS, SPLITS, TUNING_COLUMNS, Card, Predictions
 from pipeline.checks import StudyError, check_finite, check_labels, check_paired, listing
-from pipeline.evaluation.accuracy import Proportion, accuracy, mean_proportion, predicted_classes
-from pipeline.results import TUNING_RESULT_COLUMNS
+from pipeline.evaluation.accuracy import (
+    Proportion,
+    accuracy,
+    mean_proportion,
+    predicted_classes,
+    spread,
+)
+from pipeline.results import TUNING_RESULT_COLUMNS, learnt_elsewhere
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,16 @@ class ScoredRun:
     def accuracy(self, split: str) -> Proportion:
         """Return the mean accuracy over seeds, on the images of one."""
         return mean_proportion([each[split] for each in self.accuracies])
+
+    @property
+    def test_seed_std(self) -> float:
+        """Sample standard deviation of the test accuracy over seeds; not a number with one."""
+        return spread([each["test"] for each in self.accuracies])
+
+    @property
+    def on_these_images_alone(self) -> bool:
+        """Whether it has no weights that were learnt on other images."""
+        return learnt_elsewhere(self.cards[0].notes) is None
 
     def mean(self, what: str) -> float:
         """Return the mean over seeds of a number of the card."""

@@ -111,7 +111,7 @@ def _study(
         "dataset": asdict(dataset),
         "families_best": {family: run.name for family, run in best.items()},
         "comparison": families_compared(best, ("deep", "classical"), labels, independent),
-        "comparisons": further_comparisons(best, labels, independent),
+        "comparisons": further_comparisons(runs, best, labels, independent),
         "accuracy_by_seed": {run.name: _by_seed(run) for run in runs},
         "samples": {
             "drawn": ids[samples.drawn].tolist(),

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, percent_rows
-from pipeline.reporting.formats import percent, shorten
+from pipeline.reporting.formats import beside, percent
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ def draw_accuracy(bars: list[AccuracyBar]) -> Figure:
         colour = FAMILY_COLOURS[bar.family]
         axes.barh(y + 0.24, bar.value, height=0.3, color=colour, linewidth=0, zorder=2)
         _whisker(axes, y + 0.24, bar)
-        name = shorten(bar.run, 32)
-        axes.text(0, y - 0.1, name, va="center", color=INK)
         label = f"{bar.family} · {percent(bar.value)}"
+        axes.text(0, y - 0.1, beside(bar.run, label), va="center", color=INK)
         axes.text(1, y - 0.1, label, va="center", ha="right", color=MUTED)
     return figure
 

@@ -68,6 +68,11 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
+def beside(name: str, label: str, width: int = 54) -> str:
+    """Shorten a name to what a label at the other end of a line of `width` letters leaves."""
+    return shorten(name, max(16, width - text_width(label)))
+
+
 def text_width(text: str) -> int:
     """Count letters, those of the width of a Chinese character twice."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, percent_rows
-from pipeline.reporting.formats import percent, points, shorten
+from pipeline.reporting.formats import beside, percent, points
 from pipeline.results import Results
 
 LARGE = 0.1
@@ -199,8 +199,8 @@ def draw_gaps(found: list[Gap]) -> Figure:
         axes.plot(each.test, y + 0.22, "o", color=colour, markersize=6.5, zorder=3, clip_on=False)
         axes.plot(each.train, y + 0.22, "o", markersize=7, markerfacecolor="none",
                   markeredgecolor=colour, markeredgewidth=1.5, zorder=3, clip_on=False)  # fmt: skip
-        axes.text(0, y - 0.12, shorten(each.run, 24), va="center", color=INK)
         finding = "" if each.finding == "neither" else f"{each.finding} · "
         label = f"{finding}gap {points(each.gap)}"
+        axes.text(0, y - 0.12, beside(each.run, label, 51), va="center", color=INK)
         axes.text(1, y - 0.12, label, va="center", ha="right", color=MUTED)
     return figure

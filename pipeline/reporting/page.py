@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,23 @@ from typing import Any
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipeline.checks import StudyError
-from pipeline.reporting import bars, curves, galleries, gaps, matrices, tables
+from pipeline.reporting import (
+    bars,
+    curves,
+    depth,
+    depth_figure,
+    galleries,
+    gaps,
+    matrices,
+    tables,
+)
 from pipeline.reporting.figures import FAMILY_COLOURS, render_inline
 from pipeline.reporting.formats import percent, points
+from pipeline.reporting.pretraining import pretrained_runs
+from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
@@ -56,7 +68,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": points}
+    environment.filters |= {"percent": percent, "points": points, "breakable": breakable}
     return environment.get_template("index.html").render(
         **_pictured(results, folder, feature_pictures),
         dataset=results.study["dataset"],
@@ -69,10 +81,13 @@ def page(
         gap_sentences=gaps.gap_sentences(results),
         tuned=tuned_runs(results),
         curves=_curves(results),
+        **_depth(results),
         matrices=_matrices(results),
         n_runs=len(results.tables["accuracy"]),
         n_families=len(results.study["families_best"]),
-        runs=tables.run_facts(results),
+        runs=run_facts(results),
+        shared_options=shared_options(results),
+        has_pretrained=bool(pretrained_runs(results)),
         environment=results.study["environment"],
         not_run=results.study["not_run"],
         params=yaml.safe_dump(_plain(params), sort_keys=False, allow_unicode=True),
@@ -127,6 +142,16 @@ def _curves(results: Results) -> list[Panel]:
     return drawn
 
 
+def _depth(results: Results) -> dict[str, Any]:
+    found = depth.depth_study(results)
+    panels = []
+    if found is not None:
+        for residual in (False, True):
+            svg = render_inline(depth_figure.panel(found, residual), f"depth-{residual}")
+            panels.append(Panel(Markup(svg), found.words(residual)))
+    return {"depth": found, "depth_panels": panels, "depth_rule": depth.RULE}
+
+
 def _matrices(results: Results) -> list[Panel]:
     return [
         Panel(Markup(render_inline(matrices.panel(matrix), f"confusion-{index}")), matrix.words)
@@ -140,6 +165,11 @@ def _data_uri(path: Path, stage: str) -> str:
     except FileNotFoundError:
         raise StudyError(f"there is no {path}; make it with: dvc repro {stage}") from None
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def breakable(text: str) -> Markup:
+    """Let a line break behind the underscores of a name, and so nowhere else in it."""
+    return Markup(re.sub(r"(?<=\w_)(?=\w)", "<wbr>", str(escape(text))))
 
 
 def _plain(value: Any) -> Any:

@@ -10,14 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline import artefacts
-from pipeline.reporting import bars, curves, gaps, matrices
+from pipeline.reporting import bars, curves, depth, depth_figure, gaps, matrices
 from pipeline.reporting.figures import render
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
 from pipeline.results import Results
-
-FIGURES = ("accuracy", "train_test", "learning_curves", "confusion")
-"""Each is written as ``figures/<name>.svg`` and ``.png``."""
 
 
 def write_report(
@@ -26,7 +23,7 @@ def write_report(
     folder: Path = artefacts.STUDY,
     feature_pictures: pd.DataFrame | None = None,
 ) -> None:
-    """Write ``index.html``, ``summary.md`` and the figures into `folder`.
+    """Write ``index.html``, ``summary.md`` and ``figures/<name>.svg`` and ``.png`` into `folder`.
 
     Everything is computed before the first file is written, and each file is replaced at once: a
     report that cannot be made leaves the last one whole. The same results give the same bytes.
@@ -48,6 +45,9 @@ def write_report(
             temporary.write_bytes(figure.png)
     for name, text in texts.items():
         artefacts.save_text(folder / name, text)
+    for stale in (folder / "figures").glob("*.*"):  # a figure that this study does not have
+        if stale.stem not in figures:
+            stale.unlink()
 
 
 def _figures(results: Results) -> dict[str, Callable[[], Figure]]:
@@ -55,9 +55,13 @@ def _figures(results: Results) -> dict[str, Callable[[], Figure]]:
     shown_gaps = gaps.gaps(results)
     shown_curves = curves.learning_curves(results)
     shown_matrices = matrices.confusion_matrices(results)
-    return {
+    shown_depth = depth.depth_study(results)
+    figures = {
         "accuracy": lambda: bars.draw_accuracy(shown_bars),
         "train_test": lambda: gaps.draw_gaps(shown_gaps),
         "learning_curves": lambda: curves.draw_learning_curves(shown_curves),
         "confusion": lambda: matrices.draw_confusion(shown_matrices),
     }
+    if shown_depth is not None:
+        figures["depth"] = lambda: depth_figure.draw_depth(shown_depth)
+    return figures

@@ -6,9 +6,10 @@ import re
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.reporting import tables
+from pipeline.reporting import depth, tables
 from pipeline.reporting.gaps import RULE, gap_sentences
 from pipeline.reporting.page import TEMPLATES
+from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
@@ -34,14 +35,19 @@ def _render(template: str, results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    accuracy = tables.accuracy_rows(results)
     return environment.get_template(template).render(
         dataset=results.study["dataset"],
         verdict=verdict(results),
-        accuracy=tables.accuracy_rows(results),
+        accuracy=accuracy,
+        seeded=any(row.over_seeds for row in accuracy),
         gap_rule=RULE,
         gap_sentences=gap_sentences(results),
         tuned=tuned_runs(results),
-        runs=tables.run_facts(results),
+        depth=depth.depth_study(results),
+        depth_rule=depth.RULE,
+        runs=run_facts(results),
+        shared_options=shared_options(results),
         environment=results.study["environment"],
         not_run=results.study["not_run"],
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
+from pipeline.reporting.pretraining import pretraining_sentences
 from pipeline.results import Results
 
 FAMILY_NAMES = {
@@ -27,7 +28,8 @@ class Verdict:
     headline: str
     """Who wins and by how much, or that nobody does, or why nothing can be said."""
     details: tuple[str, ...]
-    """Cost, how the two were chosen, hybrids, what was not run: a sentence or two each."""
+    """Cost, how the two were chosen, hybrids, what has seen more images, what was not run: a
+    sentence or two each."""
 
 
 def verdict(results: Results) -> Verdict:
@@ -47,12 +49,20 @@ def verdict(results: Results) -> Verdict:
         details.append(_cost(table, comparison))
         details.append(_choice(results, comparison))
     if "hybrid" in best and len(best) > 1:
-        comparisons = list(results.study["comparisons"].values())
-        details.append(_hybrid(table[best["hybrid"]], best["hybrid"], comparisons))
-    not_run = results.study["not_run"]
-    if not_run:
-        details.append(f"Not run: {', '.join(not_run)}. The reasons stand at the end.")
+        details.append(_hybrid(table[best["hybrid"]], best["hybrid"], _of_hybrids(results)))
+    scratch = results.study["comparisons"].get("scratch_classical")
+    details += pretraining_sentences(results, None if scratch is None else decided(scratch))
+    details += not_run_sentence(list(results.study["not_run"]))
     return Verdict(headline, tuple(details))
+
+
+def not_run_sentence(names: list[str]) -> list[str]:
+    """Name what was left out, so that nobody looks for its number; nothing where all was run."""
+    if not names:
+        return []
+    return [
+        f"Not run, and so without a number here: {', '.join(names)}. The reasons stand at the end."
+    ]
 
 
 def decided(comparison: Mapping[str, Any]) -> bool:
@@ -134,6 +144,10 @@ def _one_family(table: _Rows, best: Mapping[str, str]) -> str:
         f"This study has no {missing}, so it says nothing on classical versus deep. "
         f"{_alone(family, table[best[family]], best[family])}"
     )
+
+
+def _of_hybrids(results: Results) -> list[Mapping[str, Any]]:
+    return [found for found in results.study["comparisons"].values() if "hybrid" in found]
 
 
 def _hybrid(row: Mapping[Any, Any], name: str, comparisons: list[Mapping[str, Any]]) -> str:

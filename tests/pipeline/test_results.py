@@ -20,6 +20,7 @@ from pipeline.results import (
     TUNING_RESULT_COLUMNS,
     FeaturePicture,
     Results,
+    learnt_elsewhere,
     load_feature_pictures,
     load_results,
     save_feature_pictures,
@@ -112,6 +113,30 @@ def test_results_of_another_folder():
     save_results(results())
     Path("reports/study").rename("reference")
     assert load_results(Path("reference")).metrics == {"01": {"test_accuracy": 0.5}}
+
+
+def test_results_of_before_the_spread_over_seeds_are_read():
+    save_results(results())
+    path = Path("reports/study/accuracy.csv")
+    pd.read_csv(path).drop(columns="test_seed_std").to_csv(path, index=False)
+    assert load_results().tables["accuracy"]["test_seed_std"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        ({}, None),
+        ({"weights": "random"}, None),
+        ({"weights": None}, None),
+        ({"weights": "imagenet"}, "imagenet"),
+        ({"weights": "file"}, "file"),
+        ({"feature_sets": {"hog": {"method": "hog"}, "vgg": {"weights": "imagenet"}}}, "imagenet"),
+        ({"feature_sets": {"vgg": {"weights": "data/incoming/notop.h5"}}}, "file"),
+        ({"feature_sets": {"vgg": {"weights": "random"}}}, None),
+    ],
+)
+def test_what_was_learnt_elsewhere(notes, expected):
+    assert learnt_elsewhere(notes) == expected
 
 
 def damaged():

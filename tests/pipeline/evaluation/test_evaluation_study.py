@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 from dataclasses import replace
@@ -223,6 +224,47 @@ def test_seeds_are_averaged_and_counts_summed():
     assert support.equals(apart[0].tables["per_class"].set_index("class")["support"])
     assert results.study["accuracy_by_seed"]["svm"]["4"]["test"] == 6 / 8
     assert sorted(results.tables["learning_curves"]["seed"].unique()) == [3, 4]
+
+
+def test_the_spread_over_seeds_is_a_sample_standard_deviation():
+    wrong = (1, 2, 4)
+    three = run_record("net", *(seed_record("net", "deep", s, {"test": k})
+                                for s, k in enumerate(wrong)))  # fmt: skip
+    results = study(three, run_record("svm"))
+    table = results.tables["accuracy"].set_index("run")
+    expected = statistics.stdev((8 - k) / 8 for k in wrong)
+    assert table.loc["net", "test_seed_std"] == pytest.approx(expected)
+    assert np.isnan(table.loc["svm", "test_seed_std"])
+    assert results.metrics["net"]["test_seed_std"] == pytest.approx(expected)
+    assert "test_seed_std" not in results.metrics["svm"]
+
+
+def test_learning_rates_and_times_pass_into_the_curves():
+    record = seed_record("net", "deep")
+    more = [(1, "epoch", "train", "learning_rate", 0.1), (1, "epoch", "train", "seconds", 20.5),
+            (1, "epoch", "train", "images_per_second", 2200.0),
+            (1, "epoch", "validation", "macro_f1", 0.4)]  # fmt: skip
+    columns = list(artefacts.HISTORY_COLUMNS)
+    history = pd.concat([record.history, pd.DataFrame(more, columns=columns)])
+    found = study(run_record("net", replace(record, history=history))).tables["learning_curves"]
+    assert len(found) == 6
+    assert found.set_index("metric")["value"]["images_per_second"] == 2200
+
+
+def test_a_pretrained_winner_leaves_a_comparison_to_the_best_network_on_these_images():
+    runs = (
+        run_record("svm", wrong={"validation": 2, "test": 3}),
+        run_record("poor", family="deep", wrong={"validation": 3}),
+        run_record("scratch", family="deep", wrong={"validation": 1, "test": 2}),
+        run_record("transfer", family="deep", notes={"weights": "imagenet"}),
+    )
+    found = study(*runs).study
+    assert found["comparison"]["deep"] == "transfer"
+    pair = found["comparisons"]["scratch_classical"]
+    assert (pair["deep"], pair["classical"], pair["difference"]) == ("scratch", "svm", 1 / 8)
+    assert "scratch_classical" not in study(*runs[:3]).study["comparisons"]
+    assert "scratch_classical" not in study(runs[0], runs[3]).study["comparisons"]
+    assert "scratch_classical" not in study(*runs[1:]).study["comparisons"]
 
 
 def test_a_history_that_was_cut_is_refused():

@@ -1,16 +1,17 @@
 """Studies made of seeded noise, through the real evaluation, for the tests of the report.
 
 Run as a script, it writes the report of such a study into a folder, to be looked at:
-``python tests/pipeline/reporting/synthetic_study.py folder [normal|tiny|large|many]``.
+``python tests/pipeline/reporting/synthetic_study.py folder [normal|tiny|large|many|roster]``.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,13 @@ class Wanted:
     overfit: float = 0.15
     """Share by which it knows more of the training images."""
     tuned: bool = False
+    method: str = ""
+    """Where it is neither lenet5 nor rbf_svm."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Besides those that every made-up network has."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """Besides those that every made-up network has."""
+    epochs: int = 15
 
 
 SETS = {
@@ -157,9 +165,9 @@ def _card(run: Wanted, seed: int) -> Card:
     return Card(
         run=run.name,
         family=run.family,
-        method="lenet5" if deep else "rbf_svm",
+        method=run.method or ("lenet5" if deep else "rbf_svm"),
         features=() if deep else run.sets,
-        options={"epochs": 15, "activation": "relu"} if deep else {"C": 5.0, "gamma": 0.3},
+        options=_options(run),
         seed=seed,
         score_kind="probability" if deep else "decision",
         sizes=SIZES,
@@ -176,10 +184,16 @@ def _card(run: Wanted, seed: int) -> Card:
     )
 
 
-def _notes(run: Wanted) -> dict:
+def _options(run: Wanted) -> dict[str, Any]:
     if run.family == "deep":
-        return {"best_epoch": 9, "stopped_early": True}
-    notes = {"feature_sets": {name: SETS[name] for name in run.sets}}
+        return {"epochs": run.epochs, "activation": "relu"} | dict(run.options)
+    return {"C": 5.0, "gamma": 0.3}
+
+
+def _notes(run: Wanted) -> dict[str, Any]:
+    if run.family == "deep":
+        return {"best_epoch": 9, "stopped_early": True} | dict(run.notes)
+    notes: dict[str, Any] = {"feature_sets": {name: SETS[name] for name in run.sets}}
     if run.tuned:
         notes["tuning"] = {
             "trials": 8,
@@ -206,16 +220,20 @@ def _trials() -> pd.DataFrame:
 
 def _history(run: Wanted, rng: np.random.Generator) -> pd.DataFrame:
     deep = run.family == "deep"
-    xs = np.arange(1, 16) if deep else 50 * 2 ** np.arange(5)
+    xs = np.arange(1, run.epochs + 1) if deep else 50 * 2 ** np.arange(5)
     rows = []
     for x, progress in zip(xs, np.linspace(0.1, 1, len(xs)), strict=True):
         validation = run.skill * (1 - np.exp(-5 * progress)) + 0.01 * rng.standard_normal()
-        train = min(1.0, run.skill + 0.15 * progress) if deep else 1 - 0.15 * progress
+        train = min(1.0, run.skill + run.overfit * progress) if deep else 1 - 0.15 * progress
         kind = "epoch" if deep else "images"
         rows += [(x, kind, "train", "accuracy", train)]
         rows += [(x, kind, "validation", "accuracy", validation)]
         if deep:
             rows += [(x, kind, "validation", "loss", 2.3 * (1 - validation))]
+            rows += [(x, kind, "validation", "macro_f1", validation - 0.01)]
+            rows += [(x, kind, "train", "learning_rate", 0.1 * (1.01 - progress))]
+            rows += [(x, kind, "train", "seconds", 90.0 if x == 1 else 20.0 + 0.1 * x)]
+            rows += [(x, kind, "train", "images_per_second", 500.0 if x == 1 else 2250.0)]
     return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))
 
 
@@ -230,7 +248,103 @@ def _images(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(images, 0, 255).astype(np.uint8)
 
 
+SHARED = {
+    "batch_size": 128, "optimizer": "nesterov", "learning_rate": 0.1, "momentum": 0.9,
+    "weight_decay": 0.0005, "schedule": "cosine", "warmup": 1.0, "decay": 0.1,
+    "milestones": [0.5, 0.75], "factor": 0.1, "plateau_patience": 5, "ema": None, "loss":
+    "cross_entropy", "label_smoothing": 0.0, "monitor": "loss", "patience": None, "flip": True,
+    "crop": 4, "shift": 0.0, "cutout": 0, "precision": "auto", "xla": "auto", "data_on_device":
+    "auto", "steps_per_call": "auto", "deterministic": False, "l1": 0.0, "l2": 0.0,
+}  # fmt: skip
+PREFLIGHT = {
+    "device": "Some Processor 2.50GHz (2 cores), float32, without XLA",
+    "inputs": "32 × 32 × 3 in -1.98 to 2.13; channels with mean 0.00 and deviation 1.00",
+    "labels": "10 classes of 4,500 images each",
+    "model": "269,722 parameters, 41 million multiply-adds an image, in 71 layers",
+    "first loss": "2.41, near ln(10) = 2.30",
+    "one batch": "fitted to a loss of 0.012 in 60 steps",
+    "estimate": "about 61 minutes and 1.1 GB",
+}
+
+
+def network(name: str, skill: float, method: str, **options: Any) -> Wanted:
+    """A network as the training engine leaves it."""
+    given = {each: options.pop(each) for each in ("seeds", "epochs", "overfit") if each in options}
+    notes = {
+        "best_epoch": 14,
+        "epochs_run": 15,
+        "stopped_early": False,
+        "monitor": "loss",
+        "preflight": PREFLIGHT,
+        "multiply_adds": 40_551_424,
+        "weights": options.pop("pretrained", None),
+    }
+    return Wanted(
+        name, "deep", skill, method=method, notes=notes | options.pop("notes", {}),
+        options={**SHARED, **options}, **given,
+    )  # fmt: skip
+
+
+def resnet(depth: int, residual: bool, skill: float, overfit: float, **options: Any) -> Wanted:
+    """A narrow network of the comparison of depths."""
+    name = f"{'residual' if residual else 'plain'}{depth}_narrow"
+    options = {"depth": depth, "residual": residual, "width": 0.5, "epochs": 40} | options
+    return network(name, skill, "resnet", overfit=overfit, **options)
+
+
+DEPTHS = (
+    resnet(20, False, 0.70, 0.05),
+    resnet(56, False, 0.62, 0.01),
+    resnet(20, True, 0.72, 0.07),
+    resnet(56, True, 0.75, 0.12),
+)
+PHASES = [
+    {"name": "head", "epochs": 5, "best_epoch": 4},
+    {"name": "fine_tuning_of_block5_and_the_head", "epochs": 10, "best_epoch": 14},
+]
+ROSTER = (
+    network("mlp_wider_and_deeper", 0.45, "mlp", seeds=(0, 1, 2), overfit=0.4),
+    network("lenet5_1998", 0.50, "lenet5", width=1.0),
+    network("lenet5_modern_augmented", 0.56, "lenet5", seeds=(0, 1, 2)),
+    network("alexnet_small_images", 0.65, "alexnet"),
+    network("googlenet_batch_normalised", 0.71, "googlenet"),
+    network("resnet20", 0.73, "resnet", depth=20, residual=True, width=1.0),
+    *DEPTHS,
+    network("vgg16_batch_normalised_narrow", 0.70, "vgg16"),
+    network("vgg16_transfer_frozen", 0.74, "vgg16_transfer", pretrained="file"),
+    network("vgg16_transfer_fine_tuned", 0.80, "vgg16_transfer", pretrained="imagenet",
+            notes={"phases": PHASES}),
+    network("fast_net", 0.72, "fast"),
+    *(
+        Wanted(name, "classical", skill, sets=sets, overfit=overfit, tuned=tuned)
+        for name, skill, sets, overfit, tuned in (
+            ("raw_svm", 0.3, ("hog",), 0.04, False),
+            ("color_svm", 0.35, ("color",), 0.04, True),
+            ("hog_svm", 0.4, ("hog",), 0.04, True),
+            ("hog_rbf_svm", 0.55, ("hog",), 0.4, True),
+            ("hog_color_rbf_svm", 0.6, ("hog", "color"), 0.4, False),
+            ("hog_color_patches", 0.65, ("hog", "color", "patches"), 0.3, False),
+            ("hog_color_patches_mirrored", 0.67, ("hog", "color", "patches"), 0.3, False),
+            ("hog_color_patches_mirrored_and_more_of_them", 0.66, ("hog", "color"), 0.3, False),
+        )
+    ),
+    Wanted("vgg16_ridge", "hybrid", 0.78, sets=("vgg",)),
+    Wanted("vgg16_rbf_svm", "hybrid", 0.76, sets=("vgg",)),
+)  # fmt: skip
+GPU_RECIPES = {
+    f"{name}_full": f"needs a GPU: {hours} on two cores. {why}"
+    for name, hours, why in (
+        ("resnet20", "about nine hours", "200 epochs at full width, three seeds."),
+        ("resnet110", "about six days", "Its plain counterpart would take as long again."),
+        ("vgg16", "about five days", "The recipe was tested for three steps."),
+        ("googlenet", "about eight days", "The recipe was tested for three steps."),
+        ("alexnet_227_pixels", "about eleven days", "Images are enlarged to 227 pixels in it."),
+        ("vgg16_transfer_224_pixels", "about two weeks", "All layers are trained at 224 pixels."),
+        ("fast_net", "about an hour", "Its point is to reach 93 % within 30 seconds of training."),
+    )
+}
 CASES = {
+    "roster": {"wanted": ROSTER, "not_run": GPU_RECIPES},
     "normal": {"not_run": NOT_RUN},
     "tiny": {"wanted": NORMAL[:1], "class_names": ("cat", "dog")},
     "large": {"class_names": tuple(f"class {i:02d}" for i in range(100)), "not_run": NOT_RUN},

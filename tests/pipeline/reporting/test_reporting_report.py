@@ -13,22 +13,33 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from synthetic_study import CASES, STRANGE, drawn_features, made_up, written
+from synthetic_study import (
+    CASES,
+    GPU_RECIPES,
+    ROSTER,
+    STRANGE,
+    drawn_features,
+    made_up,
+    written,
+)
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.evaluation.samples import save_pictures
 from pipeline.reporting import curves, figures, matrices
+from pipeline.reporting.depth_figure import SHADES
 from pipeline.reporting.figures import FAMILY_COLOURS
+from pipeline.reporting.page import breakable
 from pipeline.reporting.page import page as write_page
 from pipeline.reporting.report import write_report
+from pipeline.reporting.summary import headline, summary
 from pipeline.results import Results, load_feature_pictures, load_results, save_results
 
 FILES = ["figures/accuracy.png", "figures/accuracy.svg", "figures/confusion.png",
          "figures/confusion.svg", "figures/learning_curves.png", "figures/learning_curves.svg",
          "figures/train_test.png", "figures/train_test.svg", "index.html",
          "summary.md"]  # fmt: skip
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -120,7 +131,10 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
         made_of = f"{record['method']} on {sets}" if sets else record["method"]
         row = rows[record["run"] + made_of]
         low, high = record["test_ci_low"] * 100, record["test_ci_high"] * 100
-        assert row[2] == f"{record['test_accuracy'] * 100:.1f}\u202f%{low:.1f} to {high:.1f}"
+        n = len(record["seeds"].split("+"))
+        spread = f"± {record['test_seed_std'] * 100:.2f} (n = {n})" if n > 1 else ""
+        tested = f"{record['test_accuracy'] * 100:.1f}\u202f%"
+        assert row[2] == f"{tested}{low:.1f} to {high:.1f}{spread}"
         assert row[3] == f"{record['validation_accuracy'] * 100:.1f}\u202f%"
         assert row[4] == f"{record['train_accuracy'] * 100:.1f}\u202f%"
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
@@ -250,13 +264,91 @@ def test_strange_names_are_shown_as_they_are(tmp_path):
     columns = [
         len(re.findall(r"(?<!\\)\|", line)) for line in summary.splitlines() if line[:1] == "|"
     ]
-    assert set(columns) == {13, 6}
+    assert set(columns) == {13, 6, 4}
+
+
+def test_the_spread_over_seeds_stands_beside_the_interval_and_is_explained(normal):
+    folder, results = normal
+    std = results.tables["accuracy"].set_index("run").loc["lenet5", "test_seed_std"]
+    text = f"± {std * 100:.2f} (n = 3)"
+    for words in (read(folder).text, (folder / "summary.md").read_text(encoding="utf-8")):
+        assert text in words
+        assert words.count("(n = ") == 1
+        assert "sample standard deviation" in re.sub(r"\s+", " ", words)
+    tested = [each["test"] for each in results.study["accuracy_by_seed"]["lenet5"].values()]
+    one, two, three = (f"{share * 100:.1f}" for share in tested)
+    assert f"test accuracy {one}, {two} and {three}\u202f%" in read(folder).text
+    assert "over seeds" in headline(results)
+
+
+def test_one_seed_each_has_no_column_of_spreads(tmp_path):
+    results, _, _ = made_up(**CASES["tiny"])
+    assert "over seeds" not in headline(results)
+    assert "±" not in summary(results)
+
+
+@pytest.fixture(scope="module")
+def roster(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("roster")
+    results, images, ids = made_up(**CASES["roster"])
+    save_pictures(images, ids, results, folder)
+    return results, write_page(results, {}, folder), summary(results)
+
+
+def test_two_dozen_runs(roster):
+    results, text, _ = roster
+    page = Page(text)
+    words = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
+    assert len([w for w in words if w.startswith("Learning")]) == len(ROSTER)
+    assert len([w for w in words if "networks, errors by epoch" in w]) == 2
+    assert len(text) < 8_000_000
+    assert page.open == []
+    assert len(results.metrics) == len(ROSTER)
+
+
+def test_names_may_break_behind_an_underscore_and_stay_whole_as_text(roster):
+    _, text, _ = roster
+    assert "hog_<wbr>color_<wbr>patches_<wbr>mirrored<" in text
+    assert "hog_color_patches_mirrored" in Page(text).text
+    assert str(breakable("a_b <i>_c &lt_d")) == "a_<wbr>b &lt;i&gt;_c &amp;lt_<wbr>d"
+
+
+def test_what_was_not_run_has_no_number(roster):
+    _, text, words = roster
+    page = Page(text)
+    for name, reason in GPU_RECIPES.items():
+        assert [name, "not run", reason] in page.rows
+        assert f"| {name} | not run | {reason} |" in words
+        assert page.text.count(name) >= 3  # in the verdict, at the table, and in the section
+
+
+def test_networks_say_how_they_were_trained_and_checked(roster):
+    _, text, _ = roster
+    row = next(" ".join(row) for row in Page(text).rows if row[0].startswith("residual56_narrow")
+               and "epochs run" in row[1])  # fmt: skip
+    row = re.sub(r"\s+", " ", row)
+    for fact in ("depth = 56; residual = yes; width = 0.5", "epochs run: 15; best epoch: 14",
+                 "seconds per epoch: 22.1; images per second: 2,250",
+                 "learning rate: peak 0.091, last 0.001", "multiply-adds per image: 40.6 million",
+                 "Checked before training", "first loss: 2.41, near ln(10)"):  # fmt: skip
+        assert fact in row
+    # what all networks have in common stands once
+    assert text.count("plateau_patience = 5") == 1
+    assert "plateau_patience" not in row
+
+
+def test_a_figure_that_the_study_has_no_longer_goes(tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in ("depth.svg", "depth.png"):
+        (tmp_path / "figures" / name).write_text("of an earlier study")
+    written(tmp_path, **CASES["tiny"])
+    assert not list((tmp_path / "figures").glob("depth.*"))
 
 
 def test_sections_without_data_are_left_out(tmp_path):
     written(tmp_path, drawn=False, **CASES["tiny"])
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    for absent in ("tuning", "features"):
+    for absent in ("tuning", "features", "depth"):
         assert f'id="{absent}"' not in html
         assert f"#{absent}" not in html
     for present in ("gap", "sure"):
@@ -299,7 +391,7 @@ def test_summary_stands_on_its_own(normal):
         assert f"| {row.test_accuracy * 100:.1f}\u202f% |" in line
     assert "beats" in summary
     assert results.study["dataset"]["sha256"] in summary
-    assert "resnet20: needs a GPU" in summary
+    assert "| resnet20 | not run | needs a GPU" in summary
     assert summary.endswith("\n")
     assert "\n\n\n" not in summary
 
@@ -369,5 +461,5 @@ def test_contrast_in_both_themes(root):
     for theme in themes:
         for text in ("ink", "muted", "link"):
             assert contrast(theme[text], theme["paper"]) >= 4.5
-        for colour in FAMILY_COLOURS.values():
+        for colour in (*FAMILY_COLOURS.values(), *SHADES):
             assert contrast(colour, theme["paper"]) >= 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from synthetic_study import NORMAL, Wanted, made_up
 
-from pipeline.reporting.tables import run_facts
+from pipeline.reporting.run_facts import run_facts
 from pipeline.reporting.tuned import SHOWN, range_text, tuned_runs
 
 

@@ -83,7 +83,7 @@ def test_cost_and_choice_are_told(both):
     assert "net took 312 s to train and 0.123 ms an image" in details
     assert "svm took 94 s and 2.35 ms, on Some Processor" in details
     assert "by validation accuracy (1 classical run, 1 network)" in details
-    assert "Not run: resnet20." in details
+    assert "Not run, and so without a number here: resnet20." in details
 
 
 def test_several_seeds_are_told():

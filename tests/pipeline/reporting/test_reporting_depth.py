@@ -1,0 +1,150 @@
+"""Plain against residual networks: what is paired, and what is said of it, counted by hand."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic_study import DEPTHS, Wanted, made_up, network, resnet
+
+from pipeline.reporting.depth import RULE, depth_study
+from pipeline.reporting.depth_figure import draw_depth, error_limit, shade, spread_out
+from pipeline.reporting.figures import render
+from pipeline.results import Results
+
+PLAIN_WORSE = {(20, False): 0.10, (56, False): 0.16, (20, True): 0.09, (56, True): 0.05}
+
+
+@pytest.fixture(scope="module")
+def four():
+    return made_up(DEPTHS)[0]
+
+
+def with_training_errors(results, errors, wobble=0.0):
+    """Constant training errors, but for the last epoch, where each is `wobble` higher."""
+    table = results.tables["learning_curves"].copy()
+    for (depth, residual), error in errors.items():
+        run = f"{'residual' if residual else 'plain'}{depth}_narrow"
+        mine = (table["run"] == run) & (table["split"] == "train") & (table["metric"] == "accuracy")
+        last = table["x"] == table.loc[mine, "x"].max()
+        table.loc[mine, "value"] = 1 - error
+        table.loc[mine & last, "value"] = 1 - error - wobble
+    tables = {**results.tables, "learning_curves": table}
+    return depth_study(Results(tables, results.metrics, results.study))
+
+
+def test_the_mean_of_the_last_quarter_and_the_last_epoch_are_told(four):
+    found = with_training_errors(four, PLAIN_WORSE, wobble=0.02)
+    assert found.depths == (20, 56)
+    assert (found.last, found.quarter) == (40, (31, 40))
+    assert found.at_end(56, False) == pytest.approx(0.18)
+    assert found.on_average(56, False) == pytest.approx((9 * 0.16 + 0.18) / 10)
+    plain, residual, moral, *_ = found.sentences
+    assert plain == (
+        "Without shortcuts, 56 layers end, at epoch 40, with a training error 6.0 points above "
+        "that of 20 layers, and are 6.0 points above it averaged over epochs 31 to 40: the deeper "
+        "network fits its own training images worse."
+    )
+    assert "With shortcuts, 56 layers end" in residual
+    assert "4.0 points below that of 20 layers" in residual
+    assert residual.endswith("fits its own training images better.")
+    assert "shortcuts cure it" in moral
+
+
+@pytest.mark.parametrize(
+    ("changes", "plain", "moral"),
+    [
+        ({(56, False): 0.104}, "fits them no better and no worse", "do not show the degradation"),
+        ({(56, False): 0.106}, "training images worse", "shortcuts cure it"),
+        ({(56, False): 0.05}, "training images better", "do not show the degradation"),
+        ({(56, True): 0.12}, "training images worse", "with and without shortcuts, with them less"),
+        ({(56, True): 0.17}, "training images worse", "with and without shortcuts."),
+    ],
+)
+def test_the_rule_decides_on_half_a_point(four, changes, plain, moral):
+    found = with_training_errors(four, PLAIN_WORSE | changes)
+    assert plain in found.sentences[0]
+    assert moral in found.sentences[2]
+    assert "below 0.5 points count as level" in RULE
+
+
+def test_shortcuts_are_compared_at_each_depth(four):
+    found = with_training_errors(four, PLAIN_WORSE)
+    first, second = found.sentences[3:]
+    assert first.startswith("At 20 layers, shortcuts leave the training error 1.0 points below")
+    assert second.startswith("At 56 layers, shortcuts leave the training error 11.0 points below")
+
+
+def test_one_depth_is_enough_for_a_figure_and_says_nothing_of_depth():
+    found = depth_study(made_up(DEPTHS[::2])[0])
+    assert found.depths == (20,)
+    (sentence,) = found.sentences
+    assert sentence.startswith("At 20 layers, shortcuts")
+    assert "20 layers (plain20_narrow): training error from" in found.words(False)
+
+
+def test_seeds_are_averaged(four):
+    again = resnet(56, True, 0.75, 0.12, seeds=(0, 1))
+    results = made_up((*DEPTHS[:3], again))[0]
+    table = results.tables["learning_curves"]
+    mine = table[(table["run"] == "residual56_narrow") & (table["metric"] == "accuracy")]
+    mine = mine[(mine["split"] == "validation") & (mine["x"] == 7)]
+    assert len(mine) == 2
+    line = depth_study(results).lines[56, True]
+    assert line.validation[6] == pytest.approx(1 - mine["value"].mean())
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        (Wanted("svm", "classical", 0.5), Wanted("net", "deep", 0.6)),
+        DEPTHS[2:],  # no plain one
+        (DEPTHS[0], DEPTHS[3]),  # of two depths
+        (DEPTHS[0], resnet(20, True, 0.7, 0.1, learning_rate=0.05)),
+        (network("one", 0.5, "resnet"), network("other", 0.5, "resnet")),  # old cards
+    ],
+)
+def test_no_figure_without_a_pair(wanted):
+    assert depth_study(made_up(wanted)[0]) is None
+
+
+def test_no_figure_without_curves(four):
+    tables = {**four.tables, "learning_curves": four.tables["learning_curves"].iloc[:0]}
+    assert depth_study(Results(tables, four.metrics, four.study)) is None
+
+
+def test_other_widths_are_another_comparison(four):
+    """A full-width network stands in the same roster and is not mixed in."""
+    wide = network("resnet20", 0.9, "resnet", depth=20, residual=True, width=1.0, epochs=40)
+    found = depth_study(made_up((wide, *DEPTHS))[0])
+    assert found.lines[20, True].run == "residual20_narrow"
+    # how it is computed changes no result
+    study = copy.deepcopy(four.study)
+    study["cards"]["plain20_narrow"]["0"]["options"] |= {"xla": True, "seeds": [4]}
+    assert depth_study(Results(four.tables, four.metrics, study)).depths == (20, 56)
+
+
+def test_figure_shows_every_line_and_names_it(four):
+    found = depth_study(four)
+    figure = draw_depth(found)
+    plain, residual = figure.axes
+    assert plain.get_ylim() == residual.get_ylim() == (0, error_limit(found))
+    for axes, kind in ((plain, False), (residual, True)):
+        lines = {(each.get_color(), each.get_linestyle()): each for each in axes.lines}
+        for depth in (20, 56):
+            drawn = lines[shade(found, depth), "--"].get_ydata(), lines[shade(found, depth), "-"]
+            np.testing.assert_allclose(drawn[0], found.lines[depth, kind].train)
+            np.testing.assert_allclose(drawn[1].get_ydata(), found.lines[depth, kind].validation)
+        labels = {text.get_text() for text in axes.texts}
+        assert labels == {"20 train.", "20 valid.", "56 train.", "56 valid."}
+    assert render(lambda: draw_depth(found), "depth").svg.count("56 train.") >= 2
+
+
+def test_labels_do_not_overlap():
+    values = [0.5, 0.51, 0.1, 0.52]
+    moved = spread_out(values, 0.06)
+    assert pd.Series(values).rank().tolist() == pd.Series(moved).rank().tolist()
+    assert np.diff(sorted(moved)).min() > 0.0599
+    assert moved[2] == 0.1
