@@ -1,68 +1,71 @@
-"""The convolution base of VGG16 and its weights, for networks and feature extractors alike.
+"""The convolutions of VGG16, for networks and feature extractors alike.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (ICLR
 2015), table 1, column D, without its three fully connected layers: 14,714,688 numbers. Departures
 from the paper: images are resized to a square without a crop, and the layers behind the deepest one
 that is read are not built.
 
-Keras is imported where it is used: parsing options and checking a weights file must stay cheap.
+Weights are what `pipeline.pretrained_weights` reads. Keras is imported where it is used: parsing
+options and checking a weights file must stay cheap.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import requests
-from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from pipeline.checks import StudyError, check_known, listing
+from pipeline.checks import StudyError
+from pipeline.pretrained_weights import (
+    BLOCKS,
+    Weights,
+    check_imagenet_weights,
+    check_layers,
+    check_weights_file,
+    layer_names,
+    load_weights,
+    up_to_deepest,
+    weights_record,
+)
 from pipeline.registry import MethodSpec
 
 if TYPE_CHECKING:
-    import h5py
     import keras
 
-BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
-"""Table 1, column D: a block, how many 3×3 convolutions it has, their filters."""
+__all__ = [
+    "BaseOptions",
+    "ComputePrecision",
+    "Pooling",
+    "Precision",
+    "Weights",
+    "block_of",
+    "join",
+    "layer_names",
+    "load_weights",
+    "output_shape",
+    "set_weights",
+    "up_to_deepest",
+    "vgg16_base",
+    "vgg16_layers",
+    "vgg16_pixels",
+    "vgg16_vectors",
+    "weights_record",
+]
+
 MEANS = (123.68, 116.779, 103.939)
 """Mean red, green and blue of ImageNet's training pixels, which the network saw subtracted."""
 MINIMUM_SIZE = 32
 """Five halvings leave one position of 32 pixels."""
-KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
-KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
-KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
-"""What Keras downloads for ``weights="imagenet"``, 58,889,256 bytes, under ~/.keras/models."""
+FLOAT16_MAX = 65504.0
+"""The largest float16; ImageNet's weights stay below a quarter of it on photographs."""
 
 Pooling = Literal["average", "max", "flatten"]
 Precision = Literal["float32", "bfloat16"]
-Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Layer -> kernel (3, 3, inputs, filters), the first one's inputs in BGR order; bias (filters,)."""
-
-
-def layer_names() -> tuple[str, ...]:
-    """Return the names of the layers that can be read, from the first to the deepest."""
-    names: list[str] = []
-    for block, count, _ in BLOCKS:
-        names += [f"block{block}_conv{index}" for index in range(1, count + 1)]
-        names.append(f"block{block}_pool")
-    return tuple(names)
-
-
-def check_layers(layers: Sequence[str]) -> None:
-    """Raise `StudyError` unless `layers` names at least one layer of VGG16, and none twice."""
-    if not layers:
-        raise StudyError("expected at least one layer of VGG16, such as block5_pool")
-    for name in layers:
-        check_known(name, layer_names(), "VGG16 layer")
-    if len(set(layers)) < len(layers):
-        raise StudyError("expected each layer at most once")
+"""What an extractor's convolutions compute in."""
+ComputePrecision = Literal["float32", "bfloat16", "float16"]
+"""What a network's convolutions compute in."""
 
 
 class BaseOptions(MethodSpec):
@@ -91,195 +94,16 @@ class BaseOptions(MethodSpec):
             check_weights_file(Path(self.weights))
 
 
-# --- weights --------------------------------------------------------------------------------------
+def block_of(name: str) -> int:
+    """Return the number of the block, from 1, that the layer `name` is in."""
+    return int(name.removeprefix("block").split("_")[0])
 
 
-def check_weights_file(path: Path) -> None:
-    """Raise `StudyError` unless `path` is an HDF5 file with the 13 convolutions of VGG16.
-
-    Reads names and shapes alone, in milliseconds, without Keras. The three fully connected layers
-    may be in the file; they are not used.
-    """
-    with _opened(path) as file:
-        found = _variables(file)
-        shapes = {layer: tuple(v.shape for v in found[layer].values()) for layer in found}
-        expected = _kernel_shapes()
-        strangers = [name for name in shapes if name not in expected | dict.fromkeys(_TOP)]
-        missing = [name for name in expected if name not in shapes]
-        if missing or strangers:
-            also = f" (not of VGG16: {listing(strangers, 3)})" if strangers and not missing else ""
-            raise StudyError(
-                f"{path} holds the weights of another network: found the layers "
-                f"{listing(shapes, 6)}{also}; expected the 13 convolutions of VGG16: "
-                f"{listing(expected, 4)}. {_WAYS_ON}"
-            )
-        for name, kernel in expected.items():
-            if sorted(shapes[name], key=len) != [kernel[-1:], kernel]:
-                raise StudyError(
-                    f"{path} holds the weights of another network: found shapes "
-                    f"{listing(shapes[name])} in {name}; expected {kernel} and {kernel[-1:]}. "
-                    f"{_WAYS_ON}"
-                )
-
-
-def check_imagenet_weights() -> None:
-    """Raise `StudyError` if Keras's weights are neither here nor to be had; downloads nothing.
-
-    Without this, a machine with no network would find it out after all other runs.
-    """
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if (home / "models" / KERAS_FILE).exists():
-        return
-    try:
-        requests.head(KERAS_ADDRESS, timeout=10).raise_for_status()
-    except requests.RequestException as error:
-        raise _no_weights(type(error).__name__) from None
-
-
-def read_weights(path: Path) -> Weights:
-    """Read kernels and biases by the names of their layers, whatever Keras wrote the file.
-
-    Raises:
-        StudyError: if the file is missing, damaged, of another network, or holds NaN or infinity.
-    """
-    check_weights_file(path)
-    weights: Weights = {}
-    with _opened(path) as file:
-        variables = _variables(file)
-        for name in _kernel_shapes():
-            kernel, bias = (np.asarray(variables[name][n], dtype=np.float32) for n in (4, 1))
-            if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-                raise StudyError(f"{path}: found NaN or infinity in {name}; {_WAYS_ON}")
-            weights[name] = kernel, bias
-    return weights
-
-
-def random_weights(seed: int) -> Weights:
-    """Draw kernels as He et al. (2015) do, which keeps the signal's size; biases are zero."""
-    rng = np.random.default_rng(seed)
-    weights: Weights = {}
-    for name, shape in _kernel_shapes().items():
-        kernel = rng.standard_normal(shape, dtype=np.float32) * np.sqrt(2 / np.prod(shape[:3]))
-        weights[name] = kernel.astype(np.float32), np.zeros(shape[-1], dtype=np.float32)
-    return weights
-
-
-def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
-    """Read, download or draw the weights of all layers up to the deepest of `layers`.
-
-    Args:
-        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
-        seed: of random weights.
-        layers: names out of `layer_names`.
-
-    Raises:
-        StudyError: for unknown layers, or weights that cannot be used.
-    """
-    check_layers(layers)
-    if weights == "random":
-        values = random_weights(seed)
-    else:
-        values = read_weights(_downloaded() if weights == "imagenet" else Path(weights))
-    return {name: values[name] for name in _up_to_deepest(layers) if name in values}
-
-
-def weights_record(weights: str) -> dict[str, Any]:
-    """Return what a card says of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
-
-    The file is named without its folder, so that the card is the same on every machine. Downloads
-    it where `weights` is ``"imagenet"`` and it is not here yet.
-    """
-    if weights == "random":
-        return {"weights": weights, "weights_file": None, "weights_sha256": None}
-    path = _downloaded() if weights == "imagenet" else Path(weights)
-    if not path.is_file():
-        check_weights_file(path)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    kind = weights if weights == "imagenet" else "file"
-    return {"weights": kind, "weights_file": path.name, "weights_sha256": digest}
-
-
-_TOP = ("fc1", "fc2", "predictions")
-_WAYS_ON = (
-    "Give Keras's VGG16 file in `weights:`, or set it to imagenet (a download of 59 MB), or to "
-    "random (an untrained control)"
-)
-
-
-def _up_to_deepest(layers: Sequence[str]) -> tuple[str, ...]:
-    deepest = max(layer_names().index(name) for name in layers)
-    return layer_names()[: deepest + 1]
-
-
-def _kernel_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    inputs = 3
-    for block, count, filters in BLOCKS:
-        for index in range(1, count + 1):
-            shapes[f"block{block}_conv{index}"] = (3, 3, inputs, filters)
-            inputs = filters
-    return shapes
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    import h5py
-
-    if not path.is_file():
-        raise StudyError(f"there is no weights file {path} (in {Path.cwd()}). {_WAYS_ON}")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except OSError as error:
-        fault = "is damaged or cut short" if h5py.is_hdf5(path) else "is no HDF5 file"
-        raise StudyError(
-            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Fetch it again. {_WAYS_ON}"
-        ) from None
-
-
-def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
-    """Return layer -> number of dimensions -> variable; a layer is the group a variable lies in.
-
-    True of every layout that Keras has had: ``block1_conv1/block1_conv1_W_1:0``, the same below
-    ``model_weights/``, ``block1_conv1/block1_conv1/kernel:0`` and ``layers/block1_conv1/vars/0``.
-    """
-    import h5py
-
-    found: dict[str, dict[int, h5py.Dataset]] = {}
-
-    def visit(name: str, item: Any) -> None:
-        groups = [part for part in name.split("/")[:-1] if part != "vars"]
-        if isinstance(item, h5py.Dataset) and groups and not name.startswith("optimizer"):
-            found.setdefault(groups[-1], {})[item.ndim] = item
-
-    file.visititems(visit)
-    return found
-
-
-def _downloaded() -> Path:
-    """Return Keras's own copy of the weights, downloaded if it is not here yet."""
-    import keras
-
-    try:
-        return Path(
-            keras.utils.get_file(
-                KERAS_FILE, KERAS_ADDRESS, cache_subdir="models", file_hash=KERAS_MD5
-            )
-        )
-    except Exception as error:  # urllib and Keras raise many kinds, some of them bare
-        raise _no_weights(error) from None
-
-
-def _no_weights(reason: object) -> StudyError:
-    return StudyError(
-        f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). Copy "
-        f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
-        "need it, or set `weights: random` for an untrained control"
-    )
-
-
-# --- the network ----------------------------------------------------------------------------------
+def output_shape(name: str, image_size: int) -> tuple[int, int, int]:
+    """Return (height, width, channels) of what the layer `name` gives of square images."""
+    block = block_of(name)
+    side = image_size >> (block if name.endswith("pool") else block - 1)
+    return side, side, BLOCKS[block - 1][2]
 
 
 def vgg16_base(
@@ -289,14 +113,10 @@ def vgg16_base(
     pooling: Pooling,
     seed: int = 0,
     image_shape: tuple[int | None, int | None, int] = (None, None, 3),
-    precision: Precision = "float32",
+    precision: ComputePrecision = "float32",
+    boundary: str | None = None,
 ) -> keras.Model:
     """Build the frozen base, from pixels to one vector an image. Stock layers only.
-
-    Pixels are what the published weights expect, as `keras.applications.vgg16.preprocess_input`
-    makes them, without its writing into the input: ImageNet's means are subtracted, and the order
-    RGB is met by turning round the inputs of the first kernel, which was trained on BGR. Means are
-    subtracted before the resizing, not folded into a bias, so that padding stays zero.
 
     Args:
         weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file; or what `load_weights`
@@ -306,66 +126,101 @@ def vgg16_base(
         pooling: what makes a vector of each layer's output.
         seed: of random weights.
         image_shape: (height, width, 3) of the images, where it is known.
-        precision: what the convolutions compute in; sums, weights and outputs are float32 anyway.
+        precision: what the convolutions compute in; sums and weights are float32 anyway.
+        boundary: a layer whose whole output, flattened, follows the vectors, for a network that
+            goes on from there; `layers` may then be empty.
 
     Returns:
-        A model from (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d) float32.
-        Its layers are not trainable and have the same names in every process.
+        A model from (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d): float32,
+        or float16 where a boundary makes d large. Its layers are not trainable and have the same
+        names in every process.
 
     Raises:
         StudyError: for unknown layers, a size that is too small, or weights that cannot be used.
     """
-    check_layers(layers)
+    read = (*layers, boundary) if boundary else tuple(layers)
+    check_layers(read)
     if image_size < MINIMUM_SIZE:
         raise StudyError(f"image_size: found {image_size}; expected at least {MINIMUM_SIZE}")
-    values = load_weights(weights, seed, layers) if isinstance(weights, str) else weights
+    values = load_weights(weights, seed, read) if isinstance(weights, str) else weights
     import keras
 
     pixels = keras.Input(image_shape, name="pixels")
-    x = keras.layers.Normalization(mean=MEANS, variance=(1, 1, 1), name="imagenet_means")(pixels)
-    if image_shape[:2] != (image_size, image_size):
-        x = _resizing(image_size, image_shape)(x)
-    outputs = _convolutions(x, layers, precision)
-    vectors = [_vector_layer(pooling, name)(outputs[name]) for name in layers]
-    joined = keras.layers.Concatenate(name="features")(vectors) if len(vectors) > 1 else vectors[0]
-    base = keras.Model(pixels, joined, name="vgg16_base")
-    for name in outputs:
-        if name in values:
-            kernel, bias = values[name]
-            first = name == "block1_conv1"
-            base.get_layer(name).set_weights([kernel[:, :, ::-1] if first else kernel, bias])
+    outputs = vgg16_layers(vgg16_pixels(pixels, image_size), up_to_deepest(read), precision)
+    vectors = vgg16_vectors(outputs, layers, pooling)
+    if boundary:
+        flat = keras.layers.Flatten(dtype="float32", name=f"{boundary}_map")
+        vectors = [*vectors, flat(outputs[boundary])]
+    joined = join(vectors)
+    base = keras.Model(pixels, _as_float16(joined) if boundary else joined, name="vgg16_base")
+    set_weights(base, values)
     base.trainable = False
     return base
 
 
-def _resizing(size: int, image_shape: tuple[int | None, int | None, int]) -> keras.Layer:
+def vgg16_pixels(pixels: keras.KerasTensor, image_size: int) -> keras.KerasTensor:
+    """Turn (n, height, width, 3) RGB pixels in 0..255 into what the published weights expect.
+
+    They are what `keras.applications.vgg16.preprocess_input` makes, without its writing into the
+    input: ImageNet's means are subtracted, and the order RGB is met by turning round the inputs of
+    the first kernel, which was trained on BGR (see `set_weights`). Means are subtracted before the
+    resizing, not folded into a bias, so that padding stays zero.
+    """
     import keras
 
-    known = [side for side in image_shape[:2] if side is not None]
-    # Only where pixels are dropped does smoothing first change anything.
-    return keras.layers.Resizing(
-        size, size, interpolation="bilinear", antialias=max(known, default=0) > size, name="resize"
+    means = keras.layers.Normalization(
+        mean=MEANS, variance=(1, 1, 1), dtype="float32", name="imagenet_means"
     )
+    sides = tuple(pixels.shape[1:3])
+    if sides == (image_size, image_size):
+        return means(pixels)
+    known = [side for side in sides if side is not None]
+    # Only where pixels are dropped does smoothing first change anything.
+    resize = keras.layers.Resizing(
+        image_size,
+        image_size,
+        interpolation="bilinear",
+        antialias=max(known, default=0) > image_size,
+        dtype="float32",
+        name="resize",
+    )
+    # Keras takes a resizing that is called without `training` for one in training, and so all that
+    # follows it: dropout would drop in inference.
+    return resize(means(pixels), training=False)
 
 
-def _convolutions(
-    x: keras.KerasTensor, layers: Sequence[str], precision: Precision
+def vgg16_layers(
+    x: keras.KerasTensor,
+    names: Sequence[str],
+    precision: ComputePrecision,
+    trained: Collection[str] = (),
+    penalty: Any = None,
 ) -> dict[str, keras.KerasTensor]:
-    """Build the blocks up to the deepest of `layers`; return the output of each layer by name."""
+    """Build consecutive layers on `x`; return the output of each by name.
+
+    Args:
+        x: (n, height, width, channels): what `vgg16_pixels` gives, or a deeper layer's output.
+        names: of the layers, a part of `layer_names` without gaps.
+        precision: what they compute in.
+        trained: those of them that are trained; the others are frozen.
+        penalty: a regularizer of the trained kernels.
+    """
     import keras
 
-    policy = "float32" if precision == "float32" else "mixed_bfloat16"
-    filters = {f"block{block}": count for block, _, count in BLOCKS}
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
     outputs = {}
-    for name in _up_to_deepest(layers):
+    for name in names:
         if name.endswith("pool"):
             x = keras.layers.MaxPooling2D(2, strides=2, dtype=policy, name=name)(x)
         else:
+            learns = name in trained
             x = keras.layers.Conv2D(
-                filters[name.split("_")[0]],
+                output_shape(name, MINIMUM_SIZE)[-1],
                 3,
                 padding="same",
                 activation="relu",
+                kernel_regularizer=penalty if learns else None,
+                trainable=learns,
                 dtype=policy,
                 name=name,
             )(x)
@@ -373,12 +228,41 @@ def _convolutions(
     return outputs
 
 
-def _vector_layer(pooling: Pooling, name: str) -> keras.Layer:
+def vgg16_vectors(
+    outputs: Mapping[str, keras.KerasTensor], layers: Sequence[str], pooling: Pooling
+) -> list[keras.KerasTensor]:
+    """Make a vector of the output of each of `layers`: (n, channels), or (n, h·w·channels)."""
     import keras
 
-    kinds = {
+    kind = {
         "average": keras.layers.GlobalAveragePooling2D,
         "max": keras.layers.GlobalMaxPooling2D,
         "flatten": keras.layers.Flatten,
-    }
-    return kinds[pooling](dtype="float32", name=f"{name}_{pooling}")
+    }[pooling]
+    return [kind(dtype="float32", name=f"{name}_{pooling}")(outputs[name]) for name in layers]
+
+
+def join(vectors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """Join vectors in their order; a single one stays as it is."""
+    import keras
+
+    if len(vectors) == 1:
+        return vectors[0]
+    return keras.layers.Concatenate(dtype="float32", name="features")(list(vectors))
+
+
+def set_weights(model: keras.Model, values: Weights) -> None:
+    """Give each convolution of `model` its weights out of `values`, which lie in BGR order."""
+    for layer in model.layers:
+        if layer.name in values:
+            kernel, bias = values[layer.name]
+            first = layer.name == "block1_conv1"
+            layer.set_weights([kernel[:, :, ::-1] if first else kernel, bias])
+
+
+def _as_float16(features: keras.KerasTensor) -> keras.KerasTensor:
+    """Halve what is kept of each image; the model itself rounds, so that it predicts the same."""
+    import keras
+
+    clip = keras.layers.ReLU(max_value=FLOAT16_MAX, dtype="float32", name="float16_range")
+    return keras.layers.Identity(dtype="float16", name="float16")(clip(features))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 import keras
 
-from pipeline import artefacts
-from pipeline.deep.device import device_name
+from pipeline import artefacts, resume
+from pipeline.deep.checkpoint import Checkpoint
+from pipeline.deep.device import device_name, make_deterministic
 from pipeline.deep.training import TrainedNetwork, train
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.params import load_entry, run_seeds
@@ -18,33 +19,71 @@ from stages import run
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
 
+LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy")
+
 
 def main(name: str) -> None:
-    """Write runs/<run>/."""
-    entry, seed = load_entry("deep", name)
+    """Write runs/<run>/: each seed trained, or taken from where it was kept when it was done."""
+    entry, study_seed = load_entry("deep", name)
     spec = cast("DeepSpec", entry)
+    if spec.deterministic:
+        make_deterministic()
+    origin = _origin(spec)
+    keys = {
+        seed: resume.state_key({**origin, "seed": seed}) for seed in run_seeds(spec, study_seed)
+    }
+    for seed, key in keys.items():
+        if resume.restore_seed(name, key, artefacts.run_folder(name, seed)):
+            print(f"{name}, seed {seed}: trained before, taken from {resume.SEEDS}", flush=True)
+            continue
+        print(f"{name}, seed {seed}, on {device_name()}", flush=True)
+        _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
+        resume.keep_seed(name, key, artefacts.run_folder(name, seed))
+    resume.prune(name, set(keys.values()))
+
+
+def _origin(spec: DeepSpec) -> dict[str, object]:
+    """Return all that determines a training, but for its seed: it goes on from nothing else."""
+    files = [f"{split}/{name}.npy" for split in artefacts.SPLITS for name in ("images", "ids")]
+    files += ["labels/train.npy", "labels/validation.npy", "task.json"]
+    return {
+        "options": spec.model_dump(mode="json", exclude={"seeds"}),
+        "files": spec.record(),
+        "data": [resume.file_digest(artefacts.PREPARED / name) for name in files],
+        "code": resume.code_digest(),
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+        "versions": versions(*LIBRARIES),
+    }
+
+
+def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None:
+    started = time.perf_counter()
     images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
     task = artefacts.load_task()
-    for each in run_seeds(entry, seed):
-        print(f"{name}, seed {each}, on {device_name()}", flush=True)
-        started = time.perf_counter()
-        cache = artefacts.RESUME / "base-features"
-        trained = train(spec, images, labels, task.n_classes, each, cache)
-        _save(name, spec, each, trained, task, time.perf_counter() - started)
+    cache = artefacts.RESUME / "base-features"
+    trained = train(spec, images, labels, task.n_classes, seed, cache, checkpoint)
+    with artefacts.atomic(artefacts.model_file(name, seed, "deep")) as temporary:
+        trained.model.save(temporary)
+    predictions = artefacts.Predictions(
+        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        scores=trained.scores,
+        probabilities=trained.scores,
+    )
+    card = _card(name, spec, seed, trained, task, time.perf_counter() - started)
+    artefacts.save_run(name, seed, predictions, trained.history, card)
 
 
-def _save(
+def _card(
     name: str,
     spec: DeepSpec,
     seed: int,
     trained: TrainedNetwork,
     task: artefacts.Task,
     stage_seconds: float,
-) -> None:
-    with artefacts.atomic(artefacts.model_file(name, seed, "deep")) as temporary:
-        trained.model.save(temporary)
-    card = artefacts.Card(
+) -> artefacts.Card:
+    return artefacts.Card(
         run=name,
         family="deep",
         method=spec.method,
@@ -60,20 +99,9 @@ def _save(
         device=trained.device,
         engine=f"Keras {keras.__version__} on {keras.backend.backend()}",
         peak_memory_mb=peak_memory_mb(),
-        versions=versions("keras", "tensorflow", "jax", "torch", "numpy"),
-        notes={
-            "best_epoch": trained.best_epoch,
-            "epochs_run": trained.epochs_run,
-            "stopped_early": trained.stopped_early,
-            **trained.notes,
-        },
+        versions=versions(*LIBRARIES),
+        notes=trained.notes,
     )
-    predictions = artefacts.Predictions(
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
-        scores=trained.scores,
-        probabilities=trained.scores,
-    )
-    artefacts.save_run(name, seed, predictions, trained.history, card)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ FLOOR_ZERO = (
     "sampling",
     "machine",
     "pretrained",
+    "pretrained_weights",
     "inference",
     "progress",
+    "resume",
 )
 
 

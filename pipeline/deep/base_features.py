@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.deep.device import device_name
-from pipeline.inference import predict
+from pipeline.inference import prediction_batch
 from pipeline.progress import Tenths
 
 
@@ -23,50 +25,56 @@ class BaseFeatures:
     """What a network is trained on: what a frozen base says of images, or the images themselves."""
 
     values: NDArray
-    """(n, d) float32, memory-mapped where they came from the cache; without a base, the pixels."""
+    """(n, d) float32 or float16, as the base gives them, memory-mapped and read-only where there is
+    a cache; without a base, the pixels."""
     seconds: float
     """Of the computation, also if it was done in an earlier run; 0 for pixels."""
 
 
 def base_features(
-    base: keras.Model, images: NDArray[np.uint8], split: str, cache_folder: Path | None
+    base: keras.Model,
+    images: NDArray[np.uint8],
+    split: str,
+    cache_folder: Path | None,
+    mirrored: bool = False,
 ) -> BaseFeatures:
     """Compute the features of a split, or take them from the cache.
 
+    Memory holds one batch at a time where there is a cache, and all features where there is none.
+
     Args:
-        base: from (n, height, width, 3) RGB pixels to (n, d).
+        base: from (n, height, width, 3) RGB pixels to (n, d), float32 or float16.
         images: (n, height, width, 3) uint8, RGB.
         split: the split's name, for the progress lines.
         cache_folder: where ``<key>.npy`` and ``<key>.json`` are kept; None keeps nothing.
+        mirrored: of the images mirrored left to right, instead of the images as they are.
     """
+    what = f"frozen base, {split}{', mirrored' if mirrored else ''}"
+    batches = _batches(base, images, what, mirrored)
+    shape, dtype = (len(images), *base.output_shape[1:]), np.dtype(base.outputs[0].dtype)
     if cache_folder is None:
-        return _compute(base, images, split)
-    key = cache_key(base, images)
+        start, values = time.perf_counter(), np.empty(shape, dtype)
+        for rows, found in batches:
+            values[rows] = found
+        return BaseFeatures(values, time.perf_counter() - start)
+    key = cache_key(base, images, mirrored)
     array_file, record_file = cache_folder / f"{key}.npy", cache_folder / f"{key}.json"
-    kept = _kept(array_file, record_file, len(images))
+    kept = _kept(array_file, record_file, shape, dtype)
     if kept is not None:
-        print(f"frozen base, {split}: {len(images):,} images taken from {cache_folder}", flush=True)
+        print(f"{what}: {len(images):,} images taken from {cache_folder}", flush=True)
         return kept
-    features = _compute(base, images, split)
     record_file.unlink(missing_ok=True)
-    artefacts.save_array(array_file, features.values)
-    artefacts.save_json(
-        record_file,
-        {
-            "split": split,
-            "shape": list(features.values.shape),
-            "sha256": _digest(features.values),
-            "seconds": features.seconds,
-        },
-    )
-    return features
+    record = {"split": split, "mirrored": mirrored, **_store(array_file, batches, shape, dtype)}
+    artefacts.save_json(record_file, record)
+    return BaseFeatures(np.load(array_file, mmap_mode="r"), record["seconds"])
 
 
-def cache_key(base: keras.Model, images: NDArray[np.uint8]) -> str:
+def cache_key(base: keras.Model, images: NDArray[np.uint8], mirrored: bool = False) -> str:
     """Return the SHA-256 of all that determines the features and their cost.
 
     That is: the base's layers, their options, connections and weights; the pixels; the backend, the
-    version of Keras and the device, on which rounding and seconds depend.
+    version of Keras and the device, on which rounding and seconds depend. Not the run: two runs on
+    the same base share its features.
     """
     surroundings = {
         "base": base.get_config(),
@@ -74,6 +82,7 @@ def cache_key(base: keras.Model, images: NDArray[np.uint8]) -> str:
         "keras": keras.__version__,
         "device": device_name(),
         "images": list(images.shape),
+        "mirrored": mirrored,
     }
     digest = hashlib.sha256(json.dumps(surroundings, sort_keys=True, default=str).encode())
     for weight in base.get_weights():
@@ -82,22 +91,48 @@ def cache_key(base: keras.Model, images: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _compute(base: keras.Model, images: NDArray[np.uint8], split: str) -> BaseFeatures:
-    start = time.perf_counter()
-    values = predict(base, images, on_batch=Tenths(f"frozen base, {split}", len(images)))
-    return BaseFeatures(values, time.perf_counter() - start)
+def _batches(
+    base: keras.Model, images: NDArray[np.uint8], what: str, mirrored: bool
+) -> Iterator[tuple[slice, NDArray]]:
+    """Yield rows and their features, with lines of progress; batches have one shape."""
+    done = Tenths(what, len(images))
+    size = min(prediction_batch(base), 1 << (len(images) - 1).bit_length())
+    batch = np.zeros((size, *images.shape[1:]), dtype=images.dtype)
+    for start in range(0, len(images), size):
+        rows = slice(start, min(start + size, len(images)))
+        count = rows.stop - start
+        # A short batch leaves old rows behind it: a new shape would be compiled anew, for seconds.
+        batch[:count] = images[rows, :, ::-1] if mirrored else images[rows]
+        yield rows, np.asarray(base.predict_on_batch(batch))[:count]
+        done(rows.stop)
 
 
-def _kept(array_file: Path, record_file: Path, n_images: int) -> BaseFeatures | None:
+def _store(
+    array_file: Path,
+    batches: Iterator[tuple[slice, NDArray]],
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> dict[str, Any]:
+    """Write features as they are computed; return their checksum and what they took."""
+    start, digest = time.perf_counter(), hashlib.sha256()
+    with artefacts.atomic(array_file) as temporary:
+        stored = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        for rows, found in batches:
+            stored[rows] = found
+            digest.update(stored[rows].data)
+        stored.flush()
+    return {"sha256": digest.hexdigest(), "seconds": time.perf_counter() - start}
+
+
+def _kept(
+    array_file: Path, record_file: Path, shape: tuple[int, ...], dtype: np.dtype
+) -> BaseFeatures | None:
     """Return what the cache holds if it is whole; what is broken is computed anew."""
     try:
         record = json.loads(record_file.read_text(encoding="utf-8"))
         values = np.load(array_file, mmap_mode="r", allow_pickle=False)
         whole = (
-            values.dtype == np.float32
-            and list(values.shape) == record["shape"]
-            and len(values) == n_images
-            and _digest(values) == record["sha256"]
+            values.dtype == dtype and values.shape == shape and _digest(values) == record["sha256"]
         )
         return BaseFeatures(values, float(record["seconds"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError, EOFError):

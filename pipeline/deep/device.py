@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
+import os
 
 import keras
 
@@ -32,3 +34,89 @@ def _jax() -> str | None:
 def _torch() -> str | None:
     cuda = importlib.import_module("torch").cuda
     return str(cuda.get_device_name()) if cuda.is_available() else None
+
+
+def compute_policy(precision: str) -> str:
+    """Return Keras's name of what layers compute in: ``float32``, ``mixed_bfloat16`` and so on.
+
+    Args:
+        precision: as `options.Precision`; auto is bfloat16 on an accelerator, else float32.
+    """
+    if precision == "auto":
+        precision = "bfloat16" if has_accelerator() else "float32"
+    return "float32" if precision == "float32" else f"mixed_{precision}"
+
+
+def compiles_with_xla(xla: bool | str) -> bool:
+    """Return whether to compile with XLA; on a processor TensorFlow is twice as fast without."""
+    return has_accelerator() if xla == "auto" else bool(xla)
+
+
+def steps_per_call(steps: int | str, in_epoch: int) -> int:
+    """Return the optimizer steps in one compiled call, at most those of an epoch."""
+    if steps == "auto":
+        steps = 16 if has_accelerator() else 1
+    return max(1, min(int(steps), in_epoch))
+
+
+def keeps_data(on_device: bool | str, n_bytes: int) -> bool:
+    """Return whether the training images are kept in the accelerator's memory.
+
+    Args:
+        on_device: as `options.MachineOptions`.
+        n_bytes: of the images as uint8, which take twice as many there.
+    """
+    if on_device == "auto":
+        memory = accelerator_memory()
+        return memory is not None and 8 * n_bytes <= memory
+    return bool(on_device)
+
+
+def has_accelerator() -> bool:
+    """Whether Keras computes on something else than the processor."""
+    return device_name().startswith("GPU: ")
+
+
+def accelerator_memory() -> int | None:
+    """Return the bytes of the accelerator's memory; None without one, and where none can tell."""
+    if not has_accelerator():
+        return None
+    if keras.backend.backend() == "jax":
+        # Of what it may take, which is three quarters of the card unless it is told otherwise.
+        statistics = importlib.import_module("jax").devices()[0].memory_stats() or {}
+        return statistics.get("bytes_limit")
+    if keras.backend.backend() == "torch":
+        return int(importlib.import_module("torch").cuda.get_device_properties(0).total_memory)
+    return _cuda_memory()
+
+
+def make_deterministic() -> None:
+    """Use only operations whose result does not vary from run to run on one machine.
+
+    For the whole process, and to be called before anything is computed: JAX and cuBLAS read their
+    settings once. An operation that has no such form then raises, on TensorFlow and PyTorch.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        importlib.import_module("tensorflow").config.experimental.enable_op_determinism()
+    elif backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    elif backend == "torch":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        importlib.import_module("torch").use_deterministic_algorithms(True)
+
+
+def _cuda_memory() -> int | None:
+    """Ask CUDA's driver: TensorFlow tells what it has taken, and not how much there is."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+        device, size = ctypes.c_int(), ctypes.c_size_t()
+        failed = (
+            driver.cuInit(0)
+            or driver.cuDeviceGet(ctypes.byref(device), 0)
+            or driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
+        )
+    except (OSError, AttributeError):
+        return None
+    return None if failed else size.value

@@ -4,157 +4,183 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import keras
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import artefacts
-from pipeline.checks import StudyError
 from pipeline.deep.batches import Batches
-from pipeline.deep.scoring import accuracy, class_scores, cross_entropy
+from pipeline.deep.course import Course, Epoch
+from pipeline.deep.epoch_bar import EpochBar
+from pipeline.deep.failures import StopAtNaN, raise_run_away
+from pipeline.deep.schedules import Plateau, learning_rate_at
+from pipeline.deep.scoring import Measured, class_scores, measure
 from pipeline.deep.spec import DeepSpec
 from pipeline.inference import predict
 from pipeline.progress import duration
 from pipeline.sampling import stratified_order
 
+Weights = list[NDArray]
+
 
 @dataclass(frozen=True)
-class Measured:
-    """Accuracy and cross-entropy of one split after one epoch."""
+class Trainable:
+    """A phase that is ready to be trained."""
 
-    accuracy: float
-    loss: float
-
-
-@dataclass
-class Fit:
-    """The course of a training; the model holds the weights of `best_epoch` when it is over."""
-
-    epochs: list[dict[str, Measured]] = field(default_factory=list)
-    """Per epoch: "train" and "validation"."""
-    best_epoch: int = 0
-    best_loss: float = math.inf
-    curve_seconds: float = 0.0
-    """Of measuring the training split, which is for the learning curve alone."""
-
-    @property
-    def epochs_run(self) -> int:
-        """How many epochs were trained."""
-        return len(self.epochs)
-
-    @property
-    def history(self) -> pd.DataFrame:
-        """Rows of `artefacts.HISTORY_COLUMNS`, epochs counted from 1."""
-        rows = [
-            (epoch, "epoch", split, metric, getattr(measured, metric))
-            for epoch, splits in enumerate(self.epochs, start=1)
-            for split, measured in splits.items()
-            for metric in ("accuracy", "loss")
-        ]
-        return pd.DataFrame(rows, columns=list(artefacts.HISTORY_COLUMNS))
+    spec: DeepSpec
+    phase: int
+    phases: int
+    network: keras.Model
+    """From inputs as they are stored to class probabilities, or to one sigmoid unit."""
+    model: keras.Model
+    """Compiled; from what `batches` give to all outputs; its layers are those of `network`."""
+    batches: Batches
+    inputs: Mapping[str, NDArray]
+    """"train" and "validation" -> (n, ...) as `network` takes them."""
+    labels: Mapping[str, NDArray[np.int64]]
 
 
-def fit(
-    model: keras.Model,
-    spec: DeepSpec,
-    inputs: Mapping[str, NDArray],
-    labels: Mapping[str, NDArray[np.int64]],
-    seed: int,
-) -> Fit:
-    """Train a compiled `model` and leave it with the weights of its lowest validation loss.
+Keep = Callable[[Course, keras.Model, Weights], None]
+"""Stores a training's state: the course, the model as it is trained on, the best weights."""
+
+
+def fit(trainable: Trainable, course: Course, best: Weights, seed: int, keep: Keep) -> None:
+    """Train a phase to its end, and leave `network` with the weights of the best epoch so far.
 
     Both splits are measured after each epoch in inference mode (no dropout, weights as they then
-    are), so that their curves compare, which Keras's running averages over an epoch do not. The
-    training curve is measured on as many training images as there are validation images, always the
-    same, drawn by class: all of them would cost about a third of an epoch more, and this way both
-    curves are equally noisy. Losses are cross-entropies without penalties on weights.
+    are, or their moving average), so that their curves compare, which Keras's running averages over
+    an epoch do not. The training curve is measured on as many training images as there are
+    validation images, always the same, drawn by class: all of them would cost about a third of an
+    epoch more, and this way both curves are equally noisy. Losses are cross-entropies without
+    penalties on weights, whatever is minimised.
 
     Args:
-        model: ends in class probabilities or in one sigmoid unit; compiled.
-        spec: epochs, batch size, patience.
-        inputs: "train" and "validation" -> (n, ...) arrays as the model takes them.
-        labels: "train" and "validation" -> (n,) int64.
-        seed: of the order of images.
+        trainable: the phase.
+        course: of the training so far; epochs of this phase that it holds are not trained again.
+        best: the weights of `course.best_epoch`, or the initial ones.
+        seed: of the order of images and of augmentation.
+        keep: called after each epoch.
 
     Raises:
         StudyError: when the loss is no longer finite.
     """
-    batches = Batches(inputs["train"], labels["train"], spec.batch_size, seed)
+    spec, network = trainable.spec, trainable.network
+    watched = _watched(trainable, seed)
+    plateau = Plateau(spec, course.plateau or None) if spec.schedule == "plateau" else None
+    for in_phase in range(course.epochs_of(trainable.phase) + 1, spec.epochs + 1):
+        if _is_over(spec, course):
+            break
+        began = time.perf_counter()
+        raw = _train_one(trainable, in_phase, len(course.epochs) + 1, plateau)
+        trained = time.perf_counter()
+        validation = _measure(network, *watched["validation"])
+        seconds = time.perf_counter() - began
+        better = course.add(
+            Epoch(
+                phase=trainable.phase,
+                train=_measure(network, *watched["train"]),
+                validation=validation,
+                learning_rate=_middle_rate(spec, in_phase, plateau),
+                seconds=seconds,
+                images_per_second=trainable.batches.images_per_epoch / (trained - began),
+            )
+        )
+        _check_finite(trainable, in_phase, course, plateau)
+        best = network.get_weights() if better else best
+        if plateau is not None:
+            plateau.update(better)
+            course.plateau = plateau.state
+        if raw is not None:
+            for variable, value in zip(trainable.model.trainable_variables, raw, strict=True):
+                variable.assign(value)
+        keep(course, trainable.model, best)
+        _print_line(trainable, course, in_phase, better)
+    network.set_weights(best)
+
+
+def _is_over(spec: DeepSpec, course: Course) -> bool:
+    return spec.patience is not None and course.waited >= spec.patience
+
+
+def _watched(trainable: Trainable, seed: int) -> dict[str, tuple[NDArray, NDArray[np.int64]]]:
+    inputs, labels = trainable.inputs, trainable.labels
     shown = np.sort(stratified_order(labels["train"], seed)[: len(labels["validation"])])
-    watched = {
+    return {
         "train": (inputs["train"][shown], labels["train"][shown]),
         "validation": (inputs["validation"], labels["validation"]),
     }
-    result, best_weights, start = Fit(), model.get_weights(), time.perf_counter()
-    for epoch in range(1, spec.epochs + 1):
-        began = time.perf_counter()
-        batches.start_epoch(epoch)
-        logs = model.fit(batches, epochs=epoch, initial_epoch=epoch - 1, verbose=0).history
-        measured = {"validation": _measure(model, *watched["validation"])}
-        off_clock = time.perf_counter()
-        measured = {"train": _measure(model, *watched["train"]), **measured}
-        result.curve_seconds += time.perf_counter() - off_clock
-        _check_finite(model, spec, epoch, logs["loss"][-1], measured)
-        result.epochs.append(measured)
-        if measured["validation"].loss < result.best_loss:
-            result.best_epoch, result.best_loss = epoch, measured["validation"].loss
-            best_weights = model.get_weights()
-        now = time.perf_counter()
-        left = (now - start) / epoch * (spec.epochs - epoch)
-        _print_line(spec, result, now - began, left)
-        if spec.patience is not None and epoch - result.best_epoch >= spec.patience:
-            break
-    model.set_weights(best_weights)
-    _print_outcome(spec, result)
-    return result
 
 
-def _measure(model: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -> Measured:
-    scores = class_scores(predict(model, inputs))
-    return Measured(accuracy(scores, labels), cross_entropy(scores, labels))
+def _train_one(
+    trainable: Trainable, in_phase: int, number: int, plateau: Plateau | None
+) -> Weights | None:
+    """Train one epoch; with an average, leave it in the model and return the weights themselves."""
+    spec, model = trainable.spec, trainable.model
+    if plateau is not None:
+        model.optimizer.learning_rate = _middle_rate(spec, in_phase, plateau)
+    trainable.batches.start_epoch(number)
+    raw = _KeepRaw()
+    watch = StopAtNaN()
+    callbacks = [watch, EpochBar(trainable.batches, number), *([raw] if spec.ema else [])]
+    # Keras overwrites weights by their average at the end of each fit.
+    model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,
+              shuffle=False, callbacks=callbacks)  # fmt: skip
+    if watch.loss is not None:
+        raise_run_away(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
+    return raw.weights
+
+
+def _middle_rate(spec: DeepSpec, in_phase: int, plateau: Plateau | None) -> float:
+    scale = plateau.scale if plateau is not None else 1.0
+    return learning_rate_at(spec, in_phase - 0.5) * scale
+
+
+def _measure(network: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -> Measured:
+    return measure(class_scores(predict(network, inputs)), labels)
 
 
 def _check_finite(
-    model: keras.Model,
-    spec: DeepSpec,
-    epoch: int,
-    training_loss: float,
-    measured: Mapping[str, Measured],
+    trainable: Trainable, in_phase: int, course: Course, plateau: Plateau | None
 ) -> None:
-    losses = [training_loss, *(split.loss for split in measured.values())]
+    epoch = course.epochs[-1]
+    losses = [epoch.train.loss, epoch.validation.loss]
     if all(map(math.isfinite, losses)) and all(
-        np.isfinite(weight).all() for weight in model.get_weights()
+        np.isfinite(weight).all() for weight in trainable.network.get_weights()
     ):
         return
-    raise StudyError(
-        f"{spec.method}: the loss is {training_loss} in epoch {epoch}, with the optimizer "
-        f"{spec.optimizer} at learning_rate {spec.learning_rate:g}; expected a finite number. "
-        f"Training has run away: try learning_rate {spec.learning_rate / 10:g}, or the optimizer "
-        f"adam at 0.001"
-    )
+    rate = _middle_rate(trainable.spec, in_phase, plateau)
+    raise_run_away(trainable.spec, len(course.epochs), rate, math.nan)
 
 
-def _print_line(spec: DeepSpec, result: Fit, seconds: float, left: float) -> None:
-    train, validation = result.epochs[-1]["train"], result.epochs[-1]["validation"]
-    last = result.epochs_run == spec.epochs
+class _KeepRaw(keras.callbacks.Callback):
+    """Keeps the weights as they are at the end of an epoch, before an average replaces them."""
+
+    weights: Weights | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        variables = self.model.trainable_variables
+        self.weights = [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _print_line(trainable: Trainable, course: Course, in_phase: int, better: bool) -> None:
+    spec, epoch = trainable.spec, course.epochs[-1]
+    left = spec.epochs - in_phase
+    of_phase = [each.seconds for each in course.epochs if each.phase == trainable.phase]
+    phase = f"phase {trainable.phase + 1}, " if trainable.phases > 1 else ""
     print(
-        f"epoch {result.epochs_run}/{spec.epochs}  train {100 * train.accuracy:.1f} %  "
-        f"validation {100 * validation.accuracy:.1f} %  loss {validation.loss:.3f}  "
-        f"{seconds:.1f} s{'' if last else f'  about {duration(left)} left'}"
-        f"{'  best so far' if result.best_epoch == result.epochs_run else ''}",
+        f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f} %  "
+        f"validation {100 * epoch.validation.accuracy:.1f} %  loss {epoch.validation.loss:.3f}  "
+        f"{epoch.seconds:.1f} s, {epoch.images_per_second:,.0f} images/s"
+        f"{f'  about {duration(float(np.median(of_phase)) * left)} left' if left else ''}"
+        f"{'  best so far' if better else ''}",
         flush=True,
     )
-
-
-def _print_outcome(spec: DeepSpec, result: Fit) -> None:
-    early = result.epochs_run < spec.epochs
-    print(
-        f"kept epoch {result.best_epoch} of {result.epochs_run}, validation loss "
-        f"{result.best_loss:.3f}"
-        f"{f'; stopped early, {spec.patience} epochs without a lower one' if early else ''}",
-        flush=True,
-    )
+    if _is_over(spec, course) or not left:
+        early = f"; stopped early, {spec.patience} epochs without a better one" if left else ""
+        print(
+            f"{phase}kept epoch {course.best_epoch} of {len(course.epochs)}, validation "
+            f"{course.monitor} {getattr(course.best.validation, course.monitor):.3f}{early}",
+            flush=True,
+        )

@@ -1,9 +1,28 @@
-"""From outputs to class scores, and the two numbers that a learning curve shows."""
+"""From outputs to class scores, and the numbers that a learning curve shows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of one split after one epoch."""
+
+    loss: float
+    """Cross-entropy, whatever loss is minimised."""
+    accuracy: float
+    macro_f1: float
+
+
+def measure(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> Measured:
+    """Return all of `Measured` for probabilities (n, classes) and labels (n,)."""
+    return Measured(
+        cross_entropy(scores, labels), accuracy(scores, labels), macro_f1(scores, labels)
+    )
 
 
 def class_scores(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -30,3 +49,19 @@ def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> 
 def accuracy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the share of `labels` (n,) that are the largest of their `scores` (n, classes)."""
     return float((scores.argmax(axis=1) == labels).mean())
+
+
+def macro_f1(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the mean over all classes of 2·hits / (predicted + present).
+
+    A class that is neither present nor predicted counts 0, as in scikit-learn.
+
+    Args:
+        scores: (n, classes); the largest is the prediction.
+        labels: (n,) in 0..classes-1.
+    """
+    n_classes = scores.shape[1]
+    predicted = scores.argmax(axis=1)
+    hits = np.bincount(labels[predicted == labels], minlength=n_classes)
+    both = np.bincount(predicted, minlength=n_classes) + np.bincount(labels, minlength=n_classes)
+    return float((2 * hits / np.maximum(both, 1)).mean())

@@ -6,22 +6,25 @@ nothing, and Keras with TensorFlow takes seconds to import.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from pipeline.checks import StudyError
-from pipeline.registry import MethodSpec
+from pipeline.deep.options import (
+    AugmentationOptions,
+    LayerOptions,
+    LossOptions,
+    MachineOptions,
+    OptimizerOptions,
+)
 
 if TYPE_CHECKING:
     import keras
 
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
-
-class DeepSpec(MethodSpec):
-    """Options that all networks share, and the three parts that a network may say of itself.
+class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions, MachineOptions):
+    """Options that all networks share, and the parts that a network may say of itself.
 
     From pixels to scores: `frozen_base` (computed once an image), `preprocessing` (fitted on the
     training split), `network` (trained). Only `network` has to be written.
@@ -32,25 +35,6 @@ class DeepSpec(MethodSpec):
 
     method: str
     """The network: the name of a file in pipeline/deep/architectures."""
-    epochs: int = Field(default=15, ge=1)
-    """The most passes over the training images."""
-    batch_size: int = Field(default=128, ge=1)
-    """Images in one step of the optimizer."""
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """The optimizer's step size."""
-    optimizer: Literal["adam", "sgd"] = "adam"
-    """adam, or sgd with Nesterov momentum 0.9."""
-    patience: int | None = Field(default=None, ge=1)
-    """Stop after so many epochs without a lower validation loss; null trains all epochs."""
-    seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1)
-    """Train once with each of these; null takes the study's seed."""
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: tuple[int, ...] | None) -> tuple[int, ...] | None:
-        if seeds is not None and len(set(seeds)) < len(seeds):
-            raise ValueError("expected each seed once")
-        return seeds
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the part that is trained.
@@ -60,19 +44,39 @@ class DeepSpec(MethodSpec):
             n_outputs: units of the last layer, as `output_units` says.
 
         Returns:
-            A model that ends in `output_layer(n_outputs)`.
+            A model that ends in `layers.output_layer(n_outputs)`. With auxiliary heads, which serve
+            in training alone, a model of several outputs of which that is the first.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no network")
+
+    def loss_weights(self) -> tuple[float, ...]:
+        """Return what the loss of each output of `network` counts; the first is the network's."""
+        return (1.0,)
+
+    def phases(self) -> tuple[Self, ...]:
+        """Return the trainings that follow each other, each an own set of options.
+
+        A phase starts from the best weights of the one before it; layers are matched by name.
+        """
+        return (self,)
 
     def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
         """Build what is put in front of `network`, fitted on the training inputs alone.
 
         Args:
-            inputs: (n, height, width, 3) uint8 pixels, or (n, d) float32 features of the base.
+            inputs: (n, height, width, 3) uint8 pixels, or (n, d) features of the base.
         """
         from pipeline.deep.preprocessing import standardisation
 
         return standardisation(inputs)
+
+    def initialise(self, network: keras.Model, inputs: NDArray) -> None:
+        """Set weights of a `network` just built that depend on the training inputs, if any do.
+
+        Args:
+            network: as `network` returned it.
+            inputs: as for `preprocessing`.
+        """
 
     def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
         """Build a part that is never trained, from pixels to (n, d), or return None.
@@ -104,22 +108,13 @@ class DeepSpec(MethodSpec):
                 "drop this run"
             )
 
+    def scaled(self, filters: int) -> int:
+        """Return `filters`, or units, times `width`: at least one."""
+        return max(1, round(filters * self.width))
+
 
 def output_units(n_classes: int) -> int:
     """Return the units of the last layer: one a class, but a single one for two classes."""
     if n_classes < 2:
         raise StudyError(f"found {n_classes} class; expected at least two to tell apart")
     return 1 if n_classes == 2 else n_classes
-
-
-def output_layer(n_outputs: int, **options: Any) -> keras.Layer:
-    """Return the last layer, named ``output``: a softmax, or one sigmoid unit.
-
-    Args:
-        n_outputs: as `output_units` says.
-        options: further arguments of `keras.layers.Dense`, such as a regulariser.
-    """
-    import keras
-
-    activation = "sigmoid" if n_outputs == 1 else "softmax"
-    return keras.layers.Dense(n_outputs, activation=activation, name="output", **options)

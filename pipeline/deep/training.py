@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from pipeline.artefacts import SPLITS
 from pipeline.checks import StudyError, check_images, check_labels
-from pipeline.deep.base_features import BaseFeatures, base_features
+from pipeline.deep.building import Phase
+from pipeline.deep.checkpoint import Checkpoint
+from pipeline.deep.course import Course
 from pipeline.deep.device import device_name
-from pipeline.deep.epochs import Fit, fit
-from pipeline.deep.optimizers import build_optimizer
+from pipeline.deep.epochs import Trainable, Weights, fit
+from pipeline.deep.failures import memory_errors
+from pipeline.deep.preflight import multiply_adds, preflight
 from pipeline.deep.scoring import class_scores
-from pipeline.deep.spec import DeepSpec, output_units
+from pipeline.deep.spec import DeepSpec
 from pipeline.inference import predict
 
 
@@ -35,15 +38,16 @@ class TrainedNetwork:
     history: pd.DataFrame
     """`artefacts.HISTORY_COLUMNS`; see `pipeline.deep.epochs.fit` for what was measured on what."""
     best_epoch: int
-    """The one of lowest validation loss, from 1."""
+    """The best in the monitored metric on the validation split, from 1, over all phases."""
     epochs_run: int
     stopped_early: bool
     parameters: int
     """Stored numbers that are used to predict, those of the standardisation included."""
     train_seconds: float
     """From pixels on: base features of the training and validation images, all epochs, and the
-    validation loss that chooses among them; the training curve, which chooses nothing, is off the
-    clock. Features out of the cache count with the seconds that they once took."""
+    validation measures that choose among them; the training curve and the checks before training,
+    which change nothing, are off the clock. Features out of the cache count with the seconds that
+    they once took, and epochs that were trained before an interruption with theirs."""
     predict_ms_per_image: float
     """From pixels to scores, with the frozen base, measured on the whole test split."""
     device: str
@@ -57,53 +61,106 @@ def train(
     n_classes: int,
     seed: int,
     cache_folder: Path | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainedNetwork:
     """Train the network that `spec` describes; test images are predicted and never learnt from.
 
     The same seed gives the same result on a CPU with one version of everything; on a GPU sums are
-    made in any order, and the last digits vary.
+    made in any order, and the last digits vary, unless `spec.deterministic`.
 
     Args:
         spec: the network and its options.
         images: split -> (n, height, width, 3) uint8, RGB, possibly memory-mapped; never written to.
         labels: "train" and "validation" -> (n,) in 0..n_classes-1.
         n_classes: number of classes.
-        seed: of initial weights, of the order of images and of dropout.
+        seed: of initial weights, of the order of images, of augmentation and of dropout.
         cache_folder: where features of a frozen base are kept between runs; None keeps none.
+        checkpoint: where the state is kept after each epoch, and taken up from; None keeps none.
 
     Raises:
         StudyError: for images or labels of a wrong form, images that are too small for the network,
-            weights that cannot be used, and a loss that is no longer finite.
+            weights that cannot be used, a network or batch that does not fit in memory, a check
+            before training that fails, and a loss that is no longer finite.
     """
     _check(spec, images, labels, n_classes)
-    keras.utils.set_random_seed(seed)
-    image_shape = tuple(images["train"].shape[1:])
-    base = spec.frozen_base(image_shape, seed)
-    features = _features(base, images, cache_folder)
-    inputs = {split: found.values for split, found in features.items()}
-    start = time.perf_counter()
-    head = _trainable_part(spec, inputs["train"], output_units(n_classes))
-    head.compile(build_optimizer(spec), loss=_loss(n_classes))
-    result = fit(head, spec, inputs, labels, seed)
-    fit_seconds = time.perf_counter() - start - result.curve_seconds
-    model = _from_pixels(image_shape, base, head)
-    scores = {split: class_scores(predict(head, inputs[split])) for split in SPLITS[:2]}
-    start = time.perf_counter()
-    scores["test"] = class_scores(predict(head, inputs["test"]))
-    test_seconds = features["test"].seconds + time.perf_counter() - start
+    checkpoint = checkpoint or Checkpoint(None)
+    with memory_errors(spec, images["train"].shape[1:]):
+        course, phase = _train_phases(
+            spec, images, labels, n_classes, seed, cache_folder, checkpoint
+        )
+        model = phase.from_pixels()
+        inputs, network = phase.inputs, phase.network
+        scores = {split: class_scores(predict(network, inputs[split])) for split in SPLITS[:2]}
+        start = time.perf_counter()
+        scores["test"] = class_scores(predict(network, inputs["test"]))
+        test_seconds = phase.features["test"].seconds + time.perf_counter() - start
     return TrainedNetwork(
         model=model,
         scores=scores,
-        history=result.history,
-        best_epoch=result.best_epoch,
-        epochs_run=result.epochs_run,
-        stopped_early=result.epochs_run < spec.epochs,
+        history=course.history,
+        best_epoch=course.best_epoch,
+        epochs_run=len(course.epochs),
+        stopped_early=_stopped_early(spec, course),
         parameters=stored_numbers(model),
-        train_seconds=fit_seconds + features["train"].seconds + features["validation"].seconds,
+        train_seconds=course.seconds,
         predict_ms_per_image=1000 * test_seconds / len(images["test"]),
         device=device_name(),
-        notes=_notes(spec, result, features, fit_seconds),
+        notes=_notes(spec, course, phase, model),
     )
+
+
+def _train_phases(
+    spec: DeepSpec,
+    images: Mapping[str, NDArray[np.uint8]],
+    labels: Mapping[str, NDArray[np.int64]],
+    n_classes: int,
+    seed: int,
+    cache_folder: Path | None,
+    checkpoint: Checkpoint,
+) -> tuple[Course, Phase]:
+    """Train phase after phase, from where an interrupted training has left off."""
+    specs = spec.phases()
+    course = checkpoint.course() or Course(monitor=spec.monitor)
+    phase: Phase | None = None
+    for index in range(course.epochs[-1].phase if course.epochs else 0, len(specs)):
+        before = phase
+        phase = Phase(specs[index], index, len(specs), images, n_classes, seed, cache_folder)
+        trainable = phase.trainable(labels)
+        if course.epochs_of(index):
+            best = checkpoint.restore(trainable.model)
+        else:
+            best = _begin(phase, before, trainable, course)
+            course.setup_seconds += phase.setup_seconds
+            _check_before(trainable, course, n_classes)
+        fit(trainable, course, best, seed, checkpoint.keep)
+    if phase is None:
+        raise RuntimeError("a network has at least one phase")
+    return course, phase
+
+
+def _begin(phase: Phase, before: Phase | None, trainable: Trainable, course: Course) -> Weights:
+    """Start a phase from the best of the one before it; return its first weights."""
+    if before is not None:
+        phase.start_from(before.network)
+    course.waited, course.plateau = 0, {}
+    return trainable.network.get_weights()
+
+
+def _check_before(trainable: Trainable, course: Course, n_classes: int) -> None:
+    start = time.perf_counter()
+    report = preflight(
+        trainable.spec,
+        trainable.network,
+        trainable.model,
+        trainable.batches,
+        trainable.inputs,
+        trainable.labels,
+        n_classes,
+        trainable.spec.epochs * len(trainable.batches),
+    )
+    seconds = round(time.perf_counter() - start, 3)
+    name = f"preflight_{trainable.phase + 1}" if trainable.phase else "preflight"
+    course.notes[name] = {**report.record, "seconds": seconds}
 
 
 def stored_numbers(model: keras.Model) -> int:
@@ -141,52 +198,28 @@ def _check(
     spec.check_size(images["train"].shape[1:])
 
 
-def _features(
-    base: keras.Model | None, images: Mapping[str, NDArray[np.uint8]], cache_folder: Path | None
-) -> dict[str, BaseFeatures]:
-    """Return what is trained on: the features of the base, or the pixels, which cost nothing."""
+def _stopped_early(spec: DeepSpec, course: Course) -> bool:
+    return len(course.epochs) < sum(phase.epochs for phase in spec.phases())
+
+
+def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> dict[str, Any]:
+    base_seconds = {split: round(found.seconds, 3) for split, found in phase.features.items()}
+    phases = [
+        {"epochs": course.epochs_of(index), "learning_rate": each.learning_rate}
+        for index, each in enumerate(spec.phases())
+    ]
     return {
-        split: base_features(base, images[split], split, cache_folder)
-        if base is not None
-        else BaseFeatures(images[split], 0.0)
-        for split in SPLITS
-    }
-
-
-def _trainable_part(spec: DeepSpec, inputs: NDArray, n_outputs: int) -> keras.Model:
-    shape = tuple(inputs.shape[1:])
-    network = spec.network(shape, n_outputs)
-    first = keras.Input(shape, name="inputs")
-    preprocessing = spec.preprocessing(inputs)
-    return keras.Model(first, network(preprocessing(first) if preprocessing else first))
-
-
-def _from_pixels(
-    image_shape: tuple[int, ...], base: keras.Model | None, head: keras.Model
-) -> keras.Model:
-    """Join base and head, sharing their weights, into one model that starts at pixels."""
-    pixels = keras.Input(image_shape, name="pixels")
-    x = base(pixels) if base is not None else pixels
-    for layer in head.layers[1:]:
-        x = layer(x)
-    return keras.Model(pixels, x, name="classifier")
-
-
-def _loss(n_classes: int) -> str:
-    return "binary_crossentropy" if n_classes == 2 else "sparse_categorical_crossentropy"
-
-
-def _notes(
-    spec: DeepSpec, result: Fit, features: Mapping[str, BaseFeatures], fit_seconds: float
-) -> dict[str, Any]:
-    base_seconds = {split: round(found.seconds, 3) for split, found in features.items()}
-    return {
-        "best_epoch": result.best_epoch,
-        "epochs_run": result.epochs_run,
-        "stopped_early": result.epochs_run < spec.epochs,
-        "best_validation_loss": result.best_loss,
-        "fit_seconds": round(fit_seconds, 3),
+        "best_epoch": course.best_epoch,
+        "epochs_run": len(course.epochs),
+        "stopped_early": _stopped_early(spec, course),
+        "monitor": course.monitor,
+        "best_validation_loss": course.best.validation.loss,
+        "fit_seconds": round(sum(epoch.seconds for epoch in course.epochs), 3),
         "backend": keras.backend.backend(),
+        "precision": phase.policy,
+        "multiply_adds": multiply_adds(model),
+        **({"phases": phases} if len(phases) > 1 else {}),
         **({"base_seconds": base_seconds} if any(base_seconds.values()) else {}),
+        **course.notes,
         **spec.record(),
     }

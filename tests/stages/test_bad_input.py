@@ -195,6 +195,30 @@ def delete(mapping: dict, key: str) -> None:
             id="a word for a number",
         ),
         pytest.param(
+            lambda p: p["deep"]["lenet5"].update(schedule="cosine", milestones=[0.5]),
+            "deep.lenet5: found milestones with schedule: cosine; it belongs to schedule: step",
+            id="an option of another schedule",
+        ),
+        pytest.param(
+            lambda p: p["deep"]["lenet5"].update(activation="swich"),
+            "deep.lenet5.activation: found 'swich'; expected 'relu', 'sigmoid', 'tanh'",
+            id="an unknown activation",
+        ),
+        pytest.param(
+            lambda p: p["deep"].update(
+                vgg={"method": "vgg16_transfer", "weights": "random", "then": [{"unfreeze": 9}]}
+            ),
+            "deep.vgg: then.0.unfreeze: found 9; expected 1 to 5, or all",
+            id="more blocks than there are",
+        ),
+        pytest.param(
+            lambda p: p["deep"].update(
+                vgg={"method": "vgg16_transfer", "weights": "random", "crop": 4}
+            ),
+            "deep.vgg: found crop: 4, where training reads features",
+            id="augmentation of what is frozen",
+        ),
+        pytest.param(
             lambda p: p["classical"]["hog_svm"].update(features=["hug"]),
             "classical.hog_svm.features: no feature set 'hug'; did you mean 'hog'? "
             "defined: color, hog",
@@ -497,6 +521,40 @@ def test_images_too_small_for_a_network(broken):
     assert "found images of 8×8 pixels; expected at least 12×12" in broken.fails(
         train_deep.main, "lenet5"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "available", "message"),
+    [
+        pytest.param(
+            {"optimizer": "sgd", "learning_rate": 1e9},
+            None,
+            "the loss is nan in epoch 1, with the optimizer sgd at a learning rate of 1e+09; "
+            "expected a finite number. Training has run away: try learning_rate 1e+08",
+            id="a loss that runs away",
+        ),
+        pytest.param(
+            {"batch_size": 128},
+            2_000_000,
+            "expected at most the 2 MB that are available; try batch_size: ",
+            id="a batch that does not fit",
+        ),
+        pytest.param(
+            {"crop": 32},
+            None,
+            "found crop: 32 for images of 32×32 pixels; expected less than 32",
+            id="nothing left of an image",
+        ),
+    ],
+)
+def test_a_training_that_cannot_be(broken, monkeypatch, options, available, message):
+    from pipeline.deep import preflight
+    from stages import train_deep
+
+    if available is not None:
+        monkeypatch.setattr(preflight, "available_memory", lambda: available)
+    broken.params(lambda p: p["deep"]["lenet5"].update(epochs=2, **options))
+    assert message in broken.fails(train_deep.main, "lenet5")
 
 
 # --- features: told by `featurize` or the training ------------------------------------------------

@@ -13,6 +13,8 @@ Departures from the paper, in either form:
 * S2 and S4 only pool; the paper's multiply by a trained coefficient and add a trained bias.
 * A softmax with cross-entropy takes the place of the radial basis functions and their loss.
 * C5 is a fully connected layer over S4, which for the paper's 32×32 input is the same thing.
+* Every activation of the options can take the place of tanh or ReLU; so can batch normalisation be
+  added, before each of them.
 * tanh has neither the paper's amplitude of 1.7159 nor its slope of 2/3.
 * Adam takes the place of the stochastic diagonal Levenberg-Marquardt method.
 * Images have as many channels as they come with; each is standardised on the training split.
@@ -24,7 +26,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from pipeline.deep.spec import DeepSpec, output_layer
+from pipeline.deep.layers import conv, dense, dropout, output_layer
+from pipeline.deep.options import Activation
+from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
     import keras
@@ -37,8 +41,8 @@ class Spec(DeepSpec):
     """The most passes over the training images."""
     batch_size: int = Field(default=64, ge=1)
     """Images in one step of the optimizer."""
-    activation: Literal["relu", "tanh"] = "relu"
-    """relu is the modern form, tanh that of 1998."""
+    activation: Activation = "relu"
+    """relu is the modern form, tanh that of 1998; maxout takes the larger of two."""
     pooling: Literal["max", "average"] = "max"
     """max is the modern form, average that of 1998."""
     first_padding: Literal["same", "valid"] = "same"
@@ -54,18 +58,16 @@ class Spec(DeepSpec):
         """Build the network; the shapes beside it are those of a padded 28×28 image."""
         from keras import Input, Model, layers
 
-        he_or_glorot = "he_normal" if self.activation == "relu" else "glorot_uniform"
-        neuron = {"activation": self.activation, "kernel_initializer": he_or_glorot}
         pool = layers.MaxPooling2D if self.pooling == "max" else layers.AveragePooling2D
 
         image = Input(input_shape, name="image")  # 28 × 28 × channels
-        x = layers.Conv2D(6, 5, padding=self.first_padding, **neuron, name="c1")(image)  # 28×28×6
+        x = conv(image, self, self.scaled(6), 5, "c1", padding=self.first_padding)  # 28 × 28 × 6
         x = pool(2, name="s2")(x)  # 14 × 14 × 6
-        x = layers.Conv2D(16, 5, **neuron, name="c3")(x)  # 10 × 10 × 16
+        x = conv(x, self, self.scaled(16), 5, "c3", padding="valid")  # 10 × 10 × 16
         x = pool(2, name="s4")(x)  # 5 × 5 × 16
         x = layers.Flatten(name="flatten")(x)  # 400
-        x = layers.Dropout(self.dropout, name="c5_dropout")(x)
-        x = layers.Dense(120, **neuron, name="c5")(x)  # 120
-        x = layers.Dropout(self.dropout, name="f6_dropout")(x)
-        x = layers.Dense(84, **neuron, name="f6")(x)  # 84
-        return Model(image, output_layer(n_outputs)(x), name="lenet5")  # n_outputs
+        x = dropout(x, self, "c5_dropout")
+        x = dense(x, self, self.scaled(120), "c5")  # 120
+        x = dropout(x, self, "f6_dropout")
+        x = dense(x, self, self.scaled(84), "f6")  # 84
+        return Model(image, output_layer(n_outputs, self)(x), name="lenet5")  # n_outputs

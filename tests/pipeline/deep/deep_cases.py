@@ -4,7 +4,20 @@ import numpy as np
 
 from pipeline import registry
 
-COLOURS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
+COLOURS = np.array(
+    [
+        [200, 60, 60],
+        [60, 200, 60],
+        [60, 60, 200],
+        [200, 200, 60],
+        [200, 60, 200],
+        [60, 200, 200],
+        [20, 20, 20],
+        [240, 240, 240],
+        [20, 120, 20],
+        [120, 20, 20],
+    ]
+)
 
 
 def coloured_squares(n, n_classes, side, seed):

@@ -16,13 +16,34 @@ from pipeline.deep.spec import output_units
 from pipeline.deep.training import train
 
 METHODS = registry.method_names("deep")
-OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32}}
-"""What a method needs to be quick and to need no file."""
+OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]}}
+"""What a method needs to be quick and to need no file; the others are made narrow."""
+NARROW = {"width": 0.1}
+SHARED = {
+    "l1": 1e-5,
+    "l2": 1e-4,
+    "weight_decay": 1e-4,
+    "label_smoothing": 0.1,
+    "optimizer": "nesterov",
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "warmup": 0.5,
+    "ema": 0.9,
+    "dropout": 0.1,
+    "flip": True,
+    "monitor": "macro_f1",
+    "patience": 2,
+}
+"""Options of every group at once."""
+
+
+def options(method):
+    return OPTIONS.get(method, NARROW)
 
 
 @pytest.fixture(scope="module", params=METHODS)
 def run(request):
-    spec = deep_spec(request.param, epochs=2, batch_size=16, **OPTIONS.get(request.param, {}))
+    spec = deep_spec(request.param, epochs=2, batch_size=16, **options(request.param))
     images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
     before = {split: array.copy() for split, array in images.items()}
     result = train(spec, images, labels, 3, seed=0)
@@ -49,7 +70,12 @@ def test_history_has_a_row_for_each_epoch_split_and_metric(run):
         (epoch, split, metric)
         for epoch in range(1, spec.epochs + 1)
         for split in ("train", "validation")
-        for metric in ("accuracy", "loss")
+        for metric in ("accuracy", "loss", "macro_f1")
+    }
+    expected |= {
+        (epoch, "train", metric)
+        for epoch in range(1, spec.epochs + 1)
+        for metric in ("learning_rate", "seconds", "images_per_second")
     }
     assert sorted(keys) == sorted(expected)
     assert np.isfinite(history["value"]).all()
@@ -86,15 +112,23 @@ def modules(config):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_every_shared_option_is_taken(method):
+    images, labels, _ = splits(2, side=32, sizes=(40, 12, 9))
+    spec = deep_spec(method, epochs=1, batch_size=16, **options(method), **SHARED)
+    result = train(spec, images, labels, 2, seed=0)
+    assert np.isfinite(result.scores["test"]).all()
+    assert result.notes["monitor"] == "macro_f1"
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_classes", [2, 7])
 def test_network_ends_in_one_unit_a_class_and_one_for_two(method, n_classes):
-    spec = deep_spec(method, **OPTIONS.get(method, {}))
+    spec = deep_spec(method, **options(method))
     base = spec.frozen_base((32, 32, 3), 0)
     shape = (32, 32, 3) if base is None else tuple(base.output_shape[1:])
     network = spec.network(shape, output_units(n_classes))
-    assert network.output_shape == (None, 1 if n_classes == 2 else 7)
-    last = network.layers[-1]
-    assert last.name == "output"
+    assert network.outputs[0].shape == (None, 1 if n_classes == 2 else 7)
+    last = network.get_layer("output")
     assert last.activation.__name__ == ("sigmoid" if n_classes == 2 else "softmax")
 
 
@@ -106,7 +140,18 @@ def test_every_option_says_what_it_means(method):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": 0}, {"learning_rate": -1}, {"optimizer": "adams"}, {"seeds": [1, 1]}]
+    "wrong",
+    [
+        {"epochs": 0},
+        {"learning_rate": -1},
+        {"optimizer": "adams"},
+        {"seeds": [1, 1]},
+        {"width": 0},
+        {"schedule": "cosinus"},
+        {"monitor": "f1"},
+        {"loss": "mse"},
+        {"flip": "maybe"},
+    ],
 )
 def test_wrong_options_are_refused(method, wrong):
     with pytest.raises(StudyError, match=f"deep.{method}.{next(iter(wrong))}"):

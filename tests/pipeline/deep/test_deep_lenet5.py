@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from deep_cases import deep_spec, splits
+from network_cases import build, check_activations, check_penalties, names
 
 from pipeline.checks import StudyError
-from pipeline.deep.training import train
+
+NEURONS = ["c1", "c3", "c5", "f6"]
 
 
 def test_parameters_of_the_network_of_1998():
@@ -38,25 +40,51 @@ def test_shapes_on_32_pixels(padding, shapes):
 
 
 def test_options_choose_activation_and_pooling():
-    old = deep_spec("lenet5", activation="tanh", pooling="average").network((28, 28, 1), 10)
-    new = deep_spec("lenet5").network((28, 28, 1), 10)
-    names = ("c1", "c3", "c5", "f6")
-    assert {old.get_layer(name).activation.__name__ for name in names} == {"tanh"}
-    assert {new.get_layer(name).activation.__name__ for name in names} == {"relu"}
-    assert type(old.get_layer("s2")).__name__ == "AveragePooling2D"
-    assert type(new.get_layer("s4")).__name__ == "MaxPooling2D"
+    old = build("lenet5", (28, 28, 1), activation="tanh", pooling="average")
+    new = build("lenet5", (28, 28, 1))
+    assert names(old, "Activation") == [f"{name}_tanh" for name in NEURONS]
+    assert names(new, "Activation") == [f"{name}_relu" for name in NEURONS]
+    assert names(old, "AveragePooling2D") == names(new, "MaxPooling2D") == ["s2", "s4"]
+
+
+def test_every_activation_acts():
+    check_activations("lenet5", NEURONS)
+
+
+def test_batch_norm_and_dropout():
+    network = build("lenet5", batch_norm=True, dropout=0.4)
+    assert names(network, "BatchNormalization") == [f"{name}_bn" for name in NEURONS]
+    assert not network.get_layer("c1").use_bias
+    assert names(network, "Dropout") == ["c5_dropout", "f6_dropout"]
+    assert network.get_layer("c5_dropout").rate == 0.4
+    assert names(build("lenet5"), "BatchNormalization") == []
+    assert names(build("lenet5", dropout=0), "Dropout") == []
+
+
+def test_penalties_reach_every_kernel():
+    check_penalties("lenet5")
+
+
+def test_width_halves_every_layer():
+    network = build("lenet5", width=0.5)
+    assert [network.get_layer(name).filters for name in ("c1", "c3")] == [3, 8]
+    assert [network.get_layer(name).units for name in ("c5", "f6")] == [60, 42]
 
 
 @pytest.mark.parametrize(("padding", "side"), [("same", 12), ("valid", 16)])
 def test_smallest_images(padding, side):
     spec = deep_spec("lenet5", first_padding=padding)
     spec.check_size((side, side, 3))
-    assert spec.network((side, side, 3), 10).output_shape == (None, 10)
+    assert build("lenet5", (side, side, 3), first_padding=padding).output_shape == (None, 10)
+    with pytest.raises(ValueError, match="output size would be zero or negative"):
+        build("lenet5", (side - 1, side - 1, 3), first_padding=padding)
     with pytest.raises(StudyError, match=f"found images of {side - 1}×40 .* at least {side}×"):
         spec.check_size((side - 1, 40, 3))
 
 
 def test_training_refuses_small_images_before_it_starts():
+    from pipeline.deep.training import train
+
     images, labels, _ = splits(3, side=8, sizes=(9, 6, 3))
     with pytest.raises(StudyError, match="at least 12×12"):
         train(deep_spec("lenet5"), images, labels, 3, seed=0)

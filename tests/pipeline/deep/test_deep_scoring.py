@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss
+from sklearn.metrics import f1_score, log_loss
 
-from pipeline.deep.scoring import accuracy, class_scores, cross_entropy
+from pipeline.deep.scoring import accuracy, class_scores, cross_entropy, macro_f1, measure
 
 
 def test_cross_entropy_equals_scikit_learn():
@@ -23,3 +23,29 @@ def test_accuracy_and_two_columns_of_one_unit():
     scores = class_scores(np.array([[0.9], [0.2], [0.6]], np.float32))
     np.testing.assert_allclose(scores, [[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]], atol=1e-6)
     assert accuracy(scores, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("present", [6, 4, 1])
+def test_macro_f1_equals_scikit_learn_also_without_some_classes(present):
+    rng = np.random.default_rng(present)
+    scores = rng.dirichlet(np.ones(6), 80)
+    scores[:, 5] = 0
+    labels = rng.integers(0, present, 80)
+    expected = f1_score(
+        labels, scores.argmax(axis=1), average="macro", labels=range(6), zero_division=0
+    )
+    assert macro_f1(scores, labels) == pytest.approx(expected)
+
+
+def test_macro_f1_by_hand():
+    scores = np.eye(3)[[0, 0, 1, 1]]
+    assert macro_f1(scores, np.array([0, 1, 1, 1])) == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
+
+
+def test_measure_is_all_three():
+    rng = np.random.default_rng(2)
+    scores, labels = rng.dirichlet(np.ones(3), 40), rng.integers(0, 3, 40)
+    found = measure(scores, labels)
+    assert found.loss == cross_entropy(scores, labels)
+    assert found.accuracy == accuracy(scores, labels)
+    assert found.macro_f1 == macro_f1(scores, labels)

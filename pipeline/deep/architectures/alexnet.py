@@ -1,0 +1,159 @@
+"""AlexNet, as it was for photographs of ImageNet, and in a form for small images.
+
+Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks"
+(NIPS 2012), section 3 and figure 2.
+
+``form: original`` is the network of figure 2 on 227×227 pixels. With batch normalisation and ten
+classes it has 58,327,818 parameters, of which 58,325,066 are trained. ``form: small`` is meant for
+32 pixels, which a step of 4 would waste: the five convolutions keep their maps, the first one has
+5×5 pixels and a step of 1, and 1,024 units take the place of 4,096.
+
+Departures from the paper:
+
+* Batch normalisation, between each of the five convolutions and its activation, takes the place of
+  local response normalisation; with ``batch_norm: false`` there is neither (Simonyan and Zisserman,
+  2015, section 4.1, found that the latter does not help). In the original form the convolutions
+  keep their biases beside it. The dense layers have dropout instead.
+* One tower instead of two on two GPUs: conv2, conv4 and conv5 read all maps.
+* 227 pixels, not the 224 of the text, with which the 55×55 positions of figure 2 do not come out.
+* Kernels start from He et al. (2015), not from a deviation of 0.01; biases from 0, not from 1.
+* Images have as many channels as they come with and are standardised on the training split, which
+  the paper does to the mean alone; the shift along principal components of colours is left out.
+
+The default recipe is the paper's (section 5: momentum 0.9, weight decay 5e-4, batches of 128, rate
+0.01), but for the schedule, a cosine, and for 30 epochs instead of 90, both for the sake of time.
+Images are mirrored and moved as CIFAR-10 wants it; digits and letters want ``flip: false``. Adam
+wants a rate of about 1e-3. The small form takes 300 million multiplications an image at full
+width: a processor wants a width of 0.5 or less.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.checks import StudyError
+from pipeline.deep.layers import conv, dense, dropout, output_layer
+from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.spec import DeepSpec
+
+if TYPE_CHECKING:
+    import keras
+
+SIZES = {"original": 227, "small": 32}
+"""The side of the images that each form is meant for."""
+SMALLEST = {"original": 67, "small": 15}
+"""The side that leaves one position after the last pooling."""
+
+
+class Spec(DeepSpec):
+    """AlexNet, which won ImageNet's challenge of 2012, in its own size and for small images."""
+
+    form: Literal["original", "small"] = "small"
+    """original: the paper's, for 227 pixels; small: a stem with a step of 1, for 32 pixels."""
+    image_size: int | None = Field(default=None, ge=1, le=512)
+    """Images are resized to this square inside the network, such as 227; null leaves them."""
+    batch_norm: bool = True
+    """Batch normalisation between each convolution and its activation; never in dense layers."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the outputs of the two hidden dense layers that are dropped in training."""
+    epochs: int = Field(default=30, ge=1)
+    """The most passes over the training images."""
+    optimizer: Optimizer = "momentum"
+    """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
+    learning_rate: float = Field(default=0.01, gt=0)
+    """The optimizer's largest step size; the schedule lowers it."""
+    weight_decay: float = Field(default=5e-4, ge=0)
+    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
+    it, or, with adamw, apart from the gradient."""
+    schedule: Schedule = "cosine"
+    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    flip: bool = True
+    """Mirror each image left to right, with probability one half."""
+    crop: int = Field(default=4, ge=0)
+    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        if self.image_size is not None and self.image_size < SMALLEST[self.form]:
+            raise ValueError(
+                f"found image_size: {self.image_size} with form: {self.form}; expected at least "
+                f"{SMALLEST[self.form]}, best {SIZES[self.form]}"
+            )
+        return self
+
+    def smallest_side(self) -> int:
+        """Return the side that leaves the last pooling one position; 1 where images are resized."""
+        return SMALLEST[self.form] if self.image_size is None else 1
+
+    def check_size(self, image_shape: tuple[int, ...]) -> None:
+        """Raise `StudyError` if images of (height, width, 3) are too small for the form."""
+        height, width = image_shape[:2]
+        if min(height, width) < self.smallest_side():
+            other = ", or form: small" if self.form == "original" else ""
+            raise StudyError(
+                f"{self.method}: found images of {height}×{width} pixels; expected at least "
+                f"{self.smallest_side()}×{self.smallest_side()} with form: {self.form}. "
+                f"Set image_size: {SIZES[self.form]}{other}, or drop this run"
+            )
+
+    def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
+        """Build the network of `form`, behind a resizing where `image_size` asks for one."""
+        from keras import Input, Model
+
+        image = Input(input_shape, name="image")
+        x = self._resized(image)
+        x = self._original(x) if self.form == "original" else self._small(x)
+        return Model(image, output_layer(n_outputs, self)(x), name="alexnet")  # n_outputs
+
+    def _original(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Add what stands between 227 × 227 × channels and the output."""
+        from keras.layers import Flatten, MaxPooling2D
+
+        filters = self.scaled
+        x = conv(x, self, filters(96), 11, "conv1", strides=4, padding="valid", use_bias=True)
+        x = MaxPooling2D(3, 2, name="pool1")(x)  # 55 × 55 × 96 before, 27 × 27 × 96 here
+        x = conv(x, self, filters(256), 5, "conv2", use_bias=True)  # 27 × 27 × 256
+        x = MaxPooling2D(3, 2, name="pool2")(x)  # 13 × 13 × 256
+        x = conv(x, self, filters(384), 3, "conv3", use_bias=True)  # 13 × 13 × 384
+        x = conv(x, self, filters(384), 3, "conv4", use_bias=True)  # 13 × 13 × 384
+        x = conv(x, self, filters(256), 3, "conv5", use_bias=True)  # 13 × 13 × 256
+        x = MaxPooling2D(3, 2, name="pool5")(x)  # 6 × 6 × 256
+        x = Flatten(name="flatten")(x)  # 9,216
+        x = self._hidden(x, 4096, "fc6")  # 4,096
+        return self._hidden(x, 4096, "fc7")  # 4,096
+
+    def _small(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Add what stands between 32 × 32 × channels and the output."""
+        from keras.layers import Flatten, MaxPooling2D
+
+        filters = self.scaled
+        x = conv(x, self, filters(96), 5, "conv1")  # 32 × 32 × 96
+        x = MaxPooling2D(3, 2, name="pool1")(x)  # 15 × 15 × 96
+        x = conv(x, self, filters(256), 5, "conv2")  # 15 × 15 × 256
+        x = MaxPooling2D(3, 2, name="pool2")(x)  # 7 × 7 × 256
+        x = conv(x, self, filters(384), 3, "conv3")  # 7 × 7 × 384
+        x = conv(x, self, filters(384), 3, "conv4")  # 7 × 7 × 384
+        x = conv(x, self, filters(256), 3, "conv5")  # 7 × 7 × 256
+        x = MaxPooling2D(3, 2, name="pool5")(x)  # 3 × 3 × 256
+        x = Flatten(name="flatten")(x)  # 2,304
+        x = self._hidden(x, 1024, "fc6")  # 1,024
+        return self._hidden(x, 1024, "fc7")  # 1,024
+
+    def _hidden(self, x: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
+        """Add a hidden dense layer, without normalisation, and its dropout."""
+        plain = self.model_copy(update={"batch_norm": False})
+        return dropout(dense(x, plain, self.scaled(units), name), self, f"{name}_dropout")
+
+    def _resized(self, image: keras.KerasTensor) -> keras.KerasTensor:
+        from keras.layers import Resizing
+
+        height, width = image.shape[1:3]
+        if self.image_size is None or height == width == self.image_size:
+            return image
+        # Only where pixels are dropped does smoothing first change anything.
+        smaller = max(height, width) > self.image_size
+        resize = Resizing(self.image_size, self.image_size, antialias=smaller, name="resize")
+        # Its own default, True, would put the layers behind it in training mode in `model(x)`.
+        return resize(image, training=False)

@@ -1,0 +1,128 @@
+"""What a network costs, counted from its layers: multiply-adds, weights, outputs of layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+"""Of one number, by the type that a layer computes in."""
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer of a network; of an input, not of a batch."""
+
+    name: str
+    kind: str
+    outputs: tuple[int, ...]
+    """Shape without the batch; of its first output where it has several."""
+    trainable: int
+    frozen: int
+    multiply_adds: int
+    """Products of a kernel and an input, as the literature counts; biases, normalisations,
+    activations and poolings are left out."""
+    output_bytes: int
+    """Of all outputs, in the type that the layer computes in; layers that only rename count 0."""
+
+
+def layer_table(model: keras.Model) -> list[LayerCost]:
+    """Return the layers of a model with those of models in it, in order; inputs are left out."""
+    return [_cost(layer) for layer in leaf_layers(model)]
+
+
+def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers of a model, and, in the place of a model within it, that one's layers."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaf_layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            yield layer
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of one input on its way through the model, in inference."""
+    return sum(layer.multiply_adds for layer in layer_table(model))
+
+
+def activation_bytes(model: keras.Model) -> int:
+    """Return the bytes of all layers' outputs for one input."""
+    return sum(layer.output_bytes for layer in layer_table(model))
+
+
+def weight_bytes(model: keras.Model) -> tuple[int, int]:
+    """Return the bytes of trainable and of all other weights, in the type they are stored in."""
+    trainable = sum(_bytes(variable) for variable in model.trainable_weights)
+    return trainable, sum(_bytes(variable) for variable in model.weights) - trainable
+
+
+def summary(model: keras.Model) -> str:
+    """Return one line: layers with weights, parameters, multiply-adds, bytes."""
+    table = layer_table(model)
+    trainable, frozen = sum(each.trainable for each in table), sum(each.frozen for each in table)
+    weighted = sum(bool(each.trainable or each.frozen) for each in table)
+    adds = sum(each.multiply_adds for each in table)
+    return (
+        f"{weighted} layers with weights, {trainable:,} trainable and {frozen:,} other parameters "
+        f"({size(sum(weight_bytes(model)))}), {count(adds)} multiply-adds an image"
+    )
+
+
+def size(n_bytes: float) -> str:
+    """Return ``248 kB``, ``58.9 MB`` or ``31 GB``."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= scale:
+            value = n_bytes / scale
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"
+
+
+def count(number: float) -> str:
+    """Return ``416,520``, ``41.3 million`` or ``15.3 billion``."""
+    for word, scale in (("billion", 1e9), ("million", 1e6)):
+        if number >= scale:
+            return f"{number / scale:.3g} {word}"
+    return f"{number:,.0f}"
+
+
+def _cost(layer: keras.Layer) -> LayerCost:
+    outputs = [_shape(tensor) for tensor in keras.tree.flatten(layer.output)]
+    trainable = sum(math.prod(variable.shape) for variable in layer.trainable_weights)
+    every = sum(math.prod(variable.shape) for variable in layer.weights)
+    renames = isinstance(layer, (keras.layers.Flatten, keras.layers.Reshape))
+    values = 0 if renames else sum(map(math.prod, outputs))
+    return LayerCost(
+        name=layer.name,
+        kind=type(layer).__name__,
+        outputs=outputs[0],
+        trainable=trainable,
+        frozen=every - trainable,
+        multiply_adds=_multiply_adds(layer, outputs[0]),
+        output_bytes=values * BYTES.get(layer.compute_dtype, 4),
+    )
+
+
+def _multiply_adds(layer: keras.Layer, outputs: tuple[int, ...]) -> int:
+    """Count inputs of each output times outputs: a kernel is (..., inputs, outputs)."""
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        return math.prod(layer.kernel.shape[:2]) * math.prod(outputs)
+    if isinstance(layer, keras.layers.SeparableConv2D):
+        # Every pixel of the depthwise step's output has inputs × depth_multiplier channels.
+        *pixels, filters = outputs
+        depth = layer.pointwise_kernel.shape[2]
+        kernel = math.prod(layer.depthwise_kernel.shape[:2])
+        return math.prod(pixels) * depth * (kernel + filters)
+    if isinstance(layer, (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense)):
+        return math.prod(layer.kernel.shape[:-1]) * math.prod(outputs)
+    return 0
+
+
+def _shape(tensor: keras.KerasTensor) -> tuple[int, ...]:
+    return tuple(side or 1 for side in tensor.shape[1:])
+
+
+def _bytes(variable: keras.Variable) -> int:
+    return math.prod(variable.shape) * BYTES.get(str(variable.dtype), 4)

@@ -1,0 +1,126 @@
+"""What goes wrong in training, said so that it can be mended: a loss that is NaN, a full memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NoReturn
+
+import keras
+
+from pipeline.checks import StudyError
+from pipeline.deep.spec import DeepSpec
+
+MEMORY_ERRORS = ("ResourceExhaustedError", "OutOfMemoryError", "_ArrayMemoryError", "MemoryError")
+"""Class names: of TensorFlow, of torch, of NumPy, of Python."""
+MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
+"""In messages of errors that are of other kinds too, such as JAX's XlaRuntimeError."""
+BACKEND_ERRORS = ("XlaRuntimeError", "JaxRuntimeError", "InternalError", "RuntimeError")
+"""Class names whose message tells whether memory is what was missing."""
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Stops within an epoch at the first loss that is not finite; one callback serves one `fit`.
+
+    Keras gives the mean loss of the epoch so far, which stays NaN once it was, and as a number of
+    Python: looking at it costs nothing. It may call from a thread of its own, which does not wait
+    for the device after each step, as long as all callbacks allow it.
+    """
+
+    async_safe = True
+    """Keras's name for a callback that may be called from another thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss: float | None = None
+        """The loss that was not finite, or None."""
+        self.batch: int | None = None
+        """The first optimizer step, from 0 in this epoch, at which it was seen."""
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Look at the mean loss so far."""
+        self._look(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Look at the mean loss of the epoch."""
+        self._look(None, logs)
+
+    def _look(self, batch: int | None, logs: Mapping[str, float] | None) -> None:
+        loss = (logs or {}).get("loss")
+        if loss is None or math.isfinite(loss) or self.loss is not None:
+            return
+        self.loss, self.batch = float(loss), batch
+        self.model.stop_training = True
+
+
+def raise_run_away(spec: DeepSpec, epoch: int, learning_rate: float, loss: float) -> NoReturn:
+    """Raise `StudyError` for a loss, or weights, that are no longer finite.
+
+    Args:
+        spec: the options that were trained with.
+        epoch: from 1.
+        learning_rate: as the schedule had it then.
+        loss: NaN or infinite.
+    """
+    tries = [f"learning_rate {float(f'{spec.learning_rate / 10:.3g}'):g}"]
+    if not spec.warmup:
+        tries.append("warmup: 2")
+    if not spec.batch_norm:
+        tries.append("batch_norm: true")
+    if spec.optimizer != "adam":
+        tries.append("the optimizer adam at 0.001")
+    if spec.precision == "float16":
+        tries.insert(0, "precision: bfloat16, whose range is that of float32")
+    raise StudyError(
+        f"{spec.method}: the loss is {loss} in epoch {epoch}, with the optimizer {spec.optimizer} "
+        f"at a learning rate of {learning_rate:.3g}; expected a finite number. Training has run "
+        f"away: try {', or '.join(tries)}"
+    )
+
+
+@contextmanager
+def memory_errors(spec: DeepSpec, input_shape: tuple[int, ...] | None = None) -> Iterator[None]:
+    """Turn errors of a full memory into a `StudyError`; all others pass as they are.
+
+    Args:
+        spec: the options that are trained with.
+        input_shape: of one input, for the message; None leaves it out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_memory_error(error):
+            raise
+        raise StudyError(_full_memory(spec, input_shape, error)) from None
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Return whether an exception of Keras, TensorFlow, JAX, torch or NumPy says: out of memory."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, StudyError):
+        return False
+    if names & set(MEMORY_ERRORS):
+        return True
+    message = str(error)
+    return bool(names & set(BACKEND_ERRORS)) and any(word in message for word in MEMORY_WORDS)
+
+
+def _full_memory(spec: DeepSpec, input_shape: tuple[int, ...] | None, error: BaseException) -> str:
+    side = getattr(spec, "image_size", None)
+    if side is not None:
+        inputs, smaller = f", image_size: {side}", ", a smaller image_size"
+    elif input_shape is not None and len(input_shape) == 3:
+        inputs = f" and images of {input_shape[0]}×{input_shape[1]} pixels"
+        smaller = ", smaller images"
+    else:
+        inputs, smaller = "", ""
+    tries = f"batch_size: {max(1, spec.batch_size // 2)}{smaller}, a smaller width"
+    if spec.data_on_device is not False:
+        tries += ", data_on_device: false"
+    said = str(error).strip().splitlines()
+    reason = f" ({type(error).__name__}: {said[0][:160]})" if said else ""
+    return (
+        f"{spec.method}: the memory is full, with batch_size: {spec.batch_size}{inputs}{reason}; "
+        f"expected room for a batch, the weights and the optimizer. Try {tries}"
+    )

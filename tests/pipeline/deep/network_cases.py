@@ -1,0 +1,74 @@
+"""Networks that are built but never given numbers, and what they are made of."""
+
+import math
+from typing import get_args
+
+import keras
+from deep_cases import deep_spec
+
+from pipeline.deep.options import Activation
+
+ACTIVATIONS = get_args(Activation)
+PIXELS = (32, 32, 3)
+
+
+def build(method, input_shape=PIXELS, n_outputs=10, **options):
+    """A network whose weights have shapes only, so that the largest takes no memory."""
+    with keras.StatelessScope(initialize_variables=False):
+        return deep_spec(method, **options).network(input_shape, n_outputs)
+
+
+def trainable(network):
+    return sum(math.prod(variable.shape) for variable in network.trainable_variables)
+
+
+def parameters(network):
+    """Parameters by the name of the layer."""
+    return {layer.name: layer.count_params() for layer in network.layers if layer.weights}
+
+
+def shapes(network, *names):
+    return {name: network.get_layer(name).output.shape[1:] for name in names}
+
+
+def names(network, kind):
+    """Names of the layers of a kind, such as BatchNormalization, in order."""
+    return [layer.name for layer in network.layers if type(layer).__name__ == kind]
+
+
+def kernels(network):
+    """Names of the layers that have a kernel, in order."""
+    return [layer.name for layer in network.layers if hasattr(layer, "kernel_regularizer")]
+
+
+def penalties(network):
+    """The (L1, L2) of each kernel; None where it has none."""
+    found = [layer.kernel_regularizer for layer in network.layers if layer.name in kernels(network)]
+    return {None if each is None else (float(each.l1), float(each.l2)) for each in found}
+
+
+def check_activations(method, neurons, **options):
+    """Each activation follows each of `neurons`, and PReLU and maxout have their own parameters."""
+    for activation in ACTIVATIONS:
+        network = build(method, activation=activation, **options)
+        assert network.output_shape == (None, 10), activation
+        present = {layer.name for layer in network.layers}
+        assert {f"{name}_{activation}" for name in neurons} <= present, activation
+        if activation == "maxout":
+            assert len(kernels(network)) == 2 * len(neurons) + 1
+            assert names(network, "Maximum") == [f"{name}_maxout" for name in neurons]
+        elif activation == "prelu":
+            assert names(network, "PReLU") == [f"{name}_prelu" for name in neurons]
+        else:
+            layers = [network.get_layer(f"{name}_{activation}") for name in neurons]
+            assert {layer.activation.__name__ for layer in layers} == {activation}
+
+
+def check_penalties(method, **options):
+    """L1, L2 and weight decay reach every kernel, the output's too; AdamW decays by itself."""
+    without = {**options, "weight_decay": 0}
+    assert penalties(build(method, **without)) == {None}
+    assert penalties(build(method, l1=0.5, l2=0.25, **without)) == {(0.5, 0.25)}
+    decayed = {**options, "weight_decay": 0.5}
+    assert penalties(build(method, **{**decayed, "optimizer": "momentum"})) == {(0.0, 0.25)}
+    assert penalties(build(method, **{**decayed, "optimizer": "adamw"})) == {None}

@@ -1,0 +1,52 @@
+"""Every network of every study takes three steps as it stands there, at its full width and size.
+
+Where no GPU is at hand this is what is known of the recipes for one: they build, their options
+agree, and three steps lead to finite scores.
+"""
+
+import numpy as np
+from deep_cases import splits
+
+from pipeline import registry
+from pipeline.deep.training import train
+from pipeline.params import read_yaml
+from pipeline.workspace import merge
+
+STEPS, BATCH = 3, 4
+
+
+def recipes(root):
+    """(study, run, entry) of all networks; an entry that stands in several studies comes once."""
+    base = read_yaml(root / "params.yaml")
+    found = {}
+    for overlay in (None, *sorted((root / "studies").glob("*.yaml"))):
+        document = base if overlay is None else merge(base, read_yaml(overlay))
+        for run, entry in document["deep"].items():
+            name = "params" if overlay is None else overlay.stem
+            if entry not in [known for *_, known in found.values()]:
+                found[f"{name}-{run}"] = (name, run, entry)
+    return found
+
+
+def pytest_generate_tests(metafunc):
+    found = recipes(metafunc.config.rootpath)
+    metafunc.parametrize("entry", [entry for *_, entry in found.values()], ids=list(found))
+
+
+def short(entry):
+    """The recipe with three steps in each phase, of small batches, from weights that are drawn."""
+    entry = {**entry, "epochs": 1, "batch_size": BATCH, "seeds": None, "warmup": 0}
+    if "weights" in entry:
+        entry["weights"] = "random"
+    if "then" in entry:
+        entry["then"] = [{**phase, "epochs": 1} for phase in entry["then"]]
+    return entry
+
+
+def test_three_steps(entry, tmp_path):
+    spec = registry.parse("deep", short(entry), "deep.recipe")
+    images, labels, _ = splits(10, side=32, sizes=(BATCH * STEPS, 10, 4))
+    labels = {split: np.asarray(values) for split, values in labels.items()}
+    result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
+    assert np.isfinite(result.scores["test"]).all()
+    assert result.epochs_run == len(spec.phases())

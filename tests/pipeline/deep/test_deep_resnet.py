@@ -1,0 +1,161 @@
+"""ResNet: the counts, shapes and shortcuts of the paper's section 4.2."""
+
+import keras
+import network_facts as facts
+import numpy as np
+import pytest
+from deep_cases import deep_spec
+from network_cases import build, kernels, penalties, shapes, trainable
+
+from pipeline.checks import StudyError
+
+COUNTS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
+"""Table 6 of the paper gives 0.27, 0.46, 0.66, 0.85 and 1.7 million."""
+RNG = np.random.default_rng(0)
+
+
+def resnet(side=32, **options):
+    """A network of shapes only."""
+    return build("resnet", (side, side, 3), **options)
+
+
+def small_resnet(side, **options):
+    """A network with numbers, of 4, 8 and 16 filters."""
+    return deep_spec("resnet", width=0.25, **options).network((side, side, 3), 10)
+
+
+@pytest.mark.parametrize("depth", COUNTS)
+def test_trained_parameters_by_depth(depth):
+    network = resnet(depth=depth)
+    assert trainable(network) == COUNTS[depth]
+    assert len(kernels(network)) == depth
+
+
+def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcut():
+    plain, residual = resnet(residual=False), resnet()
+    assert trainable(plain) == COUNTS[20]
+    assert facts.layers_of(plain, keras.layers.Add) == []
+    assert len(facts.layers_of(residual, keras.layers.Add)) == 9
+    assert kernels(plain) == kernels(residual)
+    for name in kernels(plain):
+        assert plain.get_layer(name).kernel.shape == residual.get_layer(name).kernel.shape
+    assert facts.multiply_adds(plain) == facts.multiply_adds(residual) == 40_551_040
+
+
+def test_projection_adds_two_convolutions_with_their_normalisation():
+    assert trainable(resnet(shortcut="projection")) == COUNTS[20] + (
+        16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
+    )
+
+
+def test_shapes_on_32_pixels():
+    expected = {
+        "conv1": (32, 32, 16),
+        "stage1_block3_add": (32, 32, 16),
+        "stage2_block1_conv1": (16, 16, 32),
+        "stage2_block3_add": (16, 16, 32),
+        "stage3_block1_conv1": (8, 8, 64),
+        "stage3_block3_add": (8, 8, 64),
+        "pool": (64,),
+        "output": (10,),
+    }
+    assert shapes(resnet(), *expected) == expected
+
+
+@pytest.mark.parametrize("side", [8, 9])
+def test_identity_shortcut_takes_every_other_position_and_adds_channels_of_zeros(side):
+    network = small_resnet(side)
+    images = RNG.normal(size=(3, side, side, 3)).astype("float32")
+    block = network.get_layer("stage1_block3_relu").output
+    shortcut = network.get_layer("stage2_block1_zeros").output
+    inputs, outputs = keras.Model(network.input, [block, shortcut])(images)
+    np.testing.assert_array_equal(outputs[..., :4], np.asarray(inputs)[:, ::2, ::2])
+    np.testing.assert_array_equal(outputs[..., 4:], 0)
+    assert outputs.shape[-1] == 8
+
+
+@pytest.mark.parametrize("shortcut", ["identity", "projection"])
+@pytest.mark.parametrize("side", [8, 9])
+def test_kernels_of_both_paths_are_centred_on_the_same_positions(shortcut, side):
+    network = small_resnet(side, shortcut=shortcut)
+    block = network.get_layer("stage1_block3_relu").output
+    first = network.get_layer("stage2_block1_conv1")
+    centre = np.zeros(first.kernel.shape, "float32")
+    centre[1, 1] = np.eye(4, 8)
+    first.set_weights([centre])
+    images = RNG.normal(size=(2, side, side, 3)).astype("float32")
+    inputs, outputs = keras.Model(network.input, [block, first.output])(images)
+    np.testing.assert_array_equal(outputs[..., :4], np.asarray(inputs)[:, ::2, ::2])
+
+
+def test_block_is_the_activation_of_the_sum_of_its_layers_and_its_input():
+    network = small_resnet(8)
+    names = ["stage1_block1_relu", "stage1_block2_conv2_bn", "stage1_block2_relu"]
+    images = RNG.normal(size=(2, 8, 8, 3)).astype("float32")
+    outputs = [network.get_layer(name).output for name in names]
+    before, layers, after = map(np.asarray, keras.Model(network.input, outputs)(images))
+    np.testing.assert_allclose(after, np.maximum(before + layers, 0), atol=1e-6)
+
+
+def test_side_of_one_pixel_is_the_smallest():
+    spec = deep_spec("resnet", width=0.1)
+    assert spec.smallest_side() == 1
+    spec.check_size((1, 1, 3))
+    assert resnet(1, width=0.1).output_shape == (None, 10)
+
+
+def test_width_scales_the_filters():
+    network = resnet(width=0.5)
+    assert network.get_layer("conv1").filters == 8
+    assert network.get_layer("stage3_block1_conv1").filters == 32
+    assert trainable(network) < COUNTS[20] / 3.5
+
+
+@pytest.mark.parametrize(("name", "residual"), [("gelu", True), ("prelu", True), ("tanh", False)])
+def test_activation_acts_behind_each_layer(name, residual):
+    network = resnet(8, activation=name, width=0.1, residual=residual)
+    assert len(facts.activation_layers(network, name)) == 19
+    assert facts.activation_layers(network, "relu") == []
+
+
+def test_maxout_is_refused_by_its_name():
+    with pytest.raises(StudyError, match=r"deep\.resnet\.activation: found 'maxout'"):
+        deep_spec("resnet", activation="maxout")
+
+
+def test_shortcut_of_a_plain_network_is_refused():
+    with pytest.raises(StudyError, match="plain network has no shortcuts"):
+        deep_spec("resnet", residual=False, shortcut="projection")
+
+
+def test_batch_normalisation_follows_each_convolution_or_none():
+    assert len(facts.layers_of(resnet(), keras.layers.BatchNormalization)) == 19
+    network = resnet(8, batch_norm=False, dropout=0.3)
+    assert facts.layers_of(network, keras.layers.BatchNormalization) == []
+    assert all(network.get_layer(name).use_bias for name in kernels(network))
+
+
+def test_dropout_stands_in_front_of_the_output():
+    assert facts.layers_of(resnet(), keras.layers.Dropout) == []
+    (layer,) = facts.layers_of(resnet(8, batch_norm=False, dropout=0.3), keras.layers.Dropout)
+    assert (layer.name, layer.rate) == ("dropout", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (0, 2.5e-4)),
+        ({"weight_decay": 0.02, "l1": 0.5, "l2": 0.25}, (0.5, 0.26)),
+        ({"weight_decay": 0.02, "optimizer": "adamw", "l2": 0.25}, (0, 0.25)),
+    ],
+)
+def test_penalties_are_on_every_kernel(options, expected):
+    (found,) = penalties(resnet(8, width=0.25, shortcut="projection", **options))
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shortcut", ["identity", "projection"])
+def test_stored_network_is_read_by_keras_alone(shortcut, tmp_path):
+    images = RNG.normal(size=(2, 9, 9, 3)).astype("float32")
+    network = small_resnet(9, shortcut=shortcut)
+    facts.assert_restored_by_keras_alone(network, images, tmp_path / "network.keras")
