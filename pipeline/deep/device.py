@@ -48,8 +48,13 @@ def compute_policy(precision: str) -> str:
 
 
 def compiles_with_xla(xla: bool | str) -> bool:
-    """Return whether to compile with XLA; on a processor TensorFlow is twice as fast without."""
-    return has_accelerator() if xla == "auto" else bool(xla)
+    """Return whether to compile with XLA; on a processor TensorFlow is twice as fast without.
+
+    JAX compiles with nothing else, and would compute operation by operation without it.
+    """
+    if xla == "auto":
+        return has_accelerator() or keras.backend.backend() == "jax"
+    return bool(xla)
 
 
 def steps_per_call(steps: int | str, in_epoch: int) -> int:

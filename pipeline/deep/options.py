@@ -149,7 +149,7 @@ class MachineOptions(MethodSpec):
     data_on_device: bool | Auto = "auto"
     """Keep the training images in the device's memory. auto: on a GPU where they fill a quarter of
     it at most."""
-    steps_per_call: int | Auto = Field(default="auto", ge=1)
+    steps_per_call: Annotated[int, Field(ge=1)] | Auto = "auto"
     """Optimizer steps in one call of the compiled function. auto: 1 on a processor."""
     deterministic: bool = False
     """Only operations whose result does not vary from run to run, at some cost on a GPU."""

@@ -168,3 +168,9 @@ def test_parsing_all_of_them_imports_no_keras():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.stdout.strip() == "set()", answer.stderr
+
+
+def test_auto_can_be_said():
+    """A default that is a word beside numbers is taken as that word where it is written out."""
+    words = {"precision": "auto", "xla": "auto", "data_on_device": "auto", "steps_per_call": "auto"}
+    assert deep_spec("lenet5", **words) == deep_spec("lenet5")
