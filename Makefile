@@ -41,7 +41,7 @@ lint: $(READY) ## ruff and mypy
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(READY) ## measure ours against the usual way, side by side; writes docs/benchmarks.md
+bench: $(READY) ## measure ours against the usual way, side by side; writes docs/benchmarks*.md
 	@$(BIN)/python -m tests.benchmarks
 
 lock: ## resolve the two lock files anew (needs uv)

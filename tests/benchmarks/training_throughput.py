@@ -54,7 +54,7 @@ def _compare(spec: DeepSpec) -> list[Row]:
         other()
     moved = "flip and 4-pixel crop" if spec.augments else "not augmented"
     found = race(
-        f"{spec.method}, an epoch of {n:,} images, {moved}, all cores",
+        f"{spec.method}, an epoch of {n:,} images, {moved}",
         _ours(spec, images, labels),
         {name: (other, "") for name, other in others.items()},
         TURNS,
