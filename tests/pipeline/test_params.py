@@ -113,7 +113,7 @@ def test_missing_file(study_folder):
         load_params()
 
 
-@pytest.mark.parametrize("study", ["demo", "cpu", "full"])
+@pytest.mark.parametrize("study", ["demo", "cpu", "full", "depth", "digits"])
 def test_committed_studies_are_right(root, tmp_path, study):
     import yaml
 
