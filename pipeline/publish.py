@@ -14,7 +14,7 @@ import yaml
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
-from pipeline.params import PARAMS, read_yaml
+from pipeline.entries import PARAMS, read_yaml
 from pipeline.reporting.summary import headline
 from pipeline.results import load_results
 from pipeline.workspace import relocate

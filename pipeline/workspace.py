@@ -18,7 +18,8 @@ import yaml
 
 from pipeline import artefacts
 from pipeline.checks import StudyError, check_known
-from pipeline.params import PARAMS, load_params, read_yaml
+from pipeline.entries import PARAMS, read_yaml
+from pipeline.params import load_params
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")

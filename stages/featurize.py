@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
 from pipeline.checks import check_finite
+from pipeline.entries import load_entry
 from pipeline.machine import peak_memory_mb
-from pipeline.params import load_entry
 from stages import run
 
 if TYPE_CHECKING:

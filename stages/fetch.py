@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
-from pipeline.params import load_entry
+from pipeline.entries import load_entry
 from stages import run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
-from pipeline.params import PARAMS, read_yaml
+from pipeline.entries import PARAMS, read_yaml
 from pipeline.results import FeaturePicture, save_feature_pictures
 from pipeline.sampling import stratified_order
 from stages import run

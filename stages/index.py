@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
-from pipeline.params import PARAMS, read_yaml
+from pipeline.entries import PARAMS, read_yaml
 from stages import run
 
 

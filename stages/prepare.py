@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline import artefacts
 from pipeline.data.splits import make_splits
-from pipeline.params import load_entry
+from pipeline.entries import load_entry
 from stages import run
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline import artefacts
-from pipeline.params import PARAMS, read_yaml
+from pipeline.entries import PARAMS, read_yaml
 from pipeline.reporting.report import write_report
 from pipeline.results import load_feature_pictures, load_results
 from stages import run

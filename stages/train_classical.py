@@ -15,8 +15,8 @@ from pipeline import artefacts
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
 from pipeline.classical.tuning import Tuned, tune
+from pipeline.entries import load_entry, run_seeds
 from pipeline.machine import cpu_name, peak_memory_mb, versions
-from pipeline.params import load_entry, run_seeds
 from stages import run
 
 

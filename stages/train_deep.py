@@ -12,8 +12,8 @@ from pipeline import artefacts, resume
 from pipeline.deep.checkpoint import Checkpoint
 from pipeline.deep.device import device_name, make_deterministic
 from pipeline.deep.training import TrainedNetwork, train
+from pipeline.entries import load_entry, run_seeds
 from pipeline.machine import peak_memory_mb, versions
-from pipeline.params import load_entry, run_seeds
 from stages import run
 
 if TYPE_CHECKING:

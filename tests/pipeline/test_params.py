@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.checks import StudyError
-from pipeline.params import load_entry, load_params, read_yaml
+from pipeline.entries import read_yaml
+from pipeline.params import load_params
 
 RIGHT = """
 seed: 3
@@ -36,14 +37,6 @@ def test_roster(write):
         ("lenet5", "deep", (3,)),
     ]
     assert roster[2].remedy == "dvc repro train_deep@lenet5"
-
-
-def test_one_entry(write):
-    write(RIGHT)
-    spec, seed = load_entry("features", "hog")
-    assert (spec.cell, seed) == (8, 3)
-    with pytest.raises(StudyError, match="features has no 'hogs'; did you mean 'hog'"):
-        load_entry("features", "hogs")
 
 
 @pytest.mark.parametrize(
@@ -96,16 +89,6 @@ def test_a_study_without_a_run(write):
     )
     with pytest.raises(StudyError, match="found no run"):
         load_params()
-
-
-def test_numbers_in_scientific_notation_are_numbers(write):
-    write("a: 1e-3\nb: 2E5\nc: 1.5e-4\nd: e5\n")
-    assert read_yaml(Path("params.yaml")) == {
-        "a": 1e-3,
-        "b": 2e5,
-        "c": 1.5e-4,
-        "d": "e5",
-    }
 
 
 def test_missing_file(study_folder):

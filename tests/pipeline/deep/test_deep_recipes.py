@@ -9,7 +9,7 @@ from deep_cases import splits
 
 from pipeline import registry
 from pipeline.deep.training import train
-from pipeline.params import read_yaml
+from pipeline.entries import read_yaml
 from pipeline.workspace import merge
 
 STEPS, BATCH = 3, 4
