@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,19 +36,28 @@ def predict(
         batch_size: inputs at a time; None leaves it to `prediction_batch`.
         on_batch: called after each batch with the number of inputs done.
     """
+    outputs = np.empty((len(inputs), *model.output_shape[1:]), dtype=np.float32)
+    for rows, found in predicted_batches(model, inputs, batch_size):
+        outputs[rows] = found
+        if on_batch is not None:
+            on_batch(rows.stop)
+    return outputs
+
+
+def predicted_batches(
+    model: keras.Model, inputs: NDArray, batch_size: int | None = None
+) -> Iterator[tuple[slice, NDArray]]:
+    """Yield rows and the outputs of `model` for them, as it gives them; arguments as `predict`."""
     batch_size = batch_size or prediction_batch(model)
     if len(inputs) < batch_size:
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
-    outputs = np.empty((len(inputs), *model.output_shape[1:]), dtype=np.float32)
     batch = np.zeros((batch_size, *inputs.shape[1:]), dtype=inputs.dtype)
     for start in range(0, len(inputs), batch_size):
-        rows = inputs[start : start + batch_size]
+        rows = slice(start, min(start + batch_size, len(inputs)))
+        count = rows.stop - start
         # A short batch leaves old rows behind it: a new shape would be compiled anew, for seconds.
-        batch[: len(rows)] = rows
-        outputs[start : start + len(rows)] = model.predict_on_batch(batch)[: len(rows)]
-        if on_batch is not None:
-            on_batch(start + len(rows))
-    return outputs
+        batch[:count] = inputs[rows]
+        yield rows, model.predict_on_batch(batch)[:count]
 
 
 def _largest_output(layer: keras.Layer) -> int:

@@ -24,35 +24,13 @@ from pipeline.pretrained_weights import (
     check_imagenet_weights,
     check_layers,
     check_weights_file,
-    layer_names,
     load_weights,
     up_to_deepest,
-    weights_record,
 )
 from pipeline.registry import MethodSpec
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = [
-    "BaseOptions",
-    "ComputePrecision",
-    "Pooling",
-    "Precision",
-    "Weights",
-    "block_of",
-    "join",
-    "layer_names",
-    "load_weights",
-    "output_shape",
-    "set_weights",
-    "up_to_deepest",
-    "vgg16_base",
-    "vgg16_layers",
-    "vgg16_pixels",
-    "vgg16_vectors",
-    "weights_record",
-]
 
 MEANS = (123.68, 116.779, 103.939)
 """Mean red, green and blue of ImageNet's training pixels, which the network saw subtracted."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.deep.device import device_name
-from pipeline.inference import prediction_batch
+from pipeline.inference import predicted_batches
 from pipeline.progress import Tenths
 
 
@@ -50,7 +50,8 @@ def base_features(
         mirrored: of the images mirrored left to right, instead of the images as they are.
     """
     what = f"frozen base, {split}{', mirrored' if mirrored else ''}"
-    batches = _batches(base, images, what, mirrored)
+    # The mirrored images are a view: nothing is copied but one batch at a time.
+    batches = _batches(base, images[:, :, ::-1] if mirrored else images, what)
     shape, dtype = (len(images), *base.output_shape[1:]), np.dtype(base.outputs[0].dtype)
     if cache_folder is None:
         start, values = time.perf_counter(), np.empty(shape, dtype)
@@ -92,18 +93,12 @@ def cache_key(base: keras.Model, images: NDArray[np.uint8], mirrored: bool = Fal
 
 
 def _batches(
-    base: keras.Model, images: NDArray[np.uint8], what: str, mirrored: bool
+    base: keras.Model, images: NDArray[np.uint8], what: str
 ) -> Iterator[tuple[slice, NDArray]]:
-    """Yield rows and their features, with lines of progress; batches have one shape."""
+    """Yield rows and their features, with lines of progress."""
     done = Tenths(what, len(images))
-    size = min(prediction_batch(base), 1 << (len(images) - 1).bit_length())
-    batch = np.zeros((size, *images.shape[1:]), dtype=images.dtype)
-    for start in range(0, len(images), size):
-        rows = slice(start, min(start + size, len(images)))
-        count = rows.stop - start
-        # A short batch leaves old rows behind it: a new shape would be compiled anew, for seconds.
-        batch[:count] = images[rows, :, ::-1] if mirrored else images[rows]
-        yield rows, np.asarray(base.predict_on_batch(batch))[:count]
+    for rows, found in predicted_batches(base, images):
+        yield rows, found
         done(rows.stop)
 
 

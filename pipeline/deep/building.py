@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.artefacts import SPLITS
 from pipeline.deep import device
 from pipeline.deep.base_features import BaseFeatures, base_features
+from pipeline.deep.cost import leaf_layers
 from pipeline.deep.epochs import Trainable
 from pipeline.deep.losses import build_loss
 from pipeline.deep.optimizers import build_optimizer
@@ -51,14 +53,14 @@ class Phase:
         self.image_shape = tuple(images["train"].shape[1:])
         # Once more, so that a phase begins alike whether or not the one before it was just trained.
         keras.utils.set_random_seed(seed)
-        with_policy = _Policy(device.compute_policy(spec.precision))
-        with with_policy:
+        self.policy = device.compute_policy(spec.precision)
+        with _policy(self.policy):
             self.base = spec.frozen_base(self.image_shape, seed)
         self.features = self._features(images, cache_folder)
         self.inputs = {split: found.values for split, found in self.features.items()}
         start = time.perf_counter()
-        with with_policy:
-            self._build(with_policy.name)
+        with _policy(self.policy):
+            self._build()
         self.setup_seconds = time.perf_counter() - start + self._base_seconds()
         """Of what has to be done before the first epoch; test images are not learnt from."""
 
@@ -81,7 +83,7 @@ class Phase:
     def _base_seconds(self) -> float:
         return sum(found.seconds for name, found in self.features.items() if name != "test")
 
-    def _build(self, policy: str) -> None:
+    def _build(self) -> None:
         spec, inputs = self.spec, self.inputs["train"]
         shape = tuple(inputs.shape[1:])
         network = spec.network(shape, output_units(self.n_classes))
@@ -94,7 +96,6 @@ class Phase:
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
         self.network = keras.Model(first, main(x), name="network")
         self.network.jit_compile = device.compiles_with_xla(spec.xla)
-        self.policy = policy
 
     def trainable(self, labels: Mapping[str, NDArray[np.int64]]) -> Trainable:
         """Compile for training.
@@ -113,7 +114,7 @@ class Phase:
             mirrored=mirrored,
             on_device=device.keeps_data(spec.data_on_device, n_bytes),
         )
-        with _Policy(self.policy):
+        with _policy(self.policy):
             model = source.model(self.all_outputs)
         weights = spec.loss_weights()
         steps = len(source.batches)
@@ -139,10 +140,10 @@ class Phase:
 
     def start_from(self, before: keras.Model) -> None:
         """Take over the weights of the layers that `before`, an earlier phase's network, shares."""
-        known = layers_by_name(before)
-        for name, layer in layers_by_name(self.network).items():
-            if name in known and layer.weights:
-                layer.set_weights(known[name].get_weights())
+        known = {layer.name: layer for layer in leaf_layers(before)}
+        for layer in leaf_layers(self.network):
+            if layer.name in known and layer.weights:
+                layer.set_weights(known[layer.name].get_weights())
 
     def from_pixels(self) -> keras.Model:
         """Join base and network, sharing their weights, into one model that starts at pixels."""
@@ -153,23 +154,12 @@ class Phase:
         return keras.Model(pixels, x, name="classifier")
 
 
-def layers_by_name(model: keras.Model) -> dict[str, keras.Layer]:
-    """Return all layers that are no models themselves, those of models within included."""
-    found: dict[str, keras.Layer] = {}
-    for layer in model.layers:
-        found |= layers_by_name(layer) if isinstance(layer, keras.Model) else {layer.name: layer}
-    return found
-
-
-class _Policy:
-    """Lets layers that are built inside of it compute in `name`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        self._before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.name)
-
-    def __exit__(self, *_: object) -> None:
-        keras.config.set_dtype_policy(self._before)
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Let layers that are built inside compute in `name`."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -35,22 +35,20 @@ class StopAtNaN(keras.callbacks.Callback):
         super().__init__()
         self.loss: float | None = None
         """The loss that was not finite, or None."""
-        self.batch: int | None = None
-        """The first optimizer step, from 0 in this epoch, at which it was seen."""
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Look at the mean loss so far."""
-        self._look(batch, logs)
+        self._look(logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Look at the mean loss of the epoch."""
-        self._look(None, logs)
+        self._look(logs)
 
-    def _look(self, batch: int | None, logs: Mapping[str, float] | None) -> None:
+    def _look(self, logs: Mapping[str, float] | None) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss) or self.loss is not None:
             return
-        self.loss, self.batch = float(loss), batch
+        self.loss = float(loss)
         self.model.stop_training = True
 
 
@@ -80,19 +78,19 @@ def raise_run_away(spec: DeepSpec, epoch: int, learning_rate: float, loss: float
 
 
 @contextmanager
-def memory_errors(spec: DeepSpec, input_shape: tuple[int, ...] | None = None) -> Iterator[None]:
+def memory_errors(spec: DeepSpec, image_shape: tuple[int, ...]) -> Iterator[None]:
     """Turn errors of a full memory into a `StudyError`; all others pass as they are.
 
     Args:
         spec: the options that are trained with.
-        input_shape: of one input, for the message; None leaves it out.
+        image_shape: (height, width, channels), for the message.
     """
     try:
         yield
     except Exception as error:
         if not is_memory_error(error):
             raise
-        raise StudyError(_full_memory(spec, input_shape, error)) from None
+        raise StudyError(_full_memory(spec, image_shape, error)) from None
 
 
 def is_memory_error(error: BaseException) -> bool:
@@ -106,15 +104,13 @@ def is_memory_error(error: BaseException) -> bool:
     return bool(names & set(BACKEND_ERRORS)) and any(word in message for word in MEMORY_WORDS)
 
 
-def _full_memory(spec: DeepSpec, input_shape: tuple[int, ...] | None, error: BaseException) -> str:
+def _full_memory(spec: DeepSpec, image_shape: tuple[int, ...], error: BaseException) -> str:
     side = getattr(spec, "image_size", None)
     if side is not None:
         inputs, smaller = f", image_size: {side}", ", a smaller image_size"
-    elif input_shape is not None and len(input_shape) == 3:
-        inputs = f" and images of {input_shape[0]}×{input_shape[1]} pixels"
-        smaller = ", smaller images"
     else:
-        inputs, smaller = "", ""
+        inputs = f" and images of {image_shape[0]}×{image_shape[1]} pixels"
+        smaller = ", smaller images"
     tries = f"batch_size: {max(1, spec.batch_size // 2)}{smaller}, a smaller width"
     if spec.data_on_device is not False:
         tries += ", data_on_device: false"

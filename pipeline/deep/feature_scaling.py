@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.deep.preprocessing import standardisation
+from pipeline.deep.preprocessing import STANDARDISATION, standardisation
 
 
 def frozen_standardisation() -> keras.layers.BatchNormalization:
@@ -21,7 +21,7 @@ def frozen_standardisation() -> keras.layers.BatchNormalization:
         epsilon=1e-12,
         trainable=False,
         dtype="float32",
-        name="standardisation",
+        name=STANDARDISATION,
     )
 
 

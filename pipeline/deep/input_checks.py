@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_finite, listing
 from pipeline.deep.cost import leaf_layers
+from pipeline.deep.preprocessing import STANDARDISATION
 from pipeline.deep.trial import spread_rows
 
 SAMPLE, SAMPLE_VALUES = 512, 2**25
 """At most so many training images are looked at, and so many values of them."""
-STANDARDISATION = "standardisation"
-"""Name of the layer that gives each channel mean 0 and deviation 1 on the training split."""
 LARGEST_MEAN, DEVIATIONS = 0.5, (0.1, 10.0)
 """Loose: a small sample of rarely active features strays from 0 and 1."""
 

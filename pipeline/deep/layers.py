@@ -80,6 +80,21 @@ def dense(
     return _neurons(x, spec, linear, name, activate)
 
 
+def hidden(x: keras.KerasTensor, spec: DeepSpec, units: int, name: str) -> keras.KerasTensor:
+    """Add a fully connected layer with dropout in the place of normalisation, and that dropout.
+
+    The layers of AlexNet and VGG16 between their convolutions and their output.
+
+    Args:
+        x: (n, d).
+        spec: the options; `units` are scaled by its width.
+        units: of the layer at width 1.
+        name: of the layer; activation and dropout are named after it.
+    """
+    plain = spec.model_copy(update={"batch_norm": False})
+    return dropout(dense(x, plain, spec.scaled(units), name), spec, f"{name}_dropout")
+
+
 def activation(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
     """Add the activation of the options, as a layer of its own.
 
@@ -117,20 +132,19 @@ def dropout(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTenso
     return layers.Dropout(spec.dropout, name=name)(x) if spec.dropout else x
 
 
-def output_layer(n_outputs: int, spec: DeepSpec | None = None, name: str = "output") -> keras.Layer:
+def output_layer(n_outputs: int, spec: DeepSpec, name: str = "output") -> keras.Layer:
     """Return the last layer: a softmax, or one sigmoid unit, in float32 whatever the precision.
 
     Args:
         n_outputs: as `spec.output_units` says.
-        spec: options whose penalties its kernel gets; None for none.
+        spec: options whose penalties its kernel gets.
         name: ``output``, but for the auxiliary heads of a network.
     """
     import keras
 
     kind = "sigmoid" if n_outputs == 1 else "softmax"
-    penalty = _penalty(spec) if spec is not None else None
     return keras.layers.Dense(
-        n_outputs, activation=kind, kernel_regularizer=penalty, dtype="float32", name=name
+        n_outputs, activation=kind, kernel_regularizer=_penalty(spec), dtype="float32", name=name
     )
 
 

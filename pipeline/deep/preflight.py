@@ -7,17 +7,15 @@ as they were before.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.deep import device
+from pipeline.deep.batches import Batches
 from pipeline.deep.cost import leaf_layers, multiply_adds, size, summary
-from pipeline.deep.failures import memory_errors
+from pipeline.deep.epochs import Trainable
 from pipeline.deep.input_checks import check_classes, check_inputs
 from pipeline.deep.learning_checks import first_loss, learns_one_batch
 from pipeline.deep.memory import available_memory, needed_memory
@@ -27,20 +25,9 @@ from pipeline.progress import duration
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check that a training has passed."""
-
-    name: str
-    line: str
-    """What was found."""
-
-
-@dataclass(frozen=True)
 class Estimate:
     """What a training will take, roughly."""
 
-    memory: int
-    """Bytes, where it is computed."""
     images_per_second: float
     seconds_per_epoch: float
     """With the measuring of the validation split and of a part of the training split."""
@@ -48,84 +35,47 @@ class Estimate:
     """Of all epochs, if none is spared; without compiling."""
 
 
-@dataclass(frozen=True)
-class Preflight:
-    """The checks before the training of one phase, all of them passed."""
-
-    checks: tuple[Check, ...]
-    estimate: Estimate
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What was printed."""
-        return tuple(map(_line, self.checks))
-
-    @property
-    def record(self) -> dict[str, str]:
-        """What a card notes: check -> what was found."""
-        return {check.name: check.line for check in self.checks}
-
-
-def preflight(
-    spec: DeepSpec,
-    network: keras.Model,
-    model: keras.Model,
-    batches: keras.utils.PyDataset,
-    inputs: Mapping[str, NDArray],
-    labels: Mapping[str, NDArray[np.int64]],
-    n_classes: int,
-    steps: int,
-) -> Preflight:
+def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
     """Check all that a training starts from, print a line on each, and stop at a defect.
 
     Args:
-        spec: the options of the phase.
-        network: from inputs as they are stored to probabilities (b, classes) or (b, 1); it begins
-            with its preprocessing.
-        model: what is trained, compiled; from what `batches` give.
-        batches: of the training split.
-        inputs: "train" and "validation" -> (n, ...).
-        labels: "train" and "validation" -> (n,) in 0..n_classes-1.
+        trainable: the phase that is about to be trained.
         n_classes: number of classes.
-        steps: of the optimizer, in all epochs.
+
+    Returns:
+        Check -> what was found, in their order; what a card notes.
 
     Raises:
         StudyError: at the first check that fails: what was found, expected, and where to look.
     """
-    checks: list[Check] = []
+    spec, network, model = trainable.spec, trainable.network, trainable.model
+    batches, train, labels = trainable.batches, trainable.inputs["train"], trainable.labels
+    found: dict[str, str] = {}
 
     def passed(name: str, line: str) -> None:
-        checks.append(Check(name, line))
-        print(_line(checks[-1]), flush=True)
+        found[name] = line
+        print(f"{name:<11} {line}", flush=True)
 
-    train = inputs["train"]
-    with memory_errors(spec, train.shape[1:]):
-        passed("device", _device(spec, network, model, train))
-        passed("inputs", check_inputs(network, train, spec.method))
-        passed("labels", check_classes(labels, n_classes, spec.method))
-        passed("model", _model(spec, network))
-        batch_size = min(spec.batch_size, len(train))
-        need, line = _memory(spec, model, batch_size)
-        passed("memory", line)
-        trial = run_trial(network, train, labels["train"], batch_size, bool(model.jit_compile))
-        passed("first loss", first_loss(trial, n_classes, spec.method))
-        passed("one batch", learns_one_batch(trial, network, spec, n_classes))
-        # Auxiliary heads are in what is trained, and not in the network that was tried.
-        seconds = trial.seconds_per_image * multiply_adds(model) / max(1, multiply_adds(network))
-        measured = 2 * len(labels["validation"])
-        estimate = _estimate(seconds, batches, batch_size, measured, steps, need)
-        passed("time", _time(estimate, trial, batch_size))
-    return Preflight(tuple(checks), estimate)
+    passed("device", _device(network, model, batches))
+    passed("inputs", check_inputs(network, train, spec.method))
+    passed("labels", check_classes(labels, n_classes, spec.method))
+    passed("model", _model(spec, network))
+    passed("memory", _memory(spec, model, batches.batch_size))
+    xla = bool(model.jit_compile)
+    trial = run_trial(network, train, labels["train"], batches.batch_size, xla)
+    passed("first loss", first_loss(trial, n_classes, spec.method))
+    passed("one batch", learns_one_batch(trial, network, spec, n_classes))
+    # Auxiliary heads are in what is trained, and not in the network that was tried.
+    seconds = trial.seconds_per_image * multiply_adds(model) / max(1, multiply_adds(network))
+    estimate = _estimate(seconds, batches, 2 * len(labels["validation"]), spec.epochs)
+    passed("time", _time(estimate, trial, batches.batch_size))
+    return found
 
 
-def _line(check: Check) -> str:
-    return f"{check.name:<11} {check.line}"
-
-
-def _device(spec: DeepSpec, network: keras.Model, model: keras.Model, train: NDArray) -> str:
+def _device(network: keras.Model, model: keras.Model, batches: Batches) -> str:
     kinds = {layer.compute_dtype for layer in leaf_layers(network) if layer.weights}
     mixed = sorted(kinds - {"float32"})
-    place = "device's" if device.keeps_data(spec.data_on_device, train.nbytes) else "main"
+    place = "device's" if batches.rows_only else "main"
     return (
         f"{device.device_name()}, Keras on {keras.backend.backend()}, "
         f"{mixed[0] if mixed else 'float32'}, {'with' if model.jit_compile else 'without'} XLA, "
@@ -142,16 +92,14 @@ def _model(spec: DeepSpec, network: keras.Model) -> str:
     return summary(network)
 
 
-def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> tuple[int, str]:
-    """Return the bytes that training needs and a line; raise `StudyError` if it cannot fit."""
+def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> str:
+    """Return a line on the bytes that training needs; raise `StudyError` if it cannot fit."""
     need, available = needed_memory(model, spec), available_memory()
     total = need.bytes(batch_size)
     if available is None:
-        return total, f"about {size(total)} with batches of {batch_size:,}"
+        return f"about {size(total)} with batches of {batch_size:,}"
     if total <= available:
-        return total, (
-            f"about {size(total)} with batches of {batch_size:,}; {size(available)} available"
-        )
+        return f"about {size(total)} with batches of {batch_size:,}; {size(available)} available"
     fitting = need.largest_batch(available)
     remedy = f"try batch_size: {fitting}" if fitting else "not even one image fits: try"
     raise StudyError(
@@ -162,24 +110,16 @@ def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> tuple[int, s
     )
 
 
-def _estimate(
-    seconds_per_image: float,
-    batches: keras.utils.PyDataset,
-    batch_size: int,
-    measured: int,
-    steps: int,
-    memory: int,
-) -> Estimate:
+def _estimate(seconds_per_image: float, batches: Batches, measured: int, epochs: int) -> Estimate:
     """Estimate times; a forward pass, which measures, is a third of a training step."""
     start = time.perf_counter()
     batches[0]
-    step = seconds_per_image * batch_size + time.perf_counter() - start
+    step = seconds_per_image * batches.batch_size + time.perf_counter() - start
     per_epoch = len(batches) * step + measured * seconds_per_image / 3
     return Estimate(
-        memory=memory,
-        images_per_second=batch_size / step,
+        images_per_second=batches.batch_size / step,
         seconds_per_epoch=per_epoch,
-        seconds=per_epoch * steps / len(batches),
+        seconds=per_epoch * epochs,
     )
 
 

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+STANDARDISATION = "standardisation"
+"""Name of every layer that gives each channel mean 0 and variance 1 on the training split."""
 BLOCK_VALUES = 2**23
 """Values converted at a time, so that no float copy of a whole memory-mapped split is made."""
 
@@ -34,5 +36,5 @@ def standardisation(inputs: NDArray) -> keras.layers.Normalization:
     variance = squares / count - mean**2
     variance[variance < 1e-8] = 1.0
     return keras.layers.Normalization(
-        axis=-1, mean=mean + shift, variance=variance, name="standardisation"
+        axis=-1, mean=mean + shift, variance=variance, name=STANDARDISATION
     )

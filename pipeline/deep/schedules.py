@@ -71,13 +71,12 @@ class Plateau:
         self.spec = spec
         self.state: dict[str, Any] = {"waited": 0, "scale": 1.0} if state is None else dict(state)
 
-    def update(self, improved: bool) -> float:
-        """Take note of one epoch, and return what the learning rate is multiplied by next."""
+    def update(self, improved: bool) -> None:
+        """Take note of one epoch; `scale` is then that of the next one."""
         self.state["waited"] = 0 if improved else self.state["waited"] + 1
         if self.state["waited"] >= self.spec.plateau_patience:
             self.state["scale"] *= self.spec.factor
             self.state["waited"] = 0
-        return self.scale
 
     @property
     def scale(self) -> float:

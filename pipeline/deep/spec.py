@@ -44,8 +44,8 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
             n_outputs: units of the last layer, as `output_units` says.
 
         Returns:
-            A model that ends in `layers.output_layer(n_outputs)`. With auxiliary heads, which serve
-            in training alone, a model of several outputs of which that is the first.
+            A model that ends in `layers.output_layer(n_outputs, self)`. With auxiliary heads, which
+            serve in training alone, a model of several outputs of which that is the first.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no network")
 

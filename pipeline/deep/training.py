@@ -17,11 +17,12 @@ from pipeline.artefacts import SPLITS
 from pipeline.checks import StudyError, check_images, check_labels
 from pipeline.deep.building import Phase
 from pipeline.deep.checkpoint import Checkpoint
+from pipeline.deep.cost import leaf_layers, multiply_adds
 from pipeline.deep.course import Course
 from pipeline.deep.device import device_name
 from pipeline.deep.epochs import Trainable, Weights, fit
 from pipeline.deep.failures import memory_errors
-from pipeline.deep.preflight import multiply_adds, preflight
+from pipeline.deep.preflight import preflight
 from pipeline.deep.scoring import class_scores
 from pipeline.deep.spec import DeepSpec
 from pipeline.inference import predict
@@ -37,10 +38,6 @@ class TrainedNetwork:
     """Split -> (n, classes) probabilities; two classes too have two columns."""
     history: pd.DataFrame
     """`artefacts.HISTORY_COLUMNS`; see `pipeline.deep.epochs.fit` for what was measured on what."""
-    best_epoch: int
-    """The best in the monitored metric on the validation split, from 1, over all phases."""
-    epochs_run: int
-    stopped_early: bool
     parameters: int
     """Stored numbers that are used to predict, those of the standardisation included."""
     train_seconds: float
@@ -52,6 +49,8 @@ class TrainedNetwork:
     """From pixels to scores, with the frozen base, measured on the whole test split."""
     device: str
     notes: dict[str, Any]
+    """For the card: ``best_epoch``, the best in the monitored metric on the validation split, from
+    1 over all phases; ``epochs_run``; ``stopped_early``; what was checked before training; ..."""
 
 
 def train(
@@ -98,9 +97,6 @@ def train(
         model=model,
         scores=scores,
         history=course.history,
-        best_epoch=course.best_epoch,
-        epochs_run=len(course.epochs),
-        stopped_early=_stopped_early(spec, course),
         parameters=stored_numbers(model),
         train_seconds=course.seconds,
         predict_ms_per_image=1000 * test_seconds / len(images["test"]),
@@ -148,19 +144,10 @@ def _begin(phase: Phase, before: Phase | None, trainable: Trainable, course: Cou
 
 def _check_before(trainable: Trainable, course: Course, n_classes: int) -> None:
     start = time.perf_counter()
-    report = preflight(
-        trainable.spec,
-        trainable.network,
-        trainable.model,
-        trainable.batches,
-        trainable.inputs,
-        trainable.labels,
-        n_classes,
-        trainable.spec.epochs * len(trainable.batches),
-    )
+    found = preflight(trainable, n_classes)
     seconds = round(time.perf_counter() - start, 3)
     name = f"preflight_{trainable.phase + 1}" if trainable.phase else "preflight"
-    course.notes[name] = {**report.record, "seconds": seconds}
+    course.notes[name] = {**found, "seconds": seconds}
 
 
 def stored_numbers(model: keras.Model) -> int:
@@ -170,10 +157,8 @@ def stored_numbers(model: keras.Model) -> int:
     out of `count_params`.
     """
     count = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            count += stored_numbers(layer)
-        elif isinstance(layer, keras.layers.Normalization) and layer.input_mean is not None:
+    for layer in leaf_layers(model):
+        if isinstance(layer, keras.layers.Normalization) and layer.input_mean is not None:
             count += np.size(layer.input_mean) + np.size(layer.input_variance)
         else:
             count += layer.count_params()
@@ -198,20 +183,17 @@ def _check(
     spec.check_size(images["train"].shape[1:])
 
 
-def _stopped_early(spec: DeepSpec, course: Course) -> bool:
-    return len(course.epochs) < sum(phase.epochs for phase in spec.phases())
-
-
 def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> dict[str, Any]:
     base_seconds = {split: round(found.seconds, 3) for split, found in phase.features.items()}
+    specs = spec.phases()
     phases = [
         {"epochs": course.epochs_of(index), "learning_rate": each.learning_rate}
-        for index, each in enumerate(spec.phases())
+        for index, each in enumerate(specs)
     ]
     return {
         "best_epoch": course.best_epoch,
         "epochs_run": len(course.epochs),
-        "stopped_early": _stopped_early(spec, course),
+        "stopped_early": len(course.epochs) < sum(each.epochs for each in specs),
         "monitor": course.monitor,
         "best_validation_loss": course.best.validation.loss,
         "fit_seconds": round(sum(epoch.seconds for epoch in course.epochs), 3),

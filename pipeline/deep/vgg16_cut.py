@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pipeline.pretrained import Pooling, block_of, output_shape, up_to_deepest
+from pipeline.pretrained import Pooling, block_of, output_shape
+from pipeline.pretrained_weights import up_to_deepest
 
 KEPT_VALUES = 20_000
 """The most float16 numbers that are kept of an image: 60,000 images and 45,000 mirrored ones take 4

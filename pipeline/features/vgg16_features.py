@@ -20,13 +20,8 @@ from numpy.typing import NDArray
 from pipeline.checks import check_images
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
-from pipeline.pretrained import (
-    BaseOptions,
-    Precision,
-    Weights,
-    load_weights,
-    vgg16_base,
-)
+from pipeline.pretrained import BaseOptions, Precision, output_shape, vgg16_base
+from pipeline.pretrained_weights import Weights, load_weights
 from pipeline.progress import Tenths
 
 if TYPE_CHECKING:
@@ -94,6 +89,14 @@ class VGG16Features(Extractor):
     def n_parameters(self) -> int:
         """Kernels and biases of the layers that are computed."""
         return sum(kernel.size + bias.size for kernel, bias in self.weights_.values())
+
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count products of kernels and inputs, at the size that images are resized to."""
+        total = 0
+        for name, (kernel, _) in self.weights_.items():
+            height, width, _ = output_shape(name, self.spec.image_size)
+            total += height * width * kernel.size
+        return total
 
     def _network(self, shape: tuple[int, int, int]) -> keras.Model:
         """Build the base, once for each shape of images."""

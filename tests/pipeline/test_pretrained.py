@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.pretrained import layer_names, output_shape, vgg16_base
-from pipeline.pretrained_weights import KERAS_FILE, load_weights
+from pipeline.pretrained import output_shape, vgg16_base
+from pipeline.pretrained_weights import KERAS_FILE, layer_names, load_weights
 
 LAYERS = ("block2_pool", "block5_conv3", "block5_pool")
 PUBLISHED = Path(

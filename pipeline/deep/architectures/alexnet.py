@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from pipeline.checks import StudyError
-from pipeline.deep.layers import conv, dense, dropout, output_layer
+from pipeline.deep.layers import conv, hidden, output_layer
 from pipeline.deep.options import Optimizer, Schedule
 from pipeline.deep.spec import DeepSpec
 
@@ -121,8 +121,8 @@ class Spec(DeepSpec):
         x = conv(x, self, filters(256), 3, "conv5", use_bias=True)  # 13 × 13 × 256
         x = MaxPooling2D(3, 2, name="pool5")(x)  # 6 × 6 × 256
         x = Flatten(name="flatten")(x)  # 9,216
-        x = self._hidden(x, 4096, "fc6")  # 4,096
-        return self._hidden(x, 4096, "fc7")  # 4,096
+        x = hidden(x, self, 4096, "fc6")  # 4,096
+        return hidden(x, self, 4096, "fc7")  # 4,096
 
     def _small(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Add what stands between 32 × 32 × channels and the output."""
@@ -138,13 +138,8 @@ class Spec(DeepSpec):
         x = conv(x, self, filters(256), 3, "conv5")  # 7 × 7 × 256
         x = MaxPooling2D(3, 2, name="pool5")(x)  # 3 × 3 × 256
         x = Flatten(name="flatten")(x)  # 2,304
-        x = self._hidden(x, 1024, "fc6")  # 1,024
-        return self._hidden(x, 1024, "fc7")  # 1,024
-
-    def _hidden(self, x: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
-        """Add a hidden dense layer, without normalisation, and its dropout."""
-        plain = self.model_copy(update={"batch_norm": False})
-        return dropout(dense(x, plain, self.scaled(units), name), self, f"{name}_dropout")
+        x = hidden(x, self, 1024, "fc6")  # 1,024
+        return hidden(x, self, 1024, "fc7")  # 1,024
 
     def _resized(self, image: keras.KerasTensor) -> keras.KerasTensor:
         from keras.layers import Resizing

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.deep.layers import conv, dense, dropout, output_layer
+from pipeline.deep.layers import conv, hidden, output_layer
 from pipeline.deep.options import Optimizer, Schedule
 from pipeline.deep.spec import DeepSpec
 
@@ -95,16 +95,11 @@ class Spec(DeepSpec):
         from keras.layers import Flatten
 
         x = Flatten(name="flatten")(x)  # 512, 25,088
-        x = self._hidden(x, 4096, "fc1")  # 4,096
-        return self._hidden(x, 4096, "fc2")  # 4,096
+        x = hidden(x, self, 4096, "fc1")  # 4,096
+        return hidden(x, self, 4096, "fc2")  # 4,096
 
     def _small_head(self, x: keras.KerasTensor) -> keras.KerasTensor:
         from keras.layers import GlobalAveragePooling2D
 
         x = GlobalAveragePooling2D(name="average")(x)  # 512
-        return self._hidden(x, 512, "fc1")  # 512
-
-    def _hidden(self, x: keras.KerasTensor, units: int, name: str) -> keras.KerasTensor:
-        """Add a hidden dense layer, without normalisation, and its dropout."""
-        plain = self.model_copy(update={"batch_norm": False})
-        return dropout(dense(x, plain, self.scaled(units), name), self, f"{name}_dropout")
+        return hidden(x, self, 512, "fc1")  # 512

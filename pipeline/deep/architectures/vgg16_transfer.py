@@ -21,6 +21,7 @@ from pipeline.deep.phases import OF_PIXELS, PhaseOptions, read_phases
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.vgg16_cut import Cut
 from pipeline.pretrained import BaseOptions, ComputePrecision
+from pipeline.pretrained_weights import load_weights, weights_record
 
 if TYPE_CHECKING:
     import keras
@@ -84,7 +85,7 @@ class Spec(BaseOptions, DeepSpec):
 
     def record(self) -> dict[str, Any]:
         """Return the name and checksum of the weights file."""
-        return pretrained.weights_record(self.weights)
+        return weights_record(self.weights)
 
     def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
         """Build the convolutions below what this phase trains; None where pixels go in.
@@ -128,8 +129,7 @@ class Spec(BaseOptions, DeepSpec):
         x = pretrained.join([vectors[name] for name in self.layers])
         x = frozen_standardisation()(x)
         network = Model(inputs, self._head(x, n_outputs), name="unfrozen")
-        weights = pretrained.load_weights(self.weights, self._seed, self.layers)
-        pretrained.set_weights(network, weights)
+        pretrained.set_weights(network, load_weights(self.weights, self._seed, self.layers))
         return network
 
     def _head(self, x: keras.KerasTensor, n_outputs: int) -> keras.KerasTensor:

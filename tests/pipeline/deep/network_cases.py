@@ -31,9 +31,21 @@ def shapes(network, *names):
     return {name: network.get_layer(name).output.shape[1:] for name in names}
 
 
+def layers_of(network, kind):
+    """The layers of a kind, such as BatchNormalization, in order."""
+    return [layer for layer in network.layers if type(layer).__name__ == kind]
+
+
 def names(network, kind):
-    """Names of the layers of a kind, such as BatchNormalization, in order."""
-    return [layer.name for layer in network.layers if type(layer).__name__ == kind]
+    return [layer.name for layer in layers_of(network, kind)]
+
+
+def activation_layers(network, name):
+    """The layers that apply the activation `name` of the options."""
+    if name in ("prelu", "maxout"):
+        return layers_of(network, {"prelu": "PReLU", "maxout": "Maximum"}[name])
+    found = layers_of(network, "Activation")
+    return [layer for layer in found if layer.activation.__name__ == name]
 
 
 def kernels(network):

@@ -26,9 +26,9 @@ def computed(monkeypatch):
     """The splits that were computed and not taken from the cache."""
     seen = []
 
-    def counted(base, images, what, mirrored):
+    def counted(base, images, what):
         seen.append(what.removeprefix("frozen base, "))
-        yield from compute(base, images, what, mirrored)
+        yield from compute(base, images, what)
 
     compute = module._batches
     monkeypatch.setattr(module, "_batches", counted)

@@ -3,11 +3,9 @@
 from functools import cache
 
 import keras
-import network_facts as facts
-import numpy as np
 import pytest
 from deep_cases import deep_spec
-from network_cases import build, penalties, shapes, trainable
+from network_cases import activation_layers, build, layers_of, penalties, shapes, trainable
 
 from pipeline.checks import StudyError
 
@@ -65,7 +63,7 @@ def test_parameters_of_the_original_with_auxiliary_heads():
 def test_parameters_of_the_small_form():
     network = googlenet()
     # With a bias in front of each normalisation, the usual count of this form is 6,166,250.
-    convolutions = facts.layers_of(network, keras.layers.Conv2D)
+    convolutions = layers_of(network, "Conv2D")
     assert trainable(network) + sum(layer.filters for layer in convolutions) == 6_166_250
     assert len(convolutions) == 1 + 9 * 7
 
@@ -157,25 +155,19 @@ def test_width_scales_the_filters():
     "name", ["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu", "maxout"]
 )
 def test_activation_acts_behind_each_layer_of_a_module(name):
-    assert len(facts.activation_layers(module(activation=name), name)) == 7
+    assert len(activation_layers(module(activation=name), name)) == 7
 
 
 def test_options_act_everywhere():
     network = googlenet(9, **UNUSUAL)
-    assert len(facts.activation_layers(network, "prelu")) == 1 + 9 * 7 + 2 * 2
-    assert facts.layers_of(network, keras.layers.BatchNormalization) == []
-    assert {layer.name for layer in facts.layers_of(network, keras.layers.Dropout)} == {
+    assert len(activation_layers(network, "prelu")) == 1 + 9 * 7 + 2 * 2
+    assert layers_of(network, "BatchNormalization") == []
+    assert {layer.name for layer in layers_of(network, "Dropout")} == {
         "auxiliary1_dropout",
         "auxiliary2_dropout",
     }
     assert penalties(network) == {(0.5, 0.26)}
     default = googlenet()
-    assert len(facts.layers_of(default, keras.layers.BatchNormalization)) == 1 + 9 * 7
+    assert len(layers_of(default, "BatchNormalization")) == 1 + 9 * 7
     assert default.get_layer("dropout").rate == 0.4
     assert penalties(default) == {(0.0, 2.5e-4)}
-
-
-def test_stored_network_is_read_by_keras_alone(tmp_path):
-    images = np.random.default_rng(0).normal(size=(2, 9, 9, 3)).astype("float32")
-    network = deep_spec("googlenet", **UNUSUAL).network((9, 9, 3), 10)
-    facts.assert_restored_by_keras_alone(network, images, tmp_path / "network.keras")

@@ -49,4 +49,4 @@ def test_three_steps(entry, tmp_path):
     labels = {split: np.asarray(values) for split, values in labels.items()}
     result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
     assert np.isfinite(result.scores["test"]).all()
-    assert result.epochs_run == len(spec.phases())
+    assert result.notes["epochs_run"] == len(spec.phases())

@@ -1,13 +1,21 @@
 """ResNet: the counts, shapes and shortcuts of the paper's section 4.2."""
 
 import keras
-import network_facts as facts
 import numpy as np
 import pytest
 from deep_cases import deep_spec
-from network_cases import build, kernels, penalties, shapes, trainable
+from network_cases import (
+    activation_layers,
+    build,
+    kernels,
+    layers_of,
+    penalties,
+    shapes,
+    trainable,
+)
 
 from pipeline.checks import StudyError
+from pipeline.deep.cost import multiply_adds
 
 COUNTS = {20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018, 110: 1_727_962}
 """Table 6 of the paper gives 0.27, 0.46, 0.66, 0.85 and 1.7 million."""
@@ -34,12 +42,12 @@ def test_trained_parameters_by_depth(depth):
 def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcut():
     plain, residual = resnet(residual=False), resnet()
     assert trainable(plain) == COUNTS[20]
-    assert facts.layers_of(plain, keras.layers.Add) == []
-    assert len(facts.layers_of(residual, keras.layers.Add)) == 9
+    assert layers_of(plain, "Add") == []
+    assert len(layers_of(residual, "Add")) == 9
     assert kernels(plain) == kernels(residual)
     for name in kernels(plain):
         assert plain.get_layer(name).kernel.shape == residual.get_layer(name).kernel.shape
-    assert facts.multiply_adds(plain) == facts.multiply_adds(residual) == 40_551_040
+    assert multiply_adds(plain) == multiply_adds(residual) == 40_551_040
 
 
 def test_projection_adds_two_convolutions_with_their_normalisation():
@@ -114,8 +122,8 @@ def test_width_scales_the_filters():
 @pytest.mark.parametrize(("name", "residual"), [("gelu", True), ("prelu", True), ("tanh", False)])
 def test_activation_acts_behind_each_layer(name, residual):
     network = resnet(8, activation=name, width=0.1, residual=residual)
-    assert len(facts.activation_layers(network, name)) == 19
-    assert facts.activation_layers(network, "relu") == []
+    assert len(activation_layers(network, name)) == 19
+    assert activation_layers(network, "relu") == []
 
 
 def test_maxout_is_refused_by_its_name():
@@ -129,15 +137,15 @@ def test_shortcut_of_a_plain_network_is_refused():
 
 
 def test_batch_normalisation_follows_each_convolution_or_none():
-    assert len(facts.layers_of(resnet(), keras.layers.BatchNormalization)) == 19
+    assert len(layers_of(resnet(), "BatchNormalization")) == 19
     network = resnet(8, batch_norm=False, dropout=0.3)
-    assert facts.layers_of(network, keras.layers.BatchNormalization) == []
+    assert layers_of(network, "BatchNormalization") == []
     assert all(network.get_layer(name).use_bias for name in kernels(network))
 
 
 def test_dropout_stands_in_front_of_the_output():
-    assert facts.layers_of(resnet(), keras.layers.Dropout) == []
-    (layer,) = facts.layers_of(resnet(8, batch_norm=False, dropout=0.3), keras.layers.Dropout)
+    assert layers_of(resnet(), "Dropout") == []
+    (layer,) = layers_of(resnet(8, batch_norm=False, dropout=0.3), "Dropout")
     assert (layer.name, layer.rate) == ("dropout", 0.3)
 
 
@@ -152,10 +160,3 @@ def test_dropout_stands_in_front_of_the_output():
 def test_penalties_are_on_every_kernel(options, expected):
     (found,) = penalties(resnet(8, width=0.25, shortcut="projection", **options))
     assert found == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("shortcut", ["identity", "projection"])
-def test_stored_network_is_read_by_keras_alone(shortcut, tmp_path):
-    images = RNG.normal(size=(2, 9, 9, 3)).astype("float32")
-    network = small_resnet(9, shortcut=shortcut)
-    facts.assert_restored_by_keras_alone(network, images, tmp_path / "network.keras")

@@ -9,7 +9,8 @@ import pytest
 from deep_cases import coloured_squares, deep_spec
 
 from pipeline.checks import StudyError
-from pipeline.pretrained import load_weights
+from pipeline.deep.cost import leaf_layers
+from pipeline.pretrained_weights import load_weights
 
 SHALLOW = ("block2_conv1", "block1_conv2", "block2_pool", "block1_pool")
 """Two blocks, not in their order: frozen ones, the boundary and trained ones."""
@@ -130,10 +131,7 @@ def test_options_dump_as_they_were_written():
 
 
 def by_name(model):
-    found = {}
-    for layer in model.layers:
-        found |= by_name(layer) if isinstance(layer, keras.Model) else {layer.name: layer}
-    return found
+    return {layer.name: layer for layer in leaf_layers(model)}
 
 
 class Built:
