@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import artefacts
+from pipeline.classical.cost import multiply_adds
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
 from pipeline.classical.tuning import Tuned, tune
@@ -103,7 +104,7 @@ def _save(
         peak_memory_mb=max(peak_memory_mb(), *(each.peak_memory_mb for each in sets)),
         versions=_versions(tuned),
         tuning_seconds=costs.tuning,
-        notes=_notes(sets, tuned, costs),
+        notes=_notes(sets, tuned, costs) | _multiply_adds(extractors, trained, task.image_shape),
     )
     predictions = artefacts.Predictions(
         ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
@@ -112,6 +113,15 @@ def _save(
     )
     trials = tuned.trials if tuned else None
     artefacts.save_run(name, seed, predictions, trained.history, card, trials)
+
+
+def _multiply_adds(
+    extractors: tuple[Any, ...], trained: TrainedClassifier, image_shape: tuple[int, int, int]
+) -> dict[str, int]:
+    """Return the note of what one image costs from pixels to scores, if all parts are counted."""
+    parts = [each.multiply_adds(image_shape) for each in extractors]
+    parts.append(multiply_adds(trained.model))
+    return {} if None in parts else {"multiply_adds": sum(parts)}
 
 
 def _family(sets: list[artefacts.FeatureCard]) -> Literal["classical", "hybrid"]:

@@ -26,7 +26,7 @@ from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.kernel_solver import solve
-from pipeline.classical.rbf_kernel import kernel_sums, width_of
+from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
 
@@ -85,6 +85,11 @@ class KernelRidge(DecisionClassifier):
     def n_parameters(self) -> int:
         """Training images (and their mirror images), their weights, and the intercepts."""
         return self.vectors_.size + self.weights_.size + self.intercept_.size
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the kernel with all training images (and mirror images), and of its sums."""
+        return kernel_products(self.vectors_, self.weights_)
 
 
 class Spec(ClassicalSpec):

@@ -57,3 +57,8 @@ class LinearClassifier(DecisionClassifier):
     def n_parameters(self) -> int:
         """Weights and intercepts."""
         return self.coef_.size + self.intercept_.size
+
+    @property
+    def multiply_adds(self) -> int:
+        """One product a weight."""
+        return self.coef_.size

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.rbf_kernel import kernel_sums, rbf_kernel, width_of
+from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, rbf_kernel, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 from pipeline.classical.squared_hinge import LinearSVM
 
@@ -74,6 +74,11 @@ class NystroemSVM(DecisionClassifier):
     def n_parameters(self) -> int:
         """Landmarks, the map, and the weights and intercepts."""
         return self.landmarks_.size + self.map_.size + self.machine_.n_parameters
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the kernel with the landmarks, of the map, and of the machine on it."""
+        return kernel_products(self.landmarks_, self.map_) + self.machine_.multiply_adds
 
 
 def _inverse_root(kernel: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.one_vs_one import class_pairs, class_scores
-from pipeline.classical.rbf_kernel import kernel_sums, width_of
+from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
 Kernel = Literal["linear", "rbf"]
@@ -98,6 +98,13 @@ class OpenCVSVM(DecisionClassifier):
         """Support vectors, their weights, and an intercept a pair."""
         weights = int(np.count_nonzero(self.pair_weights_))
         return self.support_vectors_.size + weights + self.intercept_.size
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the kernel and the sums of all pairs; a linear kernel has one weight vector a pair."""
+        if self.kernel == "linear":
+            return self.support_vectors_.shape[1] * self.pair_weights_.shape[1]
+        return kernel_products(self.support_vectors_, self.pair_weights_)
 
 
 def _pair_weights(

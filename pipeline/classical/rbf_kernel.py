@@ -39,6 +39,15 @@ def kernel_sums(
     return sums
 
 
+def kernel_products(vectors: NDArray, weights: NDArray) -> int:
+    """Count the products of `kernel_sums` for one image.
+
+    For each of (m, d) `vectors` d squares of differences and one product with gamma, and one for
+    each of the (m, columns) `weights` that is not 0.
+    """
+    return vectors.size + len(vectors) + int(np.count_nonzero(weights))
+
+
 def width_of(gamma: float | Literal["scale"], x: NDArray[np.float32]) -> float:
     """Return gamma; ``"scale"`` is 1 / (d * variance of all features), as in scikit-learn.
 

@@ -18,7 +18,7 @@ from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.one_vs_one import class_pairs, class_scores
-from pipeline.classical.rbf_kernel import kernel_sums, width_of
+from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
 
@@ -80,6 +80,11 @@ class RBFSVM(DecisionClassifier):
         """Support vectors, their weights, and an intercept a pair."""
         weights = np.count_nonzero(self.pair_weights_)
         return self.support_vectors_.size + int(weights) + self.intercept_.size
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of the kernel with the support vectors, and of the sums of all pairs of classes."""
+        return kernel_products(self.support_vectors_, self.pair_weights_)
 
 
 def _pair_weights(machine: Any) -> NDArray[np.float32]:

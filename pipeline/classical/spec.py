@@ -175,6 +175,11 @@ class DecisionClassifier(ClassifierMixin, BaseEstimator):
 
     classes_: NDArray
 
+    @property
+    def multiply_adds(self) -> int | None:
+        """Products from one vector to its scores; None where the author has not counted them."""
+        return None
+
     @abstractmethod
     def decision_function(self, features: NDArray) -> NDArray[np.float64]:
         """Return signed scores: (n, classes), or (n,) for the second of two classes."""

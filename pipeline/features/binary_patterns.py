@@ -29,11 +29,8 @@ def binary_patterns(planes: NDArray[np.uint8], points: int, radius: float) -> ND
     Returns:
         (height, width, n) uint16; bit i is neighbour i.
     """
-    radius = float(np.float32(radius))  # skimage's is a C float
-    angles = 2 * np.pi * np.arange(points, dtype=np.float64) / points
-    down = np.round(-radius * np.sin(angles), 5)
-    across = np.round(radius * np.cos(angles), 5)
-    margin = int(np.ceil(radius))
+    down, across = neighbour_offsets(points, radius)
+    margin = int(np.ceil(np.float32(radius)))
     centre = planes.astype(np.float64)
     padded = np.pad(centre, ((margin, margin), (margin, margin), (0, 0)))
     patterns = np.zeros(planes.shape, dtype=np.uint16)
@@ -43,6 +40,15 @@ def binary_patterns(planes: NDArray[np.uint8], points: int, radius: float) -> ND
             bits = _between(strip, float(down[point]), margin, axis=0) >= centre
             patterns |= bits.astype(np.uint16) << np.uint16(point)
     return patterns
+
+
+def neighbour_offsets(
+    points: int, radius: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far (points,) neighbours lie below and to the right of their pixel."""
+    radius = float(np.float32(radius))  # skimage's is a C float
+    angles = 2 * np.pi * np.arange(points, dtype=np.float64) / points
+    return np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5)
 
 
 def _between(

@@ -33,6 +33,12 @@ _CONVERSIONS = {
 
 Not HLS: how OpenCV rounds its hue depends on a pixel's place in the array.
 """
+_CONVERSION_PRODUCTS = {"rgb": 0, "hsv": 3, "lab": 14, "luv": 20, "ycrcb": 5}
+"""Of a pixel, by the formulas in OpenCV's documentation of ``cvtColor``.
+
+hsv: S = (V - min) / V, and 60 (G - B) / (V - min). ycrcb: three for Y, one each for Cr and Cb. lab:
+nine for XYZ, two for the white point, and 116, 500 and 200. luv: nine, 116, six for u' and v', and
+13 L (u' - u) and 13 L (v' - v)."""
 _HUE = 180
 """OpenCV's 8-bit hue counts steps of 2°: 0..179. All other channels are 0..255."""
 
@@ -146,6 +152,16 @@ class ColorHistogram(Extractor):
             features[here] = batch_counts
             self._normalise(features[here])
         return features
+
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count conversions, votes and norms; a joint histogram has one vote a pixel, else three.
+
+        A norm costs a quotient a number; a length (l2), a square besides.
+        """
+        votes = 1 if self.spec.joint else 3
+        pixel = _CONVERSION_PRODUCTS[self.spec.space] + votes
+        norm = {"none": 0, "l1": 1, "l2": 2}[self.spec.norm]
+        return image_shape[0] * image_shape[1] * pixel + norm * self.spec.dimension
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the image, and beside it its histograms as they are handed on.

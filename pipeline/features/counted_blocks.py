@@ -41,6 +41,11 @@ class CountedBlocks:
             normalise(blocks, self._layout.block_norm)
             yield blocks.reshape(len(batch), -1)
 
+    @property
+    def vote_products(self) -> int:
+        """Votes of an image, and a quotient by the cell's area for each bin of each cell."""
+        return sum(scale.votes + scale.bins for scale in self._scales)
+
     def _votes(self, batch: NDArray[np.uint8]) -> Votes:
         orientations, strongest = self._layout.orientations, self._layout.strongest
         if self._layout.compressed:
@@ -57,7 +62,8 @@ class _Scale:
         self.area = cell**2
         self.block_length = layout.block**2 * count
         self.members = _block_members(down, across, layout.block, count)
-        self._length = down * across * count
+        self._length = self.bins = down * across * count
+        self.votes = down * across * self.area
         n = max(1, _PLACES_PIXELS // (height * width))
         first = np.arange(n * down * across) * count
         pixels = np.broadcast_to(

@@ -127,20 +127,29 @@ class Hog(Extractor):
         """
         self._check(images)
         _, height, width, _ = images.shape
-        layout = self.spec.layout
-        features = np.empty((len(images), layout.dimension(height, width)), dtype=np.float32)
-        if self.spec.convention == "skimage":
-            pixels = counted_blocks.BATCH_PIXELS
-            descriptor: CountedBlocks | InterpolatedBlocks = CountedBlocks(layout, height, width)
-        else:
-            pixels = interpolated_blocks.BATCH_PIXELS
-            descriptor = InterpolatedBlocks(layout, height, width)
+        descriptor, pixels = self._descriptor(height, width)
+        dimension = self.spec.layout.dimension(height, width)
+        features = np.empty((len(images), dimension), dtype=np.float32)
         for here, batch in batches(images, batch_size(images.shape, pixels, features.shape[1])):
             start = 0
             for scale in descriptor.describe(batch):
                 features[here, start : start + scale.shape[1]] = scale
                 start += scale.shape[1]
         return features
+
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count gradients, votes, and the normalisation of blocks.
+
+        For each pixel, and each of its channels that is differentiated: two taps ±1 down, two
+        across, and the squares of both differences; the grey value costs three more. The norms L1
+        and L1-sqrt divide each number of a block, L2 squares it first, L2-Hys does so twice.
+        """
+        height, width, _ = image_shape
+        spec = self.spec
+        pixel = 3 * 6 if spec.channel == "strongest" else 3 + 6
+        norm = {"L1": 1, "L1-sqrt": 1, "L2": 2, "L2-Hys": 4}[spec.block_norm]
+        votes = self._descriptor(height, width)[0].vote_products
+        return height * width * pixel + votes + norm * spec.layout.dimension(height, width)
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the cells' histograms, of the first scale, as strokes over the image.
@@ -158,6 +167,15 @@ class Hog(Extractor):
         shape = (down, across, layout.block, layout.block, layout.orientations.count)
         blocks = features[: np.prod(shape)].reshape(shape)
         return draw_glyphs(image, blocks, cell, layout.orientations)
+
+    def _descriptor(
+        self, height: int, width: int
+    ) -> tuple[CountedBlocks | InterpolatedBlocks, int]:
+        """Return what describes images of one size, and how many pixels to give it at once."""
+        layout = self.spec.layout
+        if self.spec.convention == "skimage":
+            return CountedBlocks(layout, height, width), counted_blocks.BATCH_PIXELS
+        return InterpolatedBlocks(layout, height, width), interpolated_blocks.BATCH_PIXELS
 
     def _check(self, images: NDArray[np.uint8]) -> None:
         cell, block = max(self.spec.cells), self.spec.block

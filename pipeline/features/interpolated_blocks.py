@@ -47,6 +47,20 @@ class InterpolatedBlocks:
             normalise_as_opencv(blocks)
             yield blocks.reshape(n, -1)
 
+    @property
+    def vote_products(self) -> int:
+        """Products by which pixels' magnitudes become votes, of an image.
+
+        A magnitude is divided between two bins (two products a pixel); each half counts, by one
+        weight, in up to four cells of each block that the pixel lies in.
+        """
+        height, width = self._down[0].shape[1], self._across[0].shape[1]
+        places = [
+            np.count_nonzero(down) * np.count_nonzero(across)
+            for down, across in zip(self._down, self._across, strict=True)
+        ]
+        return 2 * height * width + 2 * int(sum(places))
+
     def _sums_down(self, votes: InterpolatedVotes, shape: tuple[int, ...]) -> NDArray[np.float32]:
         """Sum down the rows of pixels: (rows of cells of all blocks, width, n · orientations)."""
         n, height, width, _ = shape

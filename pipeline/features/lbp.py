@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.binary_patterns import binary_patterns, pattern_labels
+from pipeline.features.binary_patterns import (
+    binary_patterns,
+    neighbour_offsets,
+    pattern_labels,
+)
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
 
 _BATCH_PIXELS = 1 << 14
@@ -130,6 +134,19 @@ class Lbp(Extractor):
         if spec.sqrt:
             np.sqrt(features, out=features)
         return features.reshape(len(images), -1)
+
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count the grey value, the interpolation of neighbours, votes, and shares of cells.
+
+        A neighbour between four pixels costs four products, between two pixels two, on one none.
+        """
+        spec = self.spec
+        pixel = 3
+        for radius in spec.radii:
+            between = [offset % 1 != 0 for offset in neighbour_offsets(spec.points, radius)]
+            sides = between[0].astype(int) + between[1]
+            pixel += int(np.choose(sides, (0, 2, 4)).sum()) + 1
+        return image_shape[0] * image_shape[1] * pixel + spec.dimension
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the label of each pixel's pattern, at the first radius, as a colour.

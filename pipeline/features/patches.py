@@ -152,6 +152,17 @@ class Patches(Extractor):
         learnt = self.dictionary_
         return learnt.atoms.size + learnt.whitening.size + learnt.mean.size
 
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count, for each patch, its contrast, its whitening, and its distances to all atoms.
+
+        With d numbers a patch: squares and quotients (2 d), whitening (d · d), its squared length
+        (d), and a product with each atom (d · atoms), which serves the atom's negative too.
+        """
+        spec = self.spec
+        down, across = ((side - spec.size) // spec.stride + 1 for side in image_shape[:2])
+        d = 3 * spec.size**2
+        return down * across * d * (3 + d + spec.count)
+
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the image, and beside it the image put together again from its nearest atoms.
 

@@ -69,6 +69,11 @@ class Raw(Extractor):
             features[here] = self._pixels(batch).reshape(len(batch), -1)
         return features
 
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count the luminance's three products a pixel; pixels as they are cost nothing."""
+        height, width, _ = image_shape
+        return 3 * height * width if self.spec.grey else 0
+
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the image in as few pixels as are kept of it."""
         self._check(image[None])

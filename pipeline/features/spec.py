@@ -49,6 +49,19 @@ class Extractor(ABC):
         """Learnt numbers that are stored; 0 for an extractor that learns nothing."""
         return 0
 
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int | None:
+        """Count the products that one image costs; None where the author has not counted them.
+
+        Counted is what the method's definition asks for, whatever shortcuts its code takes:
+        products and quotients of two numbers, and one for each vote for a bin. Left out, as in the
+        literature's counts of networks: sums, comparisons, roots and other functions of one number,
+        look-ups, resizing, poolings, and units (a division of all pixels by 255).
+
+        Args:
+            image_shape: (height, width, 3).
+        """
+        return None
+
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         """Draw what the extractor keeps of an image; None where that cannot be drawn.
 

@@ -64,6 +64,17 @@ def test_fit_returns_self_and_counts_its_parameters(method, images):
     assert extractor.n_parameters >= 0
 
 
+def test_multiply_adds_are_counted_and_grow_with_the_image(method, fitted):
+    small, large = (fitted.multiply_adds((side, side, 3)) for side in (32, 64))
+    assert type(small) is int
+    if method == "raw":
+        assert small == large == 0  # pixels as they are
+    elif method == "vgg16_features":
+        assert small == large > 0  # images are resized
+    else:
+        assert 0 < small < large
+
+
 def test_the_order_and_number_of_images_do_not_matter(fitted, images):
     features = fitted.transform(images)
     order = np.random.default_rng(0).permutation(len(images))
