@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline import registry
 from pipeline.checks import StudyError, did_you_mean, listing
 from pipeline.entries import PARAMS, read_yaml, run_seeds
+from pipeline.measurements import CorruptOptions
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 
@@ -59,6 +60,8 @@ class Params(_Plain):
     """Classical runs by name."""
     deep: dict[str, registry.MethodSpec]
     """Networks by name."""
+    corrupt: dict[str, CorruptOptions]
+    """Runs that are held against corrupted test images, by name; {} for none."""
 
     @property
     def roster(self) -> tuple[Run, ...]:
@@ -84,6 +87,7 @@ def load_params(path: Path = PARAMS) -> Params:
             parsed[kind] = _parse_section(document, kind, problems)
         except StudyError as error:
             problems += str(error).splitlines()
+    corrupt = _parse_corrupt(document, problems)
     problems += _dangling(document, parsed)
     try:
         plain = _Plain.model_validate(document)
@@ -93,7 +97,7 @@ def load_params(path: Path = PARAMS) -> Params:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise StudyError(f"{path} has {count}:\n{lines}")
-    return Params(**dict(plain), **parsed)
+    return Params(**dict(plain), **parsed, corrupt=corrupt)
 
 
 def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
@@ -127,6 +131,30 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
         except StudyError as error:
             problems += str(error).splitlines()
     return specs
+
+
+def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str, CorruptOptions]:
+    """Parse the runs that are to be held against corrupted images; each must be in the roster."""
+    section = document.get("corrupt")
+    if not isinstance(section, Mapping):
+        found = "nothing" if section is None else repr(section)
+        problems.append(f"corrupt: found {found}; expected names of runs with options, or {{}}")
+        return {}
+    sections = [document.get(kind) for kind in ("classical", "deep")]
+    runs = [str(run) for kind in sections if isinstance(kind, Mapping) for run in kind]
+    parsed = {}
+    for name, entry in section.items():
+        if name not in runs:
+            hint = did_you_mean(str(name), runs) or ";"
+            problems.append(f"corrupt.{name}: no run {name!r}{hint} runs: {listing(runs, 40)}")
+        if not isinstance(entry, Mapping):
+            problems.append(f"corrupt.{name}: found {entry!r}; expected options, or {{}} for none")
+            continue
+        try:
+            parsed[name] = CorruptOptions.model_validate(dict(entry))
+        except ValidationError as error:
+            problems += registry.explain(error, f"corrupt.{name}", CorruptOptions).splitlines()
+    return parsed
 
 
 def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What `evaluate` and `illustrate` leave for `report` and for people: ``reports/study/``.
+"""What `evaluate` and both stages that draw leave for `report` and people: ``reports/study/``.
 
 They stand apart from `pipeline.artefacts` so that a new table reruns no training: stages depend on
 the formats that they write or read.
@@ -7,7 +7,7 @@ the formats that they write or read.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,15 @@ from pipeline.artefacts import (
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
     "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "test_seed_std",
-    "macro_f1", "parameters", "train_seconds", "predict_ms_per_image", "n_test", "device",
+    "test_top2_accuracy", "test_accuracy_unique", "n_test_unique", "macro_f1", "parameters",
+    "train_seconds", "predict_ms_per_image", "n_test", "device",
 )  # fmt: skip
 """Of ``accuracy.csv``. Accuracies are means over `seeds`. `test_ci_low` and `test_ci_high` (Wilson)
 tell of other test images; `test_seed_std`, the sample standard deviation of the test accuracy over
-the seeds, of training again: empty with one seed."""
+the seeds, of training again: empty with one seed. `test_top2_accuracy` is the share of test images
+whose class is among the two of the highest scores: empty with two classes. `test_accuracy_unique`
+is that on the `n_test_unique` test images without a near-duplicate among the images to learn from:
+empty if there are none."""
 PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
 CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
 LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
@@ -42,15 +46,100 @@ TUNING_RESULT_COLUMNS = ("run", "seed", *TUNING_COLUMNS)
 CERTAINTY_COLUMNS = (
     "run", "family", "kind", "rank", "id", "image", "actual", "predicted", "confidence",
 )  # fmt: skip
+ERROR_COLUMNS = (
+    "kind", "rank", "id", "image", "actual", "classical_predicted", "deep_predicted", "runs_right",
+    "runs", "label_probability",
+)  # fmt: skip
+"""Of ``errors.csv``. Kinds: ``hardest``, ``only_classical`` and ``only_deep`` (what the best run of
+one of these families alone gets right), ``label_suspect`` (the best runs of all families agree on
+another class). `runs_right` of `runs` get the image right; predictions are of the families' best
+runs, empty where there is none; `label_probability` is the mean over the best runs of all families.
+All of first seeds."""
+CONFUSED_PAIR_COLUMNS = ("run", "family", "class_a", "class_b", "a_as_b", "b_as_a", "share")
+"""Of ``confused_pairs.csv``, the families' best runs. `a_as_b` images of class a were said to be of
+class b, summed over seeds; `share` of all errors of the run lie between the two."""
+CONFUSION_IMAGE_COLUMNS = ("run", "actual", "predicted", "rank", "id", "image", "confidence")
+"""Of ``confusion_images.csv``, the first seeds of the families' best runs: test images behind the
+cells of the confusion matrices, the most confident first."""
+PAIRWISE_COLUMNS = (
+    "run_a", "run_b", "family_a", "family_b", "difference", "ci_low", "ci_high", "seed_std",
+    "only_a_right", "only_b_right", "p_value", "p_holm", "holds",
+)  # fmt: skip
+"""Of ``pairwise.csv``, a row a pair; `run_a` has the higher validation accuracy. `difference` is
+that of the mean test accuracies over seeds, a less b. `ci_low` and `ci_high` (paired bootstrap,
+95 %) tell of other test images; `seed_std`, its standard error over seeds, of training again: empty
+where both have one seed, a lower bound where one of them has. `only_a_right`, `only_b_right` and
+`p_value` (exact McNemar) are of first seeds, `p_holm` is adjusted for the number of pairs (Holm).
+`holds`: `p_holm` below 0.05, 0 outside of the interval, and test images independent."""
+AGREEMENT_COLUMNS = (
+    "run_a", "run_b", "agreement", "kappa", "both_right", "oracle", "error_overlap",
+)  # fmt: skip
+"""Of ``agreement.csv``, a row a pair in the order of ``pairwise.csv``, first seeds, shares of the
+test images: same class named, Cohen's `kappa`, both right, at least one right (`oracle`), and, of
+the images that at least one gets wrong, those that both do."""
+CALIBRATION_COLUMNS = (
+    "run", "family", "probabilities", "n", "temperature",
+    "ece_before", "ece_before_low", "ece_before_high",
+    "ece_after", "ece_after_low", "ece_after_high",
+    "nll_before", "nll_after", "brier_before", "brier_after",
+    "confidence_before", "confidence_after",
+)  # fmt: skip
+"""Of ``calibration.csv``, a row a run, its first seed, before and after temperature scaling on the
+validation split. `probabilities`: ``softmax``, or ``sigmoid on validation`` where scores were
+calibrated there already. `ece` is the expected calibration error of the likeliest class with a
+bootstrap interval (95 %), `nll` the mean negative log-likelihood in nats, `brier` from 0 to 2,
+`confidence` the mean probability of the likeliest class."""
+RELIABILITY_COLUMNS = ("run", "stage", "bin", "low", "high", "n", "confidence", "accuracy")
+"""Of ``reliability.csv``, a row a run, stage (``before``, ``after``) and bin from 1 on: `n` test
+images of confidence above `low` and up to `high`. `confidence` and `accuracy` are their means:
+empty where there is no image."""
+COMBINATION_COLUMNS = (
+    "kind", "families", "runs", "n", "accuracy", "ci_low", "ci_high", "best_single",
+    "difference", "p_value",
+)  # fmt: skip
+"""Of ``combinations.csv``, a row a kind and set of families, each by its best run on validation:
+``oracle`` (at least one is right: a bound that needs the label), ``mean`` (of probabilities) and
+``stack`` (weights of log-probabilities, fitted on validation). `families` and `runs` are joined by
+``+``; first seeds. `ci_low` and `ci_high` (Wilson) are of `accuracy`; `difference` and `p_value`
+(exact McNemar, not adjusted; empty for an oracle) are against `best_single`, the best of them on
+validation."""
+CORRUPTION_COLUMNS = (
+    "run", "family", "corruption", "severity", "accuracy", "ci_low", "ci_high", "n",
+)  # fmt: skip
+"""Of ``corruption.csv``. A run's first row, corruption ``none`` of severity 0, is of the same `n`
+test images as they are. Intervals (Wilson) tell of other test images."""
+COST_COLUMNS = (
+    "run", "family", "test_accuracy", "train_seconds", "tuning_seconds", "stage_seconds",
+    "predict_ms_per_image", "images_per_second", "parameters", "model_bytes", "multiply_adds",
+    "peak_memory_mb", "device", "frontier_train", "frontier_predict", "frontier_multiply_adds",
+)  # fmt: skip
+"""Of ``cost.csv``, a row a run. Means over seeds; but `tuning_seconds` and `stage_seconds` are sums
+(a run is tuned once), and `peak_memory_mb` (10^6 bytes) is the largest. `images_per_second` are
+classified, from pixels on. `model_bytes` is the file of the first seed's model, its extractors
+included; `multiply_adds` (`pipeline.evaluation.cost`) are those of one image from pixels to scores:
+empty where a card has none. On a frontier are the runs than which no other (for seconds: no other
+on the same device) has at least the test accuracy for at most the cost, one of them strictly better.
+They are described by test accuracy; nothing is chosen by them."""
+NEAR_DUPLICATE_COLUMNS = (
+    "test_id", "id", "split", "mirrored", "similarity", "actual", "partner_actual",
+)  # fmt: skip
+"""Of ``near_duplicates.csv``, a row for each test image of which the image `id` of train or
+validation holds the same photograph (`mirrored`: as in a mirror); `similarity` is the correlation
+of their details. `actual` is the class of the test image, `partner_actual` that of the other."""
 SAMPLE_COLUMNS = ("id", "image", "actual", "run", "family", "predicted", "correct")
 FEATURE_PICTURE_COLUMNS = (
     "features", "method", "dimension", "kind", "id", "class", "image", "caption",
 )  # fmt: skip
 """Of ``features.csv``. Kinds: ``original`` (an enlarged validation image, of no feature set),
 ``image`` (what a set keeps of it) and ``learnt`` (of no image: `id` -1, no class). `image` is the
-picture's path inside ``reports/study/``, `caption` says what it shows."""
+picture's path inside ``reports/study/``, `caption` says what it shows. ``networks.csv`` has the
+same columns: a run in `features`, its parameters in `dimension`; kinds ``learnt`` (kernels of the
+first layer), ``maps`` (of the first convolution) and ``gradcam`` (where the last convolution speaks
+for the class that the network predicts)."""
 LARGE_PICTURE = 32_768
 """Bytes."""
+LARGE_NETWORK_PICTURE = 8_192
+"""Bytes. There are about ten pictures of each network."""
 
 RESULT_TABLES = {
     "accuracy": ACCURACY_COLUMNS,
@@ -60,8 +149,25 @@ RESULT_TABLES = {
     "samples": SAMPLE_COLUMNS,
     "tuning": TUNING_RESULT_COLUMNS,
     "certainty": CERTAINTY_COLUMNS,
+    "corruption": CORRUPTION_COLUMNS,
+    "pairwise": PAIRWISE_COLUMNS,
+    "agreement": AGREEMENT_COLUMNS,
+    "calibration": CALIBRATION_COLUMNS,
+    "reliability": RELIABILITY_COLUMNS,
+    "combinations": COMBINATION_COLUMNS,
+    "errors": ERROR_COLUMNS,
+    "confused_pairs": CONFUSED_PAIR_COLUMNS,
+    "confusion_images": CONFUSION_IMAGE_COLUMNS,
+    "cost": COST_COLUMNS,
+    "near_duplicates": NEAR_DUPLICATE_COLUMNS,
 }
 """Tables that `evaluate` writes to ``reports/study/<name>.csv``, and their columns."""
+TEXT_COLUMNS = (
+    "run", "class", "actual", "predicted", "features", "image",
+    "run_a", "run_b", "best_single", "class_a", "class_b", "classical_predicted", "deep_predicted",
+    "partner_actual",
+)  # fmt: skip
+"""Columns that stay text where their values look like numbers: classes may be called 3 and 8."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +192,18 @@ def save_results(results: Results) -> None:
 
 def load_results(folder: Path = STUDY) -> Results:
     """Read the results of a study from its folder."""
-    text = dict.fromkeys(("run", "class", "actual", "predicted", "features", "image"), str)
+    text = dict.fromkeys(TEXT_COLUMNS, str)
     tables = {
         name: load_table(folder / f"{name}.csv", "dvc repro evaluate", dtype=text)
         for name in RESULT_TABLES
     }
     tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
-    # Results of before several seeds were told apart have no such column.
-    if "test_seed_std" not in tables["accuracy"]:
-        tables["accuracy"]["test_seed_std"] = np.nan
+    absent = {"classical_predicted": "", "deep_predicted": ""}
+    tables["errors"] = tables["errors"].fillna(absent)
+    # Results of before these were told have no such columns.
+    for name in ("test_seed_std", "test_top2_accuracy", "test_accuracy_unique", "n_test_unique"):
+        if name not in tables["accuracy"]:
+            tables["accuracy"][name] = np.nan
     return Results(
         tables=tables,
         metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
@@ -118,12 +227,14 @@ def learnt_elsewhere(notes: Mapping[str, Any]) -> str | None:
 
 @dataclass(frozen=True)
 class FeaturePicture:
-    """One row of ``features.csv`` with its pixels."""
+    """One row of ``features.csv`` or of ``networks.csv`` with its pixels."""
 
     features: str
+    """The feature set, or the network's run."""
     method: str
     dimension: int
-    """Numbers that the set turns an image into; of an original, its pixels times 3."""
+    """Numbers that the set turns an image into; of an original, its pixels times 3; of a network,
+    its parameters."""
     kind: str
     id: int
     class_name: str
@@ -135,32 +246,48 @@ class FeaturePicture:
 
 def save_feature_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
     """Write ``features.csv`` and its PNG pictures; pictures of an earlier study are removed."""
+    limits = {"image": LARGE_PICTURE}
+    _save_pictures(pictures, folder, "features", lambda picture: limits.get(picture.kind))
+
+
+def save_network_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
+    """Write ``networks.csv`` and its PNG pictures; pictures of an earlier study are removed."""
+    (folder / "networks").mkdir(parents=True, exist_ok=True)  # also without any network
+    _save_pictures(pictures, folder, "networks", lambda _: LARGE_NETWORK_PICTURE)
+
+
+def _save_pictures(
+    pictures: Sequence[FeaturePicture],
+    folder: Path,
+    name: str,
+    limit: Callable[[FeaturePicture], int | None],
+) -> None:
     for picture in pictures:
         with atomic(folder / picture.image) as temporary:
-            temporary.write_bytes(_png(picture))
+            temporary.write_bytes(_png(picture, limit(picture)))
     rows = [
         (p.features, p.method, p.dimension, p.kind, p.id, p.class_name, p.image, p.caption)
         for p in pictures
     ]
-    save_table(folder / "features.csv", pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS)))
+    save_table(folder / f"{name}.csv", pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS)))
     kept = {folder / picture.image for picture in pictures}
     # Longest paths first, so that a folder is empty when its turn comes.
-    for path in sorted((folder / "features").rglob("*"), reverse=True):
+    for path in sorted((folder / name).rglob("*"), reverse=True):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
         elif path.is_file() and path not in kept:
             path.unlink()
 
 
-def _png(picture: FeaturePicture) -> bytes:
-    """Encode a picture; of an image it gets 256 colours where it would be large otherwise.
+def _png(picture: FeaturePicture, limit: int | None) -> bytes:
+    """Encode a picture; it gets 256 colours where it would have more bytes than `limit` otherwise.
 
     The page embeds a dozen of these. HOG's then differ by about one level of 255 on average; a
     learnt dictionary has too many colours for that, and comes but once.
     """
     exact, content = Image.fromarray(picture.pixels), io.BytesIO()
     exact.save(content, format="PNG", optimize=True)
-    if picture.kind == "image" and content.tell() > LARGE_PICTURE:
+    if limit is not None and content.tell() > limit:
         content = io.BytesIO()
         fewer = exact.quantize(256, kmeans=3, dither=Image.Dither.NONE)
         fewer.save(content, format="PNG", optimize=True)
@@ -169,8 +296,20 @@ def _png(picture: FeaturePicture) -> bytes:
 
 def load_feature_pictures(folder: Path = STUDY) -> pd.DataFrame:
     """Read ``features.csv``, columns `FEATURE_PICTURE_COLUMNS`; words that are empty stay so."""
+    return _load_pictures(folder / "features.csv", "dvc repro illustrate")
+
+
+def load_network_pictures(folder: Path = STUDY) -> pd.DataFrame:
+    """Read ``networks.csv``, columns `FEATURE_PICTURE_COLUMNS`; without the file, no row."""
+    path = folder / "networks.csv"
+    if not path.exists():
+        none = pd.DataFrame(columns=list(FEATURE_PICTURE_COLUMNS), dtype=str)
+        return none.astype({"dimension": int, "id": int})
+    return _load_pictures(path, "dvc repro illustrate_networks")
+
+
+def _load_pictures(path: Path, remedy: str) -> pd.DataFrame:
     words = ["features", "method", "kind", "class", "image", "caption"]
-    table = load_table(
-        folder / "features.csv", "dvc repro illustrate", dtype=dict.fromkeys(words, str)
-    )
+    kinds = {"dimension": int, "id": int} | dict.fromkeys(words, str)
+    table = load_table(path, remedy, dtype=kinds)
     return table.fillna(dict.fromkeys(words, ""))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
-from pipeline.checks import StudyError
+from pipeline.checks import StudyError, check_known
 from pipeline.params import Params, load_params
+from pipeline.robustness.severities import CONSTANTS
 from stages import run
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ def main() -> None:
 
 
 def check_files(params: Params) -> None:
-    """Raise `StudyError` where a path in params.yaml leads nowhere or to another network."""
+    """Raise `StudyError` where a path in params.yaml leads nowhere or to another network.
+
+    So does the name of a corruption that there is not.
+    """
     source = Path(getattr(params.dataset, "path", artefacts.INCOMING))
     if not source.exists():
         raise StudyError(
@@ -42,6 +46,9 @@ def check_files(params: Params) -> None:
             cast("FeatureSpec | DeepSpec", spec).check_files()
         except StudyError as error:
             raise StudyError(f"params.yaml: {name}: {error}") from None
+    for name, options in params.corrupt.items():
+        for corruption in options.corruptions or ():
+            check_known(corruption, list(CONSTANTS), f"corruption of params.yaml: corrupt.{name},")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline import artefacts
+from pipeline import artefacts, measurements
+from pipeline.checks import StudyError
+from pipeline.evaluation.corrupted_runs import CorruptedRecord
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
 from pipeline.params import Params, Run, load_params
 from pipeline.results import save_results
+from pipeline.robustness.severities import CONSTANTS
 from stages import run
 
 
@@ -26,6 +29,8 @@ def main() -> None:
         runs=_records(params),
         not_run=params.not_run,
         seed=params.seed,
+        corrupted=_corrupted(params),
+        duplicates=measurements.load_duplicates(),
     )
     save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
     save_results(results)
@@ -43,6 +48,19 @@ def _records(params: Params) -> Iterator[RunRecord]:
         yield RunRecord(each.name, each.remedy, seeds)
 
 
+def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
+    """Load what `corrupt` has left of the runs that params.yaml names, run after run."""
+    for name, options in params.corrupt.items():
+        remedy = f"dvc repro corrupt@{name}"
+        yield CorruptedRecord(
+            scores=measurements.load_corrupted(name, remedy),
+            remedy=remedy,
+            limit=options.limit,
+            corruptions=options.corruptions or tuple(CONSTANTS),
+            severities=options.severities,
+        )
+
+
 def _record(each: Run, seed: int) -> SeedRecord:
     card = artefacts.load_card(each.name, seed, each.remedy)
     tuned = card.tuning_seconds > 0  # of several seeds, the one whose search served all
@@ -51,7 +69,16 @@ def _record(each: Run, seed: int) -> SeedRecord:
         predictions=artefacts.load_predictions(each.name, seed, each.remedy),
         history=artefacts.load_history(each.name, seed, each.remedy),
         tuning=artefacts.load_tuning(each.name, seed, each.remedy) if tuned else None,
+        model_bytes=_model_bytes(each, card),
     )
+
+
+def _model_bytes(each: Run, card: artefacts.Card) -> int:
+    """Return the size of the stored model, which is not opened."""
+    path = artefacts.model_file(each.name, card.seed, card.family)
+    if not path.exists():
+        raise StudyError(f"there is no {path}; make it with: {each.remedy}")
+    return path.stat().st_size
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from pipeline import artefacts
-from pipeline.data.splits import make_splits
+from pipeline.data.splits import make_splits, title_and_description
 from pipeline.entries import load_entry
 from stages import run
 
@@ -32,9 +32,10 @@ def main() -> None:
                 {"id": ids, "split": split, "class": classes, "name": raw.image_names[ids]}
             )
         )
+    title, description = title_and_description(spec, source)
     card = artefacts.DatasetCard(
-        name=spec.title or source.name,
-        description=source.description,
+        name=title,
+        description=description,
         sha256=source.sha256,
         class_names=prepared.class_names,
         image_shape=raw.images.shape[1:],

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from pipeline import artefacts
 from pipeline.entries import PARAMS, read_yaml
 from pipeline.reporting.report import write_report
-from pipeline.results import load_feature_pictures, load_results
+from pipeline.results import load_feature_pictures, load_network_pictures, load_results
 from stages import run
 
 
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
-    write_report(load_results(), read_yaml(PARAMS), artefacts.STUDY, load_feature_pictures())
+    # Both have the same columns; without a network the second one has no row.
+    pictures = pd.concat([load_feature_pictures(), load_network_pictures()], ignore_index=True)
+    write_report(load_results(), read_yaml(PARAMS), artefacts.STUDY, pictures)
     print(f"the report: {artefacts.STUDY / 'index.html'}")
 
 

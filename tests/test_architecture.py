@@ -12,14 +12,16 @@ import yaml
 from pipeline import registry
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOOR_ONE = ("data", "features", "classical", "deep", "evaluation", "reporting")
+FLOOR_ONE = ("data", "features", "classical", "deep", "robustness", "evaluation", "reporting")
 FLOOR_ZERO = (
     "registry",
     "artefacts",
     "results",
     "checks",
     "sampling",
+    "example_images",
     "machine",
+    "measurements",
     "pretrained",
     "pretrained_weights",
     "inference",

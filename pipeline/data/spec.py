@@ -67,6 +67,9 @@ class DatasetSpec(MethodSpec):
     validation: Part = 0.1
     """A count or a fraction of the training images; unused where the data bring such a split."""
 
+    shuffle_labels: Annotated[bool, Field(strict=True)] = False
+    """A control: training and validation labels are permuted, so that no run may beat chance."""
+
     @field_validator("classes")
     @classmethod
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import SPLITS
+from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError, check_images, check_known, check_labels, listing
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.sampling import stratified_order
@@ -32,6 +32,9 @@ class Prepared:
 
 def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
     """Choose the classes, complete the splits, and cap them.
+
+    With `shuffle_labels`, the labels of the training and validation images are permuted at the
+    end, so that splits hold the same images as without it. Test labels stay.
 
     Args:
         raw: the dataset as its source has it.
@@ -64,7 +67,20 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
         ids[split] = _capped(ids[split], labels, spec.limit, seed)
         remedy = f"Raise dataset.limit ({spec.limit}), or choose fewer classes"
         _check_every_class(ids[split], labels, names, split, remedy)
-    return Prepared(ids, {split: labels[ids[split]] for split in SPLITS}, names)
+    chosen = {split: labels[ids[split]] for split in SPLITS}
+    return Prepared(ids, _shuffled(chosen, seed) if spec.shuffle_labels else chosen, names)
+
+
+def title_and_description(spec: DatasetSpec, source: Source) -> tuple[str, str]:
+    """Return what the report calls the images and says of them: shuffled labels in both."""
+    title = spec.title or source.name
+    if not spec.shuffle_labels:
+        return title, source.description
+    return (
+        f"{title}, labels shuffled",
+        f"{source.description}; a control: training and validation labels are permuted at random, "
+        "so that no run may do better than chance on the test images",
+    )
 
 
 def _check_raw(raw: RawDataset) -> None:
@@ -117,6 +133,25 @@ def _capped(
     if limit is None or limit >= len(ids):
         return ids
     return np.sort(ids[stratified_order(labels[ids], seed)[:limit]])
+
+
+def _shuffled(labels: dict[str, NDArray[np.int64]], seed: int) -> dict[str, NDArray[np.int64]]:
+    """Permute the labels of each split but the test split, the same number of each as before.
+
+    The images of a class get all labels in proportion. A plain permutation leaves a class with a
+    few more of one label than of another; a run that tells classes apart would give it to all of
+    them, and be right or wrong on whole classes at once: at chance on average over permutations,
+    but with one in hand further from it than an interval for independent images allows.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = dict(labels)
+    for split in ("train", "validation"):
+        one = labels[split]
+        by_class = np.lexsort((rng.random(len(one)), one))
+        shuffled[split] = np.empty_like(one)
+        # Every stretch of a stratified order holds each label in proportion.
+        shuffled[split][by_class] = one[stratified_order(one, seed)]
+    return shuffled
 
 
 def _check_every_class(

@@ -67,6 +67,23 @@ def accuracy(predicted: NDArray[np.integer], labels: NDArray[np.integer]) -> Pro
     return Proportion(int(np.count_nonzero(predicted == labels)), len(labels))
 
 
+def top_accuracy(scores: NDArray[np.floating], labels: NDArray[np.integer], k: int) -> Proportion:
+    """Count where the label is among the k classes of the largest scores.
+
+    Of equal scores the lower class comes first, as in `predicted_classes`, so that k = 1 counts the
+    same images as `accuracy`.
+
+    Args:
+        scores: (n, classes), the larger the likelier.
+        labels: (n,).
+        k: places; with as many classes or fewer every image counts.
+    """
+    of_label = scores[np.arange(len(labels)), labels][:, None]
+    lower = np.arange(scores.shape[1]) < np.asarray(labels)[:, None]
+    ahead = (scores > of_label) | ((scores == of_label) & lower)
+    return Proportion(int(np.count_nonzero(ahead.sum(axis=1) < k)), len(labels))
+
+
 def spread(proportions: list[Proportion]) -> float:
     """Return the sample standard deviation of the values over seeds; not a number with one seed."""
     values = [proportion.value for proportion in proportions]

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.evaluation.confusion import confusion_counts
+from pipeline.evaluation.duplicates import unique_columns
 from pipeline.evaluation.per_class import ClassScores, class_scores
 from pipeline.evaluation.runs import Answers, ScoredRun
 from pipeline.evaluation.samples import Samples
@@ -22,8 +23,13 @@ from pipeline.results import (
 )
 
 
-def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) -> pd.DataFrame:
-    """One row a run, columns `ACCURACY_COLUMNS`; `seeds` is their list, ``0+1+2``."""
+def accuracy_table(
+    runs: Sequence[ScoredRun], answers: Answers, dataset: str, unique: NDArray[np.bool_]
+) -> pd.DataFrame:
+    """One row a run, columns `ACCURACY_COLUMNS`; `seeds` is their list, ``0+1+2``.
+
+    `unique` are the (n,) test images without a near-duplicate.
+    """
     rows = []
     for run in runs:
         test = run.accuracy("test")
@@ -43,6 +49,7 @@ def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) ->
                 "test_ci_low": interval.low,
                 "test_ci_high": interval.high,
                 "test_seed_std": run.test_seed_std,
+                "test_top2_accuracy": run.test_top2_accuracy,
                 "macro_f1": _mean_scores(run, answers).macro_f1,
                 "parameters": round(run.mean("parameters")),
                 "train_seconds": run.mean("train_seconds"),
@@ -51,7 +58,8 @@ def accuracy_table(runs: Sequence[ScoredRun], answers: Answers, dataset: str) ->
                 "device": "; ".join(dict.fromkeys(card.device for card in run.cards)),
             }
         )
-    return pd.DataFrame(rows, columns=list(ACCURACY_COLUMNS))
+    table = pd.concat([pd.DataFrame(rows), unique_columns(runs, unique, answers)], axis=1)
+    return table[list(ACCURACY_COLUMNS)]
 
 
 def run_metrics(run: ScoredRun, answers: Answers) -> dict[str, float]:

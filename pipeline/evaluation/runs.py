@@ -17,8 +17,12 @@ from pipeline.evaluation.accuracy import (
     mean_proportion,
     predicted_classes,
     spread,
+    top_accuracy,
 )
 from pipeline.results import TUNING_RESULT_COLUMNS, learnt_elsewhere
+
+CHOICE_AND_TEST = ("validation", "test")
+"""Splits whose probabilities are kept: what is fitted to the one is held against the other."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class SeedRecord:
     """Columns `artefacts.HISTORY_COLUMNS`."""
     tuning: pd.DataFrame | None = None
     """Columns `artefacts.TUNING_COLUMNS`, where the run was tuned."""
+    model_bytes: float = float("nan")
+    """Size of the stored model's file."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,13 @@ class ScoredRun:
     """Columns `TUNING_RESULT_COLUMNS`: the trials of all seeds; empty where options were given."""
     accuracies: tuple[dict[str, Proportion], ...]
     """One a seed: split -> accuracy."""
-    confidence: NDArray[np.float32]
-    """(n,) of the test split, first seed: the probability of the predicted class."""
+    probabilities: Mapping[str, NDArray[np.float32]]
+    """validation and test -> (n, classes), of the first seed."""
+    top2: tuple[Proportion, ...] = ()
+    """One a seed: test images whose class is among the two of the highest scores. Empty with two
+    classes, where all would be."""
+    model_bytes: float = float("nan")
+    """Size of the stored model's file, of the first seed."""
 
     @property
     def family(self) -> str:
@@ -92,9 +103,24 @@ class ScoredRun:
         return mean_proportion([each[split] for each in self.accuracies])
 
     @property
+    def confidence(self) -> NDArray[np.float32]:
+        """(n,) of the test split, first seed: the probability of the predicted class.
+
+        That class need not be the likeliest one: calibration may rank classes otherwise than the
+        scores, by which a run predicts.
+        """
+        predicted = self.predicted[0]["test"]
+        return self.probabilities["test"][np.arange(len(predicted)), predicted]
+
+    @property
     def test_seed_std(self) -> float:
         """Sample standard deviation of the test accuracy over seeds; not a number with one."""
         return spread([each["test"] for each in self.accuracies])
+
+    @property
+    def test_top2_accuracy(self) -> float:
+        """Mean over seeds of the share of `top2`; not a number with two classes."""
+        return mean_proportion(list(self.top2)).value if self.top2 else float("nan")
 
     @property
     def on_these_images_alone(self) -> bool:
@@ -115,12 +141,15 @@ def score(run: RunRecord, answers: Answers) -> ScoredRun:
     """
     if not run.seeds:
         raise StudyError(f"run {run.name!r} has no seed; give it at least one in params.yaml")
-    predicted, accuracies, histories, trials = [], [], [], []
+    predicted, accuracies, histories, trials, top2 = [], [], [], [], []
     for record in run.seeds:
         _check(run, record, answers)
         classes = {split: predicted_classes(record.predictions.scores[split]) for split in SPLITS}
         predicted.append(classes)
         accuracies.append({s: accuracy(classes[s], answers.labels[s]) for s in SPLITS})
+        if len(answers.class_names) > 2:
+            test = np.asarray(answers.labels["test"])
+            top2.append(top_accuracy(record.predictions.scores["test"], test, 2))
         history = record.history[list(HISTORY_COLUMNS)]
         histories.append(history.assign(run=run.name, seed=record.card.seed))
         if record.tuning is not None:
@@ -133,16 +162,10 @@ def score(run: RunRecord, answers: Answers) -> ScoredRun:
         history=pd.concat(histories, ignore_index=True),
         tuning=pd.concat(trials, ignore_index=True)[list(empty)] if trials else empty,
         accuracies=tuple(accuracies),
-        confidence=_confidence(run.seeds[0], predicted[0]["test"]),
+        probabilities={s: run.seeds[0].predictions.probabilities[s] for s in CHOICE_AND_TEST},
+        top2=tuple(top2),
+        model_bytes=run.seeds[0].model_bytes,
     )
-
-
-def _confidence(record: SeedRecord, predicted: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the probability of each predicted class, which need not be the likeliest one.
-
-    Calibration may rank classes otherwise than the scores, by which a run predicts.
-    """
-    return record.predictions.probabilities["test"][np.arange(len(predicted)), predicted]
 
 
 def _check(run: RunRecord, record: SeedRecord, answers: Answers) -> None:

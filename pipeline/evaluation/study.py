@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import artefacts
@@ -15,8 +16,26 @@ from pipeline.checks import StudyError
 from pipeline.evaluation import result_tables
 from pipeline.evaluation.certainty import certainty_table
 from pipeline.evaluation.comparison import families_compared, further_comparisons
+from pipeline.evaluation.confusion_images import confusion_images_table
+from pipeline.evaluation.corrupted_runs import CorruptedRecord, score_corrupted
+from pipeline.evaluation.corruption import corruption_summary, corruption_table
+from pipeline.evaluation.cost import cost_table
+from pipeline.evaluation.duplicates import (
+    check_duplicates,
+    near_duplicates_table,
+    no_duplicates,
+    unique_images,
+)
+from pipeline.evaluation.errors import (
+    confused_pairs_table,
+    error_counts,
+    error_images,
+    errors_table,
+    image_votes,
+)
 from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
 from pipeline.evaluation.samples import Samples, choose_samples
+from pipeline.evaluation.statistics import statistics_record, statistics_tables
 from pipeline.results import Results
 
 
@@ -28,24 +47,29 @@ def evaluate(
     not_run: Mapping[str, str] | None = None,
     seed: int = 0,
     n_samples: int = 12,
+    corrupted: Iterable[CorruptedRecord] = (),
+    duplicates: pd.DataFrame | None = None,
 ) -> Results:
     """Hold every run of the roster against the labels.
 
     All runs are checked before a number is returned, so that a broken one leaves the last results
     as they were. Which run stands for its family is decided on the validation split. With several
-    seeds a run's accuracies are means over them and its counts are summed; the paired test, the
-    samples and the images of most and least certainty take its first seed, because all need one
-    prediction an image.
+    seeds a run's accuracies are means over them and its counts are summed; the paired tests, the
+    samples, calibration, agreement, combinations and the images of most and least certainty take
+    its first seed, because all need one prediction an image.
 
     Args:
         dataset: what `prepare` made.
         labels: split -> (n,) labels, of train, validation and test.
         ids: split -> (n,) image ids, in the order of the labels.
         runs: the roster, in the order of params.yaml. A generator that loads them one by one keeps
-            the scores of only one run in memory.
+            the scores of the training images of only one run in memory.
         not_run: what the study leaves out, and why.
-        seed: of the choice of sample images.
+        seed: of the choice of sample images, and of the resamples of the bootstrap.
         n_samples: sample images in all.
+        corrupted: what `corrupt` has left of some of the runs.
+        duplicates: what `duplicates` has left, columns `measurements.DUPLICATE_COLUMNS`; without
+            it, no test image has a near-duplicate.
 
     Raises:
         StudyError: if there is no run, a name stands twice, or a run's predictions are not what
@@ -53,10 +77,13 @@ def evaluate(
     """
     answers = Answers(dataset.class_names, labels, ids)
     answers.check()
+    duplicates = no_duplicates() if duplicates is None else duplicates
+    check_duplicates(duplicates, answers)
     scored = [score(run, answers) for run in runs]
     _check_names([run.name for run in scored])
     # Python's sort is stable: equal runs keep the order of params.yaml, never that of the test.
     scored.sort(key=lambda run: -run.accuracy("validation").value)
+    fallen = score_corrupted(corrupted, scored, answers, seed)
     best = families_best(scored)
     samples = choose_samples(
         np.asarray(labels["test"]),
@@ -64,18 +91,34 @@ def evaluate(
         seed,
         n_samples,
     )
+    votes = image_votes(scored, best, np.asarray(labels["test"]))
+    wrong = error_images(votes)
     return Results(
         tables={
-            "accuracy": result_tables.accuracy_table(scored, answers, dataset.name),
+            "accuracy": result_tables.accuracy_table(
+                scored, answers, dataset.name, unique_images(duplicates, answers)
+            ),
             "per_class": result_tables.per_class_table(scored, answers),
             "confusion": result_tables.confusion_table(scored, answers),
             "learning_curves": result_tables.learning_curves_table(scored),
             "samples": result_tables.samples_table(scored, answers, samples),
             "tuning": result_tables.tuning_table(scored),
             "certainty": certainty_table(best, answers),
+            "corruption": corruption_table(fallen),
+            **statistics_tables(scored, best, answers, dataset.independent, seed),
+            "errors": errors_table(votes, wrong, answers),
+            "confused_pairs": confused_pairs_table(best, answers),
+            "confusion_images": confusion_images_table(best, answers),
+            "cost": cost_table(scored),
+            "near_duplicates": near_duplicates_table(duplicates, answers),
         },
         metrics={run.name: result_tables.run_metrics(run, answers) for run in scored},
-        study=_study(dataset, scored, best, answers, samples, dict(not_run or {})),
+        study=_study(dataset, scored, best, answers, samples, dict(not_run or {}))
+        | {
+            "errors": error_counts(votes, wrong),
+            "corruption": corruption_summary(fallen, seed, dataset.independent),
+            "statistics": statistics_record(len(scored), dataset.independent, seed),
+        },
     )
 
 

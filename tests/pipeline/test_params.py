@@ -10,6 +10,7 @@ RIGHT = """
 seed: 3
 dataset: {name: photos, path: data/incoming}
 not_run: {}
+corrupt: {}
 features:
   hog: {method: hog, cell: 8}
 classical:
@@ -54,6 +55,14 @@ def test_roster(write):
         ("seed: 3", "seed: -3", "seed: found -3"),
         ("seed: 3", "", "seed: found nothing"),
         ("not_run: {}", "", "not_run: found nothing; expected: What this study leaves out"),
+        ("corrupt: {}", "", r"corrupt: found nothing; expected names of runs .* or \{\}"),
+        ("corrupt: {}", "corrupt: {smv: {}}", r"corrupt\.smv: no run 'smv'; did you mean 'svm'"),
+        ("corrupt: {}", "corrupt: {svm: 5}", r"corrupt\.svm: found 5; expected options, or"),
+        ("corrupt: {}", "corrupt: {svm: {limt: 5}}", r"svm\.limt: unknown.*did you mean 'limit'"),
+        ("corrupt: {}", "corrupt: {svm: {limit: 0}}", r"svm\.limit: found 0; expected greater"),
+        ("corrupt: {}", "corrupt: {svm: {severities: [6]}}", r"severities\.0: found 6; expected"),
+        ("corrupt: {}", "corrupt: {svm: {severities: []}}", r"severities: .*at least 1 item"),
+        ("corrupt: {}", "corrupt: {svm: {corruptions: [fog, fog]}}", "each of them once"),
         ("deep:", "deeep:", "deeep: unknown section; did you mean 'deep'"),
         ("  lenet5:", "  svm:", r"deep\.svm: a classical run has this name too"),
         ("  svm:", "  my svm:", "found the name 'my svm'"),
@@ -85,10 +94,19 @@ def test_all_mistakes_are_told_at_once(write):
 def test_a_study_without_a_run(write):
     write(
         "seed: 0\ndataset: {name: photos, path: data/incoming}\n"
-        "features: {}\nclassical: {}\ndeep: {}\nnot_run: {}\n"
+        "features: {}\nclassical: {}\ndeep: {}\nnot_run: {}\ncorrupt: {}\n"
     )
     with pytest.raises(StudyError, match="found no run"):
         load_params()
+
+
+def test_runs_to_be_held_against_corrupted_images(write):
+    write(RIGHT.replace("corrupt: {}", "corrupt: {svm: {}, lenet5: {limit: 7, severities: [2]}}"))
+    corrupt = load_params().corrupt
+    assert corrupt["svm"].limit == 1000
+    assert corrupt["svm"].corruptions is None
+    assert corrupt["svm"].severities == (1, 2, 3, 4, 5)
+    assert (corrupt["lenet5"].limit, corrupt["lenet5"].severities) == (7, (2,))
 
 
 def test_missing_file(study_folder):
@@ -96,7 +114,9 @@ def test_missing_file(study_folder):
         load_params()
 
 
-@pytest.mark.parametrize("study", ["demo", "cpu", "full", "depth", "digits"])
+@pytest.mark.parametrize(
+    "study", ["demo", "cpu", "full", "depth", "digits", "control_color", "control_shape"]
+)
 def test_committed_studies_are_right(root, tmp_path, study):
     import yaml
 

@@ -11,10 +11,22 @@ from PIL import Image
 from pipeline.checks import StudyError
 from pipeline.results import (
     ACCURACY_COLUMNS,
+    AGREEMENT_COLUMNS,
+    CALIBRATION_COLUMNS,
     CERTAINTY_COLUMNS,
+    COMBINATION_COLUMNS,
+    CONFUSED_PAIR_COLUMNS,
     CONFUSION_COLUMNS,
+    CONFUSION_IMAGE_COLUMNS,
+    CORRUPTION_COLUMNS,
+    COST_COLUMNS,
+    ERROR_COLUMNS,
+    FEATURE_PICTURE_COLUMNS,
     LEARNING_CURVE_COLUMNS,
+    NEAR_DUPLICATE_COLUMNS,
+    PAIRWISE_COLUMNS,
     PER_CLASS_COLUMNS,
+    RELIABILITY_COLUMNS,
     RESULT_TABLES,
     SAMPLE_COLUMNS,
     TUNING_RESULT_COLUMNS,
@@ -22,8 +34,10 @@ from pipeline.results import (
     Results,
     learnt_elsewhere,
     load_feature_pictures,
+    load_network_pictures,
     load_results,
     save_feature_pictures,
+    save_network_pictures,
     save_results,
 )
 
@@ -69,7 +83,54 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
         [(run, "deep", "unsure", 1, 3, "samples/3.png", n, n, 0.25) for run, n in pairs],
         columns=list(CERTAINTY_COLUMNS),
     )
+    tables |= statistics(runs)
+    tables["errors"] = pd.DataFrame(
+        [("hardest", 1, 3, "samples/3.png", n, n, "", 0, 2, 0.25) for n in names],
+        columns=list(ERROR_COLUMNS),
+    )
+    tables["confused_pairs"] = pd.DataFrame(
+        [(run, "deep", name, name, 1, 2, 0.5) for run, name in pairs],
+        columns=list(CONFUSED_PAIR_COLUMNS),
+    )
+    tables["confusion_images"] = pd.DataFrame(
+        [(run, name, names[0], 1, 3, "samples/small/3.jpg", 0.5) for run, name in pairs],
+        columns=list(CONFUSION_IMAGE_COLUMNS),
+    )
+    tables["corruption"] = pd.DataFrame(
+        [(run, "deep", name, 0, 0.5, 0.4, 0.6, 7) for run in runs for name in ("none", "fog")],
+        columns=list(CORRUPTION_COLUMNS),
+    )
+    costs = dict.fromkeys(COST_COLUMNS, 0.5) | {"family": "deep", "device": "d"}
+    frontiers = {name: True for name in COST_COLUMNS if name.startswith("frontier")}
+    tables["cost"] = pd.DataFrame([costs | frontiers | {"run": run} for run in runs])
+    tables["near_duplicates"] = pd.DataFrame(
+        [(3, 4, "train", False, 0.9, name, names[0]) for name in names],
+        columns=list(NEAR_DUPLICATE_COLUMNS),
+    )
     return Results(tables, {"01": {"test_accuracy": 0.5}}, {"dataset": {"name": "photos"}})
+
+
+def statistics(runs) -> dict[str, pd.DataFrame]:
+    """Tables over all runs; with one seed there is no spread, and an oracle has no p-value."""
+    nan = float("nan")
+    rows = {
+        "pairwise": [(*runs, "classical", "deep", 0.1, 0.05, 0.15, nan, 9, 3, 0.01, 0.02, True)],
+        "agreement": [(*runs, 0.5, 0.4, 0.3, 0.7, nan)],
+        "calibration": [(run, "deep", "softmax", 7, *[0.5] * 13) for run in runs],
+        "reliability": [(run, "before", 1, 0.0, 0.1, 0, nan, nan) for run in runs],
+        "combinations": [
+            ("oracle", "classical+deep", "+".join(runs), 7, 0.5, 0.4, 0.6, runs[0], 0.1, nan),
+            ("mean", "classical+deep", "+".join(runs), 7, 0.5, 0.4, 0.6, runs[0], 0.1, 0.5),
+        ],
+    }
+    columns = {
+        "pairwise": PAIRWISE_COLUMNS,
+        "agreement": AGREEMENT_COLUMNS,
+        "calibration": CALIBRATION_COLUMNS,
+        "reliability": RELIABILITY_COLUMNS,
+        "combinations": COMBINATION_COLUMNS,
+    }
+    return {name: pd.DataFrame(rows[name], columns=list(columns[name])) for name in rows}
 
 
 @pytest.mark.parametrize(("names", "runs"), [(AWKWARD, ("01", "NA")), (DIGITS, ("01", "1"))])
@@ -87,6 +148,7 @@ def test_results(names, runs):
         pd.testing.assert_frame_equal(mine, theirs, check_dtype=False)
     assert found.tables["accuracy"]["features"].tolist() == ["7", ""]
     assert found.tables["samples"]["correct"].dtype == bool
+    assert found.tables["pairwise"]["holds"].dtype == bool
 
 
 def test_columns_stand_in_their_published_order():
@@ -115,11 +177,12 @@ def test_results_of_another_folder():
     assert load_results(Path("reference")).metrics == {"01": {"test_accuracy": 0.5}}
 
 
-def test_results_of_before_the_spread_over_seeds_are_read():
+@pytest.mark.parametrize("column", ["test_seed_std", "test_top2_accuracy"])
+def test_results_of_before_a_column_was_told_are_read(column):
     save_results(results())
     path = Path("reports/study/accuracy.csv")
-    pd.read_csv(path).drop(columns="test_seed_std").to_csv(path, index=False)
-    assert load_results().tables["accuracy"]["test_seed_std"].isna().all()
+    pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+    assert load_results().tables["accuracy"][column].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -205,3 +268,43 @@ def test_a_large_picture_is_written_small_and_nearly_the_same(rng):
 def test_missing_feature_pictures_name_their_command():
     with pytest.raises(StudyError, match="dvc repro illustrate"):
         load_feature_pictures()
+
+
+def network_picture(name, kind, id_, pixels) -> FeaturePicture:
+    path = f"networks/{name}/{kind}-{id_}.png"
+    return FeaturePicture(name, "m", 7, kind, id_, "NA", path, "words, more", pixels)
+
+
+def test_network_pictures_stand_beside_those_of_features(rng):
+    pixels = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    save_feature_pictures([picture("01", "image", 5, pixels)])
+    save_network_pictures([network_picture(name, "maps", 5, pixels) for name in ("1", "2")])
+    save_network_pictures([network_picture("1", kind, 5, pixels) for kind in ("maps", "gradcam")])
+    table = load_network_pictures()
+    assert tuple(table) == tuple(load_feature_pictures()) == FEATURE_PICTURE_COLUMNS
+    assert table["features"].tolist() == ["1", "1"]
+    folder = Path("reports/study")
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
+    assert found == {
+        "features/01/5.png", "networks/1/maps-5.png", "networks/1/gradcam-5.png",
+    }  # fmt: skip
+
+
+def test_a_study_without_networks_has_a_table_without_rows(rng):
+    pixels = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
+    save_feature_pictures([picture("01", "image", 5, pixels)])
+    before = load_network_pictures()
+    save_network_pictures([])
+    assert Path("reports/study/networks").is_dir()
+    for empty in (before, load_network_pictures()):
+        assert tuple(empty) == FEATURE_PICTURE_COLUMNS
+        assert empty.empty
+        together = pd.concat([load_feature_pictures(), empty], ignore_index=True)
+        assert together["id"].dtype == np.int64
+
+
+def test_any_network_picture_is_written_small(rng):
+    noise = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    save_network_pictures([network_picture("1", "learnt", -1, noise)])
+    with Image.open("reports/study/networks/1/learnt--1.png") as read:
+        assert read.mode == "P"

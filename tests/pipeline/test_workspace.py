@@ -24,6 +24,7 @@ deep:
   lenet5: {method: lenet5, epochs: 20}
   vgg: {method: vgg16_transfer, weights: imagenet}
 not_run: {}
+corrupt: {}
 """
 
 

@@ -48,6 +48,10 @@ PARAMS: dict[str, Any] = {
         "vgg_svm": {"method": "linear_svm", "features": ["vgg"]},
     },
     "deep": {"lenet5": {"method": "lenet5", "epochs": 1}},
+    "corrupt": {
+        "hog_svm": {"limit": 30, "corruptions": ["contrast", "gaussian_noise"]},
+        "lenet5": {"limit": 20, "corruptions": ["contrast"], "severities": [1, 5]},
+    },
     "not_run": {"resnet": "too slow for a test"},
 }
 RUNS = ("color_svm", "hog_svm", "both_svm", "vgg_svm", "lenet5")

@@ -29,6 +29,8 @@ from pipeline.artefacts import SPLITS
 from pipeline.results import RESULT_TABLES
 from stages import (
     check,
+    corrupt,
+    duplicates,
     evaluate,
     featurize,
     fetch,
@@ -51,17 +53,19 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     params = {**copy.deepcopy(PARAMS), "deep": {}}
     del params["classical"]["both_svm"], params["classical"]["vgg_svm"], params["features"]["vgg"]
+    del params["corrupt"]["lenet5"]
     write_params(folder, params)
     (folder / "data" / "incoming").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for main in (check.main, fetch.main, prepare.main):
+        for main in (check.main, fetch.main, prepare.main, duplicates.main):
             main()
         for name in params["features"]:
             featurize.main(name)
         index.main()
         for name in params["classical"]:
             train_classical.main(name)
+        corrupt.main(RUN)
         evaluate.main()
         illustrate.main()
         report.main()
@@ -297,7 +301,7 @@ def another_network(path: Path) -> None:
 
 def smaller_vgg(path: Path) -> None:
     """The layers of VGG16 by name, of another width."""
-    from pipeline.pretrained import layer_names
+    from pipeline.pretrained_weights import layer_names
 
     with h5py.File(path, "w") as file:
         for name in layer_names():

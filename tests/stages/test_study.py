@@ -23,6 +23,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
 
 ALWAYS = {"check"}
 BEHIND = {"evaluate", "report"}
+BEHIND_RUNS = BEHIND | {"illustrate_networks"}
+NOT_OF_ALL_RUNS = {
+    "tuning",
+    "certainty",
+    "pairwise",
+    "agreement",
+    "combinations",
+    "errors",
+    "confused_pairs",
+    "confusion_images",
+    "corruption",
+    "near_duplicates",
+}
+"""Tables of some runs, of pairs of runs, or of images."""
 
 
 BROKEN = """
@@ -125,8 +139,12 @@ def test_first_run_makes_everything_and_says_where_the_report_is(steps):
         "train_classical@both_svm",
         "train_classical@vgg_svm",
         "train_deep@lenet5",
+        "corrupt@hog_svm",
+        "corrupt@lenet5",
+        "duplicates",
         "evaluate",
         "illustrate",
+        "illustrate_networks",
         "report",
     }
     assert first.output.rstrip().endswith("workspaces/tiny/reports/study/index.html")
@@ -144,21 +162,22 @@ def test_second_run_does_nothing(steps):
     [
         ("remark", ALWAYS),
         ("title", ALWAYS | BEHIND | {"prepare"}),
-        ("epochs", ALWAYS | BEHIND | {"train_deep@lenet5"}),
+        ("epochs", ALWAYS | BEHIND_RUNS | {"train_deep@lenet5", "corrupt@lenet5"}),
         (
             "hog",
             ALWAYS
-            | BEHIND
+            | BEHIND_RUNS
             | {
                 "featurize@hog",
                 "illustrate",
                 "index",
                 "train_classical@hog_svm",
                 "train_classical@both_svm",
+                "corrupt@hog_svm",
             },
         ),
-        ("range", ALWAYS | BEHIND | {"index", "train_classical@both_svm"}),
-        ("runs", ALWAYS | BEHIND | {"index", "train_classical@added"}),
+        ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
+        ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],
 )
 def test_an_edit_reruns_what_it_concerns_and_nothing_else(steps, step, expected):
@@ -193,9 +212,14 @@ def test_an_added_run_is_in_the_report(steps):
 def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
     before, after = steps["hog"], steps["runs"]
     assert "color_svm" in after.on_disk
-    for name in set(RESULT_TABLES) - {"tuning", "certainty"}:  # those have not all runs
+    for name in set(RESULT_TABLES) - NOT_OF_ALL_RUNS:
         assert "color_svm" in {row["run"] for row in before.table(name)}
         assert "color_svm" not in {row["run"] for row in after.table(name)}
+    for name in ("pairwise", "agreement"):
+        assert "color_svm" in {row[run] for row in before.table(name) for run in ("run_a", "run_b")}
+        assert "color_svm" not in {
+            row[run] for row in after.table(name) for run in ("run_a", "run_b")
+        }
     for name in ("index.html", "summary.md", "metrics.json", "study.json"):
         assert b"color_svm" in before.report[name]
         assert b"color_svm" not in after.report[name]
@@ -204,7 +228,7 @@ def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
 def test_a_reverted_edit_computes_no_feature_and_trains_nothing(steps):
     reverted = steps["reverted"]
     assert reverted.code == 0, reverted.output
-    assert reverted.ran <= ALWAYS | BEHIND | {"index", "illustrate"}
+    assert reverted.ran <= ALWAYS | BEHIND_RUNS | {"index", "illustrate"}
     assert reverted.restored >= {
         "featurize@hog",
         "train_classical@hog_svm",

@@ -60,7 +60,15 @@ def test_wrong_options_of_photos_are_refused(options):
         registry.parse("dataset", {"name": "photos", **options}, "dataset")
 
 
-@pytest.mark.parametrize("name", ["cifar10", "digits", "image_folder", "photos"])
+@pytest.mark.parametrize("option", ["yes", 1, None])
+def test_labels_are_shuffled_on_a_plain_word_alone(option):
+    assert not parse().shuffle_labels
+    assert parse(shuffle_labels=True).shuffle_labels
+    with pytest.raises(StudyError, match=r"dataset\.shuffle_labels"):
+        parse(shuffle_labels=option)
+
+
+@pytest.mark.parametrize("name", registry.method_names("dataset"))
 def test_every_option_has_a_default_and_a_description(name):
     spec = registry.parse("dataset", {"name": name}, "dataset")
     assert spec.name == name

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.artefacts import SPLITS
+from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError
 from pipeline.data.image_folder import Spec as FolderSpec
 from pipeline.data.photos import Spec as BundledSpec
 from pipeline.data.spec import RawDataset
-from pipeline.data.splits import make_splits
+from pipeline.data.splits import make_splits, title_and_description
 
 NAMES = ("bird", "ant", "cat")  # not sorted: the dataset's own order has to stay
 
@@ -206,3 +206,54 @@ def test_a_malformed_dataset_is_refused(field, value, message):
     }
     with pytest.raises(StudyError, match=message):
         make_splits(RawDataset(**(fields | {field: value})), spec(), 0)
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_shuffled_labels_are_those_of_the_same_images_permuted(source):
+    raw = dataset(source)
+    plain = make_splits(raw, spec(), 5)
+    mixed = make_splits(raw, spec(shuffle_labels=True), 5)
+    for split in SPLITS:
+        np.testing.assert_array_equal(mixed.ids[split], plain.ids[split])
+        np.testing.assert_array_equal(
+            np.bincount(mixed.labels[split]), np.bincount(plain.labels[split])
+        )
+        assert mixed.labels[split].dtype == np.int64
+    np.testing.assert_array_equal(mixed.labels["test"], plain.labels["test"])
+    # of 100 : 60 : 40 images a permutation leaves (100² + 60² + 40²) / 200² of the labels, 38 %
+    assert 0.25 < np.mean(mixed.labels["train"] == plain.labels["train"]) < 0.5
+    assert np.any(mixed.labels["validation"] != plain.labels["validation"])
+
+
+def test_the_images_of_each_class_get_all_shuffled_labels_in_proportion():
+    raw = dataset({"train": (60, 60, 60), "validation": (9, 9, 9), "test": (10, 20, 30)})
+    true = make_splits(raw, spec(), 5).labels
+    mixed = make_splits(raw, spec(shuffle_labels=True), 5).labels
+    for split, count in (("train", 20), ("validation", 3)):
+        pairs = np.zeros((3, 3), dtype=int)
+        np.add.at(pairs, (true[split], mixed[split]), 1)
+        assert (pairs == count).all()
+    raw = dataset({"train": (100, 60, 40), "validation": (5, 6, 7), "test": (10, 20, 30)})
+    true = make_splits(raw, spec(), 5).labels["train"]
+    mixed = make_splits(raw, spec(shuffle_labels=True), 5).labels["train"]
+    pairs = np.zeros((3, 3), dtype=int)
+    np.add.at(pairs, (true, mixed), 1)
+    # products of the margins, 100 : 60 : 40 of 200, up to one image at either end of a stretch
+    assert np.abs(pairs - [[50, 30, 20], [30, 18, 12], [20, 12, 8]]).max() <= 2
+
+
+def test_labels_are_shuffled_by_the_seed():
+    raw = dataset({"train": (100, 60, 40), "validation": (5, 6, 7), "test": (10, 20, 30)})
+    first, again, other = (
+        make_splits(raw, spec(shuffle_labels=True), seed).labels["train"] for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
+
+
+def test_the_card_says_that_labels_are_shuffled():
+    source = Source("pets", "pets.zip", "ab" * 32, 5, "cats and dogs")
+    assert title_and_description(spec(), source) == ("pets", "cats and dogs")
+    title, description = title_and_description(spec(shuffle_labels=True, title="Pets"), source)
+    assert title == "Pets, labels shuffled"
+    assert description.startswith("cats and dogs; a control: training and validation labels")

@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from sklearn.metrics import top_k_accuracy_score
 
 from pipeline.checks import StudyError
-from pipeline.evaluation.accuracy import Proportion, accuracy, mean_proportion, predicted_classes
+from pipeline.evaluation.accuracy import (
+    Proportion,
+    accuracy,
+    mean_proportion,
+    predicted_classes,
+    top_accuracy,
+)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (7134, 10000), (1, 1)])
@@ -58,3 +65,22 @@ def test_seeds_are_averaged_and_add_no_images():
     assert (mean.value, mean.n) == (0.725, 100)
     with pytest.raises(StudyError, match="same images"):
         mean_proportion([Proportion(7, 10), Proportion(7, 20)])
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_top_accuracy_is_that_of_scikit_learn(rng, k):
+    labels = rng.integers(0, 10, 400)
+    scores = rng.normal(size=(400, 10)).astype(np.float32)
+    scores[np.arange(400), labels] += 1
+    expected = top_k_accuracy_score(labels, scores, k=k, labels=np.arange(10))
+    assert top_accuracy(scores, labels, k).value == pytest.approx(expected)
+
+
+def test_of_equal_scores_the_lower_class_comes_first(rng):
+    scores = np.array([[1, 1, 1], [0, 1, 1], [2, 0, 0]])
+    assert top_accuracy(scores, np.array([1, 2, 1]), 2).successes == 3
+    assert top_accuracy(scores, np.array([2, 0, 2]), 2).successes == 0
+    rounded = rng.integers(0, 4, (300, 5))
+    labels = rng.integers(0, 5, 300)
+    assert top_accuracy(rounded, labels, 1) == accuracy(predicted_classes(rounded), labels)
+    assert top_accuracy(rounded, labels, 5).value == 1

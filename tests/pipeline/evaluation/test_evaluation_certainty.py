@@ -46,14 +46,17 @@ def answers():
 
 def scored(name, answers):
     labels = answers.labels["test"]
+    predicted = np.where(CORRECT, labels, 1 - labels)
+    shares = np.stack([1 - CONFIDENCE, 1 - CONFIDENCE], axis=1)
+    shares[np.arange(len(labels)), predicted] = CONFIDENCE
     return ScoredRun(
         name=name,
         cards=(),
-        predicted=({"test": np.where(CORRECT, labels, 1 - labels)},),
+        predicted=({"test": predicted},),
         history=pd.DataFrame(columns=list(HISTORY_COLUMNS)),
         tuning=pd.DataFrame(),
         accuracies=(),
-        confidence=CONFIDENCE,
+        probabilities={"test": shares},
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline.evaluation.samples import choose_samples, enlarged, save_pictures
+from pipeline.evaluation.samples import choose_samples, enlarged, save_pictures, thumbnail
 from pipeline.results import Results
 
 
@@ -80,8 +80,25 @@ def test_pictures_are_those_of_the_ids(tmp_path, rng):
     stale.parent.mkdir()
     stale.write_bytes(b"old")
     sure = pd.DataFrame({"id": [20, 70], "image": ["samples/20.png", "samples/70.png"]})
-    save_pictures(images, ids, Results({"samples": table, "certainty": sure}, {}, {}), tmp_path)
-    names = sorted(path.name for path in stale.parent.iterdir())
-    assert names == ["20.png", "30.png", "70.png"]
+    wrong = pd.DataFrame({"id": [10, 70], "image": ["samples/10.png", "samples/70.png"]})
+    cells = pd.DataFrame(
+        {"id": [50, 50, 30], "image": [f"samples/small/{i}.jpg" for i in (50, 50, 30)]}
+    )
+    (tmp_path / "samples" / "small").mkdir()
+    (tmp_path / "samples" / "small" / "99.jpg").write_bytes(b"old")
+    tables = {"samples": table, "certainty": sure, "errors": wrong, "confusion_images": cells}
+    save_pictures(images, ids, Results(tables, {}, {}), tmp_path)
+    names = sorted(path.name for path in stale.parent.rglob("*.*"))
+    assert names == ["10.png", "20.png", "30.jpg", "30.png", "50.jpg", "70.png"]
     with Image.open(tmp_path / "samples" / "30.png") as picture:
         assert (np.asarray(picture)[::12, ::12] == images[2]).all()
+    with Image.open(tmp_path / "samples" / "small" / "50.jpg") as picture:
+        assert np.abs(np.asarray(picture).astype(int) - images[3]).mean() < 8
+
+
+def test_thumbnails_are_never_enlarged(rng):
+    image = rng.integers(0, 256, (32, 20, 3), dtype=np.uint8)
+    assert (np.asarray(thumbnail(image)) == image).all()
+    flat = np.full((300, 200, 3), 77, dtype=np.uint8)
+    assert np.asarray(thumbnail(flat)).shape == (48, 32, 3)
+    assert (np.asarray(thumbnail(flat)) == 77).all()

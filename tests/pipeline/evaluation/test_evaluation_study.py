@@ -17,6 +17,7 @@ from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.checks import StudyError
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.study import evaluate
+from pipeline.measurements import DUPLICATE_COLUMNS
 from pipeline.results import (
     RESULT_TABLES,
     TUNING_RESULT_COLUMNS,
@@ -116,6 +117,37 @@ def test_accuracy_row(two_families):
     assert (row["features"], row["seeds"], row["n_test"]) == ("hog+color", "0", 8)
     # precision and recall of cat are 0; dog: 5 of 8 said to be dog are, all 5 are found
     assert row["macro_f1"] == pytest.approx((0 + 2 * 5 / 13) / 2)
+
+
+def test_near_duplicates_are_left_out_of_a_column_of_their_own():
+    pairs = pd.DataFrame(
+        [(100, 101, "train", False, 0.9), (105, 100, "validation", True, 0.8)],
+        columns=list(DUPLICATE_COLUMNS),
+    )
+    runs = (run_record("svm", wrong={"test": 3}), run_record("net", family="deep"))
+    found = study(*runs, duplicates=pairs)
+    row = found.tables["accuracy"].set_index("run").loc["svm"]
+    # Wrong are images 100 to 102; 100 and 105 have a near-duplicate.
+    assert (row["test_accuracy"], row["n_test"]) == (5 / 8, 8)
+    assert (row["test_accuracy_unique"], row["n_test_unique"]) == (4 / 6, 6)
+    table = found.tables["near_duplicates"]
+    assert table["actual"].tolist() == ["cat", "dog"]
+    assert table["partner_actual"].tolist() == ["dog", "cat"]
+    alone = study(*runs).tables["accuracy"].set_index("run").loc["svm"]
+    assert (alone["test_accuracy_unique"], alone["n_test_unique"]) == (5 / 8, 8)
+    with pytest.raises(StudyError, match=r"not in the test split.*repro duplicates"):
+        study(*runs, duplicates=pairs.assign(test_id=[99, 98]))
+
+
+def test_costs_stand_in_a_table_of_their_own():
+    slow = replace(seed_record("net", "deep", train_seconds=9.0), model_bytes=123)
+    notes = {"multiply_adds": 50}
+    svm = run_record("svm", wrong={"test": 3}, notes=notes)
+    table = study(svm, run_record("net", slow)).tables["cost"].set_index("run")
+    assert table.loc["net", "model_bytes"] == 123
+    assert table.loc["svm", "multiply_adds"] == 50
+    assert np.isnan(table.loc["net", "multiply_adds"])
+    assert table["frontier_train"].all()
 
 
 def test_rows_are_sorted_by_validation_never_by_test(two_families):
@@ -363,3 +395,54 @@ def test_no_deep_learning_library_is_imported(package, root):
         "sys.exit(bool({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_statistics_are_told_with_their_constants(two_families):
+    record = two_families.study["statistics"]
+    assert (record["pairs"], record["resamples"], record["bins"]) == (3, 10_000, 15)
+    table = two_families.tables["pairwise"]
+    assert table["run_a"].tolist() == ["net", "net", "svm"]
+    assert not table["holds"].any()  # eight images tell nothing apart
+    assert two_families.tables["calibration"]["run"].tolist() == ["net", "svm", "poor_net"]
+    assert two_families.tables["combinations"]["best_single"].tolist() == ["net"] * 3
+
+
+def test_images_that_are_not_independent_let_no_difference_hold():
+    labels = {split: np.tile(each, 40) for split, each in LABELS.items()}
+    ids = {split: np.arange(len(each)) for split, each in labels.items()}
+
+    def record(run, wrong):
+        one = seed_record(run, wrong={"test": wrong})
+        many = {
+            kind: {split: np.tile(each, (40, 1)) for split, each in values.items()}
+            for kind, values in (("scores", one.predictions.scores),
+                                 ("probabilities", one.predictions.probabilities))
+        }  # fmt: skip
+        return run_record(run, replace(one, predictions=Predictions(ids, **many)))
+
+    runs = [record("good", 0), record("poor", 4)]
+    for independent in (True, False):
+        dataset = replace(DATASET, independent=independent)
+        row = evaluate(dataset, labels, ids, runs).tables["pairwise"].iloc[0]
+        assert row["holds"] == independent
+        assert row["p_holm"] < 1e-6
+
+
+def test_the_second_place_counts_where_there_is_a_third(two_families):
+    assert two_families.tables["accuracy"]["test_top2_accuracy"].isna().all()
+    labels = {"train": np.array([0, 1, 2]), "validation": np.array([0, 1]),
+              "test": np.array([0, 1, 2, 2])}  # fmt: skip
+    ids = {split: np.arange(len(each)) for split, each in labels.items()}
+    dataset = replace(DATASET, class_names=("cat", "dog", "eel"))
+    places = np.array([[5, 1, 0], [3, 2, 1], [3, 2, 1], [0, 2, 3]])  # first, second, third, first
+
+    def seed(number, test):
+        scores = {split: np.eye(3, dtype=np.float32)[each] for split, each in labels.items()}
+        scores["test"] = test.astype(np.float32)
+        shares = {s: (e + 1) / (e + 1).sum(axis=1, keepdims=True) for s, e in scores.items()}
+        predictions = Predictions(ids, scores, shares)
+        return replace(seed_record("svm", seed=number), predictions=predictions)
+
+    run = run_record("svm", seed(0, places), seed(1, np.eye(3)[labels["test"]]))
+    row = evaluate(dataset, labels, ids, [run]).tables["accuracy"].iloc[0]
+    assert row["test_top2_accuracy"] == (3 / 4 + 1) / 2

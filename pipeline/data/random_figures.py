@@ -1,0 +1,139 @@
+"""Figures at random places, sizes and angles: what the two control datasets are drawn with.
+
+A control is a dataset whose right answer is known before anything is trained, because its images
+are made so that one kind of feature can tell the classes apart and another cannot. A study that
+finds otherwise has a fault, and its results on photographs mean nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Callable
+from math import pi, sqrt
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline.artefacts import SPLITS, Source
+from pipeline.data.spec import DatasetSpec, RawDataset
+
+Coordinates = NDArray[np.float64]
+Figure = Callable[[Coordinates, Coordinates], NDArray[np.bool_]]
+"""Whether points, right of and above the middle, lie inside."""
+
+_HALF_SIDE = sqrt(pi) / 2
+_INRADIUS = sqrt(pi / sqrt(27))
+_ARM = sqrt(pi / 20)
+
+FIGURES: dict[str, Figure] = {
+    "disc": lambda x, y: x**2 + y**2 <= 1,
+    "square": lambda x, y: np.maximum(abs(x), abs(y)) <= _HALF_SIDE,
+    "triangle": lambda x, y: np.maximum(-y, (abs(x) * sqrt(3) + y) / 2) <= _INRADIUS,
+    "cross": lambda x, y: (
+        (np.minimum(abs(x), abs(y)) <= _ARM) & (np.maximum(abs(x), abs(y)) <= 3 * _ARM)
+    ),
+}
+"""Each has the area of the unit disc, so that how much of an image it covers does not name it."""
+
+REACH = 2 * _INRADIUS
+"""The furthest that a figure goes from its middle: the corners of the triangle."""
+RADII = (0.16, 0.26)
+"""Of the disc of the same area, as shares of the image's side."""
+TILT = pi / 12
+"""Figures are turned by up to this angle, in radians, to either side."""
+
+ImageCount = Annotated[int, Field(ge=1, le=10_000)]
+
+
+def figure_mask(figure: Figure, size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw a figure of random size and tilt at a random place, whole.
+
+    Returns:
+        (size, size) bool, true inside of it; edges are hard, so that an image has no colours
+        between those of figure and ground, of which a longer outline would have more.
+    """
+    radius = rng.uniform(*RADII) * size
+    margin = REACH * radius
+    middle_x, middle_y = rng.uniform(margin, size - margin, 2)
+    angle = rng.uniform(-TILT, TILT)
+    rows, columns = np.mgrid[:size, :size] + 0.5
+    x, y = (columns - middle_x) / radius, (middle_y - rows) / radius
+    return figure(x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle))
+
+
+def two_levels(
+    low: float, high: float, apart: float, rng: np.random.Generator, channels: int = 1
+) -> NDArray[np.float64]:
+    """Draw the levels of figure and ground, from one distribution, until they are told apart.
+
+    Returns:
+        (2, channels), uniform in [low, high], the means over channels at least `apart`.
+    """
+    while True:
+        levels = rng.uniform(low, high, (2, channels))
+        if abs(levels[0].mean() - levels[1].mean()) >= apart:
+            return levels
+
+
+class ControlSpec(DatasetSpec):
+    """Options of a dataset that is drawn image by image, each from a seed of its own."""
+
+    size: Annotated[int, Field(ge=16, le=128)] = 32
+    """Height and width of the images, in pixels."""
+    per_class: tuple[ImageCount, ImageCount, ImageCount] = (200, 50, 100)
+    """Images of each class to train, validate and test on; more of them keep the first ones."""
+    images_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Draws the images. They belong to the data, so the study's own seed changes nothing."""
+
+    @property
+    @abstractmethod
+    def all_classes(self) -> tuple[str, ...]:
+        """The classes that can be drawn."""
+
+    @abstractmethod
+    def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Return one (size, size, 3) uint8 RGB image of the class at `label`."""
+
+    def load(self, source: Source) -> RawDataset:
+        """Draw all images; their order is that of splits, then of classes."""
+        names = self.all_classes
+        counts = dict(zip(SPLITS, self.per_class, strict=True))
+        places = [
+            (position, split, label, index)
+            for position, (split, count) in enumerate(counts.items())
+            for label in range(len(names))
+            for index in range(count)
+        ]
+        images = np.empty((len(places), self.size, self.size, 3), dtype=np.uint8)
+        for image, (position, _, label, index) in zip(images, places, strict=True):
+            seeds = (self.images_seed, position, label, index)
+            image[...] = self.draw(label, np.random.default_rng(seeds))
+        return RawDataset(
+            images=images,
+            labels=np.array([label for _, _, label, _ in places], dtype=np.int64),
+            class_names=names,
+            split=np.array([split for _, split, _, _ in places], dtype="<U10"),
+            image_names=np.array([f"{s}/{names[label]}/{i:04d}" for _, s, label, i in places]),
+        )
+
+
+def drawn_by(name: str, file: str, description: str) -> Source:
+    """Return the record of images that code makes: its checksum is that of the code.
+
+    Args:
+        name: the dataset's name.
+        file: the module that draws it, besides this one.
+        description: what the images are.
+    """
+    code = Path(__file__).read_bytes() + Path(file).read_bytes()
+    return Source(
+        name=name,
+        path=None,
+        sha256=hashlib.sha256(code).hexdigest(),
+        size=len(code),
+        description=description,
+    )

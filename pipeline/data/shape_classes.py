@@ -1,0 +1,45 @@
+"""A control: classes that differ in shape alone. Drawn by code; nothing to fetch.
+
+An image is one figure on a ground, with noise. The class is the figure's shape. Colours of figure
+and ground come from one distribution, the same in every class, and all shapes have the same area:
+which colours an image has, and how much of each, says nothing of its class. So colour histograms
+of whole images cannot do better than chance, while histograms of gradients (HOG) see the outline.
+A histogram of each cell of a grid is no such control: it sees how far a figure reaches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artefacts import Source
+from pipeline.data.random_figures import FIGURES, ControlSpec, drawn_by, figure_mask, two_levels
+
+_LEVELS, _APART, _NOISE = (30.0, 225.0), 50.0, 8.0
+"""Range of each channel of figure and ground, the least difference between their means over
+channels, and the standard deviation of the noise of each channel."""
+
+
+class Spec(ControlSpec):
+    """Discs, squares, triangles and crosses in random colours; the shape is the class."""
+
+    @property
+    def all_classes(self) -> tuple[str, ...]:
+        """The names of `FIGURES`."""
+        return tuple(FIGURES)
+
+    def fetch(self) -> Source:
+        """Say what is drawn; `path` is not used."""
+        return drawn_by(
+            self.name,
+            __file__,
+            "a control, drawn by code: figures of equal area in random colours whose classes "
+            "differ in shape alone, so that gradients tell them apart and colours cannot",
+        )
+
+    def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Draw a figure on a ground."""
+        mask = figure_mask(FIGURES[self.all_classes[label]], self.size, rng)
+        levels = two_levels(*_LEVELS, _APART, rng, channels=3)
+        image = np.where(mask[..., None], *levels) + rng.normal(0, _NOISE, (*mask.shape, 3))
+        return np.clip(np.rint(image), 0, 255).astype(np.uint8)

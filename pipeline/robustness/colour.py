@@ -1,0 +1,114 @@
+"""Changes of colour: brightness, contrast and saturation; and fog, which is laid over the image.
+
+All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
+images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
+Dietterich, ICLR 2019, section 3, with the constants of `severities`. Departures:
+HSV by OpenCV instead of skimage (equal, and faster); fractions are rounded (see `pixels`).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.robustness.draws import draw
+from pipeline.robustness.pixels import eight_bits, intensities, strength, strengths
+
+_HEIGHT = 100.0
+
+
+def brightness(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Add the constant to the value of HSV, which is the largest channel, up to 1."""
+    hsv = _hsv(images)
+    hsv[..., 2] = np.clip(hsv[..., 2] + strength("brightness", severity), 0, 1)
+    return _from_hsv(hsv)
+
+
+def contrast(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Draw each channel towards its mean over the image; the constant is the share that stays."""
+    values = intensities(images)
+    means = values.mean(axis=(1, 2), keepdims=True)
+    return eight_bits((values - means) * strength("contrast", severity) + means)
+
+
+def saturate(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Multiply the saturation of HSV by one constant and add the other, within [0, 1].
+
+    Severities 1 and 2 take colour away, 3 to 5 add to it.
+    """
+    factor, more = strengths("saturate", severity)
+    hsv = _hsv(images)
+    hsv[..., 1] = np.clip(hsv[..., 1] * factor + more, 0, 1)
+    return _from_hsv(hsv)
+
+
+def fog(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Add a cloudy height map, times the first constant, and keep the image's brightest value.
+
+    The second constant says how much smoother the map gets from each scale to the next.
+    """
+    thickness, decay = strengths("fog", severity)
+    height, width = images.shape[1:3]
+    side = 1 << (max(height, width, 2) - 1).bit_length()
+    wobble = draw(ids, seed, "fog", lambda rng: rng.uniform(-1, 1, side * side))
+    clouds = plasma(wobble, side, decay)[:, :height, :width, None]
+    values = intensities(images)
+    brightest = values.max(axis=(1, 2, 3), keepdims=True)
+    return eight_bits((values + thickness * clouds) * brightest / (brightest + thickness))
+
+
+def plasma(wobble: NDArray[np.float64], side: int, decay: float) -> NDArray[np.float64]:
+    """Make fractal height maps by the diamond-square method, for all images side by side.
+
+    From scale to scale, the middle of each square and then of each diamond becomes the mean of its
+    four corners, and a random number whose range shrinks with the square of `decay` (as in the
+    published code, where a range is multiplied by itself). Maps wrap around their borders.
+
+    Args:
+        wobble: (n, side²) uniform in [-1, 1], used from the coarsest scale on.
+        side: of the maps, a power of two.
+        decay: by what the root of the range is divided at each scale.
+
+    Returns:
+        (n, side, side), each map from 0 to 1.
+    """
+    maps = np.zeros((len(wobble), side, side))
+    root, step, used = _HEIGHT, side, 0
+    while step >= 2:
+        half, count = step // 2, side // step
+        amount = root**2 * wobble[:, used : used + 3 * count**2]
+        middles, across, down = amount.reshape(-1, 3, count, count).swapaxes(0, 1)
+        corners = maps[:, ::step, ::step]
+        edges = corners + np.roll(corners, -1, axis=1)
+        centres = (edges + np.roll(edges, -1, axis=2)) / 4 + middles
+        right = corners + np.roll(corners, -1, axis=2) + centres + np.roll(centres, 1, axis=1)
+        below = edges + centres + np.roll(centres, 1, axis=2)
+        maps[:, half::step, half::step] = centres
+        maps[:, ::step, half::step] = right / 4 + across
+        maps[:, half::step, ::step] = below / 4 + down
+        used += 3 * count**2
+        step, root = half, root / decay
+    maps -= maps.min(axis=(1, 2), keepdims=True)
+    return maps / maps.max(axis=(1, 2), keepdims=True)
+
+
+def _hsv(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return (n, h, w, 3) float32: hue in degrees, saturation and value in [0, 1]."""
+    n, height, width, _ = images.shape
+    tall = intensities(images).reshape(n * height, width, 3)
+    return cv2.cvtColor(tall, cv2.COLOR_RGB2HSV).reshape(images.shape)
+
+
+def _from_hsv(hsv: NDArray[np.float32]) -> NDArray[np.uint8]:
+    n, height, width, _ = hsv.shape
+    tall = cv2.cvtColor(hsv.reshape(n * height, width, 3), cv2.COLOR_HSV2RGB)
+    return eight_bits(tall.reshape(hsv.shape))

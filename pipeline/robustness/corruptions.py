@@ -1,0 +1,72 @@
+"""The corruptions by name.
+
+Adding one: a function of a batch here, its constants in `pipeline.robustness.severities`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError, check_images, check_known
+from pipeline.robustness import blur, colour, digital, noise
+from pipeline.robustness.severities import LEVELS
+
+
+class Corruption(Protocol):
+    """What corrupts a batch: (n, h, w, 3) uint8 RGB in, the same shape out, the input unchanged."""
+
+    def __call__(
+        self, images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+    ) -> NDArray[np.uint8]:
+        """Corrupt each image by its id and the seed, whatever batch it is in."""
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "gaussian_noise": noise.gaussian_noise,
+    "shot_noise": noise.shot_noise,
+    "impulse_noise": noise.impulse_noise,
+    "speckle_noise": noise.speckle_noise,
+    "gaussian_blur": blur.gaussian_blur,
+    "defocus_blur": blur.defocus_blur,
+    "glass_blur": blur.glass_blur,
+    "motion_blur": blur.motion_blur,
+    "zoom_blur": blur.zoom_blur,
+    "fog": colour.fog,
+    "brightness": colour.brightness,
+    "contrast": colour.contrast,
+    "saturate": colour.saturate,
+    "elastic_transform": digital.elastic_transform,
+    "pixelate": digital.pixelate,
+    "jpeg_compression": digital.jpeg_compression,
+}
+"""In the order of the report."""
+
+
+def corrupt(
+    name: str, images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Check a batch and corrupt it.
+
+    Args:
+        name: one of `CORRUPTIONS`.
+        images: (n, h, w, 3) uint8 RGB; may be memory-mapped.
+        severity: from 1 to 5.
+        ids: (n,) ids of the images, which decide what is drawn for each.
+        seed: of the study.
+
+    Returns:
+        (n, h, w, 3) uint8 RGB.
+
+    Raises:
+        StudyError: if there is no such corruption or severity, or the images are none.
+    """
+    check_known(name, list(CORRUPTIONS), "corruption")
+    check_images(images)
+    if severity not in LEVELS:
+        raise StudyError(f"found severity {severity}; expected one of 1, 2, 3, 4, 5")
+    if len(ids) != len(images):
+        raise StudyError(f"found {len(ids)} ids for {len(images)} images; expected one an image")
+    return CORRUPTIONS[name](np.ascontiguousarray(images), severity, ids, seed)

@@ -1,0 +1,83 @@
+"""What storing and bending does: larger pixels, JPEG, and elastic distortion.
+
+All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
+images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
+Dietterich, ICLR 2019, section 3, with the constants of `severities`. Departures:
+those of `draws` and `pixels` in the elastic distortion; the other two are Pillow's, as there.
+"""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from pipeline.robustness.draws import draw
+from pipeline.robustness.pixels import eight_bits, intensities, strength, strengths
+
+
+def pixelate(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Shrink both sides, the constant times, and enlarge again, each pixel a box."""
+    share = strength("pixelate", severity)
+    height, width = images.shape[1:3]
+    small = (max(1, int(width * share)), max(1, int(height * share)))
+    corrupted = np.empty_like(images)
+    for image, target in zip(images, corrupted, strict=True):
+        shrunk = Image.fromarray(image).resize(small, Image.Resampling.BOX)
+        target[:] = shrunk.resize((width, height), Image.Resampling.BOX)
+    return corrupted
+
+
+def jpeg_compression(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Store as JPEG and read again; the constant is the quality."""
+    quality = int(strength("jpeg_compression", severity))
+    corrupted = np.empty_like(images)
+    for image, target in zip(images, corrupted, strict=True):
+        stored = io.BytesIO()
+        Image.fromarray(image).save(stored, format="JPEG", quality=quality)
+        with Image.open(stored) as read:
+            target[:] = read
+    return corrupted
+
+
+def elastic_transform(
+    images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
+) -> NDArray[np.uint8]:
+    """Move three points of the image at random, and then each pixel a little by itself.
+
+    The constants, in shares of the shorter side: how far a pixel moves at most, the standard
+    deviation of the Gaussian that smooths these moves, and how far the three points move at most.
+    Severities trade one for the other, and do not rise in every respect.
+    """
+    height, width = images.shape[1:3]
+    side = min(height, width)
+    far, smooth, bend = (side * each for each in strengths("elastic_transform", severity))
+    corners = draw(ids, seed, "elastic_affine", lambda rng: rng.uniform(-1, 1, (3, 2)))
+    moves = draw(ids, seed, "elastic_moves", lambda rng: rng.uniform(-1, 1, (2, height, width)))
+    moves = far * ndimage.gaussian_filter(moves, (0, 0, smooth, smooth), mode="reflect", truncate=3)
+    places = np.indices((height, width)) + moves
+    corrupted = intensities(images)
+    for image, corner, place in zip(corrupted, corners, places, strict=True):
+        bent = _bend(image, bend * corner)
+        for channel in range(3):
+            image[..., channel] = ndimage.map_coordinates(
+                bent[..., channel], place, order=1, mode="reflect"
+            )
+    return eight_bits(corrupted)
+
+
+def _bend(image: NDArray[np.float32], moves: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Move three corners of a square about the centre by (3, 2) pixels, in x and y."""
+    height, width = image.shape[:2]
+    centre, half = np.array([width // 2, height // 2]), min(height, width) // 3
+    points = (centre + half * np.array([[1, 1], [1, -1], [-1, -1]])).astype(np.float32)
+    matrix = cv2.getAffineTransform(points, points + moves.astype(np.float32))
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)

@@ -1,0 +1,104 @@
+"""Score corrupted test images with the stored model of a run: ``python -m stages.corrupt <run>``.
+
+Images are corrupted batch by batch and never stored. No label is read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from pipeline import artefacts, registry
+from pipeline.checks import StudyError, check_known
+from pipeline.entries import PARAMS, read_yaml
+from pipeline.measurements import CorruptedCard, CorruptedScores, CorruptOptions, save_corrupted
+from pipeline.progress import Tenths
+from pipeline.robustness.corruptions import CORRUPTIONS
+from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
+from pipeline.robustness.severities import MISSING
+from stages import run
+
+
+def main(name: str) -> None:
+    """Write runs/_corrupted/<run>/."""
+    document = read_yaml(PARAMS)
+    options, study_seed = _options(document, name), int(document.get("seed", 0))
+    names = tuple(CORRUPTIONS) if options.corruptions is None else options.corruptions
+    seed, score = _scorer(document, name, study_seed)
+    images, ids = _images(options.limit, study_seed)
+    total = len(ids) * (1 + len(names) * len(options.severities))
+    progress, done = Tenths(f"{name}, corrupted", total), 0
+
+    def on_images(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done)
+
+    clean = score_clean(score, images, on_images)
+    corrupted = {
+        each: score_corrupted(score, images, ids, each, options.severities, study_seed, on_images)
+        for each in names
+    }
+    card = CorruptedCard(name, seed, study_seed, names, options.severities, MISSING)
+    save_corrupted(CorruptedScores(card, ids, clean, corrupted))
+
+
+def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
+    section = document.get("corrupt") or {}
+    check_known(name, list(section), f"entry of {PARAMS}: corrupt,")
+    try:
+        return CorruptOptions.model_validate(dict(section[name] or {}))
+    except ValidationError as error:
+        where = f"{PARAMS}: corrupt.{name}"
+        raise StudyError(registry.explain(error, where, CorruptOptions)) from None
+
+
+def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer]:
+    """Return the first seed of the run, and what scores images with its stored model."""
+    for kind in ("classical", "deep"):
+        entry = (document.get(kind) or {}).get(name)
+        if entry:
+            break
+    else:
+        raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
+    seed = (entry.get("seeds") or [study_seed])[0]
+    path = artefacts.model_file(name, seed, kind)
+    remedy = f"dvc repro train_{kind}@{name}"
+    if not path.exists():
+        raise StudyError(f"there is no {path}; make it with: {remedy}")
+    try:
+        return seed, _network(path) if kind == "deep" else joblib.load(path).scores
+    except Exception as error:  # loading raises whatever a broken file leads it to
+        raise StudyError(
+            f"{path} cannot be read ({error!r}); make it anew with: {remedy}"
+        ) from None
+
+
+def _network(path: Path) -> Scorer:
+    import keras  # takes seconds, and a classical run needs none
+
+    from pipeline.inference import predict
+
+    model = keras.saving.load_model(path, compile=False)
+    return lambda images: predict(model, images)
+
+
+def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the first `limit` test images of a random order, sorted by position, and their ids.
+
+    A larger limit holds the images of a smaller one.
+    """
+    ids = artefacts.load_ids("test")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(ids))[:limit])
+    return artefacts.load_images("test")[chosen], ids[chosen]
+
+
+if __name__ == "__main__":
+    run(main, *sys.argv[1:2])

@@ -1,0 +1,119 @@
+"""Draw what each network has learnt and sees: kernels, maps, and where it finds its class.
+
+The images are those of `stages.illustrate`. Keras is imported only where there is a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import artefacts
+from pipeline.artefacts import Card
+from pipeline.checks import StudyError
+from pipeline.entries import PARAMS, read_yaml
+from pipeline.example_images import ExampleImages, enlarged, load_example_images
+from pipeline.results import FeaturePicture, save_network_pictures
+from stages import run
+
+if TYPE_CHECKING:
+    import keras
+
+SIDE = 192
+"""Pixels that the longer side of an overlay has at least."""
+
+
+def main() -> None:
+    """Write networks.csv and networks/ of reports/study/."""
+    document = read_yaml(PARAMS)
+    networks = document.get("deep") or {}
+    if not isinstance(networks, Mapping):
+        raise StudyError(f"{PARAMS}: deep: found {networks!r}; expected names with their entries")
+    seed = int(document.get("seed", 0))
+    pictures: list[FeaturePicture] = []
+    if networks:
+        examples, classes = load_example_images(seed), artefacts.load_task().class_names
+        for name, entry in networks.items():
+            first = ((entry or {}).get("seeds") or [seed])[0]
+            drawn = list(_drawn(name, first, examples, classes))
+            pictures += drawn
+            print(f"{name}: {len(drawn)} pictures", flush=True)
+    save_network_pictures(pictures)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """Makes rows of ``networks.csv`` of one network."""
+
+    name: str
+    card: Card
+    examples: ExampleImages
+
+    def learnt(self, pixels: NDArray[np.uint8], caption: str) -> FeaturePicture:
+        path = f"networks/{self.name}/learnt.png"
+        return self._picture("learnt", -1, "", path, pixels, f"{self.name}: {caption}")
+
+    def of_image(
+        self, which: int, kind: str, pixels: NDArray[np.uint8], caption: str
+    ) -> FeaturePicture:
+        id_, class_name = self.examples.ids[which], self.examples.class_names[which]
+        path = f"networks/{self.name}/{kind}-{id_}.png"
+        return self._picture(kind, id_, class_name, path, pixels, f"{self.name} {caption}")
+
+    def _picture(
+        self, kind: str, id_: int, name: str, path: str, pixels: NDArray[np.uint8], caption: str
+    ) -> FeaturePicture:
+        card = self.card
+        return FeaturePicture(
+            self.name, card.method, card.parameters, kind, id_, name, path, caption, pixels
+        )
+
+
+def _drawn(
+    name: str, seed: int, examples: ExampleImages, classes: tuple[str, ...]
+) -> Iterator[FeaturePicture]:
+    """Draw all that can be drawn of one network, its first seed."""
+    from pipeline.deep import feature_maps, grad_cam, kernels
+
+    card, model = _load(name, seed)
+    drawing = _Drawing(name, card, examples)
+    learnt = kernels.first_kernels(model)
+    if learnt is not None:
+        yield drawing.learnt(kernels.kernel_sheet(learnt), learnt.caption)
+    maps = feature_maps.feature_maps(model, examples.pixels)
+    if maps is not None:
+        for which, sheet in enumerate(feature_maps.map_sheets(maps)):
+            caption = f"on the image of class {examples.class_names[which]}: {maps.caption}"
+            yield drawing.of_image(which, "maps", sheet, caption)
+    seen = grad_cam.grad_cam(model, examples.pixels)
+    if seen is not None:
+        for which, image in enumerate(examples.pixels):
+            pixels = enlarged(grad_cam.overlay(image, seen.maps[which]), SIDE)
+            said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f} %)"
+            actual = f"the image of class {examples.class_names[which]}"
+            caption = f"says {said} of {actual}: {seen.caption(which)}"
+            yield drawing.of_image(which, "gradcam", pixels, caption)
+
+
+def _load(name: str, seed: int) -> tuple[Card, keras.Model]:
+    import keras
+
+    remedy = f"dvc repro train_deep@{name}"
+    card = artefacts.load_card(name, seed, remedy)
+    path = artefacts.model_file(name, seed, "deep")
+    if not path.exists():
+        raise StudyError(f"there is no {path}; make it with: {remedy}")
+    try:
+        return card, keras.saving.load_model(path, compile=False)
+    except Exception as error:  # loading raises whatever a broken file leads it to
+        raise StudyError(
+            f"{path} cannot be read ({error!r}); make it anew with: {remedy}"
+        ) from None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,163 @@
+"""Planted copies of test images are found, other images are not."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+from sklearn.datasets import load_digits, load_sample_images
+
+from pipeline.checks import StudyError
+from pipeline.data import near_duplicates as module
+from pipeline.data.near_duplicates import SIMILARITY, near_duplicates
+from pipeline.measurements import DUPLICATE_COLUMNS
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture(scope="module")
+def patches():
+    """Tiles of 48×48 pixels of four photographs, in random order; those of even colour left out."""
+    tiles = []
+    for photo in (data.astronaut(), data.coffee(), *load_sample_images().images):
+        rows, columns = photo.shape[0] // 48, photo.shape[1] // 48
+        cut = photo[: rows * 48, : columns * 48].reshape(rows, 48, columns, 48, 3)
+        tiles.append(cut.swapaxes(1, 2).reshape(-1, 48, 48, 3))
+    joined = np.concatenate(tiles)
+    return np.random.default_rng(0).permutation(
+        joined[middle(joined).std(axis=(1, 2)).min(axis=1) > 25]
+    )
+
+
+def middle(tiles, down=0, across=0, side=32):
+    return tiles[:, 8 + down : 8 + down + side, 8 + across : 8 + across + side]
+
+
+def split_up(images, n_test=40, n_validation=60):
+    """Test images first, then validation and training images; ids tell nothing of positions."""
+    ends = [n_test, n_test + n_validation]
+    test, validation, train = np.split(images, ends)
+    ids = np.split(1000 + np.arange(len(images))[::-1], ends)
+    names = ("test", "validation", "train")
+    images = dict(zip(names, (test.copy(), validation.copy(), train.copy()), strict=True))
+    return images, dict(zip(names, ids, strict=True))
+
+
+def as_jpeg(image):
+    _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 75])
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def lighter(image):
+    return np.clip(image * 0.6 + 70, 0, 255).astype(np.uint8)
+
+
+def tinted(image):
+    return np.clip(image * np.array([0.9, 0.8, 0.7]) + [0, 10, 40], 0, 255).astype(np.uint8)
+
+
+def test_planted_copies_are_found_and_others_are_not(patches):
+    images, ids = split_up(middle(patches))
+    images["train"][7] = images["test"][0]
+    images["train"][8] = lighter(images["test"][1])
+    images["validation"][9] = as_jpeg(images["test"][2])
+    images["train"][10] = images["test"][3][:, ::-1]
+    images["train"][11] = middle(patches[4:5], down=1, across=-1)[0]
+    images["validation"][12] = tinted(images["test"][5])[:, ::-1]
+    table = near_duplicates(images, ids)
+    assert tuple(table) == DUPLICATE_COLUMNS
+    expected = {
+        (0, "train", 7, False), (1, "train", 8, False), (2, "validation", 9, False),
+        (3, "train", 10, True), (4, "train", 11, False), (5, "validation", 12, True),
+    }  # fmt: skip
+    assert {(row.test_id, row.id, row.split, row.mirrored) for row in table.itertuples()} == {
+        (ids["test"][test], ids[split][other], split, mirrored)
+        for test, split, other, mirrored in expected
+    }
+    assert table["similarity"].is_monotonic_decreasing
+    assert table["similarity"].between(SIMILARITY, 1 + 1e-5).all()
+    assert table["similarity"].iloc[0] == pytest.approx(1, abs=1e-5)
+
+
+def test_of_several_copies_the_most_similar_one_is_named(patches):
+    images, ids = split_up(middle(patches))
+    images["validation"][0] = as_jpeg(as_jpeg(images["test"][6])[::-1])[::-1]
+    images["train"][3] = images["train"][5] = images["test"][6]
+    table = near_duplicates(images, ids)
+    assert table[["test_id", "id", "split"]].to_numpy().tolist() == [
+        [ids["test"][6], ids["train"][3], "train"]  # of equals the first
+    ]
+
+
+def test_images_of_one_colour_match_nothing(patches):
+    images, ids = split_up(middle(patches))
+    for split in SPLITS:
+        images[split][:5] = 90
+        images[split][5] = np.linspace(90, 91, 32)[:, None, None]  # no more than rounding
+    assert near_duplicates(images, ids).empty
+
+
+def test_scenes_alike_in_light_alone_do_not_match(rng):
+    """Bright above, dark below: the pixels correlate at 0.99, the details do not."""
+    light = np.linspace(230, 20, 32)[:, None, None]
+    scenes = light + rng.normal(0, 6, (60, 32, 32, 3))
+    images, ids = split_up(np.clip(scenes, 0, 255).astype(np.uint8), 20, 10)
+    rows = images["test"].reshape(20, -1).astype(float)
+    assert np.corrcoef(rows).min() > 0.98
+    assert near_duplicates(images, ids).empty
+
+
+def test_a_frame_alone_is_no_match(patches):
+    images, ids = split_up(middle(patches))
+    for split in SPLITS:
+        for edge in (slice(0, 2), slice(30, 32)):
+            images[split][:, edge] = images[split][:, :, edge] = 255
+    assert near_duplicates(images, ids).empty
+
+
+def test_small_and_large_images(patches):
+    small = np.stack([cv2.resize(each, (8, 8), interpolation=cv2.INTER_AREA) for each in patches])
+    for pictures in (small, patches[:, :, :40]):
+        images, ids = split_up(pictures)
+        images["train"][2] = lighter(images["test"][1])
+        images["train"][4] = images["test"][3][:, ::-1]
+        found = near_duplicates(images, ids)
+        pairs = set(zip(found["test_id"], found["id"], found["mirrored"], strict=True))
+        assert (ids["test"][1], ids["train"][2], False) in pairs
+        assert (ids["test"][3], ids["train"][4], True) in pairs
+
+
+def test_small_drawings_alike_are_no_copies():
+    """Of 8×8 digits most are alike in their few details."""
+    digits = np.rint(load_digits().images[:300] * (255 / 16)).astype(np.uint8)
+    images, ids = split_up(np.repeat(digits[..., None], 3, axis=3))
+    assert len(near_duplicates(images, ids, SIMILARITY)) > 20
+    assert near_duplicates(images, ids).empty
+    images["train"][:5] = images["test"][10:15]
+    assert sorted(near_duplicates(images, ids)["test_id"]) == sorted(ids["test"][10:15])
+
+
+def test_all_test_images_may_be_duplicates(patches):
+    images, ids = split_up(middle(patches))
+    images["train"][:40] = images["test"]
+    table = near_duplicates(images, ids)
+    assert sorted(table["test_id"]) == sorted(ids["test"])
+
+
+def test_blocks_do_not_matter(patches, monkeypatch):
+    images, ids = split_up(middle(patches))
+    images["train"][30] = as_jpeg(images["test"][20])
+    images["validation"][50] = images["test"][39][:, ::-1]
+    whole = near_duplicates(images, ids)
+    assert len(whole) == 2
+    for name, size in (("_BLOCK", 7), ("_TEST_BLOCK", 3), ("_PAIRS", 2)):
+        monkeypatch.setattr(module, name, size)
+    again = near_duplicates(images, ids)
+    np.testing.assert_allclose(again.pop("similarity"), whole.pop("similarity"), rtol=1e-5)
+    assert again.equals(whole)
+
+
+def test_other_arrays_are_refused(patches):
+    images, ids = split_up(middle(patches))
+    images["validation"] = images["validation"].astype(np.float32)
+    with pytest.raises(StudyError, match=r"images of validation: found .* float32; expected"):
+        near_duplicates(images, ids)

@@ -1,0 +1,89 @@
+"""Tables of calibration: runs that are too sure, not sure enough, and of either kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scored_runs import made_up_answers, made_up_run
+
+from pipeline.evaluation.calibration import calibrate, calibration_table, reliability_table
+from pipeline.results import CALIBRATION_COLUMNS, RELIABILITY_COLUMNS
+
+
+@pytest.fixture
+def calibrations(rng):
+    answers = made_up_answers(rng, 2000)
+    runs = [
+        made_up_run("too sure", answers, 0.6, rng, family="deep", sure=5.0),
+        made_up_run("unsure", answers, 0.95, rng, sure=0.1),
+    ]
+    return calibrate(runs, answers, seed=0)
+
+
+def test_a_row_a_run(calibrations):
+    table = calibration_table(calibrations)
+    assert tuple(table) == CALIBRATION_COLUMNS
+    assert table["run"].tolist() == ["too sure", "unsure"]
+    assert table["probabilities"].tolist() == ["softmax", "sigmoid on validation"]
+    assert (table["n"] == 2000).all()
+
+
+def test_temperatures_go_the_right_way_and_help(calibrations):
+    table = calibration_table(calibrations).set_index("run")
+    assert table.loc["too sure", "temperature"] > 1.5
+    assert table.loc["unsure", "temperature"] < 0.7
+    assert table.loc["too sure", "confidence_before"] > table.loc["too sure", "confidence_after"]
+    assert table.loc["unsure", "confidence_before"] < table.loc["unsure", "confidence_after"]
+    for score in ("ece", "nll", "brier"):
+        assert (table[f"{score}_after"] < table[f"{score}_before"]).all()
+    for stage in ("before", "after"):
+        error = table[f"ece_{stage}"]
+        assert ((table[f"ece_{stage}_low"] <= error) & (error <= table[f"ece_{stage}_high"])).all()
+
+
+def test_a_temperature_changes_no_answer(calibrations):
+    for each in calibrations:
+        before, after = each.stages["before"].found, each.stages["after"].found
+        assert (before.correct == after.correct).all()
+        right = each.run.predicted[0]["test"] == each.run.probabilities["test"].argmax(axis=1)
+        assert right.all()
+
+
+def test_bins_add_up_to_the_runs_error(calibrations):
+    table = reliability_table(calibrations)
+    assert tuple(table) == RELIABILITY_COLUMNS
+    assert len(table) == 2 * 2 * 15
+    expected = calibration_table(calibrations).set_index("run")
+    for (run, stage), bins in table.groupby(["run", "stage"]):
+        assert bins["n"].sum() == 2000
+        assert bins["bin"].tolist() == list(range(1, 16))
+        held = bins[bins["n"] > 0]
+        assert (held["confidence"] > held["low"]).all()
+        assert (held["confidence"] <= held["high"] + 1e-12).all()
+        error = ((held["accuracy"] - held["confidence"]).abs() * held["n"]).sum() / 2000
+        assert error == pytest.approx(expected.loc[run, f"ece_{stage}"])
+
+
+def test_the_temperature_is_fitted_without_test_labels(rng):
+    answers = made_up_answers(rng)
+    run = made_up_run("net", answers, 0.6, rng, family="deep")
+    labels = {**answers.labels, "test": (answers.labels["test"] + 1) % 4}
+    others = type(answers)(answers.class_names, labels, answers.ids)
+    mine, theirs = (calibrate([run], each, 0)[0] for each in (answers, others))
+    assert mine.temperature == theirs.temperature
+    assert mine.stages["after"].brier != theirs.stages["after"].brier
+
+
+def test_no_run_leaves_empty_tables(rng):
+    found = calibrate([], made_up_answers(rng), 0)
+    assert tuple(calibration_table(found)) == CALIBRATION_COLUMNS
+    assert tuple(reliability_table(found)) == RELIABILITY_COLUMNS
+
+
+def test_classes_that_no_probability_was_left_for(rng):
+    answers = made_up_answers(rng, 100, 3)
+    run = made_up_run("net", answers, 0.5, rng)
+    for split, values in run.probabilities.items():
+        values[:] = np.eye(3, dtype=np.float32)[run.predicted[0][split]]
+    row = calibration_table(calibrate([run], answers, 0)).iloc[0]
+    assert np.isfinite(row.drop(["run", "family", "probabilities"]).astype(float)).all()

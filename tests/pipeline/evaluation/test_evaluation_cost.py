@@ -1,0 +1,108 @@
+"""What runs cost, by hand; the frontier against a loop over all pairs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artefacts import Card
+from pipeline.evaluation.accuracy import Proportion
+from pipeline.evaluation.cost import cost_table, on_frontier
+from pipeline.evaluation.runs import ScoredRun
+from pipeline.results import COST_COLUMNS
+
+
+def card(run, seed=0, **changes):
+    values = {
+        "run": run, "family": "classical", "method": "m", "features": (), "options": {},
+        "seed": seed, "score_kind": "decision", "sizes": {}, "parameters": 10,
+        "train_seconds": 2.0, "predict_ms_per_image": 0.5, "stage_seconds": 3.0, "device": "a",
+        "engine": "e", "peak_memory_mb": 100.0, "versions": {}, "notes": {"multiply_adds": 1000},
+    }  # fmt: skip
+    return Card(**values | changes)
+
+
+def scored(name, right, *cards, model_bytes=5.0, **changes):
+    cards = cards or (card(name, **changes),)
+    return ScoredRun(
+        name=name,
+        cards=cards,
+        predicted=(),
+        history=pd.DataFrame(),
+        tuning=pd.DataFrame(),
+        accuracies=tuple({"test": Proportion(right, 10)} for _ in cards),
+        probabilities={},
+        model_bytes=model_bytes,
+    )
+
+
+def table(*runs):
+    found = cost_table(runs)
+    assert tuple(found) == COST_COLUMNS
+    return found.set_index("run")
+
+
+def test_one_row_a_run_with_means_sums_and_the_largest_memory():
+    seeds = (
+        card("svm", 0, tuning_seconds=7.0, stage_seconds=11.0, peak_memory_mb=90.0),
+        card("svm", 1, train_seconds=4.0, predict_ms_per_image=1.5, parameters=13,
+             notes={"multiply_adds": 2000}),
+    )  # fmt: skip
+    row = table(scored("svm", 6, *seeds)).loc["svm"]
+    assert row["test_accuracy"] == 0.6
+    assert (row["train_seconds"], row["tuning_seconds"], row["stage_seconds"]) == (3, 7, 14)
+    assert (row["predict_ms_per_image"], row["images_per_second"]) == (1, 1000)
+    assert (row["parameters"], row["multiply_adds"]) == (12, 1500)
+    assert (row["model_bytes"], row["peak_memory_mb"], row["device"]) == (5, 100, "a")
+    assert row[["frontier_train", "frontier_predict", "frontier_multiply_adds"]].all()
+
+
+def test_frontiers_by_hand():
+    found = table(
+        scored("cheap", 5, train_seconds=1.0, notes={"multiply_adds": 10}),
+        scored("good", 8, train_seconds=9.0, notes={"multiply_adds": 90}),
+        scored("poor", 5, train_seconds=2.0, notes={"multiply_adds": 90}),
+        scored("twin", 8, train_seconds=9.0, notes={"multiply_adds": 5}),
+        scored("older", 9, train_seconds=10.0, predict_ms_per_image=0.4, notes={}),
+    )
+    assert found["frontier_train"].tolist() == [True, True, False, True, True]
+    # The last is both the best and the fastest to answer.
+    assert found["frontier_predict"].tolist() == [False, False, False, False, True]
+    # A run that is not counted is on no frontier, and keeps none off.
+    assert found["frontier_multiply_adds"].tolist() == [False, False, False, True, False]
+    assert np.isnan(found.loc["older", "multiply_adds"])
+
+
+def test_seconds_are_compared_on_one_device_alone():
+    found = table(
+        scored("here", 5, train_seconds=9.0, notes={"multiply_adds": 9}),
+        scored("there", 8, train_seconds=1.0, device="b", notes={"multiply_adds": 1}),
+    )
+    assert found["frontier_train"].tolist() == [True, True]
+    assert found["frontier_multiply_adds"].tolist() == [False, True]
+
+
+def test_a_run_that_answers_at_once_has_no_images_per_second():
+    assert np.isnan(table(scored("x", 5, predict_ms_per_image=0.0))["images_per_second"].item())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_frontier_is_that_of_a_loop_over_all_pairs(seed):
+    rng = np.random.default_rng(seed)
+    n = 30
+    accuracy, cost = rng.integers(0, 6, n) / 6, rng.integers(0, 6, n).astype(float)  # with ties
+    cost[rng.random(n) < 0.1] = np.nan
+    group = rng.integers(0, 2, n)
+    expected = []
+    for i in range(n):
+        beaten = any(
+            group[j] == group[i]
+            and accuracy[j] >= accuracy[i]
+            and cost[j] <= cost[i]
+            and (accuracy[j] > accuracy[i] or cost[j] < cost[i])
+            for j in range(n)
+            if j != i
+        )
+        expected.append(not beaten and not np.isnan(cost[i]))
+    assert on_frontier(accuracy, cost, group).tolist() == expected
+    assert any(expected)
+    assert not all(expected)

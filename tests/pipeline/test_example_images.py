@@ -1,0 +1,41 @@
+"""Which validation images stand for the dataset in pictures."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline import artefacts
+from pipeline.example_images import choose_images, enlarged, load_example_images
+
+
+def test_classes_take_turns(rng):
+    labels = rng.integers(0, 10, 500)
+    chosen = choose_images(labels, 0)
+    assert len(set(labels[chosen])) == 5
+    assert (np.diff(labels[chosen]) > 0).all()
+    assert chosen.tolist() == choose_images(labels, 0).tolist()
+    assert chosen.tolist() != choose_images(labels, 1).tolist()
+    two = choose_images(labels % 2, 0)
+    assert sorted(np.bincount(labels[two] % 2)) == [2, 3]
+    assert choose_images(np.array([1, 0]), 0).tolist() == [1, 0]
+
+
+def test_images_come_with_their_ids_and_classes(study_folder, rng):
+    labels, ids = np.arange(9) % 3, np.arange(9) + 40
+    images = rng.integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
+    artefacts.save_split("validation", images, labels, ids)
+    names = ("cat", "dog", "eel")
+    card = artefacts.DatasetCard("d", "d", "0", names, (8, 8, 3), {"validation": 9}, seed=0)
+    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+    examples = load_example_images(3)
+    assert len(set(examples.ids)) == 5
+    for pixels, id_, name in zip(examples.pixels, examples.ids, examples.class_names, strict=True):
+        assert (pixels == images[id_ - 40]).all()
+        assert name == names[labels[id_ - 40]]
+
+
+def test_enlarging_keeps_every_pixel(rng):
+    image = rng.integers(0, 256, (32, 30, 3), dtype=np.uint8)
+    large = enlarged(image, 100)
+    assert large.shape == (128, 120, 3)
+    assert (large[1::4, 2::4] == image).all()
+    assert enlarged(large, 100).shape == large.shape

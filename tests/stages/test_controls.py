@@ -1,0 +1,88 @@
+"""Studies with a known answer, from drawing to predictions: if these are wrong, all of them are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from scipy.stats import ttest_1samp
+
+from pipeline import artefacts
+from pipeline.entries import read_yaml
+from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
+from pipeline.workspace import merge
+from stages import featurize, fetch, index, prepare, train_classical
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("study_folder")]
+
+
+def control(root, name: str) -> dict[str, Any]:
+    """Return the committed study without its network."""
+    overlay = read_yaml(root / "studies" / f"{name}.yaml")
+    return merge(read_yaml(root / "params.yaml"), overlay) | {"deep": {}}
+
+
+def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:
+    """Run the stages in this process, and return run -> accuracy on the test split."""
+    with open("params.yaml", "w", encoding="utf-8") as stream:
+        yaml.safe_dump(params, stream, sort_keys=False)
+    fetch.main()
+    prepare.main()
+    for name in params["features"]:
+        featurize.main(name)
+    index.main()
+    for name in params["classical"]:
+        train_classical.main(name)
+    for name in params["deep"]:
+        from stages import train_deep
+
+        train_deep.main(name)
+    labels = artefacts.load_labels("test")
+    return {
+        name: accuracy(
+            predicted_classes(artefacts.load_predictions(name, seed, "").scores["test"]), labels
+        )
+        for name in (*params["classical"], *params["deep"])
+    }
+
+
+def test_colour_histograms_come_first_where_colour_is_all(root):
+    found = run_stages(control(root, "control_color"))
+    assert found["color_svm"].value > 0.95
+    assert 1 / 6 in found["hog_svm"].interval()
+    assert found["raw_svm"].interval().low > found["hog_svm"].interval().high
+
+
+def test_hog_comes_first_where_shape_is_all(root):
+    found = run_stages(control(root, "control_shape"))
+    assert found["hog_svm"].value > 0.8
+    assert 1 / 4 in found["color_svm"].interval()
+    assert found["hog_svm"].interval().low > found["raw_svm"].interval().high
+
+
+def test_shuffled_labels_give_chance_for_every_run(root, monkeypatch):
+    """On images that runs tell apart almost without an error where labels are right (above).
+
+    A run that tells classes apart gives whole classes one label, right or wrong: a single shuffle
+    then lies further from chance than independent images would. So the spread over shuffles says
+    how near their mean has to come.
+    """
+    from pipeline.deep import training
+
+    monkeypatch.setattr(training, "preflight", lambda *_: {})
+    params = control(root, "control_color")
+    params["dataset"] |= {"shuffle_labels": True, "per_class": [40, 10, 100], "size": 16}
+    params["classical"]["joined_rbf_svm"] = {
+        "method": "rbf_svm", "features": ["hog", "color"], "C": 5, "gamma": 1.0, "scaling": "unit",
+    }  # fmt: skip
+    params["deep"] = {"mlp": {"method": "mlp", "epochs": 3, "deterministic": True}}
+    shuffles = [run_stages(params | {"seed": seed}, seed) for seed in range(5)]
+    for name in (*params["classical"], "mlp"):
+        found = [each[name].value for each in shuffles]
+        assert ttest_1samp(found, 1 / 6).pvalue > 0.01, (name, found)
+        assert max(found) < 0.4, name
+    # It does learn the labels that it is given.
+    trained = artefacts.load_predictions("joined_rbf_svm", 4, "").scores["train"]
+    assert accuracy(predicted_classes(trained), artefacts.load_labels("train")).value > 0.8
+    assert artefacts.load_dataset_card().name == "color_classes, labels shuffled"

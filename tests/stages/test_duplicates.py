@@ -1,0 +1,48 @@
+"""The stage as a whole, and what `evaluate` says of a file that is none of its own."""
+
+import numpy as np
+import pytest
+
+from pipeline import artefacts, measurements
+from pipeline.checks import StudyError
+from stages import duplicates
+
+pytestmark = pytest.mark.usefixtures("study_folder")
+
+
+def test_it_finds_copies_by_pixels_alone(rng, capsys):
+    images = rng.integers(0, 256, (30, 16, 16, 3)).astype(np.uint8)
+    images[4] = images[22]
+    images[12] = images[25][:, ::-1]
+    parts = {"train": slice(0, 10), "validation": slice(10, 20), "test": slice(20, 30)}
+    for split, part in parts.items():
+        ids = np.arange(100, 130)[part]
+        artefacts.save_split(split, images[part], np.zeros(10), ids)
+        (artefacts.PREPARED / "labels" / f"{split}.npy").unlink()  # it needs none
+    duplicates.main()
+    found = measurements.load_duplicates().sort_values("test_id")
+    assert found.drop(columns="similarity").to_numpy().tolist() == [
+        [122, 104, "train", False],
+        [125, 112, "validation", True],
+    ]
+    assert found["mirrored"].dtype == bool
+    assert "2 of 10 test images (20.00%)" in capsys.readouterr().out
+
+
+def test_none_is_an_empty_table(rng):
+    for split in artefacts.SPLITS:
+        images = rng.integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
+        artefacts.save_split(split, images, np.zeros(5), np.arange(5))
+    duplicates.main()
+    assert measurements.load_duplicates().empty
+
+
+def test_a_missing_file_is_named_with_its_remedy():
+    with pytest.raises(StudyError, match=r"no data.duplicates\.csv.*dvc repro duplicates"):
+        measurements.load_duplicates()
+
+
+def test_another_table_is_refused():
+    artefacts.save_text(measurements.DUPLICATES, "id,name\n1,a\n")
+    with pytest.raises(StudyError, match=r"columns id, name; expected test_id.*repro duplicates"):
+        measurements.load_duplicates()

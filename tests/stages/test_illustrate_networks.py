@@ -1,0 +1,125 @@
+"""The pictures of networks: which files, which words, and nothing that cannot be drawn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from pipeline import artefacts
+from pipeline.checks import StudyError
+from pipeline.example_images import load_example_images
+from pipeline.results import FEATURE_PICTURE_COLUMNS, load_network_pictures
+from stages import illustrate_networks
+
+CLASSES = ("cat", "dog", "frog")
+
+
+def network(*layers):
+    import keras
+
+    return keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Rescaling(1 / 255), *layers])
+
+
+@pytest.fixture
+def study(study_folder, rng):
+    """30 validation images and two stored networks, of which one has no convolution."""
+    from keras import layers
+
+    labels = np.arange(30) % 3
+    images = rng.integers(0, 256, (30, 16, 16, 3), dtype=np.uint8)
+    artefacts.save_split("validation", images, labels, np.arange(30) + 100)
+    sizes = dict.fromkeys(artefacts.SPLITS, 30)
+    card = artefacts.DatasetCard("d", "d", "0", CLASSES, (16, 16, 3), sizes, seed=0)
+    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+
+    def dense():
+        return layers.Flatten(), layers.Dense(3, activation="softmax")
+
+    store("flat", 0, network(*dense()))
+    store("deep", 4, network(layers.Conv2D(5, 3, activation="relu", name="c1"), *dense()))
+    write(deep={"flat": {"method": "mlp"}, "deep": {"method": "lenet5", "seeds": [4, 5]}})
+    return study_folder
+
+
+def store(name, seed, model):
+    folder = artefacts.run_folder(name, seed)
+    folder.mkdir(parents=True)
+    model.save(artefacts.model_file(name, seed, "deep"))
+    values = {"run": name, "family": "deep", "method": "m", "features": (), "options": {}}
+    values |= {"seed": seed, "score_kind": "probability", "sizes": {}, "parameters": 77}
+    values |= {"train_seconds": 1.0, "predict_ms_per_image": 1.0, "stage_seconds": 1.0}
+    values |= {"device": "d", "engine": "e", "peak_memory_mb": 1.0, "versions": {}}
+    artefacts.save_json(folder / "card.json", artefacts.Card(**values))
+
+
+def write(**document):
+    Path("params.yaml").write_text(yaml.safe_dump({"seed": 0, **document}), encoding="utf-8")
+
+
+def test_tables_and_pictures(study):
+    illustrate_networks.main()
+    table = load_network_pictures()
+    assert tuple(table) == FEATURE_PICTURE_COLUMNS
+    kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
+    assert kinds == {"flat": ["learnt"], "deep": ["learnt", *["maps"] * 5, *["gradcam"] * 5]}
+    assert set(table["dimension"]) == {77}
+    examples = load_example_images(0)
+    seen = table[table["kind"] == "gradcam"]
+    assert seen["id"].tolist() == list(examples.ids)
+    assert seen["class"].tolist() == list(examples.class_names)
+    for row in seen.to_dict("records"):
+        assert row["caption"].startswith("deep says ")
+        assert f" %) of the image of class {row['class']}: " in row["caption"]
+    for path in table["image"]:
+        with Image.open(artefacts.STUDY / path) as picture:
+            assert min(picture.size) >= 128
+            assert max(picture.size) <= 512
+
+
+def test_the_same_study_gives_the_same_bytes(study):
+    contents = []
+    for _ in range(2):
+        illustrate_networks.main()
+        files = sorted(path for path in artefacts.STUDY.rglob("*") if path.is_file())
+        contents.append({str(path): path.read_bytes() for path in files})
+    assert contents[0] == contents[1]
+
+
+def test_networks_that_were_removed_lose_their_pictures(study):
+    illustrate_networks.main()
+    write(deep={"flat": {"method": "mlp"}})
+    illustrate_networks.main()
+    assert [path.name for path in (artefacts.STUDY / "networks").iterdir()] == ["flat"]
+    write(deep={})
+    illustrate_networks.main()
+    assert load_network_pictures().empty
+    assert list((artefacts.STUDY / "networks").iterdir()) == []
+
+
+def test_a_network_that_was_not_trained_names_its_stage(study):
+    artefacts.model_file("flat", 0, "deep").write_bytes(b"PK but no more")
+    with pytest.raises(StudyError, match=r"cannot be read.*dvc repro train_deep@flat"):
+        illustrate_networks.main()
+    artefacts.model_file("flat", 0, "deep").unlink()
+    with pytest.raises(StudyError, match="dvc repro train_deep@flat"):
+        illustrate_networks.main()
+
+
+def test_without_a_network_no_deep_learning_library_is_imported(study_folder, root):
+    write(classical={"svm": {}}, deep={})
+    code = (
+        "import sys; from stages import illustrate_networks; illustrate_networks.main(); "
+        "sys.exit(bool({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    there = os.environ | {"PYTHONPATH": str(root)}
+    assert subprocess.run(command, cwd=study_folder, env=there, check=False).returncode == 0
+    assert load_network_pictures().empty
