@@ -127,6 +127,10 @@ def _train_one(
     # Keras overwrites weights by their average at the end of each fit.
     model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,
               shuffle=False, callbacks=callbacks)  # fmt: skip
+    if spec.ema:
+        # On JAX they then are the optimizer's own arrays, which a prediction would give away.
+        for variable in model.trainable_variables:
+            variable.assign(keras.ops.copy(variable))
     if watch.loss is not None:
         raise_run_away(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
     return raw.weights
@@ -161,7 +165,7 @@ class _KeepRaw(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         variables = self.model.trainable_variables
-        self.weights = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        self.weights = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def _print_line(trainable: Trainable, course: Course, in_phase: int, better: bool) -> None:
