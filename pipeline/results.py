@@ -118,8 +118,8 @@ COST_COLUMNS = (
 classified, from pixels on. `model_bytes` is the file of the first seed's model, its extractors
 included; `multiply_adds` (`pipeline.evaluation.cost`) are those of one image from pixels to scores:
 empty where a card has none. On a frontier are the runs than which no other (for seconds: no other
-on the same device) has at least the test accuracy for at most the cost, one of them strictly better.
-They are described by test accuracy; nothing is chosen by them."""
+on the same device) has at least the test accuracy for at most the cost, one of them strictly
+better. They are described by test accuracy; nothing is chosen by them."""
 NEAR_DUPLICATE_COLUMNS = (
     "test_id", "id", "split", "mirrored", "similarity", "actual", "partner_actual",
 )  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from pipeline import artefacts
 from pipeline.entries import PARAMS, read_yaml
 from pipeline.reporting.report import write_report
@@ -13,9 +11,13 @@ from stages import run
 
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
-    # Both have the same columns; without a network the second one has no row.
-    pictures = pd.concat([load_feature_pictures(), load_network_pictures()], ignore_index=True)
-    write_report(load_results(), read_yaml(PARAMS), artefacts.STUDY, pictures)
+    write_report(
+        load_results(),
+        read_yaml(PARAMS),
+        artefacts.STUDY,
+        load_feature_pictures(),
+        load_network_pictures(),
+    )
     print(f"the report: {artefacts.STUDY / 'index.html'}")
 
 

@@ -45,6 +45,11 @@ def count(value: float) -> str:
     return f"{round(value):,}"
 
 
+def digits(value: float) -> str:
+    """Write a number for a program: to six digits, fewer than a table keeps."""
+    return f"{value:.6g}"
+
+
 def duration(seconds: float) -> str:
     """Write seconds as a person says them: ``0.84 s``, ``312 s``, ``12 min``, ``3 h 05 min``."""
     if seconds < 600:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from pipeline.reporting.figures import FAMILY_COLOURS, INK, MUTED, percent_rows
-from pipeline.reporting.formats import beside, percent, points
+from pipeline.reporting.formats import percent, points
 from pipeline.results import Results
 
 LARGE = 0.1
@@ -22,9 +20,6 @@ RULE = (
     "under-fits where it gets fewer of its own training images right than the best run of the "
     "study gets of new ones: it cannot tell the classes apart even on what it has learnt from."
 )
-RING = 0.013
-"""The radius of a ring, as a share of the axis: lines end at its rim."""
-
 _BETTER = {
     "classical": "better features or a more flexible classifier",
     "hybrid": "better features or a more flexible classifier",
@@ -186,21 +181,3 @@ def gap_sentences(results: Results) -> list[str]:
     methods: pd.Series = results.tables["accuracy"].set_index("run")["method"]
     same = methods[pair[0].run] == methods[pair[1].run]
     return [*(each.sentence for each in pair), compared(*pair, same_classifier=bool(same))]
-
-
-def draw_gaps(found: list[Gap]) -> Figure:
-    """Draw one row a run: training accuracy as a ring, test accuracy as a dot, the gap between."""
-    figure, axes = percent_rows(len(found), 0.03, "accuracy, %: ring training, dot test")
-    for y, each in enumerate(found):
-        colour = FAMILY_COLOURS[each.family]
-        if abs(each.gap) > RING:
-            end = each.train - RING if each.gap > 0 else each.train + RING
-            axes.plot([each.test, end], [y + 0.22] * 2, color=colour, linewidth=2, zorder=2)
-        axes.plot(each.test, y + 0.22, "o", color=colour, markersize=6.5, zorder=3, clip_on=False)
-        axes.plot(each.train, y + 0.22, "o", markersize=7, markerfacecolor="none",
-                  markeredgecolor=colour, markeredgewidth=1.5, zorder=3, clip_on=False)  # fmt: skip
-        finding = "" if each.finding == "neither" else f"{each.finding} · "
-        label = f"{finding}gap {points(each.gap)}"
-        axes.text(0, y - 0.12, beside(each.run, label, 51), va="center", color=INK)
-        axes.text(1, y - 0.12, label, va="center", ha="right", color=MUTED)
-    return figure

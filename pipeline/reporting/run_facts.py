@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.reporting.formats import count, percent, plain_value, points, quantity
-from pipeline.reporting.trainings import TOLD, checks_before, training_pairs
+from pipeline.reporting.trainings import checks_before, is_told, training_pairs
 from pipeline.results import Results
 
 _Pairs = tuple[tuple[str, str], ...]
@@ -104,7 +104,7 @@ def _accuracies(results: Results, run: str) -> str:
 
 def _notes(notes: Mapping[str, Any]) -> _Pairs:
     """Write the notes of a card; a search for options has a section of its own."""
-    found = _pairs(notes, leave_out=("tuning", *TOLD))
+    found = _pairs(notes, leave_out=("tuning", *filter(is_told, notes)))
     return tuple((key.replace("_", " "), value) for key, value in found)
 
 

@@ -6,7 +6,10 @@ import re
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.reporting import depth, tables
+from pipeline.reporting import depth, duplicates, tables
+from pipeline.reporting.charts.curves import KINDS
+from pipeline.reporting.drawings import Study
+from pipeline.reporting.formats import percent, points
 from pipeline.reporting.gaps import RULE, gap_sentences
 from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.run_facts import run_facts, shared_options
@@ -35,7 +38,8 @@ def _render(template: str, results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    accuracy = tables.accuracy_rows(results)
+    environment.filters |= {"percent": percent, "points": points}
+    accuracy, study = tables.accuracy_rows(results), Study(results)
     return environment.get_template(template).render(
         dataset=results.study["dataset"],
         verdict=verdict(results),
@@ -44,7 +48,12 @@ def _render(template: str, results: Results) -> str:
         gap_rule=RULE,
         gap_sentences=gap_sentences(results),
         tuned=tuned_runs(results),
-        depth=depth.depth_study(results),
+        depth=study.depth,
+        kinds=[kind for kind in KINDS if any(curve.x_kind == kind for curve in study.curves)],
+        pairwise=study.pairwise,
+        calibration=study.calibration,
+        robustness=study.robustness,
+        duplicates=duplicates.near_duplicates(results),
         depth_rule=depth.RULE,
         runs=run_facts(results),
         shared_options=shared_options(results),

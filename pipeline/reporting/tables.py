@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.formats import count, percent, points, quantity
+from pipeline.reporting.formats import count, digits, percent, points, quantity
 from pipeline.reporting.pretraining import PRE_TRAINED, pretrained_runs
 from pipeline.results import Results
 
@@ -36,6 +36,12 @@ class AccuracyRow:
     train_seconds: str
     predict_ms: str
     seeds: str
+    top2: str
+    """Share of test images whose class is among the two likeliest; empty where it is not known."""
+    unique: str
+    """Test accuracy without near-duplicates; empty where it is not known."""
+    values: Mapping[str, float]
+    """What the columns sort by, and what the bar in the cell shows."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,9 @@ def accuracy_rows(results: Results) -> list[AccuracyRow]:
             train_seconds=quantity(row["train_seconds"]),
             predict_ms=quantity(row["predict_ms_per_image"]),
             seeds=_seeds(row["seeds"]),
+            top2=_share(row.get("test_top2_accuracy")),
+            unique=_share(row.get("test_accuracy_unique")),
+            values=_values(row),
         )
         for row in results.tables["accuracy"].to_dict("records")
     ]
@@ -110,6 +119,23 @@ def _over_seeds(row: Mapping[Any, Any]) -> str:
     if n == 1 or math.isnan(row["test_seed_std"]):
         return ""
     return f"± {row['test_seed_std'] * 100:.2f} (n = {n})"
+
+
+def _share(value: Any) -> str:
+    return "" if value is None or math.isnan(value) else percent(value)
+
+
+def _values(row: Mapping[Any, Any]) -> dict[str, float]:
+    columns = {
+        "test": "test_accuracy", "low": "test_ci_low", "high": "test_ci_high",
+        "validation": "validation_accuracy", "train": "train_accuracy", "parameters": "parameters",
+        "train_seconds": "train_seconds", "predict_ms": "predict_ms_per_image",
+        "top2": "test_top2_accuracy", "unique": "test_accuracy_unique",
+    }  # fmt: skip
+    values = {name: float(digits(row[column])) for name, column in columns.items()
+              if column in row}  # fmt: skip
+    gap = float(digits(row["train_accuracy"] - row["test_accuracy"]))
+    return {**values, "gap": gap, "seeds": len(str(row["seeds"]).split("+"))}
 
 
 def _seeds(seeds: Any) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from pipeline.reporting.formats import count, plain_value, quantity
 
-TOLD = (
-    "best_epoch", "epochs_run", "stopped_early", "preflight", "multiply_adds", "phases",
-)  # fmt: skip
-"""Notes of a card that are told here, and not among its other notes."""
+_TOLD = ("best_epoch", "epochs_run", "stopped_early", "multiply_adds", "phases")
+_CHECKS = "preflight"
+"""The note of the checks before the first phase; those of later ones are ``preflight_2``, ..."""
 
 
 def training_pairs(
@@ -28,7 +27,7 @@ def training_pairs(
     pairs = {
         "epochs run": ", ".join(filter(None, (_epochs_run(card["notes"]) for card in cards))),
         "best epoch": _each(cards, "best_epoch"),
-        "phases": _phases(cards[0]["notes"].get("phases") or []),
+        "phases": _phases(cards[0]["notes"].get("phases", ())),
         "seconds per epoch": _median(history, "seconds"),
         "images per second": _median(history, "images_per_second"),
         "learning rate": _learning_rate(history),
@@ -38,17 +37,22 @@ def training_pairs(
 
 
 def checks_before(notes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return (check, what it said) of a card's notes; of several phases, ``phase, check``."""
-    return tuple(_lines(notes.get("preflight") or {}))
+    """Return (check, what it said) of a card's notes; of several phases, ``phase 2, check``."""
+    phases = [checks for name, checks in notes.items() if _is_checks(name)]
+    return tuple(
+        (f"phase {number}, {name}" if len(phases) > 1 else name, plain_value(said))
+        for number, checks in enumerate(phases, start=1)
+        for name, said in checks.items()
+    )
 
 
-def _lines(checks: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, said in checks.items():
-        label = prefix + str(name).replace("_", " ")
-        if isinstance(said, Mapping):
-            yield from _lines(said, f"{label}, ")
-        else:
-            yield label, plain_value(said)
+def is_told(note: str) -> bool:
+    """Return whether a note of a card is told here, and not among its other notes."""
+    return note in _TOLD or _is_checks(note)
+
+
+def _is_checks(note: str) -> bool:
+    return note == _CHECKS or note.startswith(f"{_CHECKS}_")
 
 
 def _epochs_run(notes: Mapping[str, Any]) -> str:
@@ -62,12 +66,9 @@ def _each(cards: Sequence[Mapping[str, Any]], note: str) -> str:
 
 
 def _phases(phases: Sequence[Mapping[str, Any]]) -> str:
-    texts = []
-    for index, phase in enumerate(phases, start=1):
-        best = f", best {phase['best_epoch']}" if phase.get("best_epoch") is not None else ""
-        epochs = f" {phase['epochs']} epochs{best}" if "epochs" in phase else ""
-        texts.append(f"{phase.get('name', index)}{epochs}")
-    return ", then ".join(texts) if len(texts) > 1 else ""
+    return ", then ".join(
+        f"{phase['epochs']} epochs (learning rate {phase['learning_rate']:g})" for phase in phases
+    )
 
 
 def _values(history: pd.DataFrame, metric: str) -> pd.Series:

@@ -16,6 +16,8 @@ FAMILY_NAMES = {
     "hybrid": "hybrid (deep features with a classical classifier)",
 }
 SIGNIFICANT = 0.05
+NAMED = 4
+"""Up to so many runs that were not run are named in the verdict; all of them stand at the end."""
 
 _Rows = Mapping[str, Mapping[Any, Any]]
 """Run -> its row of the accuracy table."""
@@ -27,9 +29,15 @@ class Verdict:
 
     headline: str
     """Who wins and by how much, or that nobody does, or why nothing can be said."""
-    details: tuple[str, ...]
-    """Cost, how the two were chosen, hybrids, what has seen more images, what was not run: a
-    sentence or two each."""
+    brief: tuple[str, ...]
+    """At what cost, and what was not run: a sentence each."""
+    more: tuple[str, ...]
+    """How the two were chosen, hybrids, what has seen more images: a sentence or two each."""
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """All but the headline."""
+        return (*self.brief, *self.more)
 
 
 def verdict(results: Results) -> Verdict:
@@ -41,27 +49,31 @@ def verdict(results: Results) -> Verdict:
     table = {row["run"]: row for row in results.tables["accuracy"].to_dict("records")}
     comparison = results.study["comparison"]
     best = results.study["families_best"]
-    details: list[str] = []
+    brief: list[str] = []
+    more: list[str] = []
     if comparison is None:
         headline = _one_family(table, best)
     else:
         headline = _two_families(comparison, results.study["dataset"]["name"])
-        details.append(_cost(table, comparison))
-        details.append(_choice(results, comparison))
+        brief.append(_cost(table, comparison))
+        more.append(_choice(results, comparison))
     if "hybrid" in best and len(best) > 1:
-        details.append(_hybrid(table[best["hybrid"]], best["hybrid"], _of_hybrids(results)))
+        more.append(_hybrid(table[best["hybrid"]], best["hybrid"], _of_hybrids(results)))
     scratch = results.study["comparisons"].get("scratch_classical")
-    details += pretraining_sentences(results, None if scratch is None else decided(scratch))
-    details += not_run_sentence(list(results.study["not_run"]))
-    return Verdict(headline, tuple(details))
+    more += pretraining_sentences(results, None if scratch is None else decided(scratch))
+    brief += not_run_sentence(list(results.study["not_run"]))
+    return Verdict(headline, tuple(brief), tuple(more))
 
 
 def not_run_sentence(names: list[str]) -> list[str]:
     """Name what was left out, so that nobody looks for its number; nothing where all was run."""
     if not names:
         return []
+    named, others = names[:NAMED], len(names) - NAMED
+    also = f" and {others} more" if others > 0 else ""
     return [
-        f"Not run, and so without a number here: {', '.join(names)}. The reasons stand at the end."
+        f"Not run, and so without a number here: {', '.join(named)}{also}. The reasons stand at "
+        "the end."
     ]
 
 

@@ -22,15 +22,20 @@ from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
 from pipeline.reporting.report import write_report
 from pipeline.results import (
+    CORRUPTION_COLUMNS,
     FEATURE_PICTURE_COLUMNS,
+    NEAR_DUPLICATE_COLUMNS,
     FeaturePicture,
     Results,
     load_feature_pictures,
+    load_network_pictures,
     save_feature_pictures,
+    save_network_pictures,
 )
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZES = {"train": 800, "validation": 200, "test": 400}
+CORRUPTIONS = ("gaussian_noise", "fog", "pixelate")
 STRANGE = 'a <b>&"x"</b> $y$ `z` |'
 
 
@@ -79,6 +84,7 @@ def made_up(
     class_names: tuple[str, ...] = CIFAR,
     not_run: dict[str, str] | None = None,
     sizes: dict[str, int] = SIZES,
+    corrupted: Sequence[str] = (),
 ) -> tuple[Results, np.ndarray, np.ndarray]:
     """Return results, the test images (n, 32, 32, 3) uint8, and their ids."""
     rng = np.random.default_rng(7)
@@ -97,7 +103,28 @@ def made_up(
     difficulty = {split: rng.random(n) for split, n in sizes.items()}
     records = [_record(run, labels, ids, difficulty, n_classes, rng) for run in wanted]
     results = evaluate(dataset, labels, ids, records, not_run=not_run, seed=0)
+    if corrupted:
+        add_measurements(results, corrupted)
     return results, _images(labels["test"], rng), ids["test"]
+
+
+def add_measurements(results: Results, runs: Sequence[str]) -> None:
+    """Make up what other stages measure: runs on corrupted images, and two near-duplicates."""
+    accuracy = results.tables["accuracy"].set_index("run")
+    rows = []
+    for number, run in enumerate(runs):
+        family, clean = accuracy.loc[run, "family"], accuracy.loc[run, "test_accuracy"]
+        cells = [("none", 0, 0.0)]
+        cells += [(c, s, 0.01 * s * (i + 1 + number)) for i, c in enumerate(CORRUPTIONS)
+                  for s in range(1, 6)]  # fmt: skip
+        for corruption, severity, lost in cells:
+            share = max(0.05, clean - lost)
+            rows.append((run, family, corruption, severity, share, share - 0.03, share + 0.03, 200))
+    tables = results.tables
+    assert isinstance(tables, dict)
+    tables["corruption"] = pd.DataFrame(rows, columns=list(CORRUPTION_COLUMNS))
+    twins = [(3, 7, "train", False, 0.99, "cat", "cat"), (4, 9, "train", True, 0.98, "cat", "dog")]
+    tables["near_duplicates"] = pd.DataFrame(twins, columns=list(NEAR_DUPLICATE_COLUMNS))
 
 
 def written(folder: Path, drawn: bool = True, **options) -> Results:
@@ -105,7 +132,9 @@ def written(folder: Path, drawn: bool = True, **options) -> Results:
     results, images, ids = made_up(**options)
     save_pictures(images, ids, results, folder)
     params = {"seed": 0, "deep": {"lenet5": {"epochs": 15}}}
-    write_report(results, params, folder, drawn_features(folder, images, results, drawn))
+    features = drawn_features(folder, images, results, drawn)
+    networks = drawn_networks(folder, images, results) if drawn else None
+    write_report(results, params, folder, features, networks)
     return results
 
 
@@ -131,6 +160,22 @@ def drawn_features(
     table = load_feature_pictures(folder)
     assert tuple(table) == FEATURE_PICTURE_COLUMNS
     return table
+
+
+def drawn_networks(folder: Path, images: np.ndarray, results: Results) -> pd.DataFrame:
+    """Write pictures of what each network sees."""
+    names = results.study["dataset"]["class_names"]
+    runs = results.tables["accuracy"]
+    pictures = []
+    for run in runs[runs["family"] == "deep"]["run"]:
+        for kind, id_ in (("learnt", -1), *((k, i) for k in ("maps", "gradcam") for i in range(5))):
+            name, pixels = "" if id_ < 0 else names[id_ % len(names)], images[max(id_, 0)]
+            path = f"networks/{run}/{kind}-{id_}.png"
+            pictures.append(
+                FeaturePicture(run, "lenet5", 61706, kind, id_, name, path, f"{run} {kind}", pixels)
+            )
+    save_network_pictures(pictures, folder)
+    return load_network_pictures(folder)
 
 
 def _picture(features: str, kind: str, id_: int, name: str, pixels: np.ndarray) -> FeaturePicture:
@@ -299,8 +344,8 @@ DEPTHS = (
     resnet(56, True, 0.75, 0.12),
 )
 PHASES = [
-    {"name": "head", "epochs": 5, "best_epoch": 4},
-    {"name": "fine_tuning_of_block5_and_the_head", "epochs": 10, "best_epoch": 14},
+    {"epochs": 5, "learning_rate": 1e-3},
+    {"epochs": 10, "learning_rate": 1e-4},
 ]
 ROSTER = (
     network("mlp_wider_and_deeper", 0.45, "mlp", seeds=(0, 1, 2), overfit=0.4),
@@ -313,7 +358,7 @@ ROSTER = (
     network("vgg16_batch_normalised_narrow", 0.70, "vgg16"),
     network("vgg16_transfer_frozen", 0.74, "vgg16_transfer", pretrained="file"),
     network("vgg16_transfer_fine_tuned", 0.80, "vgg16_transfer", pretrained="imagenet",
-            notes={"phases": PHASES}),
+            notes={"phases": PHASES, "preflight_2": PREFLIGHT}),
     network("fast_net", 0.72, "fast"),
     *(
         Wanted(name, "classical", skill, sets=sets, overfit=overfit, tuned=tuned)
@@ -345,7 +390,7 @@ GPU_RECIPES = {
 }
 CASES = {
     "roster": {"wanted": ROSTER, "not_run": GPU_RECIPES},
-    "normal": {"not_run": NOT_RUN},
+    "normal": {"not_run": NOT_RUN, "corrupted": ("vgg16_transfer", "hog_color_rbf")},
     "tiny": {"wanted": NORMAL[:1], "class_names": ("cat", "dog")},
     "large": {"class_names": tuple(f"class {i:02d}" for i in range(100)), "not_run": NOT_RUN},
     "many": {

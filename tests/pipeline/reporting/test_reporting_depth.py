@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from synthetic_study import DEPTHS, Wanted, made_up, network, resnet
 
+from pipeline.reporting.charts.depth import draw_half, error_limit, shade
+from pipeline.reporting.charts.labels import spread_out
 from pipeline.reporting.depth import RULE, depth_study
-from pipeline.reporting.depth_figure import draw_depth, error_limit, shade, spread_out
-from pipeline.reporting.figures import render
 from pipeline.results import Results
 
 PLAIN_WORSE = {(20, False): 0.10, (56, False): 0.16, (20, True): 0.09, (56, True): 0.05}
@@ -128,18 +128,21 @@ def test_other_widths_are_another_comparison(four):
 
 def test_figure_shows_every_line_and_names_it(four):
     found = depth_study(four)
-    figure = draw_depth(found)
-    plain, residual = figure.axes
-    assert plain.get_ylim() == residual.get_ylim() == (0, error_limit(found))
-    for axes, kind in ((plain, False), (residual, True)):
-        lines = {(each.get_color(), each.get_linestyle()): each for each in axes.lines}
+    halves = [draw_half(found, residual).spec for residual in (False, True)]
+    for residual, spec in zip((False, True), halves, strict=True):
+        line, _, labels = spec["layer"]
+        assert line["encoding"]["y"]["scale"]["domain"] == [0, error_limit(found)]
+        colours = line["encoding"]["color"]["scale"]
+        assert colours["domain"] == [20, 56]
+        assert colours["range"] == [shade(found, 20), shade(found, 56)]
+        rows = spec["datasets"][line["data"]["name"]]
         for depth in (20, 56):
-            drawn = lines[shade(found, depth), "--"].get_ydata(), lines[shade(found, depth), "-"]
-            np.testing.assert_allclose(drawn[0], found.lines[depth, kind].train)
-            np.testing.assert_allclose(drawn[1].get_ydata(), found.lines[depth, kind].validation)
-        labels = {text.get_text() for text in axes.texts}
-        assert labels == {"20 train.", "20 valid.", "56 train.", "56 valid."}
-    assert render(lambda: draw_depth(found), "depth").svg.count("56 train.") >= 2
+            for split in ("train", "validation"):
+                drawn = [r["error"] for r in rows if (r["depth"], r["split"]) == (depth, split)]
+                expected = getattr(found.lines[depth, residual], split)
+                np.testing.assert_allclose(drawn, expected, rtol=1e-5)
+        named = {row["label"] for row in spec["datasets"][labels["data"]["name"]]}
+        assert named == {"20 train.", "20 valid.", "56 train.", "56 valid."}
 
 
 def test_labels_do_not_overlap():

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 import pytest
 from synthetic_study import NORMAL, Wanted, made_up
 
+from pipeline.reporting.charts.gaps import draw_gaps
 from pipeline.reporting.gaps import (
     RULE,
     Gap,
     color_and_hog,
     compared,
-    draw_gaps,
     gap_sentences,
     gaps,
 )
@@ -135,11 +133,12 @@ def test_without_that_pair_the_best_run_speaks():
 
 def test_drawing_has_a_ring_and_a_dot_where_the_numbers_are(normal):
     found = gaps(normal)
-    (axes,) = draw_gaps(found).axes
-    points = [line for line in axes.lines if line.get_marker() == "o"]
-    assert len(points) == 2 * len(found)
-    for each, dot, ring in zip(found, points[::2], points[1::2], strict=True):
-        assert (dot.get_xdata()[0], ring.get_xdata()[0]) == (each.test, each.train)
-        assert ring.get_markerfacecolor() == "none"
-    texts = [text.get_text() for text in axes.texts]
-    assert len([text for text in texts if re.search(r"gap", text)]) == len(found)
+    spec = draw_gaps(found).spec
+    (rows,) = spec["datasets"].values()
+    assert [(row["test"], row["train"]) for row in rows] == [
+        (float(f"{each.test:.6g}"), float(f"{each.train:.6g}")) for each in found
+    ]
+    line, ring, dot = spec["layer"]
+    assert (line["encoding"]["x"]["field"], line["encoding"]["x2"]["field"]) == ("train", "test")
+    assert (ring["encoding"]["x"]["field"], ring["mark"]["filled"]) == ("train", False)
+    assert dot["encoding"]["x"]["field"] == "test"

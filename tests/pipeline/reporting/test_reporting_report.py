@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import itertools
+import json
+import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,20 +28,31 @@ from synthetic_study import (
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.evaluation.samples import save_pictures
-from pipeline.reporting import curves, figures, matrices
-from pipeline.reporting.depth_figure import SHADES
-from pipeline.reporting.figures import FAMILY_COLOURS
+from pipeline.reporting import curves, matrices
+from pipeline.reporting.charts.accuracy import draw_accuracy
+from pipeline.reporting.charts.depth import SHADES
+from pipeline.reporting.charts.rendering import files
+from pipeline.reporting.charts.theme import FAMILY_COLOURS, LIGHT
+from pipeline.reporting.drawings import MOST_PANELS, Study
+from pipeline.reporting.formats import p_value, points
 from pipeline.reporting.page import breakable
-from pipeline.reporting.page import page as write_page
+from pipeline.reporting.page import page as page_of
 from pipeline.reporting.report import write_report
 from pipeline.reporting.summary import headline, summary
-from pipeline.results import Results, load_feature_pictures, load_results, save_results
+from pipeline.results import Results, load_feature_pictures, load_network_pictures, save_results
 
-FILES = ["figures/accuracy.png", "figures/accuracy.svg", "figures/confusion.png",
-         "figures/confusion.svg", "figures/learning_curves.png", "figures/learning_curves.svg",
-         "figures/train_test.png", "figures/train_test.svg", "index.html",
-         "summary.md"]  # fmt: skip
+FIGURES = ("accuracy", "agreement", "confusion", "corruption", "corruption_severity",
+           "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
+           "learning_by_epoch", "learning_by_images", "pairwise", "per_class",
+           "reliability_classical", "reliability_deep", "reliability_hybrid",
+           "train_test")  # fmt: skip
+FILES = [*(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
+         "index.html", "networks.csv", "summary.md"]  # fmt: skip
 VOID = {"meta", "img", "br", "hr", "link", "input", "wbr"}
+
+
+def write_page(results, params, folder) -> str:
+    return page_of(Study(results), params, folder)
 
 
 class Page(HTMLParser):
@@ -50,6 +63,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[list[str]] = []
         self.text = ""
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
         self.open: list[str] = []
         self.feed(text)
 
@@ -57,6 +71,8 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
         if tag == "tr":
             self.rows.append([])
         if tag in ("td", "th"):
@@ -69,6 +85,11 @@ class Page(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes nothing"
 
     def handle_data(self, data):
+        if self.open[-1:] == ["script"]:
+            attributes, text = self.scripts.pop()
+            self.scripts.append((attributes, text + data))
+        if self.open[-1:] in (["script"], ["style"]):
+            return
         self.text += data
         if {"td", "th"} & set(self.open):
             self.rows[-1][-1] += data
@@ -84,48 +105,75 @@ def read(folder) -> Page:
     return Page((folder / "index.html").read_text(encoding="utf-8"))
 
 
-def digests(folder) -> dict[str, str]:
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
-
-
 def test_all_files_are_there(normal):
     folder, _ = normal
     found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
-    pictures = ("samples/", "features/")
+    pictures = ("samples/", "features/", "networks/")
     assert [name for name in found if not name.startswith(pictures)] == ["features.csv", *FILES]
 
 
-def test_the_same_results_give_the_same_bytes(normal, tmp_path):
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    return folder, written(folder, drawn=False, **CASES["tiny"])
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("strange")
+    results, images, ids = made_up(**CASES["strange"])
+    save_pictures(images, ids, results, folder)
+    return results, write_page(results, {}, folder)
+
+
+def test_nothing_is_loaded_from_anywhere(normal, strange):
     folder, _ = normal
-    code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); "
-        "from synthetic_study import CASES, written; "
-        "written(Path(sys.argv[1]), **CASES['normal'])"
+    beside = re.compile(
+        r"#|data:image/(?:png|jpeg);base64,|[a-z_]+\.(csv|json)$|figures/[a-z0-9_]+\.(svg|png)$"
     )
-    here = str(__import__("synthetic_study").__file__).rpartition("/")[0]
-    subprocess.run([sys.executable, "-c", code, str(tmp_path), here], check=True)
-    assert digests(tmp_path) == digests(folder)
+    for text in ((folder / "index.html").read_text(encoding="utf-8"), strange[1]):
+        page = Page(text)
+        assert not {"link", "iframe", "object"} & {tag for tag, _ in page.tags}
+        assert not [a for tag, a in page.tags if tag == "script" and "src" in a]
+        for tag, attributes in page.tags:
+            for name in ("src", "href", "xlink:href", "srcset", "poster", "action"):
+                if name in attributes:
+                    assert beside.match(attributes[name]), (tag, attributes)
+            assert not re.search(r"url\((?!#)", attributes.get("style") or "")
+        style = text.split("<style>")[1].split("</style>")[0]
+        assert "url(" not in style
+        assert "@import" not in style
+        assert page.open == []
+        policy = next(a for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+        assert policy["content"].startswith("default-src 'none'; img-src data:;")
 
 
-@pytest.mark.parametrize("case", ["normal", "strange"])
-def test_nothing_is_loaded_from_anywhere(case, tmp_path):
-    written(tmp_path, **CASES[case])
-    page = read(tmp_path)
-    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in page.tags}
-    for tag, attributes in page.tags:
-        for name in ("src", "href", "xlink:href", "srcset", "poster", "action"):
-            if name in attributes:
-                assert re.match(r"#|data:image/png;base64,", attributes[name]), (tag, attributes)
-        assert not re.search(r"url\((?!#)", attributes.get("style") or "")
-    style = (tmp_path / "index.html").read_text().split("<style>")[1].split("</style>")[0]
-    assert "url(" not in style
-    assert "@import" not in style
-    assert page.open == []
+def test_files_that_the_page_names_are_there(normal):
+    folder, results = normal
+    for tag, attributes in read(folder).tags:
+        target = attributes.get("href") or ""
+        if tag == "a" and target.startswith("figures/"):
+            assert (folder / target).exists()
+        elif target.endswith(".csv"):
+            assert target.removesuffix(".csv") in {*results.tables, "features"}
+
+
+def headed(page: Page, title: str) -> list[dict[str, str]]:
+    """The rows of the first table with a column of this title, by the titles of its columns."""
+    start = next(i for i, row in enumerate(page.rows) if title in row)
+    head = page.rows[start]
+    body = itertools.takewhile(lambda row: len(row) == len(head), page.rows[start + 1 :])
+    return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def shown(share: float) -> str:
+    return f"{share * 100:.1f}\u202f%"
 
 
 def test_accuracy_table_has_the_numbers_of_the_csv(normal):
     folder, results = normal
-    rows = {row[0]: row for row in read(folder).rows}
+    rows = {row["Run"]: row for row in headed(read(folder), "Macro-F1")}
+    assert len(rows) == len(results.tables["accuracy"])
     for record in results.tables["accuracy"].to_dict("records"):
         sets = record["features"].replace("+", " + ")
         made_of = f"{record['method']} on {sets}" if sets else record["method"]
@@ -133,36 +181,131 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
         low, high = record["test_ci_low"] * 100, record["test_ci_high"] * 100
         n = len(record["seeds"].split("+"))
         spread = f"± {record['test_seed_std'] * 100:.2f} (n = {n})" if n > 1 else ""
-        tested = f"{record['test_accuracy'] * 100:.1f}\u202f%"
-        assert row[2] == f"{tested}{low:.1f} to {high:.1f}{spread}"
-        assert row[3] == f"{record['validation_accuracy'] * 100:.1f}\u202f%"
-        assert row[4] == f"{record['train_accuracy'] * 100:.1f}\u202f%"
+        tested = f"{shown(record['test_accuracy'])}{low:.1f} to {high:.1f}{spread}"
+        assert row["Test accuracy95 % interval"] == tested
+        for title, column in (("Top 2", "test_top2_accuracy"), ("Unique", "test_accuracy_unique"),
+                              ("Validation", "validation_accuracy"),
+                              ("Train", "train_accuracy")):  # fmt: skip
+            assert row[title] == shown(record[column])
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
-        assert row[5] == f"{gap:.1f}"
-        assert row[6] == f"{record['macro_f1']:.3f}"
-        assert row[7] == f"{record['parameters']:,}"
-        assert float(row[8].replace(",", "")) == pytest.approx(record["train_seconds"], rel=0.005)
-        assert float(row[9]) == pytest.approx(record["predict_ms_per_image"], rel=0.005)
-        assert row[10] == record["seeds"].replace("+", ", ")
+        assert row["Gappoints"] == f"{gap:.1f}"
+        assert row["Macro-F1"] == f"{record['macro_f1']:.3f}"
+        assert row["Parameters"] == f"{record['parameters']:,}"
+        seconds = float(row["Trainings"].replace(",", ""))
+        assert seconds == pytest.approx(record["train_seconds"], rel=0.005)
+        milliseconds = float(row["Predictingms/image"])
+        assert milliseconds == pytest.approx(record["predict_ms_per_image"], rel=0.005)
+        assert row["Seeds"] == record["seeds"].replace("+", ", ")
 
 
-def test_results_from_disk_give_the_same_page(study_folder):
-    """Also where the only seed is 0, which comes back from the CSV as an integer."""
+def test_tables_of_the_verdict_have_the_numbers_of_the_csv(normal):
+    folder, results = normal
+    page = read(folder)
+    pairs = headed(page, "p, corrected")
+    for row, record in zip(pairs, results.tables["pairwise"].to_dict("records"), strict=True):
+        assert (row["First run"], row["Second run"]) == (record["run_a"], record["run_b"])
+        assert row["Difference"] == points(record["difference"])
+        assert row["95 % interval"] == f"{points(record['ci_low'])} to {points(record['ci_high'])}"
+        assert row["Only the first right"] == f"{record['only_a_right']:,}"
+        assert row["p, corrected"] == p_value(record["p_holm"])
+        assert row["Holds"] == ("yes" if record["holds"] else "no")
+    calibrated = results.tables["calibration"].set_index("run")
+    rows = headed(page, "Temperature")
+    assert len(rows) == len(calibrated)
+    for row in rows:
+        record = calibrated.loc[row["Run"]]
+        assert row["Error as trained"].startswith(points(record["ece_before"]))
+        assert row["Error after scaling"].startswith(points(record["ece_after"]))
+        assert float(row["Temperature"]) == pytest.approx(record["temperature"], rel=0.005)
+    corrupted = results.tables["corruption"]
+    rows = headed(page, "Corrupted")
+    assert len(rows) == 2
+    for row in rows:
+        mine = corrupted[corrupted["run"] == row["Run"]]
+        clean = mine.loc[mine["severity"] == 0, "accuracy"].item()
+        mean = mine.loc[mine["severity"] > 0, "accuracy"].mean()
+        assert row["As they are"] == shown(clean)
+        assert row["Corrupted"] == shown(mean)
+        assert row["Lostpoints"] == points(clean - mean)
+    rows = headed(page, "Combination")
+    for row, record in zip(rows, results.tables["combinations"].to_dict("records"), strict=True):
+        assert row["Test accuracy95 % interval"].startswith(shown(record["accuracy"]))
+
+
+def test_confusion_tables_have_the_numbers_of_the_csv(normal):
+    folder, results = normal
+    counted = results.tables["confusion"].set_index(["run", "actual", "predicted"])["count"]
+    page = read(folder)
+    names = results.study["dataset"]["class_names"]
+    heads = [i for i, row in enumerate(page.rows) if row[1:] == list(names)]
+    assert len(heads) == len(results.tables["accuracy"])
+    best = set(results.study["families_best"].values())
+    runs = list(results.tables["accuracy"]["run"])
+    order = [r for r in runs if r in best] + [r for r in runs if r not in best]
+    for run, start in zip(order, heads, strict=True):
+        for row in page.rows[start + 1 : start + 1 + len(names)]:
+            for predicted, text in zip(names, row[1:], strict=True):
+                assert int(text.strip() or 0) == counted[run, row[0], predicted]
+
+
+def test_images_stand_behind_the_cells(normal):
+    folder, results = normal
+    page = read(folder)
+    (stored,) = [json.loads(t) for a, t in page.scripts if a.get("id") == "behind-cells"]
+    table = results.tables["confusion_images"]
+    names = results.study["dataset"]["class_names"]
+    assert len(stored["images"]) == table["image"].nunique()
+    for (run, actual, predicted), part in table.groupby(["run", "actual", "predicted"]):
+        key = f"{names.index(actual)}-{names.index(predicted)}"
+        held = [base64.b64decode(stored["images"][n].partition(",")[2])
+                for n in stored["cells"][run][key]]  # fmt: skip
+        assert held == [(folder / path).read_bytes() for path in part.sort_values("rank")["image"]]
+    buttons = [a for tag, a in page.tags if tag == "button" and "data-cell" in a]
+    assert len(buttons) == len(table.groupby(["run", "actual", "predicted"]))
+
+
+def test_numbers_of_charts_are_those_of_the_tables(normal):
+    """All numbers of a chart's data that are said to be a column of a table occur in it."""
+    folder, results = normal
+    specs = {a["data-spec"]: json.loads(t) for a, t in read(folder).scripts if "data-spec" in a}
+    for name, table, columns in (
+        ("pairwise", "pairwise", ["difference", "ci_low", "ci_high", "p_holm"]),
+        ("agreement", "agreement", ["agreement", "kappa", "oracle"]),
+        ("per_class", "per_class", ["precision", "recall", "f1"]),
+        ("reliability_deep", "reliability", ["confidence", "accuracy", "n"]),
+    ):
+        rows = [r for data in specs[name]["datasets"].values() for r in data if columns[0] in r]
+        assert len(rows) >= 2
+        for column in columns:
+            known = {float(f"{value:.6g}") for value in results.tables[table][column].dropna()}
+            found = {row[column] for row in rows if column in row and row.get("n", 1)}
+            assert found - {0, 1} <= known, (name, column)
+
+
+def test_the_same_results_give_the_same_bytes(study_folder):
+    """Also in another process, and read from the disk, where the only seed 0 is an integer."""
     results, images, ids = made_up(**CASES["tiny"])
     save_pictures(images, ids, results)
     write_report(results, {})
-    before = digests(artefacts.STUDY)
+    kept = {p: p.read_bytes() for p in artefacts.STUDY.rglob("*") if p.is_file()}
     save_results(results)
-    write_report(load_results(), {})
-    assert digests(artefacts.STUDY) == before
+    code = (
+        "from pipeline.reporting.report import write_report\n"
+        "from pipeline.results import load_results\n"
+        "write_report(load_results(), {})"
+    )
+    here = str(Path(artefacts.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": here}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert {p: p.read_bytes() for p in kept} == kept
 
 
 def test_figures_say_what_the_tables_say(normal):
     folder, results = normal
     svg = (folder / "figures" / "accuracy.svg").read_text(encoding="utf-8")
+    assert "var(--" not in svg
     for row in results.tables["accuracy"].itertuples():
         assert f">{row.run}<" in svg
-        assert f"{row.family} · {row.test_accuracy * 100:.1f}\u202f%<" in svg
     counts = matrices.confusion_matrices(results)[0]
     table = results.tables["confusion"]
     part = table[table["run"] == counts.run]
@@ -191,10 +334,9 @@ def test_order_of_the_page(normal):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
-    titles = ["Accuracy", "Train against test", "Tuning", "Learning curves", "Confusion matrices",
-              "What the features see", "Images, and what each run said", "Most and least sure",
-              "What was run on what", "What was not run", "How to repeat it",
-              "How to read the intervals"]  # fmt: skip
+    titles = ["The table", "Learning", "Cost", "Which differences hold", "Calibration",
+              "Corrupted images", "Confusion", "What each method sees", "What was run on what",
+              "What is not here", "How to read the intervals"]  # fmt: skip
     html = (folder / "index.html").read_text(encoding="utf-8")
     places = [html.index(f">{title}</h2>") for title in titles]
     assert places == sorted(places)
@@ -209,7 +351,11 @@ def test_everything_has_words(normal):
     assert len(tables) == len([tag for tag, _ in page.tags if tag == "caption"])
     drawings = [a for tag, a in page.tags if tag == "svg"]
     assert all(a.get("aria-hidden") == "true" for a in drawings)
-    assert len(drawings) == len([a for _, a in page.tags if a.get("role") == "img"])
+    charts = [a for _, a in page.tags if "data-chart" in a]
+    assert len(drawings) == len(charts) == len([s for a, s in page.scripts if "data-spec" in a])
+    assert all(a["role"] == "img" and len(a["aria-label"]) > 30 for a in charts)
+    heads = [a for tag, a in page.tags if tag == "th"]
+    assert all(a.get("scope") in ("row", "col") for a in heads)
 
 
 def test_ids_are_unique_and_used_ones_exist(normal):
@@ -230,10 +376,12 @@ def test_samples_tell_right_from_wrong_without_colour(normal):
     assert cells.count("✗wrong:") == (~table["correct"]).sum()
     pictures = [a["src"] for tag, a in page.tags if tag == "img"]
     sure, drawn = results.tables["certainty"], load_feature_pictures(folder)
+    hard = results.tables["errors"]
     assert table["id"].nunique() == 12
-    assert len(pictures) == 12 + len(sure) + len(drawn)
+    seen = load_network_pictures(folder)  # in two tables, under five images each
+    assert len(pictures) == 12 + len(sure) + len(drawn) + len(hard) + len(seen) + 2 * 5
     shown = {base64.b64decode(picture.partition(",")[2]) for picture in pictures}
-    for path in (*table["image"], *sure["image"], *drawn["image"]):
+    for path in (*table["image"], *sure["image"], *hard["image"], *drawn["image"]):
         assert (folder / path).read_bytes() in shown
 
 
@@ -248,21 +396,24 @@ def test_what_was_run_on_what(normal):
         assert fact in text
 
 
-def test_strange_names_are_shown_as_they_are(tmp_path):
-    written(tmp_path, **CASES["strange"])
-    page = read(tmp_path)
-    assert not [tag for tag, _ in page.tags if tag in ("b", "i")]
+def test_strange_names_are_shown_as_they_are(strange):
+    results, text = strange
+    page = Page(text)
+    bars = 2  # a bar in a cell is made of one <i> and one <b>, a run each
+    assert [tag for tag, _ in page.tags].count("i") == bars
+    assert [tag for tag, _ in page.tags].count("b") == bars
     for name in (STRANGE, "сеть_神経網", "猫", "<i>&amp;\"'", "$a_b$", "كلب", "<script>"):
         assert name in page.text
-    root = ET.fromstring((tmp_path / "figures" / "accuracy.svg").read_text(encoding="utf-8"))
+    drawing = files(draw_accuracy(results.tables["accuracy"]))
+    root = ET.fromstring(drawing.svg)
     drawn = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert STRANGE in drawn
     assert "сеть_神経網" in drawn
-    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert "<script>" not in summary
-    assert r"a &lt;b\>&" in summary
+    words = summary(results)
+    assert "<script>" not in words
+    assert r"a &lt;b\>&" in words
     columns = [
-        len(re.findall(r"(?<!\\)\|", line)) for line in summary.splitlines() if line[:1] == "|"
+        len(re.findall(r"(?<!\\)\|", line)) for line in words.splitlines() if line[:1] == "|"
     ]
     assert set(columns) == {13, 6, 4}
 
@@ -299,7 +450,8 @@ def test_two_dozen_runs(roster):
     results, text, _ = roster
     page = Page(text)
     words = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
-    assert len([w for w in words if w.startswith("Learning")]) == len(ROSTER)
+    charts = [a["data-chart"] for _, a in page.tags if "data-chart" in a]
+    assert len([c for c in charts if c.startswith("curve-")]) == MOST_PANELS < len(ROSTER)
     assert len([w for w in words if "networks, errors by epoch" in w]) == 2
     assert len(text) < 8_000_000
     assert page.open == []
@@ -319,7 +471,8 @@ def test_what_was_not_run_has_no_number(roster):
     for name, reason in GPU_RECIPES.items():
         assert [name, "not run", reason] in page.rows
         assert f"| {name} | not run | {reason} |" in words
-        assert page.text.count(name) >= 3  # in the verdict, at the table, and in the section
+        assert page.text.count(name) >= 2  # at the table, and in the section
+    assert "and 3 more. The reasons stand at the end." in page.text
 
 
 def test_networks_say_how_they_were_trained_and_checked(roster):
@@ -337,27 +490,41 @@ def test_networks_say_how_they_were_trained_and_checked(roster):
     assert "plateau_patience" not in row
 
 
-def test_a_figure_that_the_study_has_no_longer_goes(tmp_path):
-    (tmp_path / "figures").mkdir()
-    for name in ("depth.svg", "depth.png"):
-        (tmp_path / "figures" / name).write_text("of an earlier study")
-    written(tmp_path, **CASES["tiny"])
-    assert not list((tmp_path / "figures").glob("depth.*"))
+def test_a_figure_that_the_study_has_no_longer_goes(tiny):
+    folder, results = tiny
+    for name in ("depth_plain.svg", "depth_plain.png"):
+        (folder / "figures" / name).write_text("of an earlier study")
+    write_report(results, {}, folder)
+    assert not list((folder / "figures").glob("depth*"))
 
 
-def test_sections_without_data_are_left_out(tmp_path):
-    written(tmp_path, drawn=False, **CASES["tiny"])
-    html = (tmp_path / "index.html").read_text(encoding="utf-8")
-    for absent in ("tuning", "features", "depth"):
-        assert f'id="{absent}"' not in html
-        assert f"#{absent}" not in html
-    for present in ("gap", "sure"):
+def test_sections_without_data_are_left_out_and_named_with_the_edit(tiny):
+    folder, _ = tiny
+    html = (folder / "index.html").read_text(encoding="utf-8")
+    absent = ("tuning", "features", "depth", "pairwise", "agreement", "corruption")
+    for name in absent:
+        assert f'id="{name}"' not in html
+        assert f'href="#{name}"' not in html
+    for present in ("gap", "sure", "cost", "calibration"):
         assert f'id="{present}"' in html
-    assert "## Tuning" not in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    text = re.sub(r"\s+", " ", read(folder).text)
+    edits = {
+        "Corrupted images": "name a run under corrupt in params.yaml",
+        "Which differences hold": "name a second run under classical or deep",
+        "What features see": "dvc repro illustrate",
+        "A network": "under deep",
+        "Tuning": "under tune",
+        "Depth": "residual: false and true",
+    }
+    for part, edit in edits.items():
+        assert re.search(f"{part}.{{0,99}}{re.escape(edit)}", text), part
+    assert "A classical run name one" not in text
+    assert "## Tuning" not in (folder / "summary.md").read_text(encoding="utf-8")
+    assert not list((folder / "figures").glob("pairwise.*"))
 
 
 def test_missing_feature_pictures_name_the_stage_that_draws_them(tmp_path):
-    results, images, ids = made_up(**CASES["normal"])
+    results, images, ids = made_up(**CASES["tiny"])
     save_pictures(images, ids, results, tmp_path)
     table = drawn_features(tmp_path, images, results)
     (tmp_path / table["image"].iloc[-1]).unlink()
@@ -396,15 +563,24 @@ def test_summary_stands_on_its_own(normal):
     assert "\n\n\n" not in summary
 
 
-@pytest.mark.parametrize(("case", "panels"), [("tiny", 1), ("large", 6)])
-def test_few_and_many_classes(case, panels, tmp_path):
-    results = written(tmp_path, **CASES[case])
-    page = read(tmp_path)
-    words = [a["aria-label"] for _, a in page.tags if a.get("role") == "img"]
-    assert len([w for w in words if w.startswith("Confusion")]) == panels
-    assert (tmp_path / "index.html").stat().st_size < 2_000_000
-    assert ("no network" in page.text) == (case == "tiny")
-    assert f"{len(results.study['dataset']['class_names'])}: " in page.text
+def test_two_classes(tiny):
+    folder, _ = tiny
+    page = read(folder)
+    assert len([a for tag, a in page.tags if "data-matrix" in a]) == 1
+    assert "no network" in page.text
+    assert "Top 2" not in page.text  # is 100 % with two classes
+    assert "2: cat, dog" in page.text
+
+
+def test_a_hundred_classes(tmp_path):
+    results, images, ids = made_up(**CASES["large"])
+    save_pictures(images, ids, results, tmp_path)
+    text = write_page(results, {}, tmp_path)
+    page = Page(text)
+    charts = [a["data-chart"] for _, a in page.tags if "data-chart" in a]
+    assert len([c for c in charts if c.startswith("confusion-")]) == 6
+    assert "100: class 00, class 01" in page.text
+    assert len(text) < 8_000_000
 
 
 def test_forty_runs_of_sixty_letters(tmp_path):
@@ -413,11 +589,12 @@ def test_forty_runs_of_sixty_letters(tmp_path):
     save_pictures(images, ids, results, tmp_path)
     text = write_page(results, {}, tmp_path)
     parsed = Page(text)
-    words = [a["aria-label"] for _, a in parsed.tags if a.get("role") == "img"]
-    assert len([w for w in words if w.startswith("Learning")]) == 40
-    assert len([w for w in words if w.startswith("Confusion")]) == matrices.MOST_RUNS
+    charts = [a["data-chart"] for _, a in parsed.tags if "data-chart" in a]
+    assert len([c for c in charts if c.startswith("curve-")]) == MOST_PANELS
+    tables_ = [a for _, a in parsed.tags if "data-matrix" in a]
+    assert len(tables_) == matrices.MOST_RUNS
     assert re.search(r"the first 12 runs of the table; confusion.csv has all\s+40", parsed.text)
-    assert len(text) < 2_000_000
+    assert len(text) < 8_000_000
 
 
 def test_a_failure_leaves_the_last_report_whole(normal, tmp_path):
@@ -431,13 +608,25 @@ def test_a_failure_leaves_the_last_report_whole(normal, tmp_path):
 
 
 def test_no_learning_curve_and_no_sample(tmp_path):
+    """Nor any other table that a study may lack."""
     results, _, _ = made_up(**CASES["tiny"])
-    tables = dict(results.tables)
+    kept = (
+        "accuracy",
+        "per_class",
+        "confusion",
+        "tuning",
+        "learning_curves",
+        "certainty",
+        "samples",
+    )
+    tables = {name: results.tables[name] for name in kept}
     for name in ("learning_curves", "certainty"):
         tables[name] = tables[name].iloc[:0]
     study = {**results.study, "samples": {"drawn": [], "disagreeing": []}}
     write_report(Results(tables, results.metrics, study), {}, tmp_path)
-    assert "No run of this study has left a learning curve." in read(tmp_path).text
+    text = read(tmp_path).text
+    assert "every run leaves its history" in text
+    assert "Calibration" in text.partition("Parts that this study has no data for")[2]
 
 
 def luminance(colour: str) -> float:
@@ -455,9 +644,11 @@ def test_contrast_in_both_themes(root):
     css = (root / "pipeline" / "reporting" / "templates" / "page.css").read_text()
     themes = [
         dict(re.findall(r"--(\w+): (#\w{6});", block))
-        for block in re.findall(r":root \{(.*?)\}", css, re.S)[:2]
+        for block in re.findall(r"(?m)^:root(?:\[data-theme=\"dark\"\])? \{(.*?)\}", css, re.S)
     ]
-    assert themes[0]["ink"] == figures.INK
+    assert len(themes) == 2
+    assert {f"var(--{name})": themes[0][name] for name in ("ink", "muted", "hairline", "paper",
+                                                           "shade")} == LIGHT  # fmt: skip
     for theme in themes:
         for text in ("ink", "muted", "link"):
             assert contrast(theme[text], theme["paper"]) >= 4.5

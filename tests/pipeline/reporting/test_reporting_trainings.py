@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from pipeline.reporting.trainings import checks_before, training_pairs
+from pipeline.reporting.trainings import checks_before, is_told, training_pairs
 from pipeline.results import LEARNING_CURVE_COLUMNS
 
 
@@ -38,13 +38,13 @@ def test_learning_rate_is_the_peak_and_that_of_the_last_epoch():
 
 def test_several_seeds_and_phases():
     first = card(epochs_run=9, best_epoch=4, stopped_early=True, multiply_adds=40_551_424,
-                 phases=[{"name": "head", "epochs": 3, "best_epoch": 2},
-                         {"name": "all", "epochs": 6, "best_epoch": None}])  # fmt: skip
+                 phases=[{"epochs": 3, "learning_rate": 5e-4},
+                         {"epochs": 6, "learning_rate": 1e-4}])  # fmt: skip
     told = dict(training_pairs([first, card(epochs_run=15, best_epoch=15)], NONE))
     assert told == {
         "epochs run": "9 (stopped early), 15",
         "best epoch": "4, 15",
-        "phases": "head 3 epochs, best 2, then all 6 epochs",
+        "phases": "3 epochs (learning rate 0.0005), then 6 epochs (learning rate 0.0001)",
         "multiply-adds per image": "40.6 million",
     }
 
@@ -52,13 +52,15 @@ def test_several_seeds_and_phases():
 def test_old_cards_have_nothing_to_tell():
     assert training_pairs([card(), card()], NONE) == ()
     assert checks_before({}) == ()
-    assert checks_before({"preflight": None}) == ()
 
 
 def test_checks_before_training_phase_by_phase():
-    notes = {"preflight": {"head": {"first_loss": "2.31", "device": "a processor"}, "labels": "ok"}}
+    first = {"device": "a processor", "first loss": "2.31"}
+    assert checks_before({"preflight": first}) == tuple(first.items())
+    notes = {"preflight": first, "monitor": "loss", "preflight_2": {"first loss": "0.32"}}
     assert checks_before(notes) == (
-        ("head, first loss", "2.31"),
-        ("head, device", "a processor"),
-        ("labels", "ok"),
+        ("phase 1, device", "a processor"),
+        ("phase 1, first loss", "2.31"),
+        ("phase 2, first loss", "0.32"),
     )
+    assert [note for note in notes if is_told(note)] == ["preflight", "preflight_2"]

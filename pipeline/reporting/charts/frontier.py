@@ -1,0 +1,76 @@
+"""Test accuracy against cost, on a logarithmic scale, with the frontier as steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from pipeline.reporting.charts.rendering import Drawing
+from pipeline.reporting.charts.theme import (
+    INK,
+    MUTED,
+    faded,
+    family_colour,
+    family_shape,
+    percent_axis,
+    records,
+    themed,
+    tooltips,
+)
+from pipeline.reporting.frontier import Frontier
+
+SIZE = (330, 290)
+
+
+def draw_frontier(found: Frontier) -> Drawing:
+    """Draw every run at its cost and accuracy; those on the frontier carry their names."""
+    data = records(found.rows)
+    told = tooltips(("run", "run"), ("family", "family"), ("accuracy", "test accuracy", ".1%"),
+                    ("low", "95 % interval from", ".1%"), ("high", "to", ".1%"),
+                    ("cost", found.unit, ",.3~r"))  # fmt: skip
+    axis = alt.Axis(format="~s", labelOverlap=True, tickCount=5, title=found.unit)
+    x = alt.X("cost:Q", axis=axis, scale=alt.Scale(type="log", nice=False, padding=24))
+    y_scale = alt.Scale(zero=False, nice=True, padding=12)
+    y = alt.Y("accuracy:Q", axis=percent_axis(None), scale=y_scale)
+    best = found.rows[found.rows["best"]].sort_values("cost")
+    steps = (
+        alt.Chart(records(best))
+        .mark_line(interpolate="step-after", color=MUTED, strokeWidth=1.2, strokeDash=[2, 3])
+        .encode(x=x, y=y)
+    )
+    base = alt.Chart(data).encode(x=x, color=family_colour(), opacity=faded())
+    interval = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q", tooltip=told)
+    dots = base.mark_point(size=85).encode(y=y, shape=family_shape(), tooltip=told)
+    chart = alt.layer(steps, interval, dots, *_names(best, found.rows, x, y)).properties(
+        width=SIZE[0], height=SIZE[1], title=found.title
+    )
+    return Drawing(f"cost_{found.measure}", themed(chart), found.words)
+
+
+def _names(best: pd.DataFrame, rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """Name the runs on the frontier, from the best on, where the names do not cover each other."""
+    cost, accuracy = np.log(rows["cost"]), rows["accuracy"]
+    wide, high = max(cost.max() - cost.min(), 1e-9), max(accuracy.max() - accuracy.min(), 1e-9)
+    kept: list[dict[Any, Any]] = []
+    for row in best.sort_values("accuracy", ascending=False).to_dict("records"):
+        place = (math.log(row["cost"]) - cost.min()) / wide, row["accuracy"] / high
+        clear = all(
+            abs(place[1] - other["place"][1]) > 0.075 or abs(place[0] - other["place"][0]) > 0.6
+            for other in kept
+        )
+        if clear:
+            kept.append({**row, "place": place})
+    left = [each for each in kept if each["place"][0] <= 0.5]
+    right = [each for each in kept if each["place"][0] > 0.5]
+    sides = ((left, "left", -5), (right, "right", 5))
+    return [_text(part, x, y, align=align, dx=dx) for part, align, dx in sides if part]
+
+
+def _text(kept: list[dict[Any, Any]], x: alt.X, y: alt.Y, **options: Any) -> alt.Chart:
+    rows = [{key: each[key] for key in ("run", "cost", "accuracy")} for each in kept]
+    names = alt.Chart(records(rows)).mark_text(dy=-10, limit=150, fontSize=11, color=INK, **options)
+    return names.encode(x=x, y=y, text="run:N", opacity=faded(rest=0))

@@ -1,0 +1,109 @@
+"""From a chart to what stands in the page, and to files.
+
+The same chart gives the same bytes: no date, and ids that depend on the chart's name alone. Text
+stays text, so that it can be selected, searched and read aloud.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from pipeline.reporting.charts.theme import LIGHT, PAPER
+
+VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+"""The version of Altair's specifications, in which the page's JavaScript has to read them."""
+PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart with its name and its words."""
+
+    name: str
+    """Of its files, and of its ids on the page."""
+    chart: alt.TopLevelMixin
+    words: str
+    """The same for those who do not see it."""
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """The Vega-Lite specification."""
+        return self.chart.to_dict()
+
+    @cached_property
+    def svg(self) -> str:
+        """In the colours of the page, for it and for files."""
+        return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE)
+
+
+@dataclass(frozen=True)
+class Files:
+    """One figure as files: SVG text and PNG bytes."""
+
+    svg: str
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One drawing as the page holds it."""
+
+    name: str
+    words: str
+    svg: str
+    """Stands in the page from the start, in its colours."""
+    spec: str
+    """JSON that may stand inside a script element, for the live chart."""
+
+
+def placed(drawing: Drawing) -> Placed:
+    """Draw for the page."""
+    svg, spec = _inline(drawing.svg, drawing.name), json_script(drawing.spec)
+    return Placed(drawing.name, drawing.words, svg, spec)
+
+
+def files(drawing: Drawing) -> Files:
+    """Draw for files, in light colours on white, the PNG with `PNG_SCALE` dots a pixel."""
+    svg = drawing.svg
+    for variable, colour in LIGHT.items():
+        svg = svg.replace(variable, colour)
+    svg = re.sub(r"(<svg [^>]*>)", rf"\1{_PAPER}", svg, count=1)
+    return Files(svg, vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+
+
+_PAPER = f'<rect width="100%" height="100%" fill="{LIGHT[PAPER]}"/>'
+
+
+def javascript() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script, which sets `vegaEmbed`.
+
+    It takes seconds to make, and is made once a process.
+    """
+    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]
+    return script.replace("</script", "<\\/script")
+
+
+def json_script(value: Any) -> str:
+    """Write JSON that no name can break out of a script element with."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return text
+
+
+def _inline(svg: str, salt: str) -> str:
+    """Make an SVG file fit to stand in a page: hidden from readers, ids that no other chart has."""
+    svg = re.sub(r' (?:role|aria-roledescription|aria-hidden|class)="[^"]*"', "", svg)
+    svg = re.sub(r' xmlns(?::xlink)?="[^"]*"| version="1.1"', "", svg)
+    for name in sorted(set(re.findall(r' id="([^"]+)"', svg))):
+        svg = svg.replace(f'id="{name}"', f'id="{salt}-{name}"')
+        svg = svg.replace(f"url(#{name})", f"url(#{salt}-{name})")
+        svg = svg.replace(f'href="#{name}"', f'href="#{salt}-{name}"')
+    return svg.replace("<svg", '<svg aria-hidden="true"', 1)

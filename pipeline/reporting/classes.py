@@ -1,0 +1,79 @@
+"""Scores class by class of the best run of each family, and the pairs that are confused most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.formats import percent
+from pipeline.results import Results
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The rows of ``per_class.csv`` of the families' best runs."""
+
+    rows: pd.DataFrame
+    """`run`, `family`, `class`, `precision`, `recall`, `f1`, `support`."""
+    classes: tuple[str, ...]
+    """The hardest first, by the mean F1 over the runs."""
+
+    @property
+    def words(self) -> str:
+        """The hardest and the easiest class of each run."""
+        parts = []
+        for run, table in self.rows.groupby("run", sort=False):
+            ordered = table.sort_values("f1", kind="stable")
+            hard, easy = (ordered.iloc[place] for place in (0, -1))
+            parts.append(
+                f"{run}: hardest {hard['class']} with {percent(hard['f1'])}, "
+                f"easiest {easy['class']} with {percent(easy['f1'])}"
+            )
+        return f"F1 by class. {'; '.join(parts)}."
+
+
+def class_scores(results: Results) -> ClassScores:
+    """Take the best run of each family."""
+    table = results.tables["per_class"]
+    best = {run: family for family, run in results.study["families_best"].items()}
+    rows = table[table["run"].isin(list(best))]
+    rows = rows.assign(family=rows["run"].map(best))
+    means = rows.groupby("class", sort=False)["f1"].mean().sort_values(kind="stable")
+    return ClassScores(rows, tuple(means.index.astype(str)))
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Two classes that a run takes for each other."""
+
+    classes: str
+    counts: str
+    share: float
+
+
+def confused_pairs(results: Results, most: int = 5) -> list[tuple[str, str, list[ConfusedPair]]]:
+    """Return (run, family, its most confused pairs), of the families' best runs."""
+    table = results.tables.get("confused_pairs")
+    if table is None:
+        return []
+    return [
+        (str(run), str(part["family"].iloc[0]), [_pair(row) for row in _first(part, most)])
+        for run, part in table.groupby("run", sort=False)
+        if len(part)
+    ]
+
+
+def _first(part: pd.DataFrame, most: int) -> list[Mapping[Any, Any]]:
+    rows: list[Mapping[Any, Any]] = part.head(most).to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def _pair(row: Mapping[Any, Any]) -> ConfusedPair:
+    return ConfusedPair(
+        classes=f"{row['class_a']} and {row['class_b']}",
+        counts=f"{row['a_as_b']:,} as {row['class_b']}, {row['b_as_a']:,} as {row['class_a']}",
+        share=row["share"],
+    )

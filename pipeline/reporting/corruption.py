@@ -1,0 +1,98 @@
+"""How accuracy falls when test images are corrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.reporting.formats import percent, points
+from pipeline.results import Results
+
+NONE = "none"
+"""The name of images as they are."""
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Accuracy of some runs on corrupted test images."""
+
+    cells: pd.DataFrame
+    """`run`, `family`, `corruption`, `accuracy`: means over severities, ``none`` first."""
+    severities: pd.DataFrame
+    """`run`, `family`, `severity`, `accuracy`: means over corruptions; severity 0 is none."""
+    runs: tuple[str, ...]
+    """In the order of the accuracy table."""
+    corruptions: tuple[str, ...]
+    """Without ``none``, the most harmful first, by the mean over runs."""
+    n: int
+    """Test images of each cell."""
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """(run, family)."""
+        return [(row["run"], row["family"]) for row in self.means]
+
+    @property
+    def means(self) -> list[dict[str, Any]]:
+        """A row a run: `clean`, `mean` over all corruptions and severities, and what is `lost`."""
+        found = []
+        for run in self.runs:
+            mine = self.cells[self.cells["run"] == run].set_index("corruption")["accuracy"]
+            mean = float(mine.drop(NONE).mean())
+            family = self.cells.loc[self.cells["run"] == run, "family"].iloc[0]
+            clean = float(mine[NONE])
+            found.append(
+                {"run": run, "family": family, "clean": clean, "mean": mean, "lost": clean - mean}
+            )
+        return found
+
+    @property
+    def sentence(self) -> str:
+        """Who holds up best, who loses least, and what harms most."""
+        rows = self.means
+        best, least = max(rows, key=_of("mean")), min(rows, key=_of("lost"))
+        worst = self.corruptions[0].replace("_", " ")
+        start = (
+            f"On corrupted images, {best['run']} gets most right: {percent(best['mean'])} on "
+            f"average, of {percent(best['clean'])} as they are"
+        )
+        also = "" if least is best else (
+            f"; {least['run']} loses least, {points(least['lost'])} points of "
+            f"{percent(least['clean'])}"
+        )  # fmt: skip
+        return f"{start}{also}. What harms most is {worst}."
+
+    @property
+    def words(self) -> str:
+        """The heat map in words."""
+        told = "; ".join(
+            f"{row['run']} {percent(row['clean'])}, corrupted {percent(row['mean'])}"
+            for row in self.means
+        )
+        return f"{self.sentence} {told}."
+
+
+def _of(name: str) -> Any:
+    return lambda row: row[name]
+
+
+def robustness(results: Results) -> Robustness | None:
+    """Average the table; None where no run met corrupted images."""
+    table = results.tables.get("corruption")
+    if table is None or table.empty:
+        return None
+    known = set(table["run"])
+    runs = tuple(str(run) for run in results.tables["accuracy"]["run"] if run in known)
+    families = table.drop_duplicates("run").set_index("run")["family"].to_dict()
+    cells = table.groupby(["run", "corruption"], sort=False)["accuracy"].mean().reset_index()
+    levels = table.groupby(["run", "severity"], sort=False)["accuracy"].mean().reset_index()
+    harmful = cells[cells["corruption"] != NONE].groupby("corruption", sort=False)["accuracy"]
+    return Robustness(
+        cells=cells.assign(family=cells["run"].map(families)),
+        severities=levels.assign(family=levels["run"].map(families)),
+        runs=runs,
+        corruptions=tuple(harmful.mean().sort_values(kind="stable").index.astype(str)),
+        n=int(table["n"].max()),
+    )
