@@ -118,10 +118,11 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _galleries(features: pd.DataFrame | None, networks: pd.DataFrame | None) -> dict[str, Any]:
-    drawn = features is not None and networks is not None
+    if features is None:
+        return {"gallery": None, "seeing": None}
     return {
-        "gallery": None if features is None else galleries.feature_gallery(features),
-        "seeing": network_gallery(features, networks) if drawn else None,
+        "gallery": galleries.feature_gallery(features),
+        "seeing": None if networks is None else network_gallery(features, networks),
     }
 
 

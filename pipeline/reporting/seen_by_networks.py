@@ -49,14 +49,17 @@ def network_gallery(features: pd.DataFrame, networks: pd.DataFrame) -> NetworkGa
         (row["features"], row["kind"], row["id"]): Picture(row["image"], row["caption"])
         for row in networks.to_dict("records")
     }
-    about = networks.drop_duplicates("features").set_index("features")
+    about = {
+        row["features"]: f"{row['method']}, {count(row['dimension'])} numbers"
+        for row in networks.to_dict("records")
+    }
     ids = [row["id"] for row in originals]
     return NetworkGallery(
         images=tuple((row["class"], Picture(row["image"], row["caption"])) for row in originals),
         networks=tuple(
             SeeingNetwork(
                 run=name,
-                about=f"{about.at[name, 'method']}, {count(about.at[name, 'dimension'])} numbers",
+                about=about[name],
                 looked_at=tuple(pictures.get((name, "gradcam", each)) for each in ids),
                 maps=tuple(pictures.get((name, "maps", each)) for each in ids),
                 kernels=pictures.get((name, "learnt", -1)),
