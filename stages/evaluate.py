@@ -14,6 +14,7 @@ from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
 from pipeline.params import Params, Run, load_params
+from pipeline.provenance import code_version
 from pipeline.results import save_results
 from pipeline.robustness.severities import CONSTANTS
 from stages import run
@@ -32,6 +33,7 @@ def main() -> None:
         corrupted=_corrupted(params),
         duplicates=measurements.load_duplicates(),
     )
+    results.study["provenance"] = {"commit": code_version()}
     save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
     save_results(results)
     for row in results.tables["accuracy"].itertuples():

@@ -26,6 +26,7 @@ FLOOR_ZERO = (
     "pretrained_weights",
     "inference",
     "progress",
+    "provenance",
     "resume",
 )
 
