@@ -16,7 +16,7 @@ from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.entries import PARAMS, read_yaml
 from pipeline.reporting.summary import headline
-from pipeline.results import load_results
+from pipeline.results import CELL_PICTURES, load_results
 from pipeline.workspace import relocate
 
 REFERENCE = Path("reports/reference")
@@ -42,8 +42,10 @@ def publish(study: Path, name: str, root: Path) -> Path:
     target = root / REFERENCE / name
     fresh = target.with_name(f".{name}")
     shutil.rmtree(fresh, ignore_errors=True)
-    # copyfile leaves behind that outputs of DVC are read-only.
-    shutil.copytree(source, fresh, copy_function=shutil.copyfile)
+    # Not the hundreds of pictures behind confusion matrices, which the page holds. And copyfile
+    # leaves behind that outputs of DVC are read-only.
+    ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name)
+    shutil.copytree(source, fresh, copy_function=shutil.copyfile, ignore=ignored)
     shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
     # Paths as the checkout sees them, so that these parameters can be run from there.
     parameters = relocate(read_yaml(study / PARAMS), study, root)

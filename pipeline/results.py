@@ -136,6 +136,8 @@ picture's path inside ``reports/study/``, `caption` says what it shows. ``networ
 same columns: a run in `features`, its parameters in `dimension`; kinds ``learnt`` (kernels of the
 first layer), ``maps`` (of the first convolution) and ``gradcam`` (where the last convolution speaks
 for the class that the network predicts)."""
+CELL_PICTURES = "samples/small"
+"""Where the pictures behind the cells of confusion matrices lie inside ``reports/study/``."""
 LARGE_PICTURE = 32_768
 """Bytes."""
 LARGE_NETWORK_PICTURE = 8_192

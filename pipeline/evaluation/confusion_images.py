@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.evaluation.confusion import confusion_counts
 from pipeline.evaluation.runs import Answers, ScoredRun
-from pipeline.results import CONFUSION_IMAGE_COLUMNS
+from pipeline.results import CELL_PICTURES, CONFUSION_IMAGE_COLUMNS
 
 PER_CELL = 4
 """Images of one cell, the most."""
@@ -50,7 +50,7 @@ def confusion_images_table(best: Mapping[str, ScoredRun], answers: Answers) -> p
                         names[said],
                         rank,
                         image,
-                        f"samples/small/{image}.jpg",
+                        f"{CELL_PICTURES}/{image}.jpg",
                         float(confidence[position]),
                     )
                 )

@@ -6,6 +6,7 @@ import yaml
 from pipeline import publish as module
 from pipeline.checks import StudyError
 from pipeline.publish import publish, refresh
+from pipeline.results import CELL_PICTURES
 
 
 def test_readme_is_rewritten_between_the_marks_alone(tmp_path):
@@ -76,3 +77,13 @@ def test_results_of_other_parameters_are_refused(finished, tmp_path):
     with pytest.raises(StudyError, match="not of its parameters and this code"):
         publish(study, "ref", tmp_path)
     assert not (tmp_path / "reports").exists()
+
+
+def test_pictures_that_the_page_holds_already_are_left_out(finished, tmp_path):
+    study, _ = finished
+    for name in (f"{CELL_PICTURES}/3.jpg", "samples/3.png"):
+        picture = study / "reports" / "study" / name
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(b"a picture")
+    target = publish(study, "ref", tmp_path)
+    assert [path.name for path in (target / "samples").iterdir()] == ["3.png"]
