@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from pipeline.reporting.formats import percent, points
+from pipeline.reporting.formats import count, percent, points
 from pipeline.results import Results
 
 NONE = "none"
@@ -26,8 +27,10 @@ class Robustness:
     """In the order of the accuracy table."""
     corruptions: tuple[str, ...]
     """Without ``none``, the most harmful first, by the mean over runs."""
-    n: int
-    """Test images of each cell."""
+    n: Mapping[str, int]
+    """Run -> its test images; those of a run with fewer are among those of one with more."""
+    summary: Mapping[str, Any]
+    """What ``study.json`` says under ``corruption``: intervals, a comparison, what is missing."""
 
     @property
     def members(self) -> list[tuple[str, str]]:
@@ -43,10 +46,55 @@ class Robustness:
             mean = float(mine.drop(NONE).mean())
             family = self.cells.loc[self.cells["run"] == run, "family"].iloc[0]
             clean = float(mine[NONE])
+            interval = self.summary.get("runs", {}).get(run, {})
             found.append(
-                {"run": run, "family": family, "clean": clean, "mean": mean, "lost": clean - mean}
+                {
+                    "run": run,
+                    "family": family,
+                    "n": self.n[run],
+                    "clean": clean,
+                    "mean": mean,
+                    "lost": clean - mean,
+                    "lost_low": interval.get("drop_ci_low"),
+                    "lost_high": interval.get("drop_ci_high"),
+                }
             )
         return found
+
+    @property
+    def images(self) -> str:
+        """How many test images each run met."""
+        most = max(self.n.values())
+        fewer = [f"{run} {count(n)} of them" for run, n in self.n.items() if n < most]
+        return f"{count(most)} test images" + (f" ({', '.join(fewer)})" if fewer else "")
+
+    @property
+    def comparison(self) -> str | None:
+        """Whether hand-made features hold up where a network falls; None without both."""
+        found = self.summary.get("comparison")
+        if found is None:
+            return None
+        text = (
+            f"On the same {count(found['n'])} images, {found['classical']}, the best of the "
+            f"classical runs here, loses {points(found['classical_drop'])} points and "
+            f"{found['deep']}, the best network, {points(found['deep_drop'])}"
+        )
+        if not found["independent_images"]:
+            return f"{text}; these images are no independent draws, so it shows nothing more."
+        low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
+        if found["ci_low"] <= 0 <= found["ci_high"]:
+            interval = f"{points(found['ci_low'])} to {points(found['ci_high'])}"
+            return f"{text}: no telling which loses more (95 % interval {interval} points)."
+        more = "network" if found["difference"] > 0 else "classical run"
+        return (
+            f"{text}: the {more} loses {points(abs(found['difference']))} points more "
+            f"(95 % interval {points(low)} to {points(high)})."
+        )
+
+    @property
+    def missing(self) -> list[tuple[str, str]]:
+        """(corruption, why) of the published ones that are not made here."""
+        return [(n.replace("_", " "), why) for n, why in self.summary.get("missing", {}).items()]
 
     @property
     def sentence(self) -> str:
@@ -94,5 +142,6 @@ def robustness(results: Results) -> Robustness | None:
         severities=levels.assign(family=levels["run"].map(families)),
         runs=runs,
         corruptions=tuple(harmful.mean().sort_values(kind="stable").index.astype(str)),
-        n=int(table["n"].max()),
+        n={run: int(table.loc[table["run"] == run, "n"].iloc[0]) for run in runs},
+        summary=results.study.get("corruption", {}),
     )

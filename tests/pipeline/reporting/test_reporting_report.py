@@ -226,7 +226,8 @@ def test_tables_of_the_verdict_have_the_numbers_of_the_csv(normal):
         mean = mine.loc[mine["severity"] > 0, "accuracy"].mean()
         assert row["As they are"] == shown(clean)
         assert row["Corrupted"] == shown(mean)
-        assert row["Lostpoints"] == points(clean - mean)
+        assert row["Lostpoints"].startswith(points(clean - mean))
+        assert row["Images"] == "200"
     rows = headed(page, "Combination")
     for row, record in zip(rows, results.tables["combinations"].to_dict("records"), strict=True):
         assert row["Test accuracy95 % interval"].startswith(shown(record["accuracy"]))

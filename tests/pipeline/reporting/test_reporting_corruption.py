@@ -1,0 +1,64 @@
+"""What is said of corrupted images."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipeline.reporting.corruption import robustness
+from pipeline.results import CORRUPTION_COLUMNS, Results
+
+COMPARISON = {
+    "deep": "net", "classical": "svm", "independent_images": True, "n": 250, "deep_drop": 0.13,
+    "classical_drop": 0.17, "difference": -0.04, "ci_low": -0.067, "ci_high": -0.012,
+}  # fmt: skip
+
+
+def study(comparison=None, missing=None):
+    rows = [
+        (run, family, corruption, severity, accuracy, accuracy - 0.02, accuracy + 0.02, n)
+        for run, family, n, clean in (("net", "deep", 250, 0.9), ("svm", "classical", 1000, 0.8))
+        for corruption, severity, accuracy in (
+            ("none", 0, clean), ("fog", 1, clean - 0.1), ("fog", 2, clean - 0.2)
+        )
+    ]  # fmt: skip
+    drops = {"net": {"drop_ci_low": 0.11, "drop_ci_high": 0.19}}
+    summary = {"runs": drops, "comparison": comparison, "missing": missing or {}}
+    tables = {
+        "accuracy": pd.DataFrame({"run": ["net", "svm"]}),
+        "corruption": pd.DataFrame(rows, columns=list(CORRUPTION_COLUMNS)),
+    }
+    return robustness(Results(tables, {}, {"corruption": summary}))
+
+
+def test_means_intervals_and_images_of_each_run():
+    found = study()
+    net, svm = found.means
+    assert (net["n"], net["lost_low"], net["lost_high"]) == (250, 0.11, 0.19)
+    assert (svm["clean"], svm["mean"], svm["lost"]) == pytest.approx((0.8, 0.65, 0.15))
+    assert found.images == "1,000 test images (net 250 of them)"
+    assert found.comparison is None
+
+
+@pytest.mark.parametrize(
+    ("change", "end"),
+    [
+        ({}, "the classical run loses 4.0 points more (95 % interval 1.2 to 6.7)."),
+        ({"ci_high": 0.01}, "no telling which loses more (95 % interval −6.7 to 1.0 points)."),
+        (
+            {"difference": 0.03, "ci_low": 0.01, "ci_high": 0.05},
+            "the network loses 3.0 points more (95 % interval 1.0 to 5.0).",
+        ),
+        ({"independent_images": False}, "no independent draws, so it shows nothing more."),
+    ],
+)
+def test_whether_hand_made_features_hold_up(change, end):
+    text = study(COMPARISON | change).comparison
+    assert text.startswith(
+        "On the same 250 images, svm, the best of the classical runs here, loses"
+    )
+    assert text.endswith(end)
+
+
+def test_what_is_not_made_is_named():
+    assert study(missing={"glass_blur": "slow"}).missing == [("glass blur", "slow")]
