@@ -24,6 +24,8 @@ from pipeline.reporting.charts.theme import (
 from pipeline.reporting.frontier import Frontier
 
 SIZE = (330, 290)
+SHORT = "format(datum.value, datum.value < 1000 ? '~g' : '~s')"
+"""Numbers on the axis: ``0.02``, ``10``, ``1k``; prefixes below 1 would stand before a unit."""
 
 
 def draw_frontier(found: Frontier) -> Drawing:
@@ -32,7 +34,7 @@ def draw_frontier(found: Frontier) -> Drawing:
     told = tooltips(("run", "run"), ("family", "family"), ("accuracy", "test accuracy", ".1%"),
                     ("low", "95 % interval from", ".1%"), ("high", "to", ".1%"),
                     ("cost", found.unit, ",.3~r"))  # fmt: skip
-    axis = alt.Axis(format="~s", labelOverlap=True, tickCount=5, title=found.unit)
+    axis = alt.Axis(labelExpr=SHORT, labelOverlap=True, tickCount=5, title=found.unit)
     x = alt.X("cost:Q", axis=axis, scale=alt.Scale(type="log", nice=False, padding=24))
     y_scale = alt.Scale(zero=False, nice=True, padding=12)
     y = alt.Y("accuracy:Q", axis=percent_axis(None), scale=y_scale)
