@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import artefacts
+from pipeline import artefacts, example_images
 from pipeline.checks import check_images
 from pipeline.results import Results
 from pipeline.sampling import stratified_order
@@ -109,11 +109,7 @@ def save_pictures(
 
 def enlarged(image: NDArray[np.uint8]) -> Image.Image:
     """Enlarge one (height, width, 3) uint8 RGB image by a whole factor, each pixel to a square."""
-    height, width = image.shape[:2]
-    factor = max(1, -(-PICTURE_SIDE // max(height, width)))
-    return Image.fromarray(image).resize(
-        (width * factor, height * factor), Image.Resampling.NEAREST
-    )
+    return Image.fromarray(example_images.enlarged(image, PICTURE_SIDE))
 
 
 def thumbnail(image: NDArray[np.uint8]) -> Image.Image:

@@ -67,10 +67,8 @@ class Calibration:
 
 
 def _side(row: dict[Any, Any]) -> str:
-    right = row.get("accuracy", float("nan"))
     side = "too sure" if row["temperature"] > 1 else "not sure enough"
-    sure = f"it says {percent(row['confidence_before'])} on average"
-    return f"{side} ({sure})" if pd.isna(right) else f"{side} ({sure} and gets {percent(right)})"
+    return f"{side} (it says {percent(row['confidence_before'])} on average)"
 
 
 def calibration(results: Results) -> Calibration | None:

@@ -60,15 +60,13 @@ def confused_pairs(results: Results, most: int = 5) -> list[tuple[str, str, list
     if table is None:
         return []
     return [
-        (str(run), str(part["family"].iloc[0]), [_pair(row) for row in _first(part, most)])
+        (
+            str(run),
+            str(part["family"].iloc[0]),
+            [_pair(row) for row in part.head(most).to_dict("records")],
+        )
         for run, part in table.groupby("run", sort=False)
-        if len(part)
     ]
-
-
-def _first(part: pd.DataFrame, most: int) -> list[Mapping[Any, Any]]:
-    rows: list[Mapping[Any, Any]] = part.head(most).to_dict("records")  # type: ignore[assignment]
-    return rows
 
 
 def _pair(row: Mapping[Any, Any]) -> ConfusedPair:

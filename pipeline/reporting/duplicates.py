@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pipeline.reporting.formats import count, points
@@ -13,34 +11,22 @@ SMALL = 0.005
 """Half a point: a change of accuracy below it is called none that decides anything."""
 
 
-@dataclass(frozen=True)
-class NearDuplicates:
-    """What ``near_duplicates.csv`` says."""
-
-    found: int
-    """Test images with such a partner."""
-    other_class: int
-    """Those whose partner has another class."""
-    sentence: str
-
-
-def near_duplicates(results: Results) -> NearDuplicates | None:
+def near_duplicates(results: Results) -> str | None:
     """Count them, and say what leaving them out changes; None where nobody has looked."""
     table = results.tables.get("near_duplicates")
     if table is None:
         return None
     n_test = int(results.study["dataset"]["sizes"]["test"])
     found = int(table["test_id"].nunique())
+    if not found:
+        return f"None of the {count(n_test)} test images has a near-duplicate among the others."
     differing = table[table["actual"].astype(str) != table["partner_actual"].astype(str)]
     other = int(differing["test_id"].nunique())
-    if not found:
-        text = f"None of the {count(n_test)} test images has a near-duplicate among the others."
-        return NearDuplicates(found, other, text)
     text = (
         f"{count(found)} of {count(n_test)} test images hold the same photograph as an image of "
         f"the training or validation split, {count(other)} of them under another class."
     )
-    return NearDuplicates(found, other, f"{text}{_without(results)}")
+    return f"{text}{_without(results)}"
 
 
 def _without(results: Results) -> str:
