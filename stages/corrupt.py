@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -23,6 +21,7 @@ from pipeline.progress import Tenths
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
 from pipeline.robustness.severities import MISSING
+from pipeline.stored_models import first_seed, load_stored_model
 from stages import run
 
 
@@ -62,32 +61,20 @@ def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
 
 def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer]:
     """Return the first seed of the run, and what scores images with its stored model."""
+    kind: Literal["classical", "deep"]
     for kind in ("classical", "deep"):
         entry = (document.get(kind) or {}).get(name)
         if entry:
             break
     else:
         raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
-    seed = (entry.get("seeds") or [study_seed])[0]
-    path = artefacts.model_file(name, seed, kind)
-    remedy = f"dvc repro train_{kind}@{name}"
-    if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {remedy}")
-    try:
-        return seed, _network(path) if kind == "deep" else joblib.load(path).scores
-    except Exception as error:  # loading raises whatever a broken file leads it to
-        raise StudyError(
-            f"{path} cannot be read ({error!r}); make it anew with: {remedy}"
-        ) from None
+    seed = first_seed(entry, study_seed)
+    model = load_stored_model(name, seed, kind)
+    if kind == "classical":
+        return seed, model.scores
+    from pipeline.inference import predict  # imports TensorFlow
 
-
-def _network(path: Path) -> Scorer:
-    import keras  # takes seconds, and a classical run needs none
-
-    from pipeline.inference import predict
-
-    model = keras.saving.load_model(path, compile=False)
-    return lambda images: predict(model, images)
+    return seed, lambda images: predict(model, images)
 
 
 def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,8 @@ from pipeline.checks import StudyError
 from pipeline.entries import PARAMS, read_yaml
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_network_pictures
+from pipeline.stored_models import first_seed, load_stored_model
 from stages import run
-
-if TYPE_CHECKING:
-    import keras
 
 SIDE = 192
 """Pixels that the longer side of an overlay has at least."""
@@ -38,8 +35,7 @@ def main() -> None:
     if networks:
         examples, classes = load_example_images(seed), artefacts.load_task().class_names
         for name, entry in networks.items():
-            first = ((entry or {}).get("seeds") or [seed])[0]
-            drawn = list(_drawn(name, first, examples, classes))
+            drawn = list(_drawn(name, first_seed(entry, seed), examples, classes))
             pictures += drawn
             print(f"{name}: {len(drawn)} pictures", flush=True)
     save_network_pictures(pictures)
@@ -79,7 +75,8 @@ def _drawn(
     """Draw all that can be drawn of one network, its first seed."""
     from pipeline.deep import feature_maps, grad_cam, kernels
 
-    card, model = _load(name, seed)
+    card = artefacts.load_card(name, seed, f"dvc repro train_deep@{name}")
+    model = load_stored_model(name, seed, "deep")
     drawing = _Drawing(name, card, examples)
     learnt = kernels.first_kernels(model)
     if learnt is not None:
@@ -97,22 +94,6 @@ def _drawn(
             actual = f"the image of class {examples.class_names[which]}"
             caption = f"says {said} of {actual}: {seen.caption(which)}"
             yield drawing.of_image(which, "gradcam", pixels, caption)
-
-
-def _load(name: str, seed: int) -> tuple[Card, keras.Model]:
-    import keras
-
-    remedy = f"dvc repro train_deep@{name}"
-    card = artefacts.load_card(name, seed, remedy)
-    path = artefacts.model_file(name, seed, "deep")
-    if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {remedy}")
-    try:
-        return card, keras.saving.load_model(path, compile=False)
-    except Exception as error:  # loading raises whatever a broken file leads it to
-        raise StudyError(
-            f"{path} cannot be read ({error!r}); make it anew with: {remedy}"
-        ) from None
 
 
 if __name__ == "__main__":

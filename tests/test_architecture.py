@@ -28,6 +28,7 @@ FLOOR_ZERO = (
     "progress",
     "provenance",
     "resume",
+    "stored_models",
 )
 
 
