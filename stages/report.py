@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline import artefacts
 from pipeline.entries import PARAMS, read_yaml
+from pipeline.provenance import lock_digest
 from pipeline.reporting.report import write_report
 from pipeline.results import load_feature_pictures, load_network_pictures, load_results
 from stages import run
@@ -11,8 +14,10 @@ from stages import run
 
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
+    results = load_results()
+    results.study.setdefault("provenance", {})["lock"] = lock_digest(Path("dvc.lock"))
     write_report(
-        load_results(),
+        results,
         read_yaml(PARAMS),
         artefacts.STUDY,
         load_feature_pictures(),

@@ -1,10 +1,13 @@
-"""The commit that a result was computed with."""
+"""The commit and the lock that a result was computed with."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 
-from pipeline.provenance import code_version
+import yaml
+
+from pipeline.provenance import code_version, lock_digest
 
 
 def git(folder, *arguments):
@@ -31,3 +34,28 @@ def test_commit_changes_and_neither(tmp_path, monkeypatch):
     assert code_version(tmp_path) == commit
     code.write_text("a = 2\n")
     assert code_version(tmp_path) == f"{commit} with uncommitted changes of code"
+
+
+def test_digest_of_the_lock_is_of_all_stages_but_the_report(tmp_path):
+    lock = tmp_path / "dvc.lock"
+    assert lock_digest(lock) is None
+    stages = {
+        "evaluate": {"cmd": "python", "deps": [{"path": "a", "md5": "1"}]},
+        "check": {"cmd": "python"},
+    }
+    write = lambda each: lock.write_text(yaml.safe_dump({"schema": "2.0", "stages": each}))  # noqa: E731
+    write(stages)
+    digest = lock_digest(lock)
+    assert len(digest) == 64
+    write({"report": {"cmd": "python"}, **dict(reversed(stages.items()))})
+    assert lock_digest(lock) == digest
+    write(stages | {"evaluate": {"cmd": "python", "deps": [{"path": "a", "md5": "2"}]}})
+    assert lock_digest(lock) != digest
+
+
+def test_digest_is_printed_by_the_command_that_the_page_names(tmp_path, root):
+    lock = tmp_path / "dvc.lock"
+    lock.write_text("schema: '2.0'\nstages:\n  check: {cmd: python}\n")
+    command = [sys.executable, "-m", "pipeline.provenance", str(lock)]
+    printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == lock_digest(lock)
