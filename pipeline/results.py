@@ -112,6 +112,7 @@ COST_COLUMNS = (
     "run", "family", "test_accuracy", "train_seconds", "tuning_seconds", "stage_seconds",
     "predict_ms_per_image", "images_per_second", "parameters", "model_bytes", "multiply_adds",
     "peak_memory_mb", "device", "frontier_train", "frontier_predict", "frontier_multiply_adds",
+    "frontier_parameters",
 )  # fmt: skip
 """Of ``cost.csv``, a row a run. Means over seeds; but `tuning_seconds` and `stage_seconds` are sums
 (a run is tuned once), and `peak_memory_mb` (10^6 bytes) is the largest. `images_per_second` are

@@ -34,6 +34,7 @@ def cost_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:
         ("frontier_train", "train_seconds", devices),
         ("frontier_predict", "predict_ms_per_image", devices),
         ("frontier_multiply_adds", "multiply_adds", one_place),
+        ("frontier_parameters", "parameters", one_place),
     ):
         accuracy, costs = table["test_accuracy"].to_numpy(), table[cost].to_numpy(dtype=float)
         table[name] = on_frontier(accuracy, costs, group)

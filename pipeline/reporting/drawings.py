@@ -102,11 +102,6 @@ class Study:
         return set(self.families_best.values())
 
     @property
-    def cost_tables(self) -> list[str]:
-        """The tables behind the cost frontier."""
-        return [name for name in ("cost", "accuracy") if name in self.results.tables]
-
-    @property
     def many_classes(self) -> bool:
         """Whether a matrix has too many classes for a table."""
         return len(self.results.study["dataset"]["class_names"]) > matrices.NAMED_CLASSES

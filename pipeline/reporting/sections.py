@@ -9,6 +9,7 @@ from pipeline.reporting.drawings import Study
 
 EDITS = {
     "Learning curves": "train the runs anew: dvc repro; every run leaves its history",
+    "Cost": "name a second run under classical or deep in params.yaml",
     "Which differences hold": "name a second run under classical or deep in params.yaml",
     "Calibration": "evaluate anew: dvc repro evaluate; runs with probabilities have it",
     "Corrupted images": "name a run under corrupt in params.yaml",
@@ -35,6 +36,7 @@ def absent_parts(study: Study, found: Mapping[str, Any]) -> list[tuple[str, str]
     best = study.results.study["families_best"]
     has = {
         "Learning curves": bool(study.curves),
+        "Cost": bool(study.frontiers),
         "Which differences hold": study.pairwise is not None,
         "Calibration": study.calibration is not None,
         "Corrupted images": study.robustness is not None,

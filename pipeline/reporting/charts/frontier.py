@@ -26,6 +26,8 @@ from pipeline.reporting.frontier import Frontier
 SIZE = (330, 290)
 SHORT = "format(datum.value, datum.value < 1000 ? '~g' : '~s')"
 """Numbers on the axis: ``0.02``, ``10``, ``1k``; prefixes below 1 would stand before a unit."""
+MOST_TICKS = 6
+"""So many numbers stand beside each other on a phone."""
 
 
 def draw_frontier(found: Frontier) -> Drawing:
@@ -34,7 +36,8 @@ def draw_frontier(found: Frontier) -> Drawing:
     told = tooltips(("run", "run"), ("family", "family"), ("accuracy", "test accuracy", ".1%"),
                     ("low", "95 % interval from", ".1%"), ("high", "to", ".1%"),
                     ("cost", found.unit, ",.3~r"))  # fmt: skip
-    axis = alt.Axis(labelExpr=SHORT, labelOverlap=True, tickCount=5, title=found.unit)
+    values = ticks(float(found.rows["cost"].min()), float(found.rows["cost"].max()))
+    axis = alt.Axis(labelExpr=SHORT, labelOverlap=True, values=values, title=found.unit)
     x = alt.X("cost:Q", axis=axis, scale=alt.Scale(type="log", nice=False, padding=24))
     y_scale = alt.Scale(zero=False, nice=True, padding=12)
     y = alt.Y("accuracy:Q", axis=percent_axis(None), scale=y_scale)
@@ -51,6 +54,24 @@ def draw_frontier(found: Frontier) -> Drawing:
         width=SIZE[0], height=SIZE[1], title=found.title
     )
     return Drawing(f"cost_{found.measure}", themed(chart), found.words)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers for a logarithmic axis from `low` to `high`, `MOST_TICKS` at the most.
+
+    The finest of 1-2-5 steps, 1-3 steps, powers of ten, and each second, third, ... power of ten.
+    Ends that lie in one step are marked themselves.
+    """
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    found: list[float] = []
+    for digits, step in [((1, 2, 5), 1), ((1, 3), 1), *(((1,), each) for each in range(1, 100))]:
+        decades = range(first, last + 1, step)
+        # From text, for 3 * 10.0**-1 is not 0.3.
+        all_ = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        found = [value for value in all_ if low <= value <= high]
+        if len(found) <= MOST_TICKS:
+            break
+    return found if len(found) > 1 else sorted({float(f"{end:.2g}") for end in (low, high)})
 
 
 def _names(best: pd.DataFrame, rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:

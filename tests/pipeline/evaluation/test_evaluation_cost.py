@@ -53,7 +53,7 @@ def test_one_row_a_run_with_means_sums_and_the_largest_memory():
     assert (row["predict_ms_per_image"], row["images_per_second"]) == (1, 1000)
     assert (row["parameters"], row["multiply_adds"]) == (12, 1500)
     assert (row["model_bytes"], row["peak_memory_mb"], row["device"]) == (5, 100, "a")
-    assert row[["frontier_train", "frontier_predict", "frontier_multiply_adds"]].all()
+    assert row[[name for name in COST_COLUMNS if name.startswith("frontier_")]].all()
 
 
 def test_frontiers_by_hand():
@@ -75,10 +75,11 @@ def test_frontiers_by_hand():
 def test_seconds_are_compared_on_one_device_alone():
     found = table(
         scored("here", 5, train_seconds=9.0, notes={"multiply_adds": 9}),
-        scored("there", 8, train_seconds=1.0, device="b", notes={"multiply_adds": 1}),
+        scored("there", 8, train_seconds=1.0, device="b", notes={"multiply_adds": 1}, parameters=9),
     )
     assert found["frontier_train"].tolist() == [True, True]
     assert found["frontier_multiply_adds"].tolist() == [False, True]
+    assert found["frontier_parameters"].tolist() == [False, True]
 
 
 def test_a_run_that_answers_at_once_has_no_images_per_second():

@@ -502,15 +502,16 @@ def test_a_figure_that_the_study_has_no_longer_goes(tiny):
 def test_sections_without_data_are_left_out_and_named_with_the_edit(tiny):
     folder, _ = tiny
     html = (folder / "index.html").read_text(encoding="utf-8")
-    absent = ("tuning", "features", "depth", "pairwise", "agreement", "corruption")
+    absent = ("tuning", "features", "depth", "cost", "pairwise", "agreement", "corruption")
     for name in absent:
         assert f'id="{name}"' not in html
         assert f'href="#{name}"' not in html
-    for present in ("gap", "sure", "cost", "calibration"):
+    for present in ("gap", "sure", "calibration"):
         assert f'id="{present}"' in html
     text = re.sub(r"\s+", " ", read(folder).text)
     edits = {
         "Corrupted images": "name a run under corrupt in params.yaml",
+        "Cost": "name a second run under classical or deep",
         "Which differences hold": "name a second run under classical or deep",
         "What features see": "dvc repro illustrate",
         "A network": "under deep",
