@@ -49,8 +49,9 @@ def class_scores(results: Results) -> ClassScores:
 class ConfusedPair:
     """Two classes that a run takes for each other."""
 
-    classes: str
-    counts: str
+    classes: tuple[str, str]
+    said: tuple[tuple[int, str], tuple[int, str]]
+    """How many images of the one were taken for the other, and its name; then the reverse."""
     share: float
 
 
@@ -71,7 +72,7 @@ def confused_pairs(results: Results, most: int = 5) -> list[tuple[str, str, list
 
 def _pair(row: Mapping[Any, Any]) -> ConfusedPair:
     return ConfusedPair(
-        classes=f"{row['class_a']} and {row['class_b']}",
-        counts=f"{row['a_as_b']:,} as {row['class_b']}, {row['b_as_a']:,} as {row['class_a']}",
+        classes=(str(row["class_a"]), str(row["class_b"])),
+        said=((row["a_as_b"], str(row["class_b"])), (row["b_as_a"], str(row["class_a"]))),
         share=row["share"],
     )

@@ -57,11 +57,13 @@ def _matrix(matrix: ConfusionMatrix) -> Any:
                 scale=alt.Scale(domain=order)),
         tooltip=_TOLD,
     )  # fmt: skip
-    scale = alt.Scale(domain=[0, 1], range=[0.03, DARKEST])
+    counted = n <= COUNTED_CLASSES
+    # Without numbers in them, cells of a few pixels have to be seen themselves.
+    scale = alt.Scale(domain=[0, 1], range=[0.03, DARKEST] if counted else [0.25, 1])
     layers = [
         base.mark_rect(fill=SHADE).encode(opacity=alt.Opacity("share:Q", scale=scale, legend=None))
     ]
-    if n <= COUNTED_CLASSES:
+    if counted:
         layers.append(base.mark_text(fontSize=11, color=INK).encode(text="count:Q"))
     return alt.layer(*layers).properties(width=side, height=side)
 

@@ -89,6 +89,6 @@ def _base(rows: pd.DataFrame, runs: Sequence[str], told: list[alt.Tooltip]) -> a
 
 
 def _sized(chart: Any, runs: Sequence[str]) -> alt.TopLevelMixin:
-    step = 40 if len(runs) <= LABELLED else 16
-    side = step * (len(runs) - 1)
-    return themed(chart.properties(width=side, height=max(28, side * 0.72)), fluid=False)
+    wide, high = (40, 29) if len(runs) <= LABELLED else (16, 16)  # a row has room for its name
+    rows = len(runs) - 1
+    return themed(chart.properties(width=wide * rows, height=high * rows), fluid=False)

@@ -20,6 +20,8 @@ from pipeline.reporting.charts.theme import LIGHT, PAPER
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Altair's specifications, in which the page's JavaScript has to read them."""
 PNG_SCALE = 2
+MOST_DOTS = 4_000_000
+"""Larger figures, such as the confusion matrices of many runs, have one dot a pixel."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +72,17 @@ def placed(drawing: Drawing) -> Placed:
 
 
 def files(drawing: Drawing) -> Files:
-    """Draw for files, in light colours on white, the PNG with `PNG_SCALE` dots a pixel."""
+    """Draw for files, in light colours on white, the PNG with up to `PNG_SCALE` dots a pixel."""
     svg = drawing.svg
     for variable, colour in LIGHT.items():
         svg = svg.replace(variable, colour)
     svg = re.sub(r"(<svg [^>]*>)", rf"\1{_PAPER}", svg, count=1)
-    return Files(svg, vl_convert.svg_to_png(svg, scale=PNG_SCALE))
+    width, height = (float(size) for size in _SIZE.findall(svg)[:2])
+    scale = PNG_SCALE if width * height * PNG_SCALE**2 <= MOST_DOTS else 1
+    return Files(svg, vl_convert.svg_to_png(svg, scale=scale))
 
 
+_SIZE = re.compile(r'(?:width|height)="([\d.]+)"')
 _PAPER = f'<rect width="100%" height="100%" fill="{LIGHT[PAPER]}"/>'
 
 
