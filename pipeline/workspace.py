@@ -1,4 +1,4 @@
-"""A study in a folder of its own: ``params.yaml`` with an overlay, and a DVC beside the checkout's.
+"""A study in a folder of its own: ``params.yaml`` with overlays, and a DVC beside the checkout's.
 
 ``workspaces/<study>/`` holds the merged params.yaml, a copy of dvc.yaml, links to the code, and all
 that the study makes. The checkout stays as it was.
@@ -52,16 +52,21 @@ def create(study: str, root: Path) -> Path:
     """Make or refresh ``workspaces/<study>/`` under `root`, and return it.
 
     Args:
-        study: the name of an overlay in ``studies/``.
+        study: the name of an overlay in ``studies/``, or several joined by ``+``, of which the
+            later are laid over the earlier.
         root: the checkout.
 
     Raises:
         StudyError: if there is no such overlay, or a file is no YAML.
     """
     known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
-    check_known(study, known, "study")
-    overlay = read_yaml(root / STUDIES / f"{study}.yaml")
-    document = merge(read_yaml(root / PARAMS), overlay)
+    names = study.split("+")
+    for name in names:
+        check_known(name, known, "study")
+    overlays = [STUDIES / f"{name}.yaml" for name in names]
+    document = read_yaml(root / PARAMS)
+    for overlay in overlays:
+        document = merge(document, read_yaml(root / overlay))
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / artefacts.FEATURES, folder / artefacts.RUNS):
         made.mkdir(parents=True, exist_ok=True)
@@ -69,9 +74,8 @@ def create(study: str, root: Path) -> Path:
     (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
     text = yaml.safe_dump(relocate(document, root, folder), sort_keys=False, allow_unicode=True)
-    _write(
-        folder / PARAMS, f"# Made from params.yaml and studies/{study}.yaml: edit those.\n{text}"
-    )
+    named = ", ".join(["params.yaml", *map(str, overlays)])
+    _write(folder / PARAMS, f"# Made from {named}: edit those.\n{text}")
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
     config = (root / ".dvc" / "config").read_text(encoding="utf-8")
@@ -127,7 +131,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.workspace run [study]``."""
+    """Run ``python -m pipeline.workspace run [study]``, where a study may be ``jpeg+cpu``."""
     if not arguments or arguments[0] != "run" or len(arguments) > 2:
         print("usage: python -m pipeline.workspace run [study]", file=sys.stderr)
         return 2

@@ -114,15 +114,18 @@ def test_missing_file(study_folder):
         load_params()
 
 
-@pytest.mark.parametrize(
-    "study", ["demo", "cpu", "full", "depth", "digits", "control_color", "control_shape"]
-)
+STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "studies").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("study", [*STUDIES, "jpeg+cpu", "jpeg+depth", "jpeg+full"])
 def test_committed_studies_are_right(root, tmp_path, study):
     import yaml
 
     from pipeline.workspace import merge
 
-    merged = merge(read_yaml(root / "params.yaml"), read_yaml(root / "studies" / f"{study}.yaml"))
+    merged = read_yaml(root / "params.yaml")
+    for overlay in study.split("+"):
+        merged = merge(merged, read_yaml(root / "studies" / f"{overlay}.yaml"))
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(merged), encoding="utf-8")
     assert load_params(path).roster

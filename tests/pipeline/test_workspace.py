@@ -137,6 +137,22 @@ def test_parameters_are_merged_and_say_where_they_are_from(checkout):
     assert "studies/tiny.yaml" in head
 
 
+def test_the_later_of_several_overlays_is_laid_over_the_earlier(checkout):
+    (checkout / "studies/other.yaml").write_text(
+        "seed: 7\ndeep: {lenet5: {epochs: 3, width: 0.5}, vgg: {weights: v.h5}}\n", encoding="utf-8"
+    )
+    folder = create("other+tiny", checkout)
+    assert folder == checkout / "workspaces" / "other+tiny"
+    assert params_of(folder)["seed"] == 7
+    expected = {"lenet5": {"method": "lenet5", "epochs": 2, "width": 0.5}}
+    assert params_of(folder)["deep"] == expected
+    head = (folder / "params.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert "params.yaml, studies/other.yaml, studies/tiny.yaml" in head
+    assert params_of(create("tiny+other", checkout))["deep"]["lenet5"]["epochs"] == 3
+    with pytest.raises(StudyError, match=r"unknown study 'tinny'; did you mean 'tiny'"):
+        create("other+tinny", checkout)
+
+
 def test_an_empty_overlay_changes_nothing(checkout):
     (checkout / "studies/tiny.yaml").write_text("{}\n", encoding="utf-8")
     expected = yaml.safe_load(PARAMS)
