@@ -16,21 +16,21 @@ STEPS, BATCH = 3, 4
 
 
 def recipes(root):
-    """(study, run, entry) of all networks; an entry that stands in several studies comes once."""
+    """What to train of all networks, by study and run; what is the same in several comes once."""
     base = read_yaml(root / "params.yaml")
     found = {}
     for overlay in (None, *sorted((root / "studies").glob("*.yaml"))):
         document = base if overlay is None else merge(base, read_yaml(overlay))
-        for run, entry in document["deep"].items():
+        for run, entry in document.get("deep", {}).items():
             name = "params" if overlay is None else overlay.stem
-            if entry not in [known for *_, known in found.values()]:
-                found[f"{name}-{run}"] = (name, run, entry)
+            if (shortened := short(entry)) not in found.values():
+                found[f"{name}-{run}"] = shortened
     return found
 
 
 def pytest_generate_tests(metafunc):
     found = recipes(metafunc.config.rootpath)
-    metafunc.parametrize("entry", [entry for *_, entry in found.values()], ids=list(found))
+    metafunc.parametrize("entry", list(found.values()), ids=list(found))
 
 
 def short(entry):
@@ -44,7 +44,7 @@ def short(entry):
 
 
 def test_three_steps(entry, tmp_path):
-    spec = registry.parse("deep", short(entry), "deep.recipe")
+    spec = registry.parse("deep", entry, "deep.recipe")
     images, labels, _ = splits(10, side=32, sizes=(BATCH * STEPS, 10, 4))
     labels = {split: np.asarray(values) for split, values in labels.items()}
     result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
