@@ -26,6 +26,8 @@ from pipeline.reporting.frontier import Frontier
 SIZE = (330, 290)
 SHORT = "format(datum.value, datum.value < 1000 ? '~g' : '~s')"
 """Numbers on the axis: ``0.02``, ``10``, ``1k``; prefixes below 1 would stand before a unit."""
+_LIMIT, _LINE = 150, 0.065
+"""Pixels of a name, at the most; and of its height, as a share of the range of accuracies."""
 MOST_TICKS = 6
 """So many numbers stand beside each other on a phone."""
 
@@ -75,25 +77,29 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _names(best: pd.DataFrame, rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """Name the runs on the frontier, from the best on, where the names do not cover each other."""
+    """Name the runs on the frontier, from the best on, where the names do not cover each other.
+
+    Names in the left half begin at their dot, those in the right half end there, within the chart.
+    """
     cost, accuracy = np.log(rows["cost"]), rows["accuracy"]
     wide, high = max(cost.max() - cost.min(), 1e-9), max(accuracy.max() - accuracy.min(), 1e-9)
-    kept: list[dict[Any, Any]] = []
+    kept: dict[str, list[dict[Any, Any]]] = {"left": [], "right": []}
+    taken: list[tuple[float, float, float]] = []  # from, to and height of names, as shares
     for row in best.sort_values("accuracy", ascending=False).to_dict("records"):
-        place = (math.log(row["cost"]) - cost.min()) / wide, row["accuracy"] / high
-        clear = all(
-            abs(place[1] - other["place"][1]) > 0.075 or abs(place[0] - other["place"][0]) > 0.6
-            for other in kept
-        )
-        if clear:
-            kept.append({**row, "place": place})
-    left = [each for each in kept if each["place"][0] <= 0.5]
-    right = [each for each in kept if each["place"][0] > 0.5]
-    sides = ((left, "left", -5), (right, "right", 5))
-    return [_text(part, x, y, align=align, dx=dx) for part, align, dx in sides if part]
+        across, up = (math.log(row["cost"]) - cost.min()) / wide, row["accuracy"] / high
+        side, length = "left" if across <= 0.5 else "right", min(_LIMIT, 6 * len(row["run"]))
+        start = across - (length / SIZE[0] if side == "right" else 0)
+        end = start + length / SIZE[0]
+        if all(abs(up - other) > _LINE or end < low or start > to for low, to, other in taken):
+            taken.append((start, end, up))
+            kept[side].append(row)
+    shifts = {"left": -5, "right": 5}
+    return [_text(part, x, y, align=side, dx=shifts[side]) for side, part in kept.items() if part]
 
 
 def _text(kept: list[dict[Any, Any]], x: alt.X, y: alt.Y, **options: Any) -> alt.Chart:
     rows = [{key: each[key] for key in ("run", "cost", "accuracy")} for each in kept]
-    names = alt.Chart(records(rows)).mark_text(dy=-10, limit=150, fontSize=11, color=INK, **options)
+    names = alt.Chart(records(rows)).mark_text(
+        dy=-10, limit=_LIMIT, fontSize=11, color=INK, **options
+    )
     return names.encode(x=x, y=y, text="run:N", opacity=faded(rest=0))
