@@ -6,12 +6,21 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Also where the code is reached through a workspace's link."""
+SECTIONS = {
+    "featurize": "features",
+    "train_classical": "classical",
+    "train_deep": "deep",
+    "corrupt": "corrupt",
+}
+"""Stages that there are several of -> the section of params.yaml whose entries they are for."""
 
 
 def code_version(checkout: Path = CHECKOUT) -> str:
@@ -27,25 +36,44 @@ def code_version(checkout: Path = CHECKOUT) -> str:
     return f"{commit} with uncommitted changes of code" if changed else commit
 
 
-def lock_digest(lock: Path) -> str | None:
-    """Return the SHA-256 of what dvc.lock says of all stages but ``report``.
+def lock_digest(folder: Path) -> str | None:
+    """Return the SHA-256 of what a study's dvc.lock says of what its report is made from.
 
-    DVC writes a stage into the lock when the stage has ended, so that the report cannot hold the
-    hash of the finished file. Everything that the report is made from is in the lock before it:
-    the hashes of images, parameters, code and outputs of every stage. ``python -m
-    pipeline.provenance <dvc.lock>`` prints the same.
+    That is, of every stage of the study but ``report``, which DVC writes into the lock after it has
+    ended: command, parameters, the hashes of code and of files from elsewhere, and those of what
+    it made. The lock also keeps runs that params.yaml no longer names, and folders that hold their
+    files; they are left out, so that an edit taken back gives the same again. ``python -m
+    pipeline.provenance <folder>`` prints it.
 
     Args:
-        lock: the file; stages and keys may stand in any order.
+        folder: where dvc.lock and params.yaml lie; stages and keys may stand in any order.
 
     Returns:
         64 hexadecimal digits; None where there is no lock, as when stages were run by hand.
     """
+    lock, params = folder / "dvc.lock", folder / "params.yaml"
     if not lock.exists():
         return None
-    stages = dict(yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"])
-    stages.pop("report", None)
-    return hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()
+    document = yaml.safe_load(params.read_text(encoding="utf-8"))
+    recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
+    stages = {name: entry for name, entry in recorded.items() if _is_of(name, document)}
+    made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
+    kept = {
+        name: entry | {"deps": [dep for dep in entry.get("deps", ()) if not _meets(dep, made)]}
+        for name, entry in stages.items()
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _is_of(stage: str, params: Mapping[str, Any]) -> bool:
+    kind, _, entry = stage.partition("@")
+    return kind != "report" and (not entry or entry in (params.get(SECTIONS[kind]) or {}))
+
+
+def _meets(dep: Mapping[str, Any], made: Collection[str]) -> bool:
+    """Tell whether a stage has made what is depended on, a part of it, or the whole of it."""
+    path = dep["path"] + "/"
+    return any(path.startswith(f"{each}/") or f"{each}/".startswith(path) for each in made)
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:

@@ -15,7 +15,7 @@ from stages import run
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
     results = load_results()
-    results.study.setdefault("provenance", {})["lock"] = lock_digest(Path("dvc.lock"))
+    results.study.setdefault("provenance", {})["lock"] = lock_digest(Path())
     write_report(
         results,
         read_yaml(PARAMS),
