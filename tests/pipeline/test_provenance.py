@@ -84,3 +84,10 @@ def test_digest_is_printed_by_the_command_that_the_page_names(tmp_path, root):
     command = [sys.executable, "-m", "pipeline.provenance", str(folder)]
     printed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     assert printed.strip() == lock_digest(folder)
+
+
+def test_committed_pages_hold_the_digest_of_the_lock_beside_them(root):
+    pages = sorted((root / "reports" / "reference").glob("*/index.html"))
+    assert pages
+    for page in pages:
+        assert lock_digest(page.parent) in page.read_text(encoding="utf-8")
