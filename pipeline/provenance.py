@@ -41,9 +41,9 @@ def lock_digest(folder: Path) -> str | None:
 
     That is, of every stage of the study but ``report``, which DVC writes into the lock after it has
     ended: command, parameters, the hashes of code and of files from elsewhere, and those of what
-    it made. The lock also keeps runs that params.yaml no longer names, and folders that hold their
-    files; they are left out, so that an edit taken back gives the same again. ``python -m
-    pipeline.provenance <folder>`` prints it.
+    it made. The lock also keeps runs that params.yaml no longer names, and the hashes of folders
+    that hold their files and of params.yaml with its remarks; they are left out, so that an edit
+    taken back gives the same again. ``python -m pipeline.provenance <folder>`` prints it.
 
     Args:
         folder: where dvc.lock and params.yaml lie; stages and keys may stand in any order.
@@ -58,6 +58,7 @@ def lock_digest(folder: Path) -> str | None:
     recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
     stages = {name: entry for name, entry in recorded.items() if _is_of(name, document)}
     made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
+    made.add(params.name)  # stages name the parameters that they use; the file has remarks as well
     kept = {
         name: entry | {"deps": [dep for dep in entry.get("deps", ()) if not _meets(dep, made)]}
         for name, entry in stages.items()

@@ -63,6 +63,7 @@ def test_digest_of_the_lock_is_of_what_the_report_is_made_from(tmp_path):
     later = copy.deepcopy(LOCK)
     later["report"] = {"cmd": "python", "outs": [{"path": "reports/study/index.html"}]}
     later["train_deep@gone"] = {"cmd": "python", "outs": [{"path": "runs/gone", "md5": "7.dir"}]}
+    later["fetch"]["deps"].append({"path": "params.yaml", "md5": "8"})  # with a remark in it
     later["evaluate"]["deps"][0]["md5"] = "8.dir"  # the folder of all runs, with that one in it
     assert lock_digest(study(tmp_path, dict(reversed(later.items())))) == digest
     assert lock_digest(study(tmp_path, later, ("net", "gone"))) != digest
