@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test lint format bench lock reference clean
+.PHONY: help setup demo study test reliability lint format bench lock reference clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+reliability: $(READY) ## run the tests that inject faults; writes docs/reliability.md
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --reliability
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
