@@ -20,8 +20,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 MARK = "tried"
 HEAD = """# Reliability
 
-What was tried on the pipeline (unusual inputs, damaged files, injected faults), and what comes of it.
-Every row is a test of the suite; `make reliability` runs them and writes this page. {total}
+What was tried on the pipeline (unusual inputs, damaged files, injected faults), and what comes of
+it. Every row is a test of the suite; `make reliability` runs them and writes this page. {total}
 
 """
 
