@@ -31,14 +31,17 @@ ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
     "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "test_seed_std",
     "test_top2_accuracy", "test_accuracy_unique", "n_test_unique", "macro_f1", "parameters",
-    "train_seconds", "predict_ms_per_image", "n_test", "device",
+    "n_test",
 )  # fmt: skip
 """Of ``accuracy.csv``. Accuracies are means over `seeds`. `test_ci_low` and `test_ci_high` (Wilson)
 tell of other test images; `test_seed_std`, the sample standard deviation of the test accuracy over
 the seeds, of training again: empty with one seed. `test_top2_accuracy` is the share of test images
 whose class is among the two of the highest scores: empty with two classes. `test_accuracy_unique`
 is that on the `n_test_unique` test images without a near-duplicate among the images to learn from:
-empty if there are none."""
+empty if there are none. Nothing here is measured by a clock (that is in ``cost.csv``), so that a
+study that is run again on the same machine leaves the same bytes."""
+MEASURED_COLUMNS = ("train_seconds", "predict_ms_per_image", "device")
+"""Of ``cost.csv``, which the accuracy table of the page shows as well."""
 PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
 CONFUSION_COLUMNS = ("run", "actual", "predicted", "count")
 LEARNING_CURVE_COLUMNS = ("run", "seed", "x", "x_kind", "split", "metric", "value")
@@ -212,6 +215,13 @@ def load_results(folder: Path = STUDY) -> Results:
         metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
         study=load_json(folder / "study.json", "dvc repro evaluate"),
     )
+
+
+def accuracy_with_costs(results: Results) -> pd.DataFrame:
+    """Return the accuracy table with the `MEASURED_COLUMNS` of the cost table beside it."""
+    accuracy, cost = results.tables["accuracy"], results.tables["cost"]
+    measured = [name for name in MEASURED_COLUMNS if name not in accuracy]  # but in older results
+    return accuracy.merge(cost[["run", *measured]], on="run", how="left")
 
 
 def learnt_elsewhere(notes: Mapping[str, Any]) -> str | None:

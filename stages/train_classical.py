@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.classical.cost import multiply_adds
+from pipeline.classical.memory import check_memory
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
 from pipeline.classical.tuning import Tuned, tune
@@ -36,6 +37,9 @@ def main(name: str) -> None:
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
     started = time.perf_counter()
+    task = artefacts.load_task()
+    widths = {each: artefacts.load_features(each, "train").shape[1] for each in entry.features}
+    check_memory(name, entry, task.sizes, widths, task.n_classes)
     mirrors = _mirrors(entry)
     mirroring = time.perf_counter() - started if entry.mirrored else 0.0
     features = {
@@ -43,15 +47,14 @@ def main(name: str) -> None:
         for split in artefacts.SPLITS
     }
     labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
-    n_classes = artefacts.load_task().n_classes
     seeds = run_seeds(entry, seed)
     spec, tuned = entry, None
     if entry.tune:
-        tuned = tune(entry, features, labels, n_classes, seeds[0], mirrors)
+        tuned = tune(entry, features, labels, task.n_classes, seeds[0], mirrors)
         spec = tuned.spec
     for each in seeds:
         print(f"{name}, seed {each}: {'+'.join(entry.features)}", flush=True)
-        trained = train(spec, features, labels, n_classes, each, mirrors)
+        trained = train(spec, features, labels, task.n_classes, each, mirrors)
         tuning = tuned.seconds if tuned and each == seeds[0] else 0.0
         costs = _Costs(time.perf_counter() - started, mirroring, tuning)
         _save(name, spec, each, trained, tuned, costs)

@@ -10,7 +10,7 @@ import keras
 
 from pipeline import artefacts, resume
 from pipeline.deep.checkpoint import Checkpoint
-from pipeline.deep.device import device_name, make_deterministic
+from pipeline.deep.device import device_name, make_deterministic, use_threads
 from pipeline.deep.training import TrainedNetwork, train
 from pipeline.entries import load_entry, run_seeds
 from pipeline.machine import peak_memory_mb, versions
@@ -26,6 +26,8 @@ def main(name: str) -> None:
     """Write runs/<run>/: each seed trained, or taken from where it was kept when it was done."""
     entry, study_seed = load_entry("deep", name)
     spec = cast("DeepSpec", entry)
+    if spec.fixed_threads is not None:
+        use_threads(spec.fixed_threads)
     if spec.deterministic:
         make_deterministic()
     origin = _origin(spec)

@@ -20,6 +20,7 @@ FLOOR_ZERO = (
     "checks",
     "sampling",
     "example_images",
+    "host_memory",
     "machine",
     "measurements",
     "pretrained",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.classical.rbf_kernel import rbf_kernel
 
 _STEPS = 65_535
-_BLOCK = 2_048
+BLOCK = 2_048
 """Rows and columns of a block: 8 MB, and a few times that while it is made."""
 
 
@@ -39,7 +39,7 @@ class KernelMatrix:
     ) -> None:
         self.sets, self.gamma, self.threads = sets, gamma, threads
         self.n = len(sets[0])
-        starts = range(0, self.n, _BLOCK)
+        starts = range(0, self.n, BLOCK)
         self.places = [(i, j) for i in starts for j in starts if j <= i]
         self.blocks = list(threads.map(self._block, self.places))
 
@@ -58,10 +58,10 @@ class KernelMatrix:
         found = np.empty((self.n, len(chosen)), dtype=np.float32)
 
         def fill(start: int) -> None:
-            rows = slice(start, start + _BLOCK)
+            rows = slice(start, start + BLOCK)
             found[rows] = self._mean([s[rows] for s in self.sets], [s[chosen] for s in self.sets])
 
-        list(self.threads.map(fill, range(0, self.n, _BLOCK)))
+        list(self.threads.map(fill, range(0, self.n, BLOCK)))
         return found
 
     def _products(
@@ -74,7 +74,7 @@ class KernelMatrix:
         return below, block.T @ weights[i : i + block.shape[0]] if j < i else None
 
     def _block(self, place: tuple[int, int]) -> NDArray[np.uint16]:
-        rows, columns = (slice(start, start + _BLOCK) for start in place)
+        rows, columns = (slice(start, start + BLOCK) for start in place)
         values = self._mean([s[rows] for s in self.sets], [s[columns] for s in self.sets])
         values *= _STEPS
         np.rint(values, out=values)

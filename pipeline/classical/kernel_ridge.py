@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.kernel_solver import solve
+from pipeline.classical.kernel_solver import solve, solver_bytes
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 
@@ -107,6 +107,11 @@ class Spec(ClassicalSpec):
     def classifier(self, seed: int) -> KernelRidge:
         """Return the classifier; `seed` changes nothing beyond `tol`, and so is left at 0."""
         return KernelRidge(self.alpha, self.gamma, self.tol, self.mirrored)
+
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes of the kernel matrix, its preconditioner, and the stored images."""
+        rows = (2 if self.mirrored else 1) * n
+        return solver_bytes(n) + 4 * rows * d + 16 * n * n_classes
 
     def engine(self) -> str:
         """Return what fits it, for the run's card."""

@@ -12,7 +12,7 @@ from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from pipeline.classical.kernel_matrix import KernelMatrix
+from pipeline.classical.kernel_matrix import BLOCK, KernelMatrix
 from pipeline.machine import allowed_threads
 
 _MOST_STEPS = 300
@@ -64,6 +64,18 @@ def solve(
             stacklevel=2,
         )
     return solution
+
+
+def solver_bytes(n: int) -> int:
+    """Return the bytes that `solve` takes for n images, roughly.
+
+    Half of a matrix, in two bytes a number. Beside it, first the blocks that are being made; then
+    the columns of the preconditioner, twice in float32, and its inner matrix in float64 while that
+    is factored.
+    """
+    block, columns = min(BLOCK, n), max(1, min(_COLUMNS, n // 4))
+    blocks = 8 * block**2 * min(allowed_threads(), -(-n // block))
+    return n**2 + n * block + max(blocks, 8 * n * columns + 24 * columns**2)
 
 
 class _Nystroem:

@@ -20,6 +20,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from pipeline.classical.preconditioner import newton_bytes
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.squared_hinge import LinearSVM
 
@@ -37,6 +38,10 @@ class Spec(ClassicalSpec):
     def classifier(self, seed: int) -> LinearSVM:
         """Return the classifier; it is deterministic, so `seed` changes nothing."""
         return LinearSVM(C=self.C, tol=self.tol)
+
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes of the second moments and of the outputs; features are not copied."""
+        return newton_bytes((2 if self.mirrored else 1) * n, d, n_classes)
 
     def engine(self) -> str:
         """Return what fits it, for the run's card."""

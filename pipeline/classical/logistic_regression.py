@@ -21,6 +21,7 @@ from pydantic import Field
 
 from pipeline.classical.linear_model import LinearClassifier
 from pipeline.classical.loss import Loss
+from pipeline.classical.preconditioner import newton_bytes
 from pipeline.classical.spec import ClassicalSpec
 
 
@@ -109,6 +110,10 @@ class Spec(ClassicalSpec):
     def classifier(self, seed: int) -> LogisticRegression:
         """Return the classifier; it is deterministic, so `seed` changes nothing."""
         return LogisticRegression(C=self.C, tol=self.tol)
+
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes of the second moments and of the outputs; features are not copied."""
+        return newton_bytes((2 if self.mirrored else 1) * n, d, n_classes)
 
     def engine(self) -> str:
         """Return what fits it, for the run's card."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
+from pipeline.classical.preconditioner import newton_bytes
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, rbf_kernel, width_of
 from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
 from pipeline.classical.squared_hinge import LinearSVM
@@ -105,6 +106,12 @@ class Spec(ClassicalSpec):
     def classifier(self, seed: int) -> NystroemSVM:
         """Return the classifier, whose landmarks `seed` draws."""
         return NystroemSVM(self.components, self.gamma, self.C, self.tol, seed)
+
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes of the map of all images, of its making, and of the machine on it."""
+        rows = (2 if self.mirrored else 1) * n
+        m = min(self.components, rows)
+        return 4 * m * (rows + 3 * d) + 8 * 3 * m**2 + newton_bytes(rows, m, n_classes)
 
     def engine(self) -> str:
         """Return what fits it, for the run's card."""

@@ -16,6 +16,12 @@ _MOMENT_ROWS = 8_192
 _FLOAT32_ROUNDING = 1e-6
 
 
+def newton_bytes(n: int, d: int, n_classes: int) -> int:
+    """Return the bytes that `pipeline.classical.newton` takes beside (n, d) features, roughly."""
+    square = d**2 if d < _WIDEST_FACTORISED else 0
+    return 8 * 4 * square + 8 * 4 * n_classes * (n + d)
+
+
 class Preconditioner:
     """Inverse of the penalty plus a curvature times the second moments of the features."""
 

@@ -133,6 +133,12 @@ class Spec(ClassicalSpec):
         """Return the classifier; it is deterministic, so `seed` changes nothing."""
         return RBFSVM(C=self.C, gamma=self.gamma, tol=self.tol, cache_mb=self.cache_mb)
 
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes of the copies of the features, and of the kernel rows that are kept."""
+        rows = (2 if self.mirrored else 1) * n
+        kept = min(1_000_000 * self.cache_mb, 8 * rows**2)
+        return super().classifier_bytes(n, d, n_classes) + kept
+
     def engine(self) -> str:
         """Return what fits it, for the run's card."""
         from pipeline.machine import versions

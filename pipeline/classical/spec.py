@@ -133,6 +133,17 @@ class ClassicalSpec(MethodSpec):
     def classifier(self, seed: int) -> BaseEstimator:
         """Return the classifier, not yet fitted; it expects float32 and gives decision scores."""
 
+    def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
+        """Return the bytes that fitting takes beside its (n, d) features, roughly.
+
+        Args:
+            n: training images, without their mirror images.
+            d: features that the classifier gets.
+            n_classes: number of classes.
+        """
+        halves = 2 if self.mirrored else 1
+        return 8 * halves * n * d  # a copy that may become support vectors, and the solver's own
+
     @abstractmethod
     def engine(self) -> str:
         """Return the library that fits the classifier, with its version, for the run's card."""

@@ -17,6 +17,7 @@ from pipeline.deep.base_features import BaseFeatures, base_features
 from pipeline.deep.cost import leaf_layers
 from pipeline.deep.epochs import Trainable
 from pipeline.deep.losses import build_loss
+from pipeline.deep.memory import weights_that_fit
 from pipeline.deep.optimizers import build_optimizer
 from pipeline.deep.spec import DeepSpec, output_units
 from pipeline.deep.training_input import TrainingInput
@@ -86,7 +87,8 @@ class Phase:
     def _build(self) -> None:
         spec, inputs = self.spec, self.inputs["train"]
         shape = tuple(inputs.shape[1:])
-        network = spec.network(shape, output_units(self.n_classes))
+        with weights_that_fit(spec):
+            network = spec.network(shape, output_units(self.n_classes))
         spec.initialise(network, inputs)
         preprocessing = spec.preprocessing(inputs)
         first = keras.Input(shape, dtype=str(inputs.dtype), name="inputs")

@@ -7,8 +7,10 @@ import importlib
 import os
 
 import keras
+from threadpoolctl import threadpool_limits
 
 from pipeline import machine
+from pipeline.checks import StudyError
 
 
 def device_name() -> str:
@@ -93,6 +95,34 @@ def accelerator_memory() -> int | None:
     if keras.backend.backend() == "torch":
         return int(importlib.import_module("torch").cuda.get_device_properties(0).total_memory)
     return _cuda_memory()
+
+
+def use_threads(threads: int) -> None:
+    """Compute each operation with so many threads, whatever number of cores there is.
+
+    For the whole process, and to be called before anything is computed. TensorFlow splits sums by
+    this number alone: LeNet-5 and airbench gave equal predictions on one core and on two.
+
+    Raises:
+        StudyError: if TensorFlow has computed something already, with another number.
+    """
+    threadpool_limits(threads)  # of NumPy's linear algebra, which whitens for airbench
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        try:
+            importlib.import_module("tensorflow").config.threading.set_intra_op_parallelism_threads(
+                threads
+            )
+        except RuntimeError:
+            raise StudyError(
+                f"threads: found TensorFlow at work already, with another number than {threads}; "
+                "expected to set it before anything is computed. Train in a process of its own: "
+                "python -m stages.train_deep <run>"
+            ) from None
+    elif backend == "jax":
+        os.environ["NPROC"] = str(threads)  # what XLA takes for the number of cores
+    elif backend == "torch":
+        importlib.import_module("torch").set_num_threads(threads)
 
 
 def make_deterministic() -> None:

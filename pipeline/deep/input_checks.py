@@ -14,8 +14,9 @@ from pipeline.deep.cost import leaf_layers
 from pipeline.deep.preprocessing import STANDARDISATION
 from pipeline.deep.trial import spread_rows
 
-SAMPLE, SAMPLE_VALUES = 512, 2**25
-"""At most so many training images are looked at, and so many values of them."""
+SAMPLE, SAMPLE_VALUES = 512, 2**23
+"""At most so many training images are looked at, and so many values of them, of which each takes
+some 28 bytes on its way through."""
 LARGEST_MEAN, DEVIATIONS = 0.5, (0.1, 10.0)
 """Loose: a small sample of rarely active features strays from 0 and 1."""
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import wraps
+from typing import Any
 
 import keras
 
+from pipeline import host_memory
+from pipeline.checks import StudyError
 from pipeline.deep import device
-from pipeline.deep.cost import activation_bytes, weight_bytes
+from pipeline.deep.cost import leaf_layers, training_bytes, weight_bytes
 from pipeline.deep.options import Optimizer
 from pipeline.deep.spec import DeepSpec
+from pipeline.host_memory import byte_size
 
 SLOTS: dict[Optimizer, int] = {
     "sgd": 0,
@@ -24,20 +29,27 @@ SLOTS: dict[Optimizer, int] = {
     "adamw": 2,
 }
 """Numbers that an optimizer keeps beside each weight."""
-KEPT = 1.2
-"""Bytes at the height of a step by bytes of all layers' outputs: some are kept for the backward
-pass, whose own values come on top. TensorFlow on a processor takes 0.7 (ResNet-20) to 1.2 (VGG16
-with batch normalisation)."""
-NO_LIMIT = 2**60
-"""Control groups of version 1 write their missing limit as some such number."""
+TRIAL = 5.5
+"""Bytes of the trial before a training, by those of the trainable weights: the copy, two moments of
+Adam, the gradients, and what assigning and updating take for a moment (measured: MLP, TensorFlow).
+The training itself computes in the same memory afterwards."""
+UPDATE = 1.7
+"""Bytes that a step of the training takes beyond that, by those of the trainable weights."""
+BUILDING = 2
+"""Copies of a weight that its initial values take for a moment."""
+LAYER = 2_200_000
+"""Bytes of one layer in the graphs of trial, training and prediction (20 to 250 layers)."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes of a training, estimated."""
+    """Bytes that a training takes where Keras computes, estimated.
+
+    On a processor, beyond what the process holds already; on an accelerator, in all.
+    """
 
     fixed: int
-    """Weights, gradients, what the optimizer keeps, and training images on the device."""
+    """Of weights, gradients, optimizer, copies, and the graph."""
     per_image: int
     """Of the batch: outputs of layers, forwards and backwards."""
 
@@ -52,83 +64,71 @@ class Need:
 
 
 def needed_memory(model: keras.Model, spec: DeepSpec) -> Need:
-    """Estimate what training takes, roughly: a backend's working space is not known.
+    """Estimate what training takes, the trial before it and the state after an epoch included.
 
     Args:
-        model: what is trained, with its layers for training alone; training images that are kept
-            on the device are among its weights.
+        model: what is trained, with its layers for training alone, and its optimizer built;
+            training images that are kept on the device are among its weights.
         spec: the optimizer, and whether weights are averaged.
     """
     trainable, others = weight_bytes(model)
-    copies = 2 + SLOTS[spec.optimizer] + (spec.ema is not None)
-    return Need(trainable * copies + others, int(KEPT * activation_bytes(model)))
+    slots = _slots(spec)
+    if device.has_accelerator():
+        # All that a processor's memory holds already; copies of the state go to the host.
+        fixed = (1 + slots + TRIAL + UPDATE) * trainable + others
+    else:
+        fixed = _beyond_weights(trainable, spec) + 2 * others
+    return Need(int(fixed) + LAYER * len(list(leaf_layers(model))), training_bytes(model))
+
+
+def _slots(spec: DeepSpec) -> int:
+    return SLOTS[spec.optimizer] + (spec.ema is not None)
+
+
+def _beyond_weights(trainable: int, spec: DeepSpec) -> float:
+    """Return the bytes beside weights and optimizer: a best state, and the one that is stored."""
+    stored = 1 + _slots(spec) + 1  # one of them is copied twice on its way
+    return (TRIAL + UPDATE + 1 + stored) * trainable
+
+
+@contextmanager
+def weights_that_fit(spec: DeepSpec) -> Iterator[None]:
+    """Let the layers of a network be built, as far as training their weights can fit in memory.
+
+    Each weight is counted before it gets its memory. A network that is far too large is so refused
+    in a second, where the system would otherwise end the process without a word.
+
+    Raises:
+        StudyError: at the first weight that is too much, with the bytes.
+    """
+    add_weight, available = keras.layers.Layer.add_weight, available_memory()
+    held = 0
+
+    @wraps(add_weight)
+    def counted(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        nonlocal held
+        shape = kwargs.get("shape", args[0] if args else None) or ()
+        if layer.trainable and kwargs.get("trainable", True):
+            held += 4 * math.prod(shape)
+        needed = (1 + _slots(spec) + BUILDING) * held + _beyond_weights(held, spec)
+        if available is not None and needed > available:
+            raise StudyError(
+                f"{spec.method}: the weights up to layer {layer.name!r} ({byte_size(held)}) and "
+                f"what is kept beside them in training need about {byte_size(needed)}; expected at "
+                f"most the {byte_size(available)} that are available. Use smaller images, or a "
+                "smaller width"
+            )
+        return add_weight(layer, *args, **kwargs)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
 
 
 def available_memory() -> int | None:
     """Return the bytes that a training can take where Keras computes; None if nothing tells."""
     if device.has_accelerator():
         return device.accelerator_memory()
-    limits = [free for free in (_system_memory(), _group_memory()) if free is not None]
-    return min(limits, default=None)
-
-
-def _system_memory() -> int | None:
-    """Return what Linux says is available, or what a Mac has in all."""
-    if sys.platform == "darwin":
-        query = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True)
-        return int(query.stdout) if query.stdout.strip().isdigit() else None
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
-    fields = found.get("MemAvailable", "").split()
-    return 1024 * int(fields[0]) if fields else None
-
-
-def _group_memory(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> int | None:
-    """Return what the control groups of a container or of a batch job leave free.
-
-    Pages of files that were read long ago count as used there, and are given up when needed.
-
-    Args:
-        root: where control groups are mounted.
-        own: this process's group below it; None asks Linux.
-    """
-    group = Path((_own_group() if own is None else own).strip("/"))
-    folders = [root / each for each in (group, *group.parents)]
-    free = [_left_free(folder, _VERSION_2) for folder in folders]
-    free.append(_left_free(root / "memory", _VERSION_1))
-    return min((each for each in free if each is not None), default=None)
-
-
-_VERSION_1 = (
-    "memory.limit_in_bytes",
-    "memory.usage_in_bytes",
-    "memory.stat",
-    "total_inactive_file",
-)
-_VERSION_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
-
-
-def _own_group() -> str:
-    """Return the path of the process's group of version 2, which Linux writes as ``0::/path``."""
-    try:
-        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line[3:] for line in lines if line.startswith("0::")), "")
-
-
-def _left_free(folder: Path, names: tuple[str, str, str, str]) -> int | None:
-    limit_file, used_file, statistics_file, given_up = names
-    try:
-        limit = (folder / limit_file).read_text(encoding="ascii").strip()
-        used = int((folder / used_file).read_text(encoding="ascii"))
-        lines = (folder / statistics_file).read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        return None
-    if not limit.isdigit() or int(limit) >= NO_LIMIT:
-        return None
-    statistics = dict(line.split() for line in lines if len(line.split()) == 2)
-    return int(limit) - used + int(statistics.get(given_up, 0))
+    return host_memory.available()

@@ -20,6 +20,8 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Auto = Literal["auto"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+DETERMINISTIC_THREADS = 2
+"""Of a deterministic training that states no number: what every laptop has."""
 
 
 class LayerOptions(MethodSpec):
@@ -152,9 +154,20 @@ class MachineOptions(MethodSpec):
     steps_per_call: Annotated[int, Field(ge=1)] | Auto = "auto"
     """Optimizer steps in one call of the compiled function. auto: 1 on a processor."""
     deterministic: bool = False
-    """Only operations whose result does not vary from run to run, at some cost on a GPU."""
+    """Only operations whose result does not vary from run to run, at some cost on a GPU. On a
+    processor the result then depends on `threads`, and not on how many cores there are."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
+    """Threads of one operation on a processor. How a sum is split over them decides its last
+    digits. auto: as many as there are cores; with `deterministic`, 2 on every machine."""
     seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1)
     """Train once with each of these; null takes the study's seed."""
+
+    @property
+    def fixed_threads(self) -> int | None:
+        """Threads that are set, on whatever machine; None leaves them to the library."""
+        if self.threads == "auto":
+            return DETERMINISTIC_THREADS if self.deterministic else None
+        return self.threads
 
     @field_validator("seeds")
     @classmethod

@@ -14,13 +14,15 @@ import keras
 from pipeline.checks import StudyError
 from pipeline.deep import device
 from pipeline.deep.batches import Batches
-from pipeline.deep.cost import leaf_layers, multiply_adds, size, summary
+from pipeline.deep.cost import leaf_layers, multiply_adds, summary
 from pipeline.deep.epochs import Trainable
 from pipeline.deep.input_checks import check_classes, check_inputs
 from pipeline.deep.learning_checks import first_loss, learns_one_batch
 from pipeline.deep.memory import available_memory, needed_memory
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.trial import Trial, run_trial
+from pipeline.host_memory import byte_size
+from pipeline.machine import resident_bytes
 from pipeline.progress import duration
 
 
@@ -95,17 +97,20 @@ def _model(spec: DeepSpec, network: keras.Model) -> str:
 def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> str:
     """Return a line on the bytes that training needs; raise `StudyError` if it cannot fit."""
     need, available = needed_memory(model, spec), available_memory()
-    total = need.bytes(batch_size)
+    # An accelerator holds the training alone; a processor's memory, this process with all it has.
+    held = 0 if device.has_accelerator() else resident_bytes()
+    total = held + need.bytes(batch_size)
+    about = f"about {byte_size(total)} with batches of {batch_size:,}"
     if available is None:
-        return f"about {size(total)} with batches of {batch_size:,}"
-    if total <= available:
-        return f"about {size(total)} with batches of {batch_size:,}; {size(available)} available"
+        return about
+    if total <= held + available:
+        return f"{about}; {byte_size(held + available)} available"
     fitting = need.largest_batch(available)
     remedy = f"try batch_size: {fitting}" if fitting else "not even one image fits: try"
     raise StudyError(
         f"{spec.method}: a batch of {batch_size:,} images of this network needs about "
-        f"{size(total)} ({size(need.fixed)} of it for weights and what is kept beside them); "
-        f"expected at most the {size(available)} that are available; {remedy}"
+        f"{byte_size(total)} ({byte_size(need.fixed)} of it for weights and what is kept beside "
+        f"them); expected at most the {byte_size(held + available)} that are available; {remedy}"
         f"{', or' if fitting else ''} smaller images or a smaller width"
     )
 

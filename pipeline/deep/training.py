@@ -64,8 +64,9 @@ def train(
 ) -> TrainedNetwork:
     """Train the network that `spec` describes; test images are predicted and never learnt from.
 
-    The same seed gives the same result on a CPU with one version of everything; on a GPU sums are
-    made in any order, and the last digits vary, unless `spec.deterministic`.
+    The same seed gives the same result on a CPU with one version of everything and one number of
+    threads, which is that of the cores unless `spec.threads` or `spec.deterministic` sets it; on a
+    GPU sums are made in any order, and the last digits vary, unless `spec.deterministic`.
 
     Args:
         spec: the network and its options.
@@ -199,6 +200,7 @@ def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> 
         "fit_seconds": round(sum(epoch.seconds for epoch in course.epochs), 3),
         "backend": keras.backend.backend(),
         "precision": phase.policy,
+        **({"threads": spec.fixed_threads} if spec.fixed_threads else {}),
         "multiply_adds": multiply_adds(model),
         **({"phases": phases} if len(phases) > 1 else {}),
         **({"base_seconds": base_seconds} if any(base_seconds.values()) else {}),

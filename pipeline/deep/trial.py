@@ -92,7 +92,7 @@ def run_trial(
     rows = spread_rows(len(labels), max(size, 128))
     with undisturbed_randomness():
         copy = bare_copy(network)
-        first = _cross_entropy(copy, inputs[rows], labels[rows])
+        first = _cross_entropy(copy, inputs[rows], labels[rows], size)
         few = rows[spread_rows(len(rows), min(IMAGES, size))]
         repeated = np.resize(few, size)
         losses, seconds = _steps(copy, inputs[repeated], labels[repeated], steps, xla)
@@ -155,9 +155,17 @@ def undisturbed_randomness() -> Iterator[None]:
         random.setstate(state)
 
 
-def _cross_entropy(model: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -> float:
-    """Measure in training mode: moving averages of batch normalisation may not have begun yet."""
-    outputs = keras.ops.convert_to_numpy(model(inputs, training=True))
+def _cross_entropy(
+    model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], batch_size: int
+) -> float:
+    """Measure in training mode: moving averages of batch normalization may not have begun yet.
+
+    In batches, since every layer's output stays in memory until the last one is computed.
+    """
+    batches = np.array_split(inputs, math.ceil(len(inputs) / batch_size))  # of nearly one size
+    outputs = np.concatenate(
+        [keras.ops.convert_to_numpy(model(batch, training=True)) for batch in batches]
+    )
     if not np.isfinite(outputs).all():
         return math.nan
     return cross_entropy(class_scores(outputs.astype(np.float32)), labels)

@@ -52,10 +52,7 @@ def accuracy_table(
                 "test_top2_accuracy": run.test_top2_accuracy,
                 "macro_f1": _mean_scores(run, answers).macro_f1,
                 "parameters": round(run.mean("parameters")),
-                "train_seconds": run.mean("train_seconds"),
-                "predict_ms_per_image": run.mean("predict_ms_per_image"),
                 "n_test": test.n,
-                "device": "; ".join(dict.fromkeys(card.device for card in run.cards)),
             }
         )
     table = pd.concat([pd.DataFrame(rows), unique_columns(runs, unique, answers)], axis=1)

@@ -26,7 +26,7 @@ RULE = (
     f"differences below {LEVEL * 100:g} points count as level."
 )
 _MAY_DIFFER = ("depth", "residual", "method", "seeds", "precision", "xla", "data_on_device",
-               "steps_per_call", "deterministic")  # fmt: skip
+               "steps_per_call", "deterministic", "threads")  # fmt: skip
 """Options that two networks of a comparison may differ in: how it is computed changes no result."""
 
 

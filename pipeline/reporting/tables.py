@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.reporting.formats import count, digits, percent, points, quantity
 from pipeline.reporting.pretraining import PRE_TRAINED, pretrained_runs
-from pipeline.results import Results
+from pipeline.results import Results, accuracy_with_costs
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def accuracy_rows(results: Results) -> list[AccuracyRow]:
             unique=_share(row.get("test_accuracy_unique")),
             values=_values(row),
         )
-        for row in results.tables["accuracy"].to_dict("records")
+        for row in accuracy_with_costs(results).to_dict("records")
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
 from pipeline.reporting.pretraining import pretraining_sentences
-from pipeline.results import Results
+from pipeline.results import Results, accuracy_with_costs
 
 FAMILY_NAMES = {
     "classical": "classical run",
@@ -46,7 +46,7 @@ def verdict(results: Results) -> Verdict:
     A family is said to win if the paired 95 % interval leaves out 0 *and* the exact test agrees
     (p < 0.05). The two are different methods and may differ at the border; then nobody wins.
     """
-    table = {row["run"]: row for row in results.tables["accuracy"].to_dict("records")}
+    table = {row["run"]: row for row in accuracy_with_costs(results).to_dict("records")}
     comparison = results.study["comparison"]
     best = results.study["families_best"]
     brief: list[str] = []

@@ -69,8 +69,10 @@ def test_shuffled_labels_give_chance_for_every_run(root, monkeypatch):
     how near their mean has to come.
     """
     from pipeline.deep import training
+    from stages import train_deep
 
     monkeypatch.setattr(training, "preflight", lambda *_: {})
+    monkeypatch.setattr(train_deep, "use_threads", lambda _: None)  # TensorFlow runs already
     params = control(root, "control_color")
     params["dataset"] |= {"shuffle_labels": True, "per_class": [40, 10, 100], "size": 16}
     params["classical"]["joined_rbf_svm"] = {

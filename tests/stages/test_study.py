@@ -311,9 +311,10 @@ def test_accuracy_table(steps):
             float(row[key]) for key in ("test_ci_low", "test_accuracy", "test_ci_high")
         )
         assert 0 <= low < value < high <= 1
+        assert int(row["parameters"]) > 0
+    for row in steps["first"].table("cost"):
         assert float(row["train_seconds"]) > 0
         assert float(row["predict_ms_per_image"]) > 0
-        assert int(row["parameters"]) > 0
         assert row["device"]
     # Ten classes of which colour tells most apart: far above chance, or labels are shuffled.
     assert float(rows["color_svm"]["test_accuracy"]) > 0.3

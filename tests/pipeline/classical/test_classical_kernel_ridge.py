@@ -26,7 +26,7 @@ def blobs(rng, n=400, classes=4, d=6):
 @pytest.mark.parametrize("block", [64, 2048])
 def test_equals_scikit_learn(rng, monkeypatch, classes, block):
     """Also where the matrix is cut into many blocks, of which the last ones are smaller."""
-    monkeypatch.setattr(kernel_matrix, "_BLOCK", block)
+    monkeypatch.setattr(kernel_matrix, "BLOCK", block)
     x, y = blobs(rng, classes=classes)
     fitted = KernelRidge(alpha=0.1, gamma=0.2, tol=1e-6).fit(x, y)
     targets = np.where(y[:, None] == np.arange(classes), 1.0, -1.0)
@@ -47,7 +47,7 @@ def test_a_kernel_matrix_in_blocks_is_the_kernel(rng, monkeypatch):
 
     from sklearn.metrics.pairwise import rbf_kernel
 
-    monkeypatch.setattr(kernel_matrix, "_BLOCK", 30)
+    monkeypatch.setattr(kernel_matrix, "BLOCK", 30)
     x, mirrors = (rng.normal(size=(100, 5)).astype(np.float32) for _ in range(2))
     expected = sum(rbf_kernel(a, b, 0.3) for a in (x, mirrors) for b in (x, mirrors)) / 4
     weights = rng.normal(size=(100, 3)).astype(np.float32)

@@ -1,5 +1,7 @@
 """Principal components."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -52,5 +54,27 @@ def test_a_run_projects_its_scaled_features(features):
 def test_there_are_no_more_components_than_features_or_images(features):
     assert PrincipalComponents(13).fit_transform(features).shape == (300, 12)
     few = PrincipalComponents(13).fit_transform(features[:7])
-    assert few.shape == (7, 7)
+    assert few.shape == (7, 6)  # seven points span six directions
     assert np.isfinite(few).all()
+
+
+@pytest.mark.tried(
+    "Memory",
+    "principal components of 30 images with 20,000 features each",
+    "those of scikit-learn, without the matrix of features by features (3 GB)",
+)
+def test_more_features_than_images(monkeypatch):
+    monkeypatch.setattr(projection, "_BLOCK_ROWS", 999)
+    features = np.random.default_rng(1).normal(size=(30, 20_000), loc=3).astype(np.float32)
+    tracemalloc.start()
+    found = PrincipalComponents(5).fit(features)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * features.nbytes
+    expected = PCA(5, svd_solver="full").fit(features)
+    np.testing.assert_allclose(
+        np.abs(found.components_ @ expected.components_.T), np.eye(5), atol=1e-3
+    )
+    np.testing.assert_allclose(
+        np.abs(found.transform(features)), np.abs(expected.transform(features)), atol=0.05
+    )

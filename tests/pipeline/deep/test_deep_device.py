@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.checks import StudyError
 from pipeline.deep import device
+from pipeline.deep.spec import DeepSpec
 
 
 @pytest.fixture
@@ -104,3 +106,40 @@ def test_each_backend_is_made_deterministic_in_its_way(backend, monkeypatch):
     assert asked == ["tensorflow", ("torch", True)]
     assert os.environ.pop("CUBLAS_WORKSPACE_CONFIG") == ":4096:8"
     assert os.environ["XLA_FLAGS"] == "--xla_other=1 --xla_gpu_deterministic_ops=true"
+
+
+def test_each_backend_is_told_the_number_of_threads(backend, monkeypatch):
+    monkeypatch.setenv("NPROC", "9")
+    asked = []
+    threading = SimpleNamespace(
+        set_intra_op_parallelism_threads=lambda n: asked.append(("tensorflow", n))
+    )
+    tensorflow = SimpleNamespace(config=SimpleNamespace(threading=threading))
+    torch = SimpleNamespace(set_num_threads=lambda n: asked.append(("torch", n)))
+    monkeypatch.setattr(device, "threadpool_limits", lambda n: asked.append(("BLAS", n)))
+    for name in ("tensorflow", "jax", "torch"):
+        backend(name, tensorflow=tensorflow, torch=torch)
+        device.use_threads(3)
+    assert [each for each in asked if each[0] != "BLAS"] == [("tensorflow", 3), ("torch", 3)]
+    assert asked.count(("BLAS", 3)) == 3
+    assert os.environ["NPROC"] == "3"
+
+
+def test_threads_cannot_change_once_tensorflow_computes(backend, monkeypatch):
+    def refuse(n):
+        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+
+    threading = SimpleNamespace(set_intra_op_parallelism_threads=refuse)
+    backend("tensorflow", tensorflow=SimpleNamespace(config=SimpleNamespace(threading=threading)))
+    monkeypatch.setattr(device, "threadpool_limits", lambda n: None)
+    with pytest.raises(StudyError, match="Train in a process of its own"):
+        device.use_threads(3)
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [({}, None), ({"deterministic": True}, 2), ({"threads": 5}, 5),
+     ({"deterministic": True, "threads": 5}, 5)],
+)  # fmt: skip
+def test_a_deterministic_training_has_a_stated_number_of_threads(options, threads):
+    assert DeepSpec(method="any", **options).fixed_threads == threads

@@ -2,8 +2,9 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.checks import StudyError
 from pipeline.deep import memory
-from pipeline.deep.memory import SLOTS, Need, needed_memory
+from pipeline.deep.memory import LAYER, SLOTS, TRIAL, UPDATE, Need, needed_memory
 from pipeline.deep.optimizers import build_optimizer
 from pipeline.deep.spec import DeepSpec
 
@@ -22,11 +23,35 @@ def test_slots_are_what_the_optimizers_keep(optimizer):
 
 
 def test_what_is_needed_by_hand():
-    spec = DeepSpec(method="any", optimizer="adam", ema=0.9)
-    need = needed_memory(dense_net(), spec)
-    assert need.fixed == 4 * (50 * 40 + 40) * 5  # weights, gradients, two slots, average
-    assert need.per_image == int(memory.KEPT * 4 * 40)
-    assert need.bytes(10) == need.fixed + 10 * need.per_image
+    """Dense: its input is kept; on top, its input and output as the largest layer's."""
+    weights = 4 * (50 * 40 + 40)
+    plain = needed_memory(dense_net(), DeepSpec(method="any", optimizer="sgd"))
+    assert plain.fixed == int((TRIAL + UPDATE + 1 + 2) * weights) + LAYER
+    averaged = needed_memory(dense_net(), DeepSpec(method="any", optimizer="adam", ema=0.9))
+    assert averaged.fixed == plain.fixed + 3 * weights  # two slots and an average are stored too
+    assert plain.per_image == 4 * (50 + 50 + 40)
+    assert plain.bytes(10) == plain.fixed + 10 * plain.per_image
+
+
+@pytest.mark.tried(
+    "Memory",
+    "a dense network on 2,048 x 2,048 pixels, whose weights alone are more than there is",
+    "refused with the bytes, before any weight has its memory",
+)
+def test_weights_that_cannot_fit_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**8)
+    made = []
+    initial = lambda shape, dtype: made.append(shape) or keras.ops.zeros(shape, dtype)  # noqa: E731
+    with memory.weights_that_fit(DeepSpec(method="mlp")):
+        keras.layers.Dense(4, kernel_initializer=initial).build((None, 10))
+        with pytest.raises(StudyError, match=r"mlp: the weights up to layer 'big' \(25.8 GB\)"):
+            keras.layers.Dense(512, kernel_initializer=initial, name="big").build(
+                (None, 2048 * 2048 * 3)
+            )
+    assert made == [(10, 4)]
+    big = keras.layers.Dense(2000, use_bias=False)
+    big.build((None, 1000))  # as if nothing had happened
+    assert big.kernel.shape == (1000, 2000)
 
 
 def test_largest_batch_fits_and_the_next_does_not():
@@ -38,42 +63,10 @@ def test_largest_batch_fits_and_the_next_does_not():
     assert need.largest_batch(1010) == need.largest_batch(500) == 0
 
 
-def write(folder, **files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("__", ".")).write_text(str(text))
-
-
-def test_the_tightest_control_group_counts(tmp_path):
-    statistics = "anon 5\ninactive_file 300\n"
-    write(tmp_path / "job", memory__max=8000, memory__current=1000, memory__stat=statistics)
-    write(tmp_path / "job/step", memory__max="max", memory__current=1, memory__stat=statistics)
-    assert memory._group_memory(tmp_path, "/job/step") == 8000 - 1000 + 300
-    write(tmp_path, memory__max=5000, memory__current=2000, memory__stat="")
-    assert memory._group_memory(tmp_path, "/job/step") == 3000
-
-
-def test_control_groups_of_version_1(tmp_path):
-    names = {"memory__usage_in_bytes": 100, "memory__stat": "total_inactive_file 7\n"}
-    write(tmp_path / "memory", memory__limit_in_bytes=2**62, **names)
-    assert memory._group_memory(tmp_path, "/") is None
-    write(tmp_path / "memory", memory__limit_in_bytes=900, **names)
-    assert memory._group_memory(tmp_path, "/") == 807
-
-
-def test_no_control_group(tmp_path):
-    assert memory._group_memory(tmp_path, "/a/b") is None
-
-
-def test_available_memory_is_the_least_that_is_known(monkeypatch):
-    monkeypatch.setattr(memory, "_system_memory", lambda: 900)
-    monkeypatch.setattr(memory, "_group_memory", lambda: 500)
+def test_an_accelerator_has_a_memory_of_its_own(monkeypatch):
+    monkeypatch.setattr(memory.host_memory, "available", lambda: 500)
     monkeypatch.setattr(memory.device, "has_accelerator", lambda: False)
     assert memory.available_memory() == 500
-    monkeypatch.setattr(memory, "_group_memory", lambda: None)
-    assert memory.available_memory() == 900
-    monkeypatch.setattr(memory, "_system_memory", lambda: None)
-    assert memory.available_memory() is None
     monkeypatch.setattr(memory.device, "has_accelerator", lambda: True)
     monkeypatch.setattr(memory.device, "accelerator_memory", lambda: 77)
     assert memory.available_memory() == 77

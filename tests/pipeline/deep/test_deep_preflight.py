@@ -177,7 +177,7 @@ def test_nothing_that_is_trained():
 
 def test_a_batch_that_does_not_fit(monkeypatch):
     case = plain()
-    total = preflight.needed_memory(case.model, case.spec).bytes(20)
+    total = preflight.needed_memory(case.model, case.spec).bytes(20)  # beyond what it holds
     monkeypatch.setattr(preflight, "available_memory", lambda: total)
     case.check()
     monkeypatch.setattr(preflight, "available_memory", lambda: total - 1)

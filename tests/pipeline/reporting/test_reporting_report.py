@@ -39,7 +39,13 @@ from pipeline.reporting.page import breakable
 from pipeline.reporting.page import page as page_of
 from pipeline.reporting.report import write_report
 from pipeline.reporting.summary import headline, summary
-from pipeline.results import Results, load_feature_pictures, load_network_pictures, save_results
+from pipeline.results import (
+    Results,
+    accuracy_with_costs,
+    load_feature_pictures,
+    load_network_pictures,
+    save_results,
+)
 
 FIGURES = ("accuracy", "agreement", "confusion", "corruption", "corruption_severity",
            "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
@@ -174,7 +180,7 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
     folder, results = normal
     rows = {row["Run"]: row for row in headed(read(folder), "Macro-F1")}
     assert len(rows) == len(results.tables["accuracy"])
-    for record in results.tables["accuracy"].to_dict("records"):
+    for record in accuracy_with_costs(results).to_dict("records"):
         sets = record["features"].replace("+", " + ")
         made_of = f"{record['method']} on {sets}" if sets else record["method"]
         row = rows[record["run"] + made_of]
@@ -614,6 +620,7 @@ def test_no_learning_curve_and_no_sample(tmp_path):
     results, _, _ = made_up(**CASES["tiny"])
     kept = (
         "accuracy",
+        "cost",
         "per_class",
         "confusion",
         "tuning",

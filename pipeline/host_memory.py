@@ -1,0 +1,87 @@
+"""How much memory a process can still take, by the system and by its control groups."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+NO_LIMIT = 2**60
+"""Control groups of version 1 write their missing limit as some such number."""
+
+
+def available() -> int | None:
+    """Return the bytes that this process can take beyond what it holds; None if nothing tells."""
+    limits = [free for free in (_system_memory(), _group_memory()) if free is not None]
+    return min(limits, default=None)
+
+
+def _system_memory() -> int | None:
+    """Return what Linux says is available, or what a Mac has in all."""
+    if sys.platform == "darwin":
+        query = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True)
+        return int(query.stdout) if query.stdout.strip().isdigit() else None
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    fields = found.get("MemAvailable", "").split()
+    return 1024 * int(fields[0]) if fields else None
+
+
+def _group_memory(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> int | None:
+    """Return what the control groups of a container or of a batch job leave free.
+
+    Pages of files that were read long ago count as used there, and are given up when needed.
+
+    Args:
+        root: where control groups are mounted.
+        own: this process's group below it; None asks Linux.
+    """
+    group = Path((_own_group() if own is None else own).strip("/"))
+    folders = [root / each for each in (group, *group.parents)]
+    free = [_left_free(folder, _VERSION_2) for folder in folders]
+    free.append(_left_free(root / "memory", _VERSION_1))
+    return min((each for each in free if each is not None), default=None)
+
+
+_VERSION_1 = (
+    "memory.limit_in_bytes",
+    "memory.usage_in_bytes",
+    "memory.stat",
+    "total_inactive_file",
+)
+_VERSION_2 = ("memory.max", "memory.current", "memory.stat", "inactive_file")
+
+
+def _own_group() -> str:
+    """Return the path of the process's group of version 2, which Linux writes as ``0::/path``."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line[3:] for line in lines if line.startswith("0::")), "")
+
+
+def _left_free(folder: Path, names: tuple[str, str, str, str]) -> int | None:
+    limit_file, used_file, statistics_file, given_up = names
+    try:
+        limit = (folder / limit_file).read_text(encoding="ascii").strip()
+        used = int((folder / used_file).read_text(encoding="ascii"))
+        lines = (folder / statistics_file).read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    if not limit.isdigit() or int(limit) >= NO_LIMIT:
+        return None
+    statistics = dict(line.split() for line in lines if len(line.split()) == 2)
+    return int(limit) - used + int(statistics.get(given_up, 0))
+
+
+def byte_size(n_bytes: float) -> str:
+    """Return ``248 kB``, ``58.9 MB`` or ``31 GB``."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= scale:
+            value = n_bytes / scale
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{n_bytes / 1e3:.0f} kB"
