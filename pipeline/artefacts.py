@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
+from pipeline.object_files import load_object, save_object
 
 SPLITS = ("train", "validation", "test")
 
@@ -289,19 +289,18 @@ def load_features(name: str, split: str) -> NDArray[np.float32]:
 
 def save_extractor(name: str, extractor: Any, card: FeatureCard) -> None:
     """Write the fitted extractor and what it cost."""
-    with atomic(FEATURES / name / "extractor.joblib") as temporary:
-        joblib.dump(extractor, temporary)
+    with atomic(_extractor_file(name)) as temporary:
+        save_object(temporary, extractor)
     save_json(FEATURES / name / "card.json", card)
 
 
 def load_extractor(name: str) -> Any:
     """Read a fitted extractor, to be stored with the models that need it."""
-    remedy = f"dvc repro featurize@{name}"
-    path = _existing(FEATURES / name / "extractor.joblib", remedy)
-    try:
-        return joblib.load(path)
-    except Exception as error:  # unpickling raises whatever a broken file leads it to
-        raise StudyError(f"{path} cannot be read ({error!r}); make it anew: {remedy}") from None
+    return load_object(_extractor_file(name), "transform", f"dvc repro featurize@{name}")
+
+
+def _extractor_file(name: str) -> Path:
+    return FEATURES / name / "extractor.npz"
 
 
 def load_feature_card(name: str) -> FeatureCard:
@@ -311,9 +310,7 @@ def load_feature_card(name: str) -> FeatureCard:
 
 def feature_files(name: str) -> list[Path]:
     """Files whose contents decide the runs that use a feature set (its cost is not among them)."""
-    return [FEATURES / name / f"{split}.npy" for split in SPLITS] + [
-        FEATURES / name / "extractor.joblib"
-    ]
+    return [FEATURES / name / f"{split}.npy" for split in SPLITS] + [_extractor_file(name)]
 
 
 # --- runs -----------------------------------------------------------------------------------------
@@ -397,8 +394,8 @@ def save_run(
 
 
 def model_file(run: str, seed: int, family: str) -> Path:
-    """Return where the fitted model of a run is kept: ``model.keras`` or ``model.joblib``."""
-    return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.joblib")
+    """Return where the fitted model of a run is kept: ``model.keras`` or ``model.npz``."""
+    return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.npz")
 
 
 def load_card(run: str, seed: int, remedy: str) -> Card:

@@ -26,7 +26,6 @@ KINDS = {
 }
 """The section of params.yaml -> the package that holds its methods."""
 
-_SET = "__pydantic_fields_set__"
 _PACKAGE_ROOT = Path(__file__).parent
 
 
@@ -40,19 +39,6 @@ class MethodSpec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Give the options that were set in one order, so that equal options pickle to equal bytes.
-
-        Stages are rerun by checksums, and a set of names has another order in each process.
-        """
-        state = dict(super().__getstate__())
-        state[_SET] = tuple(sorted(state[_SET]))
-        return state
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Turn the options that were set into a set again."""
-        super().__setstate__({**state, _SET: set(state[_SET])})
 
 
 def selector(kind: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import joblib
-
 from pipeline import artefacts
 from pipeline.checks import StudyError
+from pipeline.network_files import check_network_file
+from pipeline.object_files import load_object, unreadable
 
 
 def first_seed(entry: Mapping[str, Any] | None, study_seed: int) -> int:
@@ -26,22 +26,25 @@ def load_stored_model(name: str, seed: int, kind: Literal["classical", "deep"]) 
         StudyError: if there is none, or it cannot be read; it names the command that makes it.
     """
     path, remedy = artefacts.model_file(name, seed, kind), f"dvc repro train_{kind}@{name}"
+    return load_network(path, remedy) if kind == "deep" else load_object(path, "scores", remedy)
+
+
+def load_network(path: Path, remedy: str) -> Any:
+    """Open a stored `keras.Model`, of stock layers alone; no code that a file brings along is run.
+
+    Args:
+        path: the ``.keras`` file.
+        remedy: the command that makes it anew.
+
+    Raises:
+        StudyError: if there is none, or it cannot be read, or holds anything else.
+    """
     if not path.exists():
         raise StudyError(f"there is no {path}; make it with: {remedy}")
-    load = _load_network if kind == "deep" else joblib.load
-    return _opened(path, load, remedy)
-
-
-def _opened(path: Path, load: Callable[[Path], Any], remedy: str) -> Any:
     try:
-        return load(path)
-    except Exception as error:  # loading raises whatever a broken file leads it to
-        raise StudyError(
-            f"{path} cannot be read ({error!r}); make it anew with: {remedy}"
-        ) from None
+        check_network_file(path)
+        import keras  # takes seconds, and a classical run needs none
 
-
-def _load_network(path: Path) -> Any:
-    import keras  # takes seconds, and a classical run needs none
-
-    return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file leads to nearly anything
+        raise StudyError(unreadable(path, error, remedy)) from None

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from pipeline.classical.training import PixelClassifier, TrainedClassifier, trai
 from pipeline.classical.tuning import Tuned, tune
 from pipeline.entries import load_entry, run_seeds
 from pipeline.machine import cpu_name, peak_memory_mb, versions
+from pipeline.object_files import save_object
 from stages import run
 
 
@@ -82,10 +82,8 @@ def _save(
     family = _family(sets)
     extractors = tuple(artefacts.load_extractor(features) for features in spec.features)
     with artefacts.atomic(artefacts.model_file(name, seed, family)) as temporary:
-        joblib.dump(
-            PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator),
-            temporary,
-        )
+        stored = PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator)
+        save_object(temporary, stored)
     card = artefacts.Card(
         run=name,
         family=family,

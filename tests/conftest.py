@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import stored_classes
+
 pytest_plugins = ["tests.reliability"]
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -23,6 +25,13 @@ def root() -> Path:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def storable(request, monkeypatch) -> None:
+    """Let objects of classes that a test file defines be stored, as if it were a method's file."""
+    packages = (*stored_classes.PACKAGES, f"{request.module.__name__}.")
+    monkeypatch.setattr(stored_classes, "PACKAGES", packages)
 
 
 @pytest.fixture

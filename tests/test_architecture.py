@@ -23,12 +23,15 @@ FLOOR_ZERO = (
     "host_memory",
     "machine",
     "measurements",
+    "network_files",
+    "object_files",
     "pretrained",
     "pretrained_weights",
     "inference",
     "progress",
     "provenance",
     "resume",
+    "stored_classes",
     "stored_models",
 )
 

@@ -29,7 +29,7 @@ Kernel = Literal["linear", "rbf"]
 
 
 class OpenCVSVM(DecisionClassifier):
-    """``cv2.ml.SVM`` of type C_SVC. Keeps arrays alone, so that it can be pickled.
+    """``cv2.ml.SVM`` of type C_SVC. Keeps arrays alone, so that it can be stored.
 
     Args:
         kernel: ``linear`` or ``rbf``.

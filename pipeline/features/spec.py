@@ -17,8 +17,10 @@ class Extractor(ABC):
     """Turns images into vectors, after the conventions of scikit-learn.
 
     ``__init__`` only stores its options; `fit` returns self and leaves what it learns in attributes
-    whose names end in ``_``; `transform` changes neither the extractor nor its input. Extractors
-    can be pickled. The result for an image does not depend on the images beside it.
+    whose names end in ``_``; `transform` changes neither the extractor nor its input. All that is
+    an attribute is stored by `pipeline.object_files`, which says what can be; a name that begins
+    with ``_`` is a cache, and is not. The result for an image does not depend on the images beside
+    it.
     """
 
     def fit(self, images: NDArray[np.uint8]) -> Self:

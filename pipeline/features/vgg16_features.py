@@ -12,7 +12,7 @@ imported where pixels are turned into features, and nowhere else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class VGG16Features(Extractor):
     """Pooled activations of a frozen VGG16, the layers joined in the order of the options.
 
     `fit` reads the weights and learns nothing from the images. The weights are kept, so that a
-    pickled extractor needs no file: it carries 59 MB, less where no deep layer is read.
+    stored extractor needs no file: it carries 59 MB, less where no deep layer is read.
     """
 
     def __init__(self, spec: Spec, seed: int = 0) -> None:
@@ -99,7 +99,7 @@ class VGG16Features(Extractor):
         return total
 
     def _network(self, shape: tuple[int, int, int]) -> keras.Model:
-        """Build the base, once for each shape of images."""
+        """Build the base, once for each shape of images; `_networks` is not stored."""
         networks = self.__dict__.setdefault("_networks", {})
         if shape not in networks:
             spec = self.spec
@@ -112,7 +112,3 @@ class VGG16Features(Extractor):
                 precision=spec.precision,
             )
         return networks[shape]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the networks out: they are rebuilt from the weights."""
-        return {name: value for name, value in self.__dict__.items() if name != "_networks"}

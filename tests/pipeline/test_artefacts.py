@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from awkward_files import AWKWARD, DAMAGES, DIGITS, contents
 
-from pipeline import artefacts
+from pipeline import artefacts, registry
 from pipeline.artefacts import SPLITS, Card, DatasetCard, FeatureCard, Predictions, Source
 from pipeline.checks import StudyError
 
@@ -48,6 +48,10 @@ def image_index(names=AWKWARD):
 
 def feature_card():
     return FeatureCard("hog", "hog", {"cell": 8, "signed": True}, 324, 0, 1.25, 1e-4, 512.5)
+
+
+def extractor():
+    return registry.parse("features", {"method": "hog", "cell": 4}, "features.hog").build(seed=0)
 
 
 def run_card(**changes):
@@ -278,15 +282,15 @@ def test_features(rng):
 
 
 def test_extractor_and_its_card():
-    artefacts.save_extractor("hog", {"fitted": np.arange(3)}, feature_card())
-    np.testing.assert_array_equal(artefacts.load_extractor("hog")["fitted"], np.arange(3))
+    artefacts.save_extractor("hog", extractor(), feature_card())
+    assert vars(artefacts.load_extractor("hog")) == vars(extractor())
     assert artefacts.load_feature_card("hog") == feature_card()
 
 
 def test_feature_files_are_those_that_exist(rng):
     for split in SPLITS:
         artefacts.save_features("hog", split, rng.normal(size=(2, 3)))
-    artefacts.save_extractor("hog", "extractor", feature_card())
+    artefacts.save_extractor("hog", extractor(), feature_card())
     decisive = set(files()) - {"data/features/hog/card.json"}
     assert {path.as_posix() for path in artefacts.feature_files("hog")} == decisive
 
@@ -317,8 +321,8 @@ def test_scores_of_two_classes_keep_two_columns():
 
 
 def test_model_file_of_each_family():
-    assert artefacts.model_file("a", 2, "classical") == Path("runs/a/seed-2/model.joblib")
-    assert artefacts.model_file("a", 2, "hybrid") == Path("runs/a/seed-2/model.joblib")
+    assert artefacts.model_file("a", 2, "classical") == Path("runs/a/seed-2/model.npz")
+    assert artefacts.model_file("a", 2, "hybrid") == Path("runs/a/seed-2/model.npz")
     assert artefacts.model_file("a", 2, "deep") == Path("runs/a/seed-2/model.keras")
 
 
@@ -380,14 +384,14 @@ FILES = {
         "dvc repro featurize@hog",
     ),
     "extractor": (
-        "data/features/hog/extractor.joblib",
-        lambda: artefacts.save_extractor("hog", {"fitted": np.arange(30)}, feature_card()),
+        "data/features/hog/extractor.npz",
+        lambda: artefacts.save_extractor("hog", extractor(), feature_card()),
         lambda: artefacts.load_extractor("hog"),
         "dvc repro featurize@hog",
     ),
     "feature card": (
         "data/features/hog/card.json",
-        lambda: artefacts.save_extractor("hog", {}, feature_card()),
+        lambda: artefacts.save_extractor("hog", extractor(), feature_card()),
         lambda: artefacts.load_feature_card("hog"),
         "dvc repro featurize@hog",
     ),

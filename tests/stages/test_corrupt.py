@@ -19,6 +19,7 @@ from pipeline.measurements import CORRUPTED, load_corrupted
 from pipeline.results import load_results
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.corruptions import corrupt as corrupted
+from pipeline.stored_models import load_stored_model
 from stages import (
     check,
     corrupt,
@@ -84,9 +85,7 @@ def test_it_scores_the_images_as_they_are_and_corrupted():
     assert set(found.card.missing) == {"frost", "snow", "spatter"}
     assert len(np.unique(found.ids)) == 30
     np.testing.assert_allclose(found.clean, stored_scores(found.ids), rtol=1e-4, atol=1e-4)
-    import joblib
-
-    model = joblib.load(artefacts.model_file(RUN, 0, "classical"))
+    model = load_stored_model(RUN, 0, "classical")
     order = np.isin(artefacts.load_ids("test"), found.ids)
     images = np.asarray(artefacts.load_images("test")[order])
     for name in ("motion_blur", "shot_noise"):

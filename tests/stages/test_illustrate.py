@@ -14,19 +14,18 @@ from PIL import Image
 
 from pipeline import artefacts, registry
 from pipeline.checks import StudyError
+from pipeline.features.spec import Extractor
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
 from stages import illustrate
 
 CLASSES = ("cat", "dog", "frog")
 
 
-class Undrawable:
-    """An extractor without pictures; a class of this module, so that it can be pickled."""
+class Undrawable(Extractor):
+    """An extractor without pictures."""
 
-    def picture(self, image):
-        return None
-
-    learnt_picture = staticmethod(lambda: None)
+    def transform(self, images):
+        raise NotImplementedError
 
 
 class Learner(Undrawable):
@@ -35,7 +34,7 @@ class Learner(Undrawable):
 
 
 @pytest.fixture
-def study(study_folder, rng):
+def study(study_folder, storable, rng):
     """A prepared dataset of 30 validation images, and three feature sets."""
     n = {"train": 30, "validation": 30, "test": 30}
     labels = np.arange(30) % 3

@@ -9,7 +9,6 @@ import json
 import re
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +17,7 @@ from small_study import BIN, PARAMS, RUNS, SIZES, Step, Study, checkout, content
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS
 from pipeline.results import RESULT_TABLES, load_results
+from pipeline.stored_models import load_stored_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
 
@@ -455,7 +455,7 @@ def test_every_run_leaves_the_same_things(run):
 @pytest.mark.usefixtures("study")
 @pytest.mark.parametrize("run", RUNS[:3])
 def test_a_stored_svm_gives_the_stored_scores_from_pixels(run):
-    model = joblib.load(artefacts.model_file(run, 0, "classical"))
+    model = load_stored_model(run, 0, "classical")
     stored = artefacts.load_predictions(run, 0, "").scores["test"]
     found = model.scores(np.asarray(artefacts.load_images("test")))
     np.testing.assert_allclose(found, stored, rtol=1e-4, atol=1e-4 * np.abs(stored).max())
@@ -467,9 +467,7 @@ def test_a_stored_svm_gives_the_stored_scores_from_pixels(run):
 
 @pytest.mark.usefixtures("study")
 def test_a_stored_network_gives_the_stored_scores_from_pixels():
-    import keras
-
-    model = keras.models.load_model(artefacts.model_file("lenet5", 0, "deep"))
+    model = load_stored_model("lenet5", 0, "deep")
     images = np.asarray(artefacts.load_images("test"))
     stored = artefacts.load_predictions("lenet5", 0, "").scores["test"]
     found = np.asarray(model(images, training=False))

@@ -2,11 +2,11 @@
 
 import json
 
-import joblib
 import numpy as np
 import pytest
 
 from pipeline import artefacts
+from pipeline.stored_models import load_stored_model
 from stages import train_classical
 
 SIZES = {"train": 120, "validation": 60, "test": 40}
@@ -24,7 +24,7 @@ class LeftHalf:
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch, rng):
+def study(storable, tmp_path, monkeypatch, rng):
     monkeypatch.chdir(tmp_path)
     for split, n in SIZES.items():
         labels = np.arange(n) % 3
@@ -65,7 +65,7 @@ def test_a_tuned_and_mirrored_run_on_deep_features(study):
     assert len(artefacts.load_tuning("svm", 3, "train it")) == 4
 
     found = artefacts.load_predictions("svm", 3, "train it")
-    stored = joblib.load(artefacts.model_file("svm", 3, "hybrid"))
+    stored = load_stored_model("svm", 3, "classical")
     for split, n in SIZES.items():
         images = artefacts.load_images(split)
         assert found.scores[split].shape == found.probabilities[split].shape == (n, 3)
@@ -97,6 +97,6 @@ def test_mirror_images_are_flipped_left_to_right(study):
     images = artefacts.load_images("train")
     half = images.shape[2] // 2
     both = np.concatenate([images[:, :, :half], images[:, :, ::-1][:, :, :half]])
-    stored = joblib.load(artefacts.model_file("svm", 3, "classical"))
+    stored = load_stored_model("svm", 3, "classical")
     expected = both.reshape(len(both), -1).mean(axis=0)
     np.testing.assert_allclose(stored.classifier["scale"].mean_, expected, rtol=1e-6)

@@ -1,7 +1,5 @@
 """Both machines against scikit-learn's own: the same optimum, the same scores."""
 
-import pickle
-
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -12,6 +10,7 @@ from pipeline.checks import StudyError
 from pipeline.classical.linear_svm import LinearSVM
 from pipeline.classical.rbf_svm import RBFSVM
 from pipeline.classical.spec import UnitScaler, stored_numbers, two_columns
+from pipeline.object_files import load_object, save_object
 
 
 def problem(n_classes, n=600, d=30, seed=0):
@@ -132,7 +131,7 @@ class TestContract:
         return registry.parse("classical", {"method": method, "features": ["a"]}, "classical.x")
 
     @pytest.mark.parametrize("n_classes", [2, 5])
-    def test_fits_scores_and_pickles(self, method, n_classes):
+    def test_fits_scores_and_is_stored(self, method, n_classes, tmp_path):
         x, y = problem(n_classes, n=400)
         x.setflags(write=False)  # features come memory-mapped and read-only
         fitted = self.spec(method).build(seed=0, widths=[30]).fit(x[:300], y[:300])
@@ -141,7 +140,8 @@ class TestContract:
         assert np.isfinite(scores).all()
         assert np.mean(scores.argmax(1) == y[300:]) > 1.3 / n_classes
         assert np.array_equal(scores.argmax(1), fitted.predict(x[300:]))
-        again = pickle.loads(pickle.dumps(fitted))
+        save_object(tmp_path / "model.npz", fitted)
+        again = load_object(tmp_path / "model.npz", "predict", "train it")
         assert np.array_equal(two_columns(again.decision_function(x[300:])), scores)
         assert stored_numbers(fitted) > 0
 

@@ -1,4 +1,3 @@
-import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -7,6 +6,7 @@ from pipeline import registry
 from pipeline.checks import StudyError
 from pipeline.classical.calibration import SigmoidCalibrator
 from pipeline.classical.training import PixelClassifier, train
+from pipeline.object_files import load_object, save_object
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ class MeanColour:
         return images.mean(axis=(1, 2), dtype=np.float32)
 
 
-def test_a_stored_run_classifies_new_pixels(tmp_path, rng):
+def test_a_stored_run_classifies_new_pixels(storable, tmp_path, rng):
     labels = rng.integers(0, 3, 300)
     images = rng.integers(0, 60, (300, 8, 8, 3)).astype(np.uint8)
     images[np.arange(300), :, :, labels] += 60
@@ -79,8 +79,8 @@ def test_a_stored_run_classifies_new_pixels(tmp_path, rng):
     parts = {split: [part] for split, part in cut.items()}
     trained = train(linear(), parts, {"train": labels[:200], "validation": labels[200:250]}, 3, 0)
     stored = PixelClassifier((MeanColour(),), trained.model, ("r", "g", "b"), trained.calibrator)
-    joblib.dump(stored, tmp_path / "model.joblib")
-    stored = joblib.load(tmp_path / "model.joblib")
+    save_object(tmp_path / "model.npz", stored)
+    stored = load_object(tmp_path / "model.npz", "scores", "train it")
     scores = stored.scores(images[250:])
     assert np.array_equal(scores, trained.scores["test"])
     assert np.mean(scores.argmax(1) == labels[250:]) > 0.95

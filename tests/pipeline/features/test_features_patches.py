@@ -1,7 +1,5 @@
 """Learnt patches against a slow coder written in loops, and k-means against scikit-learn's."""
 
-import pickle
-
 import numpy as np
 import pytest
 from feature_images import noise
@@ -109,11 +107,8 @@ def test_the_seed_decides(images):
         assert not np.array_equal(atoms(1, dictionary=dictionary), atoms(2, dictionary=dictionary))
 
 
-def test_a_pickle_keeps_what_was_learnt(images):
-    extractor = Spec(**SMALL).build(seed=0).fit(images)
-    copy = pickle.loads(pickle.dumps(extractor))
-    np.testing.assert_array_equal(copy.transform(images), extractor.transform(images))
-    assert copy.n_parameters == 24 * 75 + 75 * 75 + 75
+def test_what_was_learnt_is_counted(images):
+    assert Spec(**SMALL).build(seed=0).fit(images).n_parameters == 24 * 75 + 75 * 75 + 75
 
 
 def test_brightness_and_contrast_hardly_matter(images):
