@@ -91,7 +91,11 @@ def _check_class(config: dict[str, Any], sizes: set[int]) -> None:
     module, name = config.get("module"), config.get("class_name")
     registered = config.get("registered_name")
     if (module, name) not in _CLASSES or registered not in (None, name):
-        raise ValueError(f"it names {module}.{name} ({registered}), which is no stock layer")
+        also = "" if registered in (None, name) else f", registered as {registered!r}"
+        raise ValueError(
+            f"it names {module}.{name}{also}; expected one of the classes that "
+            "pipeline/network_files.py lists"
+        )
     if name == "__keras_tensor__" or (module, name) in _MODELS:
         return
     said = [config.get("config"), config.get("build_config") if name in _WEIGHTED else None]

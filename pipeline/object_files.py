@@ -65,13 +65,7 @@ def load_object(path: Path, able_to: str, remedy: str) -> Any:
             damaged, or holds what has no place in it.
     """
     if not path.exists():
-        old = path.with_suffix(".joblib")
-        also = (
-            f"; {old.name} beside it is of an earlier version and is not opened, since a pickle "
-            "can run code"
-        )
-        found = also if old.exists() else ""
-        raise StudyError(f"there is no {path}{found}; make it with: {remedy}")
+        raise StudyError(missing(path, remedy))
     try:
         with zipfile.ZipFile(path) as archive:
             reader = _Reader(archive, path.stat().st_size)
@@ -81,6 +75,18 @@ def load_object(path: Path, able_to: str, remedy: str) -> Any:
     except Exception as error:  # a damaged file leads to nearly anything
         raise StudyError(unreadable(path, error, remedy)) from None
     return value
+
+
+def missing(path: Path, remedy: str) -> str:
+    """Say that a file is not there, and whether one of an earlier version is.
+
+    Args:
+        path: the file.
+        remedy: the command that makes it.
+    """
+    old = path.with_suffix(".joblib")
+    also = f"; {old.name} beside it is of an earlier version, and a pickle can run code"
+    return f"there is no {path}{also if old.exists() else ''}; make it with: {remedy}"
 
 
 def unreadable(path: Path, error: Exception, remedy: str) -> str:

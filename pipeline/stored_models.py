@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.network_files import check_network_file
-from pipeline.object_files import load_object, unreadable
+from pipeline.object_files import load_object, missing, unreadable
 
 
 def first_seed(entry: Mapping[str, Any] | None, study_seed: int) -> int:
@@ -40,7 +40,7 @@ def load_network(path: Path, remedy: str) -> Any:
         StudyError: if there is none, or it cannot be read, or holds anything else.
     """
     if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {remedy}")
+        raise StudyError(missing(path, remedy))
     try:
         check_network_file(path)
         import keras  # takes seconds, and a classical run needs none

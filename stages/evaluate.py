@@ -13,6 +13,7 @@ from pipeline.evaluation.corrupted_runs import CorruptedRecord
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
+from pipeline.object_files import missing
 from pipeline.params import Params, Run, load_params
 from pipeline.provenance import code_version
 from pipeline.results import save_results
@@ -79,7 +80,7 @@ def _model_bytes(each: Run, card: artefacts.Card) -> int:
     """Return the size of the stored model, which is not opened."""
     path = artefacts.model_file(each.name, card.seed, card.family)
     if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {each.remedy}")
+        raise StudyError(missing(path, each.remedy))
     return path.stat().st_size
 
 

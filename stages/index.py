@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.entries import PARAMS, read_yaml
+from pipeline.object_files import missing
 from stages import run
 
 
@@ -35,9 +36,7 @@ def _digests(features: str) -> dict[str, str]:
     found = {}
     for path in artefacts.feature_files(features):
         if not path.exists():
-            raise StudyError(
-                f"feature set {features!r} has no {path}; run: dvc repro featurize@{features}"
-            )
+            raise StudyError(missing(path, f"dvc repro featurize@{features}"))
         found[path.name] = _sha256(path)
     return found
 

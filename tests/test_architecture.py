@@ -207,3 +207,61 @@ def test_nothing_in_the_pipeline_asserts():
         if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text())))
     ]
     assert not with_assert
+
+
+LOADERS = {"joblib", "pickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
+"""Modules whose files run code when they are opened."""
+CALLS = {
+    *("eval", "exec", "__import__", "read_pickle", "torch.load", "yaml.load", "unsafe_load"),
+    *("full_load", "Lambda", "enable_unsafe_deserialization", "load_model", "model_from_json"),
+}
+"""Functions that run code out of what they are given, or out of files that nobody has checked."""
+
+
+def opens_code(tree: ast.AST) -> set[str]:
+    """What in a source can run code that a file brings along."""
+    found = {name for name in imported_names(tree) if name.split(".")[0] in LOADERS}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        function = ast.unparse(call.func)
+        options = {each.arg: ast.unparse(each.value) for each in call.keywords}
+        if {function, function.rpartition(".")[2]} & CALLS:
+            found.add(function)
+        for option, right in (("allow_pickle", "False"), ("safe_mode", "True")):
+            if options.get(option, right) != right:
+                found.add(f"{function}({option}={options[option]})")
+        if function == "YAML" and options.get("typ") != "'safe'":
+            found.add(function)
+    return found
+
+
+def test_no_file_that_is_opened_can_run_code():
+    found = {
+        path.relative_to(ROOT).as_posix(): opened
+        for folder in ("pipeline", "stages")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if (opened := opens_code(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found == {
+        # The official archive is a pickle: read by an unpickler that knows nothing but arrays.
+        "pipeline/data/cifar10.py": {"pickle"},
+        # In safe mode, after `check_network_file`.
+        "pipeline/stored_models.py": {"keras.saving.load_model"},
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import joblib",
+        "from pickle import loads",
+        "np.load(path, allow_pickle=True)",
+        "torch.load(path)",
+        "yaml.load(text, Loader)",
+        "YAML().load(text)",
+        "keras.models.load_model(path)",
+        "keras.saving.deserialize_keras_object(config, safe_mode=False)",
+        "eval(text)",
+    ],
+)
+def test_what_can_run_code_is_seen(source):
+    assert opens_code(ast.parse(source))

@@ -22,3 +22,11 @@ def test_the_size_of_a_model_is_that_of_its_file():
 def test_a_missing_model_is_named_with_its_remedy():
     with pytest.raises(StudyError, match=r"seed-3.model\.npz.*dvc repro train_classical@svm"):
         _model_bytes(RUN, SimpleNamespace(seed=3, family="classical"))
+
+
+def test_a_model_of_an_earlier_version_is_told():
+    artefacts.save_text(artefacts.run_folder("old", 3) / "model.joblib", "a pickle")
+    with pytest.raises(StudyError, match=r"model\.joblib beside it is of an earlier version"):
+        _model_bytes(
+            SimpleNamespace(name="old", remedy="x"), SimpleNamespace(seed=3, family="hybrid")
+        )
