@@ -156,6 +156,8 @@ class Source:
     """In bytes."""
     description: str
     """One line for the report: what the data are and where they are from."""
+    hidden: int = 0
+    """Hidden files and folders of a folder: passed over, but counted, so `prepare` is to know."""
 
 
 def save_source(source: Source) -> None:
@@ -204,6 +206,13 @@ class DatasetCard:
     """Files that could not be read, where a parameter allowed some."""
     independent: bool = True
     """Whether test images were drawn independently; intervals and tests assume it."""
+    left_out: tuple[dict[str, Any], ...] = ()
+    """What else of the source is not among the images: ``what``, ``count`` and some ``names``."""
+    original_sides: dict[str, int] = field(default_factory=dict)
+    """Of the images' shorter sides before they were resized, in pixels: ``smallest``, ``median``
+    and ``largest``; empty where images come in one size."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of how the images were read, a sentence each."""
 
 
 def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:

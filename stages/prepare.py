@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline import artefacts
+from pipeline.checks import listing
+from pipeline.data.left_out import sentence
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.entries import load_entry
 from stages import run
@@ -32,6 +36,7 @@ def main() -> None:
                 {"id": ids, "split": split, "class": classes, "name": raw.image_names[ids]}
             )
         )
+    used = np.concatenate(list(prepared.ids.values()))
     title, description = title_and_description(spec, source)
     card = artefacts.DatasetCard(
         name=title,
@@ -43,10 +48,39 @@ def main() -> None:
         seed=seed,
         skipped=raw.skipped,
         independent=spec.independent,
+        left_out=raw.left_out + prepared.left_out,
+        original_sides={} if raw.original_sides is None else _spread(raw.original_sides[used]),
+        notes=raw.notes,
     )
     artefacts.save_dataset_card(card, pd.concat(index))
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
     print(f"{card.name}: {len(card.class_names)} classes; {sizes}")
+    for line in _remarks(card):
+        print(line)
+
+
+def _spread(sides: NDArray[np.int64]) -> dict[str, int]:
+    return {
+        "smallest": int(sides.min()),
+        "median": int(np.median(sides)),
+        "largest": int(sides.max()),
+    }
+
+
+def _remarks(card: artefacts.DatasetCard) -> list[str]:
+    """Say what was left out of the images, and what became of the others."""
+    remarks = list(card.notes)
+    if card.left_out:
+        remarks.append(f"left out: {sentence(card.left_out)}")
+    if card.skipped:
+        remarks.append(f"unreadable and left out: {listing(card.skipped, 5)}")
+    if card.original_sides:
+        sides = card.original_sides
+        remarks.append(
+            f"shorter sides of the originals: {sides['smallest']:,} to {sides['largest']:,} pixels "
+            f"(median {sides['median']:,}); stored as {card.image_shape[1]} x {card.image_shape[0]}"
+        )
+    return remarks
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from pipeline.checks import StudyError
 from pipeline.data.progress import byte_progress
@@ -28,9 +28,12 @@ from pipeline.data.progress import byte_progress
 File = tuple[str, bytes | None]
 """Path with forward slashes, and contents; None for a link inside an archive."""
 Wanted = Callable[[str], bool]
+Whole = Callable[[str, bytes], bool]
+"""Says, of a path and the first `HEAD` bytes, whether the rest of the content is needed as well."""
 _Read = Iterator[tuple[str, bytes | None, int]]
 """The same, with the bytes that were read from disk for it."""
 
+HEAD = 512
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _MAGIC = {
     b"PK\x03\x04": "zip",
@@ -81,17 +84,23 @@ def is_hidden(name: str) -> bool:
     return any(p in _SYSTEM_FILES or (p.startswith(".") and p != "..") for p in parts)
 
 
-def read_files(path: Path, wanted: Wanted) -> Iterator[File]:
+def read_files(path: Path, wanted: Wanted, whole: Whole | None = None) -> Iterator[File]:
     """Give path and contents of each file that is wanted and not hidden, in no settled order.
+
+    Args:
+        path: a folder or an archive.
+        wanted: says of a path whether to give that file.
+        whole: says of which files all is read; of others only the first `HEAD` bytes are given. All
+            are read whole without it.
 
     Raises:
         StudyError: if an archive is damaged, cut short, encrypted, or of a kind unknown here.
     """
     if path.is_dir():
-        yield from _shown(_folder(path, wanted), path, _folder_size(path, wanted))
+        yield from _shown(_folder(path, wanted, whole), path, _folder_size(path, wanted))
         return
     kind = archive_kind(path)
-    members = _zip(path, wanted) if kind == "zip" else _tar(path, kind, wanted)
+    members = _zip(path, wanted, whole) if kind == "zip" else _tar(path, kind, wanted, whole)
     try:
         yield from _shown(members, path, path.stat().st_size)
     except (RuntimeError, NotImplementedError) as error:  # zipfile: encryption, odd compression
@@ -175,22 +184,29 @@ def _folder_size(folder: Path, wanted: Wanted) -> int:
     return sum((folder / name).stat().st_size for name in filter(wanted, folder_files(folder)))
 
 
-def _folder(folder: Path, wanted: Wanted) -> _Read:
+def _content(stream: IO[bytes], name: str, whole: Whole | None) -> bytes:
+    if whole is None:
+        return stream.read()
+    head = stream.read(HEAD)
+    return head + stream.read() if whole(name, head) else head
+
+
+def _folder(folder: Path, wanted: Wanted, whole: Whole | None) -> _Read:
     for name in filter(wanted, folder_files(folder)):
-        content = (folder / name).read_bytes()
-        yield name, content, len(content)
+        with (folder / name).open("rb") as stream:
+            yield name, _content(stream, name, whole), os.fstat(stream.fileno()).st_size
 
 
-def _zip(path: Path, wanted: Wanted) -> _Read:
+def _zip(path: Path, wanted: Wanted, whole: Whole | None) -> _Read:
     with zipfile.ZipFile(path) as archive:
         for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
             name = _clean(member.filename.replace("\\", "/"))  # as some Windows tools write it
             if not member.is_dir() and wanted(name) and not is_hidden(name):
-                content = archive.read(member)  # checks the member's CRC
-                yield name, content, member.compress_size
+                with archive.open(member) as stream:  # read to the end, it checks the member's CRC
+                    yield name, _content(stream, name, whole), member.compress_size
 
 
-def _tar(path: Path, kind: str, wanted: Wanted) -> _Read:
+def _tar(path: Path, kind: str, wanted: Wanted, whole: Whole | None) -> _Read:
     with path.open("rb") as packed, _OPENERS[kind](packed) as stream:
         seen = 0
         with _opened(stream, kind) as archive:
@@ -199,8 +215,9 @@ def _tar(path: Path, kind: str, wanted: Wanted) -> _Read:
                 name = _clean(member.name)
                 if member.isdir() or not wanted(name) or is_hidden(name):
                     continue
-                content = archive.extractfile(member) if member.isfile() else None
-                yield name, content.read() if content else None, packed.tell() - seen
+                stored = archive.extractfile(member) if member.isfile() else None
+                content = _content(stored, name, whole) if stored else None
+                yield name, content, packed.tell() - seen
                 seen = packed.tell()
         while stream.read(1 << 16):  # to the end, where the compressed formats check themselves
             pass

@@ -3,54 +3,115 @@
 Pillow decodes, not OpenCV: cv2.imdecode drops an alpha channel, so that what was meant to be
 invisible appears, and gives no reason for a file that it cannot read. The pixels of RGB JPEGs are
 equal. Pillow is slower, 0.1 ms an image of 32 pixels against 0.02: seconds, for 60,000 images.
+
+Memory is bounded: at any time the images being decoded have `PIXELS_AT_ONCE` pixels together, or
+are one larger image alone. That one is converted and shrunk row by row, so that it needs no more
+than the bytes in which Pillow holds it, up to 4 a pixel.
 """
 
 from __future__ import annotations
 
 import io
+import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
+from pipeline.data.archives import HEAD
+from pipeline.data.file_kinds import kind_of
+from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
+MAX_PIXELS = 500_000_000
+"""The most pixels of an image: 2 GB of color, or of gray with more than 16 bits; 0.5 GB of gray."""
+LARGE_PIXELS = 16_000_000
+"""Images of more pixels are shrunk as they are converted, row by row."""
+PIXELS_AT_ONCE = 64_000_000
+"""Pixels that are decoded at a time, by all threads together; some 11 bytes each."""
 _BATCH_FILES = 64
 _BATCH_BYTES = 64 << 20
-_LARGE = 32 << 10
+_LARGE_FILE = 32 << 10
 """Bytes of an average file from which on threads pay; below, they wait for the interpreter."""
+_STRIP_VALUES = 1 << 20
+"""Pixels of a large image that are converted at a time."""
+_ORIENTATION = 0x0112
+_OUT_OF_MEMORY = "out of memory"
+"""What Pillow says, in an OSError, when a codec gets no memory; or is asked for absurdly much."""
 
-Decoded = NDArray[np.uint8] | str
-"""(size, size, 3) uint8 RGB; or why the file could not be read."""
+# `_check_size` limits what is read here, by a message that states the size.
+Image.MAX_IMAGE_PIXELS = None
+# Each file gives an image or a reason; what Pillow says besides, of odd metadata, helps nobody.
+warnings.filterwarnings("ignore", module=r"PIL\b")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image, decoded."""
+
+    pixels: NDArray[np.uint8]
+    """(size, size, 3) uint8, RGB."""
+    side: int
+    """The shorter side of the original, in pixels."""
+    layout: Layout | None = None
+    """What its samples are, where they have more than 8 bits."""
+    values: Range | None = None
+    """The lowest and the highest of them."""
+
+
+Decoded = Picture | str
+"""An image; or why the file could not be read."""
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:
     """Decode one image file to (height, width, 3) uint8, RGB.
 
-    * Grey, bilevel, palette and CMYK images are converted; colour profiles are not applied.
-    * Alpha, also that of a palette, is laid over white.
-    * 16 bits a channel are cut to the upper 8, as Pillow does for colour.
+    * Gray, bilevel, palette and CMYK images are converted; color profiles are not applied.
+    * Alpha, also that of a palette or of one color of a PNG, is laid over white.
+    * 16 bits a channel are cut to the upper 8.
     * The rotation that a camera notes in EXIF is applied.
-    * Of an animation, the first frame is taken.
+    * Of an animation or of several pages, the first is taken.
 
     Raises:
-        OSError: if it is no image of `FORMATS`, or is damaged or cut short. Pillow raises other
-            kinds too (``SyntaxError``, ``ValueError``, ``Image.DecompressionBombError``).
+        OSError: if it is no image of `FORMATS`, is damaged or cut short, or has more than
+            `MAX_PIXELS`. Pillow raises other kinds too (``SyntaxError``, ``ValueError``).
     """
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        image.load()
-        upright = ImageOps.exif_transpose(image) if image.getexif() else image
-        if upright.mode.startswith("I"):  # 16-bit grey; Pillow's own conversion would clip it
-            grey = np.asarray(upright).astype(np.int64) >> 8
-            return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-        if upright.has_transparency_data:
-            rgba = upright.convert("RGBA")
-            white = Image.new("RGBA", rgba.size, "white")
-            upright = Image.alpha_composite(white, rgba)
-        return np.array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+    with _opened(content) as (image, layout):
+        pixels, _ = to_rgb(image, layout)
+        return _upright(pixels, _orientation(image))
+
+
+def decode_small(content: bytes, size: int, value_range: Range | None = None) -> Picture:
+    """Decode one image file to (size, size, 3), as `decode` and then `resize` do.
+
+    An image of more than `LARGE_PIXELS` is averaged over the same areas, but never held in full as
+    RGB, and so rounded once only: values differ by up to 1. Such a JPEG is read at a half, a fourth
+    or an eighth of its size, with no side below twice `size`: libjpeg then averages as it decodes,
+    and values differ by a little more. The same file always gives the same pixels.
+
+    Args:
+        content: the file.
+        size: the side of the square image.
+        value_range: see `to_rgb`.
+
+    Raises:
+        OSError: as `decode` does.
+    """
+    with _opened(content, 2 * size) as (image, layout):
+        side = min(image.info.get("original_size", image.size))
+        if image.width * image.height > LARGE_PIXELS:
+            pixels, values = _shrunk(image, layout, size, value_range)
+        else:
+            pixels, values = to_rgb(image, layout, value_range)
+        pixels = resize(_upright(pixels, _orientation(image)), size)
+    return Picture(pixels, side, layout, values)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -69,32 +130,170 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def decode_files(
-    files: Iterable[tuple[str, bytes | None]], size: int
+    files: Iterable[tuple[str, bytes | None]], size: int, value_range: Range | None = None
 ) -> Iterator[tuple[str, Decoded]]:
     """Decode and resize files as they come; a few at a time are held in memory.
 
     Args:
         files: paths and contents; None for a link, which counts as unreadable.
         size: the side of the square images.
+        value_range: see `to_rgb`.
+
+    Raises:
+        MemoryError: if there is not enough memory, which says nothing about the file.
     """
-    task = partial(_decode_one, size=size)
+    task = partial(_decode_one, size=size, value_range=value_range)
     with ThreadPoolExecutor() as pool:
         for batch in _batches(files):
-            large = sum(len(content or b"") for _, content in batch) > _LARGE * len(batch)
+            large = sum(len(content or b"") for _, content in batch) > _LARGE_FILE * len(batch)
             yield from pool.map(task, batch) if large else map(task, batch)
 
 
-def _decode_one(file: tuple[str, bytes | None], size: int) -> tuple[str, Decoded]:
+def _decode_one(
+    file: tuple[str, bytes | None], size: int, value_range: Range | None
+) -> tuple[str, Decoded]:
     name, content = file
     if content is None:
         return name, "a link inside the archive"
     try:
-        return name, resize(decode(content), size)
+        return name, decode_small(content, size, value_range)
+    except MemoryError:
+        raise
+    except cv2.error as error:
+        if error.code != cv2.Error.StsNoMem and "Insufficient memory" not in str(error):
+            return name, str(error)
+        raise MemoryError(str(error)) from None
     except Image.UnidentifiedImageError:
-        return name, "no image of a known format" if content else "an empty file"
+        return name, _unknown(name, content)
     # Damaged files make Pillow's readers raise nearly anything; one of them must not end the study.
     except Exception as error:
         return name, str(error) or type(error).__name__
+
+
+def _unknown(name: str, content: bytes) -> str:
+    """Say what a file is that Pillow does not recognize."""
+    kind = kind_of(name, content[:HEAD])
+    if not content:
+        return "an empty file"
+    if kind.known:
+        return f"{kind.name}, damaged or of a kind that is not read here"
+    return "no image of a known format"
+
+
+@contextmanager
+def _opened(
+    content: bytes, smallest: int | None = None
+) -> Iterator[tuple[Image.Image, Layout | None]]:
+    """Give a loaded image, when there is room for it; see `_Budget`.
+
+    Args:
+        content: the file.
+        smallest: a large JPEG is read at a fraction of its size, but with no side below this.
+    """
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        original = image.size
+        _check_size(original)
+        _check_size(getattr(image, "_tile_size", original))  # of a TIFF, what is allocated
+        if smallest and original[0] * original[1] > LARGE_PIXELS:
+            image.draft(None, (smallest, smallest))
+            image.info["original_size"] = original
+        layout = layout_of(image)
+        mend_transparency(image)
+        with _BUDGET.held(image.width * image.height):
+            _load(image)
+            yield image, layout
+
+
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except OSError as error:
+        # A damaged file can ask for absurdly much; whether it did, this allocation tells.
+        if _OUT_OF_MEMORY in str(error):
+            np.empty(4 * image.width * image.height, dtype=np.uint8)
+        raise
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise OSError(
+            f"{size[0]:,} x {size[1]:,} pixels, more than the {MAX_PIXELS:,} that are read "
+            f"({4 * MAX_PIXELS / 1e9:g} GB of memory)"
+        )
+
+
+class _Budget:
+    """Bounds how many pixels are decoded at a time; one image that is above it gets all of it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._used = 0
+
+    @contextmanager
+    def held(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for an image of so many pixels, and keep it for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + pixels <= PIXELS_AT_ONCE)
+            self._used += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify_all()
+
+
+_BUDGET = _Budget()
+
+
+def _shrunk(
+    image: Image.Image, layout: Layout | None, size: int, value_range: Range | None
+) -> tuple[NDArray[np.uint8], Range | None]:
+    """Average a large image over areas, a strip of rows at a time.
+
+    Returns:
+        (height, width, 3) uint8 with no side above `size`, and its lowest and highest value.
+    """
+    width, height = image.size
+    rows = max(1, _STRIP_VALUES // width)
+    small = (min(width, size), min(height, size))
+    total = np.zeros((small[1], small[0], 3))
+    found: list[float] = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip, values = to_rgb(image.crop((0, top, width, bottom)), layout, value_range)
+        narrow = cv2.resize(
+            strip.astype(np.float32), (small[0], bottom - top), interpolation=cv2.INTER_AREA
+        )
+        weights = _overlap(small[1], height, top, bottom)
+        reached = np.flatnonzero(weights.any(axis=1))
+        total[reached] += np.tensordot(weights[reached], narrow.astype(np.float64), axes=1)
+        found += values or ()
+    return np.rint(total).astype(np.uint8), (min(found), max(found)) if found else None
+
+
+def _overlap(small: int, large: int, top: int, bottom: int) -> NDArray[np.float64]:
+    """Return the share of each row top..bottom of `large` rows in each of `small` rows."""
+    step = large / small
+    lows = np.arange(small)[:, None] * step
+    rows = np.arange(top, bottom)[None, :]
+    return (np.minimum(lows + step, rows + 1) - np.maximum(lows, rows)).clip(min=0) / step
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return how a camera was held, 1 to 8, of a loaded image; Pillow has turned TIFF already."""
+    return image.getexif().get(_ORIENTATION, 1)
+
+
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Turn and mirror (height, width, 3) pixels as EXIF asks."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _batches(

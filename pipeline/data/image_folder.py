@@ -1,6 +1,6 @@
 """A person's own images, ``<split>/<class>/<image>``, in a folder or an archive.
 
-`pipeline.data.layout` says how they may be laid out, `pipeline.data.decoding` what becomes of grey,
+`pipeline.data.layout` says how they may be laid out, `pipeline.data.decoding` what becomes of gray,
 transparent or rotated ones. Nothing is unpacked.
 """
 
@@ -8,21 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from pipeline.artefacts import Source
 from pipeline.checks import StudyError, listing
 from pipeline.data import archives
-from pipeline.data.decoding import Decoded, decode_files
+from pipeline.data.decoding import Decoded, Picture, decode_files
+from pipeline.data.file_kinds import IMAGES, is_read_whole, kind_of
 from pipeline.data.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
+from pipeline.data.left_out import Others, check_folders, hidden_paths, sentence
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.data.value_ranges import range_notes
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-# These are images, but are not read. Passing them over in silence would thin out a dataset.
-OTHER_IMAGES = (".gif", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".pgm", ".jfif")
+
+def _ascending(values: tuple[float, float]) -> tuple[float, float]:
+    if not values[0] < values[1]:
+        raise ValueError("expected the value of black, then the higher one of white")
+    return values
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+ValueRange = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
 
 
 class Spec(DatasetSpec):
@@ -34,6 +43,10 @@ class Spec(DatasetSpec):
     """A count or a fraction of the training images to test on, where there is no test folder."""
     unreadable: Annotated[int, Field(ge=0)] = 0
     """How many files may be unreadable; they are left out, and named in the dataset's card."""
+    value_range: ValueRange | Literal["full"] | None = None
+    """Of gray images with more than 8 bits: the values that become black and white, [0, 4095] for
+    12 bits; values beyond are cut off. ``full``: all that a file can hold, which is also the
+    default, but then images that use less than a fourth of it are refused."""
 
     @property
     def test_part(self) -> Part:
@@ -43,24 +56,33 @@ class Spec(DatasetSpec):
     def fetch(self) -> Source:
         """Find the folder or archive (see `DatasetSpec.fetch`)."""
         path = locate(Path(self.path))
-        digest, size = archives.digest_of(path, is_image)
+        digest, size = archives.digest_of(path, _every)
         kind = "images in the folder" if path.is_dir() else "images in the archive"
-        return Source(self.name, path.as_posix(), digest, size, f"{kind} {path.name}")
+        hidden = len(hidden_paths(path)) if path.is_dir() else 0
+        return Source(self.name, path.as_posix(), digest, size, f"{kind} {path.name}", hidden)
 
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive."""
         path = Path(source.path or "")
         if not path.exists():
             raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
-        images: dict[str, Decoded] = dict(
-            decode_files(archives.read_files(path, is_image), self.size)
-        )
-        problems = sorted(f"{name} ({why})" for name, why in images.items() if isinstance(why, str))
-        self._check_unreadable(problems, len(images), path)
-        readable = [name for name, image in images.items() if not isinstance(image, str)]
-        if not readable:
-            raise StudyError(f"{path}: found no image that can be read; expected {LAYOUT}")
-        return _assemble(images, lay_out(readable, str(path)), self.size, tuple(problems))
+        others = Others(path)
+        stretched = self.value_range if isinstance(self.value_range, tuple) else None
+        files = others.passed_over(archives.read_files(path, others.shown, is_read_whole))
+        images: dict[str, Decoded] = dict(decode_files(files, self.size, stretched))
+        problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
+        lines = sorted(f"{name} ({why})" for name, why in problems.items())
+        self._check_unreadable(lines, len(images) + len(others.problems), path)
+        pictures = {name: each for name, each in images.items() if isinstance(each, Picture)}
+        del images
+        if not pictures:
+            found = sentence(others.records())
+            beside = f" (it holds {found})" if found else ""
+            raise StudyError(f"{path}: found no image that can be read{beside}; expected {LAYOUT}")
+        placed = lay_out(list(pictures), str(path))
+        check_folders(placed, [*others.names, *problems], self.classes, path)
+        notes = range_notes(pictures.values(), self.value_range, str(path))
+        return _assemble(pictures, placed, self.size, tuple(lines), others, notes)
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
         if len(problems) > self.unreadable:
@@ -71,9 +93,9 @@ class Spec(DatasetSpec):
             )
 
 
-def is_image(name: str) -> bool:
-    """Say whether a file's name is that of an image, readable here or not."""
-    return name.lower().endswith(IMAGES + OTHER_IMAGES)
+def _every(name: str) -> bool:
+    """Hold every file that is not hidden: prepare counts also what is no image."""
+    return True
 
 
 def locate(path: Path) -> Path:
@@ -91,14 +113,14 @@ def locate(path: Path) -> Path:
     if any(child.is_dir() and child.name.lower() in SPLIT_FOLDERS for child in found):
         return path
     packed = [child for child in found if child.is_file() and archives.is_archive_name(child.name)]
-    images = [name for name in archives.folder_files(path) if is_image(name)]
-    if packed and (images or len(packed) > 1):
-        beside = [*packed, *([f"{images[0]} and other images"] if images else [])]
+    image = _first_image(path)
+    if packed and (image or len(packed) > 1):
+        beside = [*packed, *([f"{image} and other images"] if image else [])]
         raise StudyError(
             f"dataset.path: found several sets of images in {path}: {listing(beside)}; expected "
             "one. Set dataset.path to the one that is meant"
         )
-    if not packed and not images:
+    if not packed and not image:
         raise StudyError(
             f"dataset.path: found no images in {path} (it holds: "
             f"{listing(child.name for child in found)}); expected an archive, or {LAYOUT}, as "
@@ -107,13 +129,31 @@ def locate(path: Path) -> Path:
     return locate(packed[0]) if packed else path
 
 
+def _first_image(folder: Path) -> str | None:
+    """Return the first file of a folder that is an image by name, or else by content."""
+    names = archives.folder_files(folder)
+    if named := next((name for name in names if kind_of(name, b"").image), None):
+        return named
+    for name in names:
+        with (folder / name).open("rb") as stream:
+            if kind_of(name, stream.read(archives.HEAD)).image:
+                return name
+    return None
+
+
 def _assemble(
-    images: dict[str, Decoded], placed: Placed, size: int, skipped: tuple[str, ...]
+    pictures: dict[str, Picture],
+    placed: Placed,
+    size: int,
+    skipped: tuple[str, ...],
+    others: Others,
+    notes: tuple[str, ...],
 ) -> RawDataset:
     """Gather the images in order, giving each one's memory back as it is copied."""
     pixels = np.empty((len(placed), size, size, 3), dtype=np.uint8)
+    sides = np.array([pictures[name].side for name in placed], dtype=np.int64)
     for index, name in enumerate(placed):
-        pixels[index] = images.pop(name)
+        pixels[index] = pictures.pop(name).pixels
     splits, classes, names = (np.array(column) for column in zip(*placed.values(), strict=True))
     class_names, labels = np.unique(classes, return_inverse=True)
     return RawDataset(
@@ -123,4 +163,7 @@ def _assemble(
         split=splits.astype("<U10"),
         image_names=names,
         skipped=skipped,
+        left_out=others.records(),
+        original_sides=sides,
+        notes=notes,
     )

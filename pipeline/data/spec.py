@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,13 @@ class RawDataset:
     """(n,) where each image is in its source: ``train/cat/0001.jpg``, ``data_batch_1/17``."""
     skipped: tuple[str, ...] = ()
     """Files that could not be read, where an option allowed some."""
+    left_out: tuple[dict[str, Any], ...] = ()
+    """What else is not among the images, by kind: see `DatasetCard`."""
+    original_sides: NDArray[np.int64] | None = None
+    """(n,) int64, the shorter side of each image before it was resized, in pixels; None where none
+    was resized."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of how the images were read, a sentence each."""
 
 
 class DatasetSpec(MethodSpec):
@@ -66,6 +73,8 @@ class DatasetSpec(MethodSpec):
     """The most images of each split, stratified; a larger limit contains a smaller one."""
     validation: Part = 0.1
     """A count or a fraction of the training images; unused where the data bring such a split."""
+    min_per_class: Annotated[int, Field(strict=True, ge=2)] | None = None
+    """Classes with fewer images, of all splits together, are left out; the report names them."""
 
     shuffle_labels: Annotated[bool, Field(strict=True)] = False
     """A control: training and validation labels are permuted, so that no run may beat chance."""

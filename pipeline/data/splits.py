@@ -2,18 +2,21 @@
 
 The order of the steps is what keeps the splits comparable: classes are chosen first, then missing
 splits are taken from the training images, and the cap comes last. So another `limit` never moves an
-image from one split to another, and a larger limit contains the smaller one.
+image from one split to another, and a larger limit contains the smaller one. A class with an image
+for each split has one in each, however unequal the classes are.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError, check_images, check_known, check_labels, listing
+from pipeline.data.left_out import record
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.sampling import stratified_order
 
@@ -28,6 +31,8 @@ class Prepared:
     """split -> (n,) int64 positions in `class_names`."""
     class_names: tuple[str, ...]
     """The chosen classes, in the dataset's own order."""
+    left_out: tuple[dict[str, Any], ...] = ()
+    """Classes that are left out for having too few images, as in `DatasetCard`."""
 
 
 def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
@@ -43,24 +48,27 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
 
     Raises:
         StudyError: if a split would hold no image of some class, if no training image would be
-            left, if a class is unknown, or if there is one class only.
+            left, if a class is unknown or has too few images, or if there is one class only.
     """
     _check_raw(raw)
-    kept = _kept_classes(raw, spec)
+    kept, small = _kept_classes(raw, spec)
     renumbered = np.full(len(raw.class_names), -1, dtype=np.int64)
     renumbered[kept] = np.arange(len(kept))
     labels = renumbered[raw.labels]
     names = tuple(raw.class_names[old] for old in kept)
     ids = {s: np.flatnonzero((raw.split == s) & (labels >= 0)) for s in SPLITS}
     _check_every_class(ids["train"], labels, names, "train", "Add training images of it")
+    taken = [split for split in ("test", "validation") if not len(ids[split])]
+    _check_enough(ids["train"], labels, names, len(taken) + 1)
     for split, part in (("test", spec.test_part), ("validation", spec.validation)):
-        if not len(ids[split]):
+        if split in taken:
             if part is None or np.any(raw.split == split):
                 raise StudyError(
                     f"dataset: found no {split} image of the classes {listing(names)}; expected "
                     "some of each class"
                 )
-            ids["train"], ids[split] = _divide(ids["train"], labels, part, seed, split)
+            kept_back = len(taken) - taken.index(split)
+            ids["train"], ids[split] = _divide(ids["train"], labels, part, seed, split, kept_back)
     for split in SPLITS:
         remedy = "Use more images, or another part for validation or test"
         _check_every_class(ids[split], labels, names, split, remedy)
@@ -68,7 +76,8 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
         remedy = f"Raise dataset.limit ({spec.limit}), or choose fewer classes"
         _check_every_class(ids[split], labels, names, split, remedy)
     chosen = {split: labels[ids[split]] for split in SPLITS}
-    return Prepared(ids, _shuffled(chosen, seed) if spec.shuffle_labels else chosen, names)
+    labels_of = _shuffled(chosen, seed) if spec.shuffle_labels else chosen
+    return Prepared(ids, labels_of, names, (record(*small),) if small[1] else ())
 
 
 def title_and_description(spec: DatasetSpec, source: Source) -> tuple[str, str]:
@@ -94,36 +103,73 @@ def _check_raw(raw: RawDataset) -> None:
         check_known(str(split), SPLITS, "split")
 
 
-def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> list[int]:
+def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> tuple[list[int], tuple[str, list[str]]]:
+    """Return the classes to use, and what the others are called that have too few images."""
     for name in spec.classes or ():
         try:
             check_known(name, raw.class_names, "class")
         except StudyError as error:
             raise StudyError(f"dataset.classes: {error}") from None
-    kept = [
+    wanted = [
         index
         for index, name in enumerate(raw.class_names)
         if spec.classes is None or name in spec.classes
     ]
+    least = spec.min_per_class or 0
+    counts = np.bincount(raw.labels, minlength=len(raw.class_names))
+    kept = [index for index in wanted if counts[index] >= least]
+    small = [raw.class_names[index] for index in wanted if counts[index] < least]
+    if len(kept) < 2 and small:
+        raise StudyError(
+            f"dataset.min_per_class: found fewer than {least:,} images of {listing(small)}, which "
+            f"leaves {len(kept)} of {len(wanted)} classes; expected at least two. Lower it, or add "
+            "images"
+        )
     if len(kept) < 2:
         raise StudyError(
             f"dataset: found one class only ({listing(raw.class_names)}); expected at least two "
             "to tell apart"
         )
-    return kept
+    return kept, (f"class with fewer than {least:,} images", small)
+
+
+def _check_enough(
+    ids: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...], splits: int
+) -> None:
+    """Raise `StudyError` for classes with fewer training images than splits to be made of them."""
+    counts = np.bincount(labels[ids], minlength=len(names))
+    small = np.flatnonzero(counts < splits)
+    if small.size:
+        found = listing(f"{names[index]} ({counts[index]})" for index in small)
+        raise StudyError(
+            f"dataset: found too few images of these classes: {found}; expected at least {splits} "
+            f"of each, one for each of {splits} splits. Add images, or leave such classes out with "
+            f"dataset.min_per_class: {splits}"
+        )
 
 
 def _divide(
-    ids: NDArray[np.int64], labels: NDArray[np.int64], part: Part, seed: int, split: str
+    ids: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    part: Part,
+    seed: int,
+    split: str,
+    kept_back: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return what stays of the training ids, and the stratified part of them that leaves."""
-    count = part if isinstance(part, int) else round(part * len(ids))
+    """Return what stays of the training ids, and the stratified part of them that leaves.
+
+    Each class gives at least one image and keeps at least `kept_back`, if the size of the part
+    allows, which that of a fraction always does; a count is taken as it is.
+    """
+    classes = len(np.unique(labels[ids]))
+    most = len(ids) - kept_back * classes
+    count = part if isinstance(part, int) else min(max(round(part * len(ids)), classes), most)
     if count >= len(ids):
         raise StudyError(
             f"dataset.{split}: found {part}, which is {count:,} of {len(ids):,} training images; "
             "expected fewer, so that some are left to train on"
         )
-    order = stratified_order(labels[ids], seed)
+    order = _fair_order(labels[ids], seed, kept_back)
     return np.sort(ids[order[count:]]), np.sort(ids[order[:count]])
 
 
@@ -132,7 +178,24 @@ def _capped(
 ) -> NDArray[np.int64]:
     if limit is None or limit >= len(ids):
         return ids
-    return np.sort(ids[stratified_order(labels[ids], seed)[:limit]])
+    return np.sort(ids[_fair_order(labels[ids], seed)[:limit]])
+
+
+def _fair_order(labels: NDArray[np.int64], seed: int, kept_back: int = 0) -> NDArray[np.int64]:
+    """Order a stratified dataset so that prefixes hold each class, and so do the rests.
+
+    It is `stratified_order` with the first image of each class moved to the front and the last
+    `kept_back` of each moved to the end. A prefix that holds all of the ones and none of the
+    others, as of any dataset with hundreds of images of a class, is the same set as without.
+    """
+    order = stratified_order(labels, seed)
+    ordered = labels[order]
+    place = np.zeros(len(order), dtype=np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(ordered == label)
+        place[members[max(1, len(members) - kept_back) :]] = 1
+        place[members[0]] = -1
+    return order[np.argsort(place, kind="stable")]
 
 
 def _shuffled(labels: dict[str, NDArray[np.int64]], seed: int) -> dict[str, NDArray[np.int64]]:

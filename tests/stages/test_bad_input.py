@@ -452,7 +452,7 @@ FOLDERS = {
     "other files": ({"notes.txt": b"a"}, {}, "it holds: notes.txt"),
     "one class": (files(classes=1), {}, "found one class only (class_0); expected at least two"),
     "no class": ({"a.png": png((1, 2, 3)), "b.png": png((3, 2, 1))}, {}, "expected"),
-    "one image a class": (files(images=1), {}, "found 2 train images for 3 classes; expected at"),
+    "one image a class": (files(images=1), {}, "dataset.min_per_class: 3"),
     "fewer images than classes": (
         files(classes=8, images=3),
         {"test": 4, "validation": 4},

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import itertools
 import tarfile
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipeline.checks import StudyError
+from pipeline.data import archives
 from pipeline.data.image_folder import Spec
+from pipeline.data.left_out import sentence
 from pipeline.data.splits import make_splits
 
 
@@ -146,10 +150,129 @@ def test_images_are_resized(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["data", "data.zip", "data.tar"])
-def test_other_files_are_ignored(tmp_path, form):
-    others = ("README.md", "labels.csv", "train/.DS_Store", "__MACOSX/train/ant/._0.png")
-    files = tree() | dict.fromkeys(others, b"x")
+@pytest.mark.tried(
+    "Own images",
+    "text, PDF, video, archives, empty and hidden files among the images",
+    "they are left out, counted and named by kind, on the terminal and on the page",
+)
+def test_other_files_are_left_out_and_counted(tmp_path, form):
+    others = {
+        "README.md": b"hello",
+        "labels.csv": "a;b;ü\n".encode() * 400,
+        "train/ant/utf16.txt": "hello".encode("utf-16"),
+        "train/ant/nothing": b"",
+        "paper.pdf": b"%PDF-1.7\x00",
+        "train/ant/film.mp4": b"\0\0\0\x20ftypisom" + bytes(999),
+        "train/bee/more.zip": b"PK\x03\x04" + bytes(999),
+        "train/bee/weights.bin": bytes(range(256)) * 9,
+        "train/.DS_Store": b"x",
+        "Thumbs.db": b"x",
+        "__MACOSX/train/ant/._0.png": b"x",
+        "__MACOSX/train/ant/._1.png": b"x",
+    }
+    raw = load(place(tmp_path / form, tree() | others))
+    assert len(raw.labels) == 18
+    assert raw.skipped == ()
+    assert sentence(raw.left_out) == (
+        "3 hidden or system files (Thumbs.db, __MACOSX, train/.DS_Store), "
+        "3 text files (README.md, labels.csv, train/ant/utf16.txt), "
+        "1 PDF file (paper.pdf), 1 archive (train/bee/more.zip), "
+        "1 empty file (train/ant/nothing), 1 other file (train/bee/weights.bin), "
+        "1 video (train/ant/film.mp4)"
+    )
+
+
+def test_of_many_files_some_are_named(tmp_path):
+    notes = {f"train/ant/{n:03}.txt": b"1 0.5 0.5 1 1" for n in range(120)}
+    raw = load(place(tmp_path / "data.zip", tree() | notes))
+    assert sentence(raw.left_out) == (
+        "120 text files (train/ant/000.txt, train/ant/001.txt, train/ant/002.txt, "
+        "train/ant/003.txt, train/ant/004.txt, ...)"
+    )
+
+
+@pytest.mark.tried(
+    "Own images",
+    "images whose names have no suffix, an unknown one or a wrong one, among others",
+    "what is an image by content is read",
+)
+@pytest.mark.parametrize("form", ["data", "data.zip", "data.tar.gz"])
+def test_what_is_an_image_by_content_is_read(tmp_path, form):
+    image, files = Image.fromarray(pixels(1)), {}
+    kinds = {"PNG": "", "JPEG": ".jpg_large", "BMP": ".image", "WEBP": ".txt", "GIF": ".dat"}
+    kinds |= {"TIFF": ".png", "PPM": ".x", "AVIF": ".jpg"}
+    for name, (kind, suffix) in itertools.product(("ant", "bee"), kinds.items()):
+        stream = io.BytesIO()
+        image.save(stream, kind)
+        files[f"{name}/{kind}{suffix}"] = stream.getvalue()
+    raw = load(place(tmp_path / form, files))
+    assert raw.image_names.tolist() == sorted(files)
+    assert (raw.skipped, raw.left_out) == ((), ())
+
+
+@pytest.mark.tried(
+    "Own images",
+    "a class folder that holds nothing, text only, or images of a format that is not read",
+    "an error that names the folder and the ways out",
+)
+@pytest.mark.parametrize("form", ["data", "data.zip"])
+@pytest.mark.parametrize("around", ["", "mine/train/", "train/"])
+@pytest.mark.parametrize("inside", ["notes.txt", "image.heic", "half.png", "deep/er/notes.txt"])
+def test_a_class_without_a_readable_image_does_not_vanish(tmp_path, form, around, inside):
+    files = {f"{around}{c}/{n}.png": png(n) for c in ("ant", "bee") for n in range(4)}
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    content = {"image.heic": heic, "half.png": png(0)[:99]}.get(inside, b"hello")
+    path = place(tmp_path / form, files | {f"{around}cat/{inside}": content})
+    with pytest.raises(StudyError, match="found no image that can be read in the class") as caught:
+        load(path, unreadable=1)
+    assert f"class folder {around}cat;" in str(caught.value)
+    assert "dataset.classes: [ant, bee]" in str(caught.value)
+    assert load(path, unreadable=1, classes=["ant", "bee"]).class_names == ("ant", "bee")
+
+
+def test_an_empty_class_folder_does_not_vanish(tmp_path):
+    place(tmp_path / "data", tree())
+    (tmp_path / "data/test/dog").mkdir()
+    with pytest.raises(StudyError, match="in the class folder test/dog;"):
+        load(tmp_path / "data")
+    (tmp_path / "data/test/dog").rename(tmp_path / "data/test/.dog")
+    assert len(load(tmp_path / "data").labels) == 18
+
+
+FOREIGN = {
+    "HEIC image": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    "JPEG 2000 image": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "DICOM image": bytes(128) + b"DICM" + bytes(500),
+    "SVG drawing": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>',
+    "camera raw image": b"II*\0" + bytes(200),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_images_of_formats_that_are_not_read_are_unreadable(tmp_path, kind):
+    name = "train/ant/x.nef" if kind == "camera raw image" else "train/ant/x"
+    path = place(tmp_path / "data.zip", tree() | {name: FOREIGN[kind] + bytes(5000)})
+    with pytest.raises(
+        StudyError, match=rf"found 1 unreadable of 19 .*: {name} \({kind}, a format"
+    ):
+        load(path)
+    assert load(path, unreadable=1).skipped == (f"{name} ({kind}, a format that is not read here)",)
+
+
+@pytest.mark.parametrize("form", ["data", "data.zip", "data.tar.gz"])
+def test_large_files_that_are_no_images_are_not_read_whole(tmp_path, form, monkeypatch):
+    files = tree() | {"train/ant/film.mp4": b"\0\0\0\x20ftypisom" + bytes(1 << 20)}
+    given = []
+    read = archives.read_files
+
+    def watched(*arguments):
+        for name, content in read(*arguments):
+            given.append(len(content))
+            yield name, content
+
+    monkeypatch.setattr(archives, "read_files", watched)
     assert len(load(place(tmp_path / form, files)).labels) == 18
+    assert max(given) < 10_000
 
 
 BROKEN = {
@@ -276,10 +399,18 @@ def test_the_source_is_recorded(tmp_path):
     spec = Spec(name="image_folder", path=str(tmp_path / "data"))
     place(tmp_path / "data", tree())
     first = spec.fetch()
-    (tmp_path / "data/README.md").write_text("not an image")
-    assert spec.fetch() == first
-    (tmp_path / "data/train/ant/0.png").write_bytes(png(99))
-    assert spec.fetch().sha256 != first.sha256
+    sources = [first]
+    for name, content in {
+        "train/ant/0.png": png(99),
+        "README.md": b"left out, and counted",
+        "train/ant/without-a-suffix": png(98),
+        ".hidden": b"counted",
+    }.items():
+        (tmp_path / "data" / name).write_bytes(content)
+        assert spec.fetch() not in sources, name
+        sources.append(spec.fetch())
+    (tmp_path / "data/.hidden").write_bytes(b"what is in it is not looked at")
+    assert spec.fetch() == sources[-1]
     assert str(tmp_path) not in first.description
 
 
@@ -290,3 +421,70 @@ def test_data_that_have_gone_are_said(tmp_path):
     path.unlink()
     with pytest.raises(StudyError, match="dvc repro --force fetch"):
         spec.load(source)
+
+
+def deep(values, kind="PNG") -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(values)).save(stream, kind)
+    return stream.getvalue()
+
+
+def grays(high: int, dtype=np.uint16, kind="PNG") -> dict[str, bytes]:
+    """Images of which the brightest value of all is `high`, and most are far darker."""
+    rng = np.random.default_rng(0)
+    images = {
+        f"{c}/{n}.png": rng.integers(0, high // 3, (16, 16)) for c in ("ant", "bee") for n in (1, 2)
+    }
+    images["bee/2.png"][3, 4] = high
+    return {name: deep(values.astype(dtype), kind) for name, values in images.items()}
+
+
+@pytest.mark.tried(
+    "Images",
+    "12-bit gray in files of 16 bits, and other sets that use a sliver of their range",
+    "an error with the range that was found and the option to stretch it",
+)
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (grays(4095), r"16-bit gray with values from 0 to 4,095, of 0 to 65,535, which would leave "
+         r"16 of 256 levels.* dataset.value_range: \[0, 4095\], or set dataset.value_range: full"),
+        (grays(16_383), r"dataset.value_range: \[0, 16383\]"),
+        (grays(1000, np.float32, "TIFF"), r"floating-point gray with values from 0 to 1,000; such "
+         r"files do not say which values are black and white.*value_range: \[0, 1023\]"),
+        (grays(70_000, np.int32, "TIFF"), r"signed 32-bit gray .*value_range: \[0, 131071\]"),
+        ({f"{c}/1.png": cv2.imencode(".png", np.full((4, 4, 3), 4095, np.uint16))[1].tobytes()
+          for c in ("ant", "bee")}, "16-bit color .* Convert them to 8 bits"),
+    ],
+)  # fmt: skip
+def test_a_sliver_of_a_range_is_refused(tmp_path, files, message):
+    with pytest.raises(StudyError, match=message):
+        load(place(tmp_path / "data.zip", files | {"ant/8-bit.png": png(1)}))
+
+
+def test_a_range_is_stretched_as_told(tmp_path):
+    path = place(tmp_path / "data", grays(4095) | {"ant/3.png": png(1)})
+    raw = load(path, size=16, value_range=[0, 4095])
+    stored = np.asarray(Image.open(path / "bee/2.png")).astype(float)
+    found = raw.images[raw.image_names.tolist().index("bee/2.png")]
+    np.testing.assert_array_equal(found[..., 0], np.rint(stored * 255 / 4095))
+    assert found.max() == 255
+    assert raw.notes == (
+        "4 images of 16-bit gray with values from 0 to 4,095: 0 became black and 4,095 white",
+    )
+    assert load(path, value_range=[100, 2000]).notes[0].endswith("; values beyond are cut off")
+
+
+def test_a_range_can_be_meant_and_dark_images_of_8_bits_are(tmp_path):
+    raw = load(place(tmp_path / "data", grays(4095)), value_range="full")
+    assert raw.images.max() <= 15
+    assert raw.notes == ("4 images of 16-bit gray with values from 0 to 4,095: 65,535 is white",)
+    assert "65,535 is white" in load(place(tmp_path / "wide", grays(40_000))).notes[0]
+    dark = {f"{c}/1.png": deep(np.full((8, 8), 3, np.uint8)) for c in ("ant", "bee")}
+    assert load(place(tmp_path / "dark", dark)).notes == ()
+
+
+def test_sides_of_the_originals_are_kept(tmp_path):
+    files = {f"{c}/{n}.png": png(n, (40 + n, 24)) for c in ("ant", "bee") for n in range(3)}
+    raw = load(place(tmp_path / "data", files | {"ant/9.png": png(1, (12, 99))}), size=16)
+    assert raw.original_sides.tolist() == [24, 24, 24, 12, 24, 24, 24]

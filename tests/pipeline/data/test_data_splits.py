@@ -13,6 +13,7 @@ from pipeline.data.image_folder import Spec as FolderSpec
 from pipeline.data.photos import Spec as BundledSpec
 from pipeline.data.spec import RawDataset
 from pipeline.data.splits import make_splits, title_and_description
+from pipeline.sampling import stratified_order
 
 NAMES = ("bird", "ant", "cat")  # not sorted: the dataset's own order has to stay
 
@@ -162,10 +163,20 @@ def test_classes_are_renumbered_in_the_order_of_the_dataset():
         ),
         ({"train": (9, 9, 9)}, {"test": 27}, "dataset.test: found 27, which is 27 of 27"),
         ({"train": (9, 9, 9)}, {"test": 7, "validation": 20}, "dataset.validation: found 20"),
-        ({"train": (9, 9, 9)}, {"test": 7, "validation": 0.05}, "1 validation images for 3"),
+        ({"train": (9, 9, 9)}, {"test": 7, "validation": 1}, "1 validation images for 3"),
         ({"train": (9, 9, 9)}, {"test": 6, "validation": 19}, "2 train images for 3 classes"),
         ({"train": (90, 90, 90)}, {"limit": 2}, "2 train images for 3 classes.*limit"),
-        ({"train": (900, 900, 20)}, {"limit": 12}, "no train image of: cat.*dataset.limit"),
+        (
+            {"train": (9, 2, 1)},
+            {},
+            r"too few images of these classes: ant \(2\), cat \(1\).*dataset.min_per_class: 3",
+        ),
+        (
+            {"train": (9, 2, 1), "test": (3, 3, 3)},
+            {},
+            r"classes: cat \(1\); expected at least 2 of",
+        ),
+        ({"train": (9, 2, 1)}, {"min_per_class": 3}, "of ant, cat, which leaves 1 of 3 classes"),
         ({"train": (0, 0, 0), "test": (5, 5, 5)}, {}, "0 train images for 3 classes"),
     ],
 )
@@ -257,3 +268,66 @@ def test_the_card_says_that_labels_are_shuffled():
     title, description = title_and_description(spec(shuffle_labels=True, title="Pets"), source)
     assert title == "Pets, labels shuffled"
     assert description.startswith("cats and dogs; a control: training and validation labels")
+
+
+@pytest.mark.tried(
+    "Small data sets",
+    "classes of 3 to 12 images beside large ones, with many parts, limits and seeds",
+    "every class has an image in every split",
+)
+@pytest.mark.parametrize("part", [0.02, 0.2, 0.5])
+def test_from_three_images_on_a_class_is_in_every_split(part, trials):
+    sizes = [(3, 60, 60), (4, 4, 60), (5, 3, 3), (90, 3, 12)]
+    for counts, seed in itertools.product(sizes, range(6)):
+        raw = dataset({"train": counts})
+        whole = make_splits(raw, spec(test=part, validation=part), seed)
+        check_sound(whole, raw)
+        smaller = None
+        for limit in (3, 5, 11, None):
+            prepared = make_splits(raw, spec(test=part, validation=part, limit=limit), seed)
+            for split in SPLITS:
+                assert np.bincount(prepared.labels[split], minlength=3).all()
+                found = set(prepared.ids[split].tolist())
+                assert found <= set(whole.ids[split].tolist())
+                assert smaller is None or set(smaller.ids[split].tolist()) <= found
+            smaller = prepared
+    trials(len(sizes) * 6 * 4)
+
+
+def test_given_splits_leave_their_images_where_they_are():
+    raw = dataset({"train": (2, 30, 30), "test": (1, 5, 5)})
+    prepared = make_splits(raw, spec(validation=0.1), 0)
+    assert as_sets(prepared)["test"] == set(np.flatnonzero(raw.split == "test").tolist())
+    assert np.bincount(prepared.labels["train"])[0] == 1
+    assert np.bincount(prepared.labels["validation"])[0] == 1
+
+
+def test_splits_of_large_datasets_are_those_of_the_plain_order():
+    """Those of CIFAR-10 and of the demo stay as they were."""
+    for counts, validation, limit, seed in (
+        ((5000,) * 10, 5000, None, 0),
+        ((5000,) * 10, 5000, 2000, 0),
+        ((178, 182, 177, 183, 181), 0.1, 300, 3),
+    ):
+        names = tuple(map(str, range(len(counts))))
+        raw = dataset({"train": counts, "test": (10,) * len(counts)}, names)
+        prepared = make_splits(raw, spec(validation=validation, limit=limit), seed)
+        ids = np.flatnonzero(raw.split == "train")
+        count = validation if isinstance(validation, int) else round(validation * len(ids))
+        order = stratified_order(raw.labels[ids], seed)
+        expected = {"validation": np.sort(ids[order[:count]]), "train": np.sort(ids[order[count:]])}
+        for split, plain in expected.items():
+            capped = plain[stratified_order(raw.labels[plain], seed)[:limit]]
+            np.testing.assert_array_equal(prepared.ids[split], np.sort(capped))
+
+
+def test_small_classes_are_left_out_where_an_option_says_so():
+    raw = dataset({"train": (30, 2, 30), "test": (5, 1, 5)})
+    prepared = make_splits(raw, spec(min_per_class=4), 0)
+    assert prepared.class_names == ("bird", "cat")
+    check_sound(prepared, raw)
+    assert prepared.left_out == (
+        {"what": "class with fewer than 4 images", "count": 1, "names": ["ant"]},
+    )
+    assert make_splits(raw, spec(min_per_class=3), 0).class_names == NAMES
+    assert make_splits(raw, spec(min_per_class=3), 0).left_out == ()

@@ -1,0 +1,102 @@
+"""What a file is, by its first bytes: an image that is read here, another image, or something else.
+
+A name only counts where the content says nothing: a damaged ``1.png`` is still an unreadable image,
+and a JPEG without a suffix, or with a wrong one, is an image.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+IMAGES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm",
+    ".pgm", ".pbm", ".avif",
+)  # fmt: skip
+OTHER_IMAGES = (".heic", ".heif", ".jp2", ".jxl", ".psd", ".exr", ".svg", ".dcm")
+_CAMERA_RAW = (
+    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
+)  # fmt: skip
+
+_READ = {
+    rb"\x89PNG\r\n\x1a\n": "PNG image",
+    rb"\xff\xd8\xff": "JPEG image",
+    rb"BM.{4}\x00{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00": "BMP image",
+    rb"RIFF.{4}WEBP": "WebP image",
+    rb"II[*+]\x00|MM\x00[*+]": "TIFF image",
+    rb"GIF8[79]a": "GIF image",
+    rb"P[1-6]\s+(#[^\n]*\n\s*)*\d+\s+(#[^\n]*\n\s*)*\d+\s": "PPM image",
+    rb".{4}ftyp(avi[fs]|(mif1|msf1).{4}(.{4}){0,8}?avi[fs])": "AVIF image",
+}
+_NOT_READ = {
+    rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)": "HEIC image",
+    rb"\x00\x00\x00\x0cjP  |\xff\x4f\xff\x51": "JPEG 2000 image",
+    rb"\x00\x00\x00\x0cJXL ": "JPEG XL image",
+    rb"8BPS": "Photoshop image",
+    rb"v/1\x01": "OpenEXR image",
+    rb".{128}DICM": "DICOM image",
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": "SVG drawing",
+}
+_OTHERS = {
+    rb"PK\x03\x04|\x1f\x8b|\xfd7zXZ\x00|BZh|Rar!|7z\xbc\xaf|\x28\xb5\x2f\xfd": "archive",
+    rb".{257}ustar": "archive",
+    rb"%PDF": "PDF file",
+    rb".{4}ftyp|RIFF.{4}AVI |\x1a\x45\xdf\xa3": "video",
+    rb"\x93NUMPY": "NumPy array",
+    rb"\x89HDF": "HDF5 file",
+}
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """What a file is."""
+
+    name: str
+    """In the singular: ``text file``, ``HEIC image``."""
+    image: bool
+    """Whether it is an image, by content or by name, so that it must be read or counted as lost."""
+    read: bool = False
+    """Whether its content is to be read and decoded."""
+    known: bool = False
+    """Whether the content says so, and not the name alone."""
+
+
+def kind_of(name: str, head: bytes | None) -> FileKind:
+    """Say what a file is.
+
+    Args:
+        name: its path.
+        head: its first bytes, some hundreds, or all of them; None for a link inside an archive.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    named = suffix in IMAGES + OTHER_IMAGES + _CAMERA_RAW
+    if head is None:
+        return FileKind("link", image=named, read=named)
+    if found := _match(_READ, head):
+        # A camera's own format often is a TIFF whose first page is a thumbnail.
+        raw = suffix in _CAMERA_RAW
+        return FileKind("camera raw image" if raw else found, image=True, read=not raw, known=True)
+    if found := _match(_NOT_READ, head):
+        return FileKind(found, image=True, known=True)
+    if named:  # decoding says what is wrong
+        return FileKind(f"{suffix} file without an image", image=True, read=True)
+    return FileKind(_match(_OTHERS, head) or _plain(head), image=False)
+
+
+def is_read_whole(name: str, head: bytes) -> bool:
+    """Say whether a file's content is needed beyond its first bytes."""
+    return kind_of(name, head).read
+
+
+def _match(kinds: dict[bytes, str], head: bytes) -> str | None:
+    return next((name for magic, name in kinds.items() if re.match(magic, head, re.DOTALL)), None)
+
+
+def _plain(head: bytes) -> str:
+    if not head:
+        return "empty file"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text file"
+    text = head[: head.rfind(b"\n") + 1] or head
+    return "other file" if re.search(rb"[\x00-\x08\x0e-\x1a\x7f]", text) else "text file"
