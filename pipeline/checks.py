@@ -8,7 +8,8 @@ cause and mend. Anything else that goes wrong is a defect of the project and kee
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,19 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
     if len(texts) <= limit:
         return ", ".join(texts)
     return f"{', '.join(texts[:limit])}, ... ({len(texts)} in all)"
+
+
+def counted(groups: Iterable[Mapping[str, Any]]) -> str:
+    """Write what is left out: ``3 text files (a.txt, b.txt, ...), 1 video (d.mp4)``.
+
+    Args:
+        groups: each with ``what``, ``count``, and the first few ``names``.
+    """
+    return ", ".join(
+        f"{each['count']:,} {each['what']} ({', '.join(each['names'])}"
+        f"{', ...' if each['count'] > len(each['names']) else ''})"
+        for each in groups
+    )
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:

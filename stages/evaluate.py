@@ -42,6 +42,8 @@ def main() -> None:
             f"{row.run}: test {row.test_accuracy:.1%} "
             f"[{row.test_ci_low:.1%}, {row.test_ci_high:.1%}], train {row.train_accuracy:.1%}"
         )
+    for sentence in results.study["enlarged"]:
+        print(f"note: {sentence}")
 
 
 def _records(params: Params) -> Iterator[RunRecord]:

@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import artefacts
-from pipeline.checks import listing
-from pipeline.data.left_out import sentence
+from pipeline.checks import counted, listing
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.entries import load_entry
 from stages import run
@@ -71,7 +70,7 @@ def _remarks(card: artefacts.DatasetCard) -> list[str]:
     """Say what was left out of the images, and what became of the others."""
     remarks = list(card.notes)
     if card.left_out:
-        remarks.append(f"left out: {sentence(card.left_out)}")
+        remarks.append(f"left out: {counted(card.left_out)}")
     if card.skipped:
         remarks.append(f"unreadable and left out: {listing(card.skipped, 5)}")
     if card.original_sides:

@@ -14,12 +14,12 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from pipeline.artefacts import Source
-from pipeline.checks import StudyError, listing
+from pipeline.checks import StudyError, counted, listing
 from pipeline.data import archives
 from pipeline.data.decoding import Decoded, Picture, decode_files
 from pipeline.data.file_kinds import IMAGES, is_read_whole, kind_of
 from pipeline.data.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
-from pipeline.data.left_out import Others, check_folders, hidden_paths, sentence
+from pipeline.data.left_out import Others, check_folders, hidden_paths
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.data.value_ranges import range_notes
 
@@ -76,7 +76,7 @@ class Spec(DatasetSpec):
         pictures = {name: each for name, each in images.items() if isinstance(each, Picture)}
         del images
         if not pictures:
-            found = sentence(others.records())
+            found = counted(others.records())
             beside = f" (it holds {found})" if found else ""
             raise StudyError(f"{path}: found no image that can be read{beside}; expected {LAYOUT}")
         placed = lay_out(list(pictures), str(path))

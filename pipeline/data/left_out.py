@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -73,15 +73,6 @@ def record(what: str, names: Iterable[str]) -> dict[str, Any]:
         noun, *rest = what.partition(" with ")
         what = noun + ("es" if noun.endswith("s") else "s") + "".join(rest)
     return {"what": what, "count": len(ordered), "names": ordered[:EXAMPLES]}
-
-
-def sentence(left_out: Iterable[Mapping[str, Any]]) -> str:
-    """Write ``3 text files (a.txt, b.txt, c.txt), 1 video (d.mp4)``."""
-    return ", ".join(
-        f"{each['count']:,} {each['what']} ({', '.join(each['names'])}"
-        f"{', ...' if each['count'] > len(each['names']) else ''})"
-        for each in left_out
-    )
 
 
 def hidden_paths(folder: Path) -> list[str]:

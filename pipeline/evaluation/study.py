@@ -26,6 +26,7 @@ from pipeline.evaluation.duplicates import (
     no_duplicates,
     unique_images,
 )
+from pipeline.evaluation.enlarged import enlarged_sentences
 from pipeline.evaluation.errors import (
     confused_pairs_table,
     error_counts,
@@ -152,6 +153,7 @@ def _study(
     independent = dataset.independent
     return {
         "dataset": asdict(dataset),
+        "enlarged": enlarged_sentences(dataset, [run.cards[0] for run in runs]),
         "families_best": {family: run.name for family, run in best.items()},
         "comparison": families_compared(best, ("deep", "classical"), labels, independent),
         "comparisons": further_comparisons(runs, best, labels, independent),

@@ -27,6 +27,7 @@ from pipeline.reporting.charts.rendering import Drawing, javascript, json_script
 from pipeline.reporting.charts.theme import FAMILY_COLOURS
 from pipeline.reporting.drawings import MOST_PANELS, Study, page_drawings
 from pipeline.reporting.formats import count, digits, p_value, percent, points, quantity
+from pipeline.reporting.images_read import images_read
 from pipeline.reporting.pictures import Pictures
 from pipeline.reporting.pretraining import pretrained_runs
 from pipeline.reporting.run_facts import run_facts, shared_options
@@ -110,6 +111,7 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
         "environment": results.study["environment"],
         "provenance": results.study.get("provenance", {}),
         "not_run": results.study["not_run"],
+        "images_read": images_read(results),
         "params": yaml.safe_dump(_plain(params), sort_keys=False, allow_unicode=True),
         "colours": FAMILY_COLOURS,
         "csv": [f"{name}.csv" for name in results.tables],

@@ -11,6 +11,7 @@ from pipeline.reporting.charts.curves import KINDS
 from pipeline.reporting.drawings import Study
 from pipeline.reporting.formats import percent, points
 from pipeline.reporting.gaps import RULE, gap_sentences
+from pipeline.reporting.images_read import images_read
 from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
@@ -59,6 +60,7 @@ def _render(template: str, results: Results) -> str:
         shared_options=shared_options(results),
         environment=results.study["environment"],
         not_run=results.study["not_run"],
+        images_read=images_read(results),
     )
 
 

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.checks import StudyError
+from pipeline.checks import StudyError, counted
 from pipeline.data import archives
 from pipeline.data.image_folder import Spec
-from pipeline.data.left_out import sentence
 from pipeline.data.splits import make_splits
 
 
@@ -173,7 +172,7 @@ def test_other_files_are_left_out_and_counted(tmp_path, form):
     raw = load(place(tmp_path / form, tree() | others))
     assert len(raw.labels) == 18
     assert raw.skipped == ()
-    assert sentence(raw.left_out) == (
+    assert counted(raw.left_out) == (
         "3 hidden or system files (Thumbs.db, __MACOSX, train/.DS_Store), "
         "3 text files (README.md, labels.csv, train/ant/utf16.txt), "
         "1 PDF file (paper.pdf), 1 archive (train/bee/more.zip), "
@@ -185,7 +184,7 @@ def test_other_files_are_left_out_and_counted(tmp_path, form):
 def test_of_many_files_some_are_named(tmp_path):
     notes = {f"train/ant/{n:03}.txt": b"1 0.5 0.5 1 1" for n in range(120)}
     raw = load(place(tmp_path / "data.zip", tree() | notes))
-    assert sentence(raw.left_out) == (
+    assert counted(raw.left_out) == (
         "120 text files (train/ant/000.txt, train/ant/001.txt, train/ant/002.txt, "
         "train/ant/003.txt, train/ant/004.txt, ...)"
     )

@@ -1,0 +1,40 @@
+"""How the images of a study were read: what was left out, how large they were, what was changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.checks import counted
+from pipeline.results import Results
+
+
+@dataclass(frozen=True)
+class ImagesRead:
+    """Texts for the section on the setting; empty where there is nothing to say."""
+
+    left_out: str
+    """``3 text files (a.txt, b.txt, c.txt), 1 video (d.mp4)``."""
+    originals: str
+    """The sides of the images before they were resized."""
+    notes: tuple[str, ...]
+    """What became of values with more than 8 bits."""
+    enlarged: tuple[str, ...]
+    """Which runs see images enlarged that were shrunk before."""
+
+
+def images_read(results: Results) -> ImagesRead:
+    """Write what the dataset's card says; cards of earlier versions say nothing."""
+    dataset = results.study["dataset"]
+    sides, stored = dataset.get("original_sides", {}), min(dataset["image_shape"][:2])
+    originals = ""
+    if sides and (sides["smallest"], sides["largest"]) != (stored, stored):
+        originals = (
+            f"shorter sides of {sides['smallest']:,} to {sides['largest']:,} pixels (median "
+            f"{sides['median']:,}), resized to {stored}"
+        )
+    return ImagesRead(
+        left_out=counted(dataset.get("left_out", ())),
+        originals=originals,
+        notes=tuple(dataset.get("notes", ())),
+        enlarged=tuple(results.study.get("enlarged", ())),
+    )
