@@ -48,6 +48,9 @@ _OUT_OF_MEMORY = "out of memory"
 
 # `_check_size` limits what is read here, by a message that states the size.
 Image.MAX_IMAGE_PIXELS = None
+# Blocks of an image above 32 MiB go back to the system when they are freed; of smaller ones, such as
+# Pillow's 16 MiB, the C library may keep as many as the largest image has, for each thread.
+Image.core.set_block_size(64 << 20)
 # Each file gives an image or a reason; what Pillow says besides, of odd metadata, helps nobody.
 warnings.filterwarnings("ignore", module=r"PIL\b")
 
@@ -200,8 +203,11 @@ def _opened(
         layout = layout_of(image)
         mend_transparency(image)
         with _BUDGET.held(image.width * image.height):
-            _load(image)
-            yield image, layout
+            try:
+                _load(image)
+                yield image, layout
+            finally:
+                image.close()  # gives its memory back before another takes its place
 
 
 def _load(image: Image.Image) -> None:
