@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.data.archives import HEAD
-from pipeline.data.file_kinds import kind_of
+from pipeline.data.file_kinds import OTHER, kind_of
 from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
@@ -48,8 +48,8 @@ _OUT_OF_MEMORY = "out of memory"
 
 # `_check_size` limits what is read here, by a message that states the size.
 Image.MAX_IMAGE_PIXELS = None
-# Blocks of an image above 32 MiB go back to the system when they are freed; of smaller ones, such as
-# Pillow's 16 MiB, the C library may keep as many as the largest image has, for each thread.
+# Blocks of an image above 32 MiB go back to the system when they are freed; of smaller ones, such
+# as Pillow's 16 MiB, the C library may keep as many as the largest image has, for each thread.
 Image.core.set_block_size(64 << 20)
 # Each file gives an image or a reason; what Pillow says besides, of odd metadata, helps nobody.
 warnings.filterwarnings("ignore", module=r"PIL\b")
@@ -180,7 +180,8 @@ def _unknown(name: str, content: bytes) -> str:
         return "an empty file"
     if kind.known:
         return f"{kind.name}, damaged or of a kind that is not read here"
-    return "no image of a known format"
+    beside = "" if kind.name == OTHER else f" ({kind.name})"
+    return f"no image of a known format{beside}"
 
 
 @contextmanager

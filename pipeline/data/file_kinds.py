@@ -15,6 +15,7 @@ IMAGES = (
     ".pgm", ".pbm", ".avif",
 )  # fmt: skip
 OTHER_IMAGES = (".heic", ".heif", ".jp2", ".jxl", ".psd", ".exr", ".svg", ".dcm")
+OTHER = "other file"
 _CAMERA_RAW = (
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
 )  # fmt: skip
@@ -39,6 +40,8 @@ _NOT_READ = {
     rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": "SVG drawing",
 }
 _OTHERS = {
+    rb"\s*<(!DOCTYPE html|!doctype html|html)": "web page",
+    rb"version https://git-lfs": "Git LFS pointer",
     rb"PK\x03\x04|\x1f\x8b|\xfd7zXZ\x00|BZh|Rar!|7z\xbc\xaf|\x28\xb5\x2f\xfd": "archive",
     rb".{257}ustar": "archive",
     rb"%PDF": "PDF file",
@@ -79,9 +82,8 @@ def kind_of(name: str, head: bytes | None) -> FileKind:
         return FileKind("camera raw image" if raw else found, image=True, read=not raw, known=True)
     if found := _match(_NOT_READ, head):
         return FileKind(found, image=True, known=True)
-    if named:  # decoding says what is wrong
-        return FileKind(f"{suffix} file without an image", image=True, read=True)
-    return FileKind(_match(_OTHERS, head) or _plain(head), image=False)
+    # Of what has the name of an image, decoding says what is wrong.
+    return FileKind(_match(_OTHERS, head) or _plain(head), image=named, read=named)
 
 
 def is_read_whole(name: str, head: bytes) -> bool:
@@ -99,4 +101,4 @@ def _plain(head: bytes) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "text file"
     text = head[: head.rfind(b"\n") + 1] or head
-    return "other file" if re.search(rb"[\x00-\x08\x0e-\x1a\x7f]", text) else "text file"
+    return OTHER if re.search(rb"[\x00-\x08\x0e-\x1a\x7f]", text) else "text file"

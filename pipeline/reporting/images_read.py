@@ -28,9 +28,10 @@ def images_read(results: Results) -> ImagesRead:
     sides, stored = dataset.get("original_sides", {}), min(dataset["image_shape"][:2])
     originals = ""
     if sides and (sides["smallest"], sides["largest"]) != (stored, stored):
+        change = "enlarged" if sides["largest"] < stored else "resized"
         originals = (
             f"shorter sides of {sides['smallest']:,} to {sides['largest']:,} pixels (median "
-            f"{sides['median']:,}), resized to {stored}"
+            f"{sides['median']:,}), {change} to {stored}"
         )
     return ImagesRead(
         left_out=counted(dataset.get("left_out", ())),

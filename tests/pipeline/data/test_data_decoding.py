@@ -200,6 +200,8 @@ def test_damaged_files_are_named_and_the_others_kept(rgb):
         "flipped.png": bytes(broken),
         "empty.png": b"",
         "text.png": b"hello" * 100,
+        "page.png": b"<!DOCTYPE html><p>Not found",
+        "noise.png": bytes(range(256)),
         "link.png": None,
         "tiff.png": encoded(Image.fromarray(rgb), "TIFF"),
         "good.jpg": jpeg,
@@ -210,6 +212,9 @@ def test_damaged_files_are_named_and_the_others_kept(rgb):
     assert good == {"good.png", "good.jpg", "tiff.png"}
     assert found["good.png"].pixels.shape == (16, 16, 3)
     assert found["empty.png"] == "an empty file"
+    assert found["text.png"] == "no image of a known format (text file)"
+    assert found["page.png"] == "no image of a known format (web page)"
+    assert found["noise.png"] == "no image of a known format"
     assert all(value for value in found.values() if isinstance(value, str))
 
 
