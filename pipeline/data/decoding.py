@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pipeline.data.archives import HEAD
 from pipeline.data.file_kinds import OTHER, kind_of
@@ -197,7 +198,9 @@ def _opened(
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         original = image.size
         _check_size(original)
-        _check_size(getattr(image, "_tile_size", original))  # of a TIFF, what is allocated
+        if isinstance(image, TiffImageFile):
+            _check_size(getattr(image, "_tile_size", original))  # what is allocated
+            _check_strips(image)
         if smallest and original[0] * original[1] > LARGE_PIXELS:
             image.draft(None, (smallest, smallest))
             image.info["original_size"] = original
@@ -227,6 +230,13 @@ def _check_size(size: tuple[int, int]) -> None:
             f"{size[0]:,} x {size[1]:,} pixels, more than the {MAX_PIXELS:,} that are read "
             f"({4 * MAX_PIXELS / 1e9:g} GB of memory)"
         )
+
+
+def _check_strips(image: TiffImageFile) -> None:
+    """Raise `OSError` where strips end before the image does; the rest would be black."""
+    ends = [tile.extents[3] for tile in image.tile if tile.extents]
+    if ends and max(ends) < image.height:
+        raise OSError(f"it holds {max(ends):,} of {image.height:,} rows")
 
 
 class _Budget:

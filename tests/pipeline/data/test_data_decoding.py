@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import threading
 import time
 import zlib
@@ -226,11 +227,22 @@ def test_opencv_would_show_what_is_transparent():
     assert decode(content)[0, 0].tolist() == [255, 255, 255]
 
 
-def test_no_cut_of_a_jpeg_passes(rgb):
-    content = encoded(Image.fromarray(rgb), "JPEG", quality=95)
-    for length in range(0, len(content) - 2, 37):
-        (found,) = decode_files([("cut.jpg", content[:length])], 16)
-        assert isinstance(found[1], str), length
+@pytest.mark.tried(
+    "Images",
+    "files of eight formats, cut off anywhere",
+    "the reason why they cannot be read; pixels only where nothing but the end mark is missing",
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF"])
+def test_no_cut_gives_other_pixels(rgb, kind, trials):
+    content = encoded(Image.fromarray(rgb), kind)
+    lengths = [*range(0, len(content) - 24, 37), *range(len(content) - 24, len(content))]
+    whole = decode(content)
+    for length in lengths:
+        ((_, found),) = decode_files([("cut", content[:length])], 32)
+        if not isinstance(found, str):
+            assert length >= len(content) - 24
+            np.testing.assert_array_equal(decode(content[:length]), whole)
+    trials(len(lengths))
 
 
 def test_jpegs_with_several_pictures_give_the_first(rgb):
@@ -310,6 +322,15 @@ def test_an_image_beyond_the_limit_is_unreadable_with_its_size():
     assert found == (
         "60,000 x 60,000 pixels, more than the 500,000,000 that are read (2 GB of memory)"
     )
+
+
+def test_a_tiff_with_fewer_rows_than_it_states_is_unreadable():
+    """Its height is damaged, so that all rows that are there are read, and the rest would be black."""
+    content = encoded(Image.new("RGB", (4, 8), "white"), "TIFF")
+    height = content.index(struct.pack("<HHII", 257, 4, 1, 8))
+    longer = content[: height + 8] + struct.pack("<I", 80) + content[height + 12 :]
+    ((_, found),) = decode_files([("a.tif", longer)], 8)
+    assert found == "it holds 8 of 80 rows"
 
 
 @pytest.mark.parametrize(("budget", "most"), [(2500, 2), (900, 1), (10**9, 8)])
