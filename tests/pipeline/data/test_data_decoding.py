@@ -232,6 +232,7 @@ def test_opencv_would_show_what_is_transparent():
     "files of eight formats, cut off anywhere",
     "the reason why they cannot be read; pixels only where nothing but the end mark is missing",
 )
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF"])
 def test_no_cut_gives_other_pixels(rgb, kind, trials):
     content = encoded(Image.fromarray(rgb), kind)
@@ -325,7 +326,7 @@ def test_an_image_beyond_the_limit_is_unreadable_with_its_size():
 
 
 def test_a_tiff_with_fewer_rows_than_it_states_is_unreadable():
-    """Its height is damaged, so that all rows that are there are read, and the rest would be black."""
+    """Its height is damaged: all rows that are there are read, and the rest would be black."""
     content = encoded(Image.new("RGB", (4, 8), "white"), "TIFF")
     height = content.index(struct.pack("<HHII", 257, 4, 1, 8))
     longer = content[: height + 8] + struct.pack("<I", 80) + content[height + 12 :]

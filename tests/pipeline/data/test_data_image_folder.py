@@ -304,6 +304,20 @@ def test_a_link_in_a_tar_is_unreadable(tmp_path):
         load(path)
 
 
+def test_a_link_in_a_tar_that_is_no_image_by_name_is_counted(tmp_path):
+    path = place(tmp_path / "data.tar", tree())
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo("train/ant/latest")
+        member.type, member.linkname = tarfile.SYMTYPE, "0.png"
+        archive.addfile(member)
+    assert counted(load(path).left_out) == "1 link (train/ant/latest)"
+
+
+def test_a_folder_of_images_without_any_suffix_is_found(tmp_path):
+    files = {f"{c}/{n}": png(n) for c in ("ant", "bee") for n in range(2)}
+    assert len(load(place(tmp_path / "data", files | {"a.txt": b"first"})).labels) == 4
+
+
 def only(*names: str) -> dict[str, bytes]:
     return {name: png(0) for name in names}
 
