@@ -77,7 +77,9 @@ def _note(
 
 
 def _suggested(low: float, high: float) -> str:
-    """Return the range of the fewest bits that holds the values, or the values themselves."""
+    """Return 0 to 1, the range of the fewest bits that holds the values, or these themselves."""
+    if low >= 0 and SLIVER < high <= 1:
+        return "[0, 1]"
     whole = 2 ** int(high).bit_length() - 1
     if low >= 0 and high > 1 and low < whole / 4:
         return f"[0, {whole}]"

@@ -465,6 +465,8 @@ def grays(high: int, dtype=np.uint16, kind="PNG") -> dict[str, bytes]:
         (grays(16_383), r"dataset.value_range: \[0, 16383\]"),
         (grays(1000, np.float32, "TIFF"), r"floating-point gray with values from 0 to 1,000; such "
          r"files do not say which values are black and white.*value_range: \[0, 1023\]"),
+        ({f"{c}/1": deep(np.array([[0.1, 0.9]], np.float32), "TIFF") for c in ("ant", "bee")},
+         r"value_range: \[0, 1\]"),
         (grays(70_000, np.int32, "TIFF"), r"signed 32-bit gray .*value_range: \[0, 131071\]"),
         ({f"{c}/1.png": cv2.imencode(".png", np.full((4, 4, 3), 4095, np.uint16))[1].tobytes()
           for c in ("ant", "bee")}, "16-bit color .* Convert them to 8 bits"),
