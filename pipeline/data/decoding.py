@@ -3,16 +3,11 @@
 Pillow decodes, not OpenCV: cv2.imdecode drops an alpha channel, so that what was meant to be
 invisible appears, and gives no reason for a file that it cannot read. The pixels of RGB JPEGs are
 equal. Pillow is slower, 0.1 ms an image of 32 pixels against 0.02: seconds, for 60,000 images.
-
-Memory is bounded: at any time the images being decoded have `PIXELS_AT_ONCE` pixels together, or
-are one larger image alone. That one is converted and shrunk row by row, so that it needs no more
-than the bytes in which Pillow holds it, up to 4 a pixel.
 """
 
 from __future__ import annotations
 
 import io
-import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from pipeline.data import large_images
 from pipeline.data.archives import HEAD
 from pipeline.data.file_kinds import OTHER, kind_of
 from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
@@ -33,16 +29,11 @@ from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparen
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
 MAX_PIXELS = 500_000_000
 """The most pixels of an image: 2 GB of color, or of gray with more than 16 bits; 0.5 GB of gray."""
-LARGE_PIXELS = 16_000_000
-"""Images of more pixels are shrunk as they are converted, row by row."""
-PIXELS_AT_ONCE = 64_000_000
-"""Pixels that are decoded at a time, by all threads together; some 11 bytes each."""
 _BATCH_FILES = 64
 _BATCH_BYTES = 64 << 20
 _LARGE_FILE = 32 << 10
 """Bytes of an average file from which on threads pay; below, they wait for the interpreter."""
-_STRIP_VALUES = 1 << 20
-"""Pixels of a large image that are converted at a time."""
+_BUDGET = large_images.Budget()
 _ORIENTATION = 0x0112
 _OUT_OF_MEMORY = "out of memory"
 """What Pillow says, in an OSError, when a codec gets no memory; or is asked for absurdly much."""
@@ -95,8 +86,8 @@ def decode(content: bytes) -> NDArray[np.uint8]:
 def decode_small(content: bytes, size: int, value_range: Range | None = None) -> Picture:
     """Decode one image file to (size, size, 3), as `decode` and then `resize` do.
 
-    An image of more than `LARGE_PIXELS` is averaged over the same areas, but never held in full as
-    RGB, and so rounded once only: values differ by up to 1. Such a JPEG is read at a half, a fourth
+    A large image (`large_images`) is averaged over the same areas, but never held in full as RGB,
+    and so rounded once only: values differ by up to 1. Such a JPEG is read at a half, a fourth
     or an eighth of its size, with no side below twice `size`: libjpeg then averages as it decodes,
     and values differ by a little more. The same file always gives the same pixels.
 
@@ -110,8 +101,8 @@ def decode_small(content: bytes, size: int, value_range: Range | None = None) ->
     """
     with _opened(content, 2 * size) as (image, layout):
         side = min(image.info.get("original_size", image.size))
-        if image.width * image.height > LARGE_PIXELS:
-            pixels, values = _shrunk(image, layout, size, value_range)
+        if image.width * image.height > large_images.LARGE_PIXELS:
+            pixels, values = large_images.shrunk(image, layout, size, value_range)
         else:
             pixels, values = to_rgb(image, layout, value_range)
         pixels = resize(_upright(pixels, _orientation(image)), size)
@@ -189,7 +180,7 @@ def _unknown(name: str, content: bytes) -> str:
 def _opened(
     content: bytes, smallest: int | None = None
 ) -> Iterator[tuple[Image.Image, Layout | None]]:
-    """Give a loaded image, when there is room for it; see `_Budget`.
+    """Give a loaded image, when there is room for it; see `large_images.Budget`.
 
     Args:
         content: the file.
@@ -201,7 +192,7 @@ def _opened(
         if isinstance(image, TiffImageFile):
             _check_size(getattr(image, "_tile_size", original))  # what is allocated
             _check_strips(image)
-        if smallest and original[0] * original[1] > LARGE_PIXELS:
+        if smallest and original[0] * original[1] > large_images.LARGE_PIXELS:
             image.draft(None, (smallest, smallest))
             image.info["original_size"] = original
         layout = layout_of(image)
@@ -237,64 +228,6 @@ def _check_strips(image: TiffImageFile) -> None:
     ends = [tile.extents[3] for tile in image.tile if tile.extents]
     if ends and max(ends) < image.height:
         raise OSError(f"it holds {max(ends):,} of {image.height:,} rows")
-
-
-class _Budget:
-    """Bounds how many pixels are decoded at a time; one image that is above it gets all of it."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._used = 0
-
-    @contextmanager
-    def held(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for an image of so many pixels, and keep it for the block."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._used or self._used + pixels <= PIXELS_AT_ONCE)
-            self._used += pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._used -= pixels
-                self._changed.notify_all()
-
-
-_BUDGET = _Budget()
-
-
-def _shrunk(
-    image: Image.Image, layout: Layout | None, size: int, value_range: Range | None
-) -> tuple[NDArray[np.uint8], Range | None]:
-    """Average a large image over areas, a strip of rows at a time.
-
-    Returns:
-        (height, width, 3) uint8 with no side above `size`, and its lowest and highest value.
-    """
-    width, height = image.size
-    rows = max(1, _STRIP_VALUES // width)
-    small = (min(width, size), min(height, size))
-    total = np.zeros((small[1], small[0], 3))
-    found: list[float] = []
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        strip, values = to_rgb(image.crop((0, top, width, bottom)), layout, value_range)
-        narrow = cv2.resize(
-            strip.astype(np.float32), (small[0], bottom - top), interpolation=cv2.INTER_AREA
-        )
-        weights = _overlap(small[1], height, top, bottom)
-        reached = np.flatnonzero(weights.any(axis=1))
-        total[reached] += np.tensordot(weights[reached], narrow.astype(np.float64), axes=1)
-        found += values or ()
-    return np.rint(total).astype(np.uint8), (min(found), max(found)) if found else None
-
-
-def _overlap(small: int, large: int, top: int, bottom: int) -> NDArray[np.float64]:
-    """Return the share of each row top..bottom of `large` rows in each of `small` rows."""
-    step = large / small
-    lows = np.arange(small)[:, None] * step
-    rows = np.arange(top, bottom)[None, :]
-    return (np.minimum(lows + step, rows + 1) - np.maximum(lows, rows)).clip(min=0) / step
 
 
 def _orientation(image: Image.Image) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data import decoding
+from pipeline.data import decoding, large_images
 from pipeline.data.decoding import decode, decode_files, decode_small, resize
 
 
@@ -286,8 +286,8 @@ def test_large_images_are_shrunk_strip_by_strip_to_the_same_pixels(what, monkeyp
     exif[0x0112] = 6
     content = encoded(LARGE[what], exif=exif)
     whole = decode_small(content, 24)
-    monkeypatch.setattr(decoding, "LARGE_PIXELS", 1000)
-    monkeypatch.setattr(decoding, "_STRIP_VALUES", 3000)
+    monkeypatch.setattr(large_images, "LARGE_PIXELS", 1000)
+    monkeypatch.setattr(large_images, "_STRIP_VALUES", 3000)
     found = decode_small(content, 24)
     assert np.abs(found.pixels.astype(int) - whole.pixels).max() <= 1
     assert (found.side, found.values) == (whole.side, whole.values)
@@ -300,9 +300,9 @@ def test_a_large_jpeg_is_read_small_and_always_alike(rgb, options, monkeypatch):
     content = encoded(Image.fromarray(smooth), "JPEG", quality=95, **options)
     whole = decode_small(content, 32)
     shapes = []
-    shrunk = decoding._shrunk
-    monkeypatch.setattr(decoding, "_shrunk", lambda *a: shapes.append(a[0].size) or shrunk(*a))
-    monkeypatch.setattr(decoding, "LARGE_PIXELS", 1000)
+    shrunk = large_images.shrunk
+    monkeypatch.setattr(large_images, "shrunk", lambda *a: shapes.append(a[0].size) or shrunk(*a))
+    monkeypatch.setattr(large_images, "LARGE_PIXELS", 1000)
     found = decode_small(content, 32)
     assert shapes == [(75, 100)]  # an eighth, which is at least twice 32
     assert found.side == 600
@@ -336,7 +336,7 @@ def test_a_tiff_with_fewer_rows_than_it_states_is_unreadable():
 
 @pytest.mark.parametrize(("budget", "most"), [(2500, 2), (900, 1), (10**9, 8)])
 def test_few_pixels_are_decoded_at_a_time(budget, most, monkeypatch):
-    monkeypatch.setattr(decoding, "PIXELS_AT_ONCE", budget)
+    monkeypatch.setattr(large_images, "PIXELS_AT_ONCE", budget)
     monkeypatch.setattr(decoding, "_LARGE_FILE", 1)  # on threads
     monkeypatch.setattr("concurrent.futures.thread.os.cpu_count", lambda: 8)
     at_once, seen, lock = 0, [], threading.Lock()
