@@ -33,9 +33,9 @@ class CorruptOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    limit: Annotated[int, Field(ge=1)] = 1000
+    limit: Annotated[int, Field(ge=1, le=10**9)] = 1000
     """Test images: the first of an order that the study's seed decides, the same for all runs."""
-    corruptions: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    corruptions: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] | None = None
     """Names of corruptions, or null for all that the project makes."""
     severities: Annotated[tuple[Annotated[int, Field(ge=1, le=5)], ...], Field(min_length=1)] = (
         1, 2, 3, 4, 5,

@@ -18,16 +18,21 @@ images enter by the kernel, not as further rows.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.kernel_solver import solve, solver_bytes
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
-from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
+from pipeline.classical.spec import (
+    ClassicalSpec,
+    DecisionClassifier,
+    KernelWidth,
+    Tolerance,
+    Weight,
+)
 
 
 class KernelRidge(DecisionClassifier):
@@ -97,11 +102,11 @@ class Spec(ClassicalSpec):
 
     deterministic: ClassVar[bool] = True
 
-    alpha: Annotated[float, Field(gt=0)] = 0.03
+    alpha: Weight = 0.03
     """The penalty: what is added to the diagonal of the kernel matrix, whose own is 1."""
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    gamma: KernelWidth | Literal["scale"] = "scale"
     """Kernel width; `scale` is 1 / (number of features x their variance)."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    tol: Tolerance = 1e-3
     """The solver stops at this residual, as a part of the targets' length."""
 
     def classifier(self, seed: int) -> KernelRidge:

@@ -15,13 +15,12 @@ from the optimum (`pipeline.classical.newton`).
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.classical.preconditioner import newton_bytes
-from pipeline.classical.spec import ClassicalSpec
+from pipeline.classical.spec import ClassicalSpec, Tolerance, Weight
 from pipeline.classical.squared_hinge import LinearSVM
 
 
@@ -30,9 +29,9 @@ class Spec(ClassicalSpec):
 
     deterministic: ClassVar[bool] = True
 
-    C: Annotated[float, Field(gt=0)] = 1e-3
+    C: Weight = 1e-3
     """Weight of the loss against the regulariser, for standardised features."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    tol: Tolerance = 1e-4
     """Stop where the objective of each class is proven to be within this part of its minimum."""
 
     def classifier(self, seed: int) -> LinearSVM:

@@ -13,16 +13,15 @@ other classifier are.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from pipeline.classical.linear_model import LinearClassifier
 from pipeline.classical.loss import Loss
 from pipeline.classical.preconditioner import newton_bytes
-from pipeline.classical.spec import ClassicalSpec
+from pipeline.classical.spec import ClassicalSpec, Tolerance, Weight
 
 
 class LogisticRegression(LinearClassifier):
@@ -102,9 +101,9 @@ class Spec(ClassicalSpec):
 
     deterministic: ClassVar[bool] = True
 
-    C: Annotated[float, Field(gt=0)] = 1e-2
+    C: Weight = 1e-2
     """Weight of the likelihood against the penalty, for standardised features."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    tol: Tolerance = 1e-4
     """Stop where the objective is within this part of its minimum."""
 
     def classifier(self, seed: int) -> LogisticRegression:

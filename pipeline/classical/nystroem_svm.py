@@ -19,7 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.preconditioner import newton_bytes
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, rbf_kernel, width_of
-from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
+from pipeline.classical.spec import (
+    ClassicalSpec,
+    DecisionClassifier,
+    KernelWidth,
+    Tolerance,
+    Weight,
+)
 from pipeline.classical.squared_hinge import LinearSVM
 
 _SMALLEST_EIGENVALUE = 1e-6
@@ -96,11 +102,11 @@ class Spec(ClassicalSpec):
 
     components: Annotated[int, Field(ge=1, le=20_000)] = 2000
     """Landmarks drawn from the training images. Fitting holds 4 bytes times this an image."""
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    gamma: KernelWidth | Literal["scale"] = "scale"
     """Kernel width; `scale` is 1 / (number of features x their variance)."""
-    C: Annotated[float, Field(gt=0)] = 1.0
+    C: Weight = 1.0
     """Weight of the loss against the penalty."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-4
+    tol: Tolerance = 1e-4
     """Stop where the objective of each class is proven to be within this part of its minimum."""
 
     def classifier(self, seed: int) -> NystroemSVM:

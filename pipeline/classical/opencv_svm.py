@@ -23,7 +23,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.one_vs_one import class_pairs, class_scores
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
-from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
+from pipeline.classical.spec import (
+    ClassicalSpec,
+    DecisionClassifier,
+    KernelWidth,
+    Tolerance,
+    Weight,
+)
 
 Kernel = Literal["linear", "rbf"]
 
@@ -130,13 +136,13 @@ class Spec(ClassicalSpec):
 
     kernel: Kernel = "rbf"
     """`linear` or `rbf`."""
-    C: Annotated[float, Field(gt=0)] = 5.0
+    C: Weight = 5.0
     """Weight of the slack against the margin."""
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    gamma: KernelWidth | Literal["scale"] = "scale"
     """Width of the radial kernel; `scale` is 1 / (number of features x their variance)."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    tol: Tolerance = 1e-3
     """The solver's tolerance."""
-    max_iter: Annotated[int, Field(ge=1)] = 1_000_000
+    max_iter: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1_000_000
     """The most iterations of the solver for each pair of classes."""
 
     def classifier(self, seed: int) -> OpenCVSVM:

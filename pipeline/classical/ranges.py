@@ -37,7 +37,7 @@ class Range(BaseModel):
     """The largest value of a number."""
     log: bool = False
     """Whether numbers are drawn by their logarithm, for one that spans orders of magnitude."""
-    choices: Annotated[tuple[Any, ...], Field(min_length=2)] | None = None
+    choices: Annotated[tuple[Any, ...], Field(min_length=2, max_length=1000)] | None = None
     """Values to choose from, for an option that is no number, or for a few numbers."""
 
     @model_validator(mode="after")
@@ -82,11 +82,11 @@ class Tune(BaseModel):
 
     trials: Annotated[int, Field(ge=2, le=10_000)] = 20
     """How many combinations are tried; the first is the entry's own."""
-    images: Annotated[int, Field(ge=40)] | None = 10_000
+    images: Annotated[int, Field(ge=40, le=10**9)] | None = 10_000
     """Training images that a trial learns from, after a quarter and a half of them, at either of
     which it may be given up; null for all. (A stratified part of the training split; all
     validation images score it.)"""
-    ranges: Annotated[dict[str, Range], Field(min_length=1)]
+    ranges: Annotated[dict[str, Range], Field(min_length=1, max_length=100)]
     """A range for each option to search for.
 
     `weights.1` stands for the second element of the list `weights`.

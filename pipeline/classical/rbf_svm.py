@@ -19,7 +19,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.one_vs_one import class_pairs, class_scores
 from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
-from pipeline.classical.spec import ClassicalSpec, DecisionClassifier
+from pipeline.classical.spec import (
+    ClassicalSpec,
+    DecisionClassifier,
+    KernelWidth,
+    Tolerance,
+    Weight,
+)
 
 
 class RBFSVM(DecisionClassifier):
@@ -120,11 +126,11 @@ class Spec(ClassicalSpec):
 
     deterministic: ClassVar[bool] = True
 
-    C: Annotated[float, Field(gt=0)] = 5.0
+    C: Weight = 5.0
     """Weight of the slack against the margin."""
-    gamma: Annotated[float, Field(gt=0)] | Literal["scale"] = "scale"
+    gamma: KernelWidth | Literal["scale"] = "scale"
     """Kernel width; `scale` is 1 / (number of features x their variance)."""
-    tol: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    tol: Tolerance = 1e-3
     """The solver's tolerance."""
     cache_mb: Annotated[int, Field(ge=50, le=16_000)] = 1000
     """Megabytes for kernel rows while fitting."""

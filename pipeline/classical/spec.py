@@ -20,6 +20,14 @@ from pipeline.classical.scaling import UnitScaler
 from pipeline.registry import MethodSpec
 
 Scaling = Literal["standard", "unit", "none"]
+# Far beyond what separates classes, and far within what float32 holds: libraries refuse the rest in
+# words of their own, or compute with 0 and infinity.
+Weight = Annotated[float, Field(ge=1e-10, le=1e10)]
+"""Of the loss against a penalty, or of a penalty."""
+KernelWidth = Annotated[float, Field(ge=1e-15, le=1e6)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+SetWeight = Annotated[float, Field(ge=1e-6, le=1e6)]
+Tolerance = Annotated[float, Field(ge=1e-10, le=0.999)]
 
 
 class ClassicalSpec(MethodSpec):
@@ -30,16 +38,16 @@ class ClassicalSpec(MethodSpec):
 
     method: str
     """The classifier: the name of a file in pipeline/classical/."""
-    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    features: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
     """Names of feature sets under `features`; several are joined in this order."""
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] | None = None
     """Seeds to train with; the study's own where none are given. One at most where the classifier
     is deterministic: more would repeat one machine and pass for stability."""
     scaling: Scaling = "standard"
     """`standard`: each feature to mean 0 and variance 1 over the training images. `unit`: each
     feature set to mean 0 and a root mean square length of 1, so that joined sets count alike
     whatever their dimension, and features within one keep their proportions. Or `none`."""
-    weights: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    weights: Annotated[tuple[SetWeight, ...], Field(max_length=100)] | None = None
     """With scaling `unit`: what each feature set is multiplied by; 1 where none are given."""
     pca: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """Principal components of the scaled, joined features that the classifier gets, at most; null
@@ -54,7 +62,7 @@ class ClassicalSpec(MethodSpec):
     @classmethod
     def _distinct(cls, values: tuple | None) -> tuple | None:
         if values is not None and len(set(values)) < len(values):
-            raise ValueError(f"expected each name once, found {', '.join(map(str, values))}")
+            raise ValueError(f"expected each name once, found {listing(values)}")
         return values
 
     @model_validator(mode="after")

@@ -41,7 +41,7 @@ class Spec(DatasetSpec):
     """Side of the square images, in pixels; others are resized, the aspect ratio is not kept."""
     test: Part = 0.2
     """A count or a fraction of the training images to test on, where there is no test folder."""
-    unreadable: Annotated[int, Field(ge=0)] = 0
+    unreadable: Annotated[int, Field(ge=0, le=10**9)] = 0
     """How many files may be unreadable; they are left out, and named in the dataset's card."""
     value_range: ValueRange | Literal["full"] | None = None
     """Of gray images with more than 8 bits: the values that become black and white, [0, 4095] for

@@ -55,7 +55,7 @@ class Spec(DatasetSpec):
     """Pixels from one patch of a tile to the next."""
     per_class: tuple[PatchCount, PatchCount, PatchCount] = (200, 50, 100)
     """Patches of each photograph to train, validate and test on, or as many as each can give."""
-    tiles_seed: Annotated[int, Field(ge=0)] = 0
+    tiles_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Deals the tiles. The splits belong to the data, so the study's own seed changes nothing."""
 
     def fetch(self) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, field_validator
 
 from pipeline.artefacts import Source
+from pipeline.checks import listing
 from pipeline.registry import MethodSpec
+
+MOST_IMAGES = 10**9
 
 
 def _count_or_fraction(value: object) -> object:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-    is_fraction = isinstance(value, float) and 0 < value < 1
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_IMAGES
+    is_fraction = isinstance(value, float) and 1e-6 <= value <= 0.999999
     if not (is_count or is_fraction):
-        raise ValueError("expected a count of at least 1, or a fraction between 0 and 1")
+        raise ValueError("expected a count of at least 1, or a fraction between 0 and 1, as in 0.1")
     return value
 
 
@@ -67,9 +71,9 @@ class DatasetSpec(MethodSpec):
     """What the report calls the images; the dataset's name where none is given."""
     path: Annotated[str, Field(min_length=1)] = "data/incoming"
     """Where the data lie: a file, or a folder that holds it; relative to the study's folder."""
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=2)] | None = None
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=10_000)] | None = None
     """The classes to use, at least two; all where none are given. The dataset's order stays."""
-    limit: Annotated[int, Field(strict=True, ge=2)] | None = None
+    limit: Annotated[int, Field(strict=True, ge=2, le=MOST_IMAGES)] | None = None
     """The most images of each split, stratified; a larger limit contains a smaller one."""
     validation: Part = 0.1
     """A count or a fraction of the training images; unused where the data bring such a split."""
@@ -82,9 +86,9 @@ class DatasetSpec(MethodSpec):
     @field_validator("classes")
     @classmethod
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        twice = sorted({name for name in names or () if (names or ()).count(name) > 1})
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
-            raise ValueError(f"expected each class once, found {', '.join(twice)} twice")
+            raise ValueError(f"expected each class once, found {listing(twice)} twice")
         return names
 
     @property

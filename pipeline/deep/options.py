@@ -19,59 +19,70 @@ Loss = Literal["cross_entropy", "squared_error", "hinge", "focal"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Auto = Literal["auto"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 DETERMINISTIC_THREADS = 2
 """Of a deterministic training that states no number: what every laptop has."""
+# Bounds stand in the types, so that a network that has another default has the same bounds. They
+# are far beyond what trains, and within what float32 and the libraries' whole numbers hold.
+Share = Annotated[float, Field(ge=1e-6, le=0.999999)]
+Dropout = Annotated[float, Field(ge=0, le=0.99)]
+Smoothing = Annotated[float, Field(ge=0, le=0.99)]
+Penalty = Annotated[float, Field(ge=0, le=1000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+WarmupEpochs = Annotated[float, Field(ge=0, le=100_000)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+Units = Annotated[int, Field(ge=1, le=65_536)]
+LearningRate = Annotated[float, Field(ge=1e-10, le=1e10)]
+Pixels = Annotated[int, Field(ge=0, le=4096)]
 
 
 class LayerOptions(MethodSpec):
     """What the layers of a network are made of."""
 
-    width: float = Field(default=1.0, gt=0, le=8)
+    width: float = Field(default=1.0, ge=1e-3, le=8)
     """Multiplies the filters of every layer, so that a processor can train a narrow network."""
     activation: Activation = "relu"
     """What follows each convolution and each hidden layer; maxout takes the larger of two."""
     batch_norm: bool = False
     """Batch normalisation between each convolution or hidden layer and its activation."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: Dropout = 0.0
     """Share of inputs that are dropped in training, where the network's table has dropout."""
-    l1: float = Field(default=0.0, ge=0)
+    l1: Penalty = 0.0
     """Penalty on the absolute values of kernels, added to the loss."""
-    l2: float = Field(default=0.0, ge=0)
+    l2: Penalty = 0.0
     """Penalty on the squares of kernels, added to the loss."""
 
 
 class OptimizerOptions(MethodSpec):
     """The steps that a training takes."""
 
-    epochs: int = Field(default=15, ge=1)
+    epochs: Epochs = 15
     """The most passes over the training images."""
-    batch_size: int = Field(default=128, ge=1)
+    batch_size: BatchSize = 128
     """Images in one step of the optimizer."""
     optimizer: Optimizer = "adam"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: LearningRate = 1e-3
     """The optimizer's largest step size; the schedule lowers it."""
-    momentum: float = Field(default=0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, le=0.999999)
     """Of momentum and nesterov."""
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: Penalty = 0.0
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
     it, or, with adamw, apart from the gradient."""
     schedule: Schedule = "constant"
     """Of the learning rate: constant; time_decay, lr / (1 + decay·epoch); step, lr·factor at each
     milestone; cosine, down to 0 at the last epoch; plateau, lr·factor where the monitored metric
     has not improved for plateau_patience epochs."""
-    warmup: float = Field(default=0.0, ge=0)
+    warmup: WarmupEpochs = 0.0
     """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
-    decay: float = Field(default=0.1, gt=0)
+    decay: float = Field(default=0.1, ge=1e-9, le=1e6)
     """Of time_decay, by epoch."""
-    milestones: tuple[Share, ...] = Field(default=(0.5, 0.75), min_length=1)
+    milestones: tuple[Share, ...] = Field(default=(0.5, 0.75), min_length=1, max_length=100)
     """Of step: shares of all epochs after which the learning rate falls."""
-    factor: float = Field(default=0.1, gt=0, lt=1)
+    factor: Share = 0.1
     """Of step and plateau: what the learning rate is multiplied by."""
-    plateau_patience: int = Field(default=5, ge=1)
+    plateau_patience: Epochs = 5
     """Of plateau: epochs without improvement before the learning rate falls."""
-    ema: float | None = Field(default=None, gt=0, lt=1)
+    ema: Share | None = None
     """Keep an exponential moving average of the weights with this momentum, such as 0.999, and
     measure and store that; null for the weights themselves."""
 
@@ -105,11 +116,11 @@ class LossOptions(MethodSpec):
 
     loss: Loss = "cross_entropy"
     """cross_entropy (categorical, or binary with two classes), squared_error, hinge or focal."""
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    label_smoothing: Smoothing = 0.0
     """Share of each label that is spread evenly over all classes."""
     monitor: Metric = "loss"
     """The validation metric whose best epoch is kept: loss (cross-entropy), accuracy, macro_f1."""
-    patience: int | None = Field(default=None, ge=1)
+    patience: Epochs | None = None
     """Stop after so many epochs without a better one; null trains all epochs."""
 
 
@@ -118,11 +129,11 @@ class AugmentationOptions(MethodSpec):
 
     flip: bool = False
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=0, ge=0)
+    crop: Pixels = 0
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
-    shift: float = Field(default=0.0, ge=0, lt=1)
+    shift: float = Field(default=0.0, ge=0, le=0.99)
     """Move by up to this share of the side in each direction; borders are repeated."""
-    cutout: int = Field(default=0, ge=0)
+    cutout: Pixels = 0
     """Side of a square, centred anywhere, that is set to the mean colour."""
 
     @model_validator(mode="after")
@@ -151,7 +162,7 @@ class MachineOptions(MethodSpec):
     data_on_device: bool | Auto = "auto"
     """Keep the training images in the device's memory. auto: on a GPU where they fill a quarter of
     it at most."""
-    steps_per_call: Annotated[int, Field(ge=1)] | Auto = "auto"
+    steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | Auto = "auto"
     """Optimizer steps in one call of the compiled function. auto: 1 on a processor."""
     deterministic: bool = False
     """Only operations whose result does not vary from run to run, at some cost on a GPU. On a
@@ -159,7 +170,7 @@ class MachineOptions(MethodSpec):
     threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
     """Threads of one operation on a processor. How a sum is split over them decides its last
     digits. auto: as many as there are cores; with `deterministic`, 2 on every machine."""
-    seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1)
+    seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1, max_length=100)
     """Train once with each of these; null takes the study's seed."""
 
     @property

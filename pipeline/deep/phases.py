@@ -30,7 +30,7 @@ class PhaseOptions(OptimizerOptions, AugmentationOptions):
     What a phase does not name is as in the options of the run.
     """
 
-    unfreeze: Annotated[int, Field(strict=True, ge=1)] | Literal["all"]
+    unfreeze: Annotated[int, Field(strict=True, ge=1, le=1000)] | Literal["all"]
     """How many of the topmost blocks that are read are trained along with the head, or all."""
 
     @model_validator(mode="after")

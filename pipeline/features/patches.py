@@ -33,11 +33,11 @@ class Spec(FeatureSpec):
     """The atoms: centroids of whitened training patches, or such patches themselves."""
     samples: int = Field(default=50_000, ge=100, le=2_000_000)
     """Training patches to learn the whitening and the dictionary from, at most."""
-    whiten_eps: float = Field(default=0.1, gt=0, le=10)
+    whiten_eps: float = Field(default=0.1, ge=1e-6, le=10)
     """Added to the variances that whitening makes equal; the larger, the smoother the atoms."""
     coding: Literal["triangle", "nearest"] = "triangle"
     """By how much an atom is nearer than the mean of all, or 1 for the nearest `fraction`."""
-    fraction: float = Field(default=0.4, gt=0, le=0.9)
+    fraction: float = Field(default=0.4, ge=1e-6, le=0.9)
     """Of the atoms, and of their negatives, that code a patch; with coding `nearest` only."""
     pooling: Literal["average", "sum"] = "average"
     """How the codes of the patches of a cell become one."""

@@ -28,7 +28,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.deep.layers import activation, dropout, kernel_options, output_layer
-from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.options import (
+    BatchSize,
+    LearningRate,
+    Optimizer,
+    Penalty,
+    Pixels,
+    Schedule,
+    Share,
+    Smoothing,
+    WarmupEpochs,
+)
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -45,33 +55,33 @@ class Spec(DeepSpec):
 
     patch: Literal[2, 3] = 2
     """Side of the patches that the first layer decorrelates: 2 as in airbench94, 3 as Page's."""
-    logit_scale: float = Field(default=1 / 9, gt=0, le=1)
+    logit_scale: float = Field(default=1 / 9, ge=1e-6, le=1)
     """Multiplies the inputs of the output layer, so that it learns at a lower rate."""
     activation: Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu"] = "gelu"
     """What follows the whitening and each normalisation; it has one input, unlike maxout."""
     batch_norm: bool = True
     """Batch normalisation, without a trained scale, in front of each activation."""
-    batch_size: int = Field(default=512, ge=1)
+    batch_size: BatchSize = 512
     """Images in one step of the optimizer."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=0.5, gt=0)
+    learning_rate: LearningRate = 0.5
     """The optimizer's largest step size; the schedule lowers it. For adam and adamw, try 2e-3."""
-    weight_decay: float = Field(default=1.3e-3, ge=0)
+    weight_decay: Penalty = 1.3e-3
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
     apart from it."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""
-    warmup: float = Field(default=3.0, ge=0)
+    warmup: WarmupEpochs = 3.0
     """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
-    ema: float | None = Field(default=0.95, gt=0, lt=1)
+    ema: Share | None = 0.95
     """Keep an exponential moving average of the weights with this momentum, and measure and store
     that; null for the weights themselves."""
-    label_smoothing: float = Field(default=0.2, ge=0, lt=1)
+    label_smoothing: Smoothing = 0.2
     """Share of each label that is spread evenly over all classes."""
     flip: bool = True
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=2, ge=0)
+    crop: Pixels = 2
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
     def smallest_side(self) -> int:

@@ -35,7 +35,15 @@ from pydantic import Field, model_validator
 
 from pipeline.checks import StudyError
 from pipeline.deep.layers import conv, hidden, output_layer
-from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.options import (
+    Dropout,
+    Epochs,
+    LearningRate,
+    Optimizer,
+    Penalty,
+    Pixels,
+    Schedule,
+)
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -56,22 +64,22 @@ class Spec(DeepSpec):
     """Images are resized to this square inside the network, such as 227; null leaves them."""
     batch_norm: bool = True
     """Batch normalisation between each convolution and its activation; never in dense layers."""
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: Dropout = 0.5
     """Share of the outputs of the two hidden dense layers that are dropped in training."""
-    epochs: int = Field(default=30, ge=1)
+    epochs: Epochs = 30
     """The most passes over the training images."""
     optimizer: Optimizer = "momentum"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=0.01, gt=0)
+    learning_rate: LearningRate = 0.01
     """The optimizer's largest step size; the schedule lowers it."""
-    weight_decay: float = Field(default=5e-4, ge=0)
+    weight_decay: Penalty = 5e-4
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
     it, or, with adamw, apart from the gradient."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=4, ge=0)
+    crop: Pixels = 4
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
     @model_validator(mode="after")

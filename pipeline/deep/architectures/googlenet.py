@@ -21,10 +21,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
 from pipeline.deep.layers import conv, dense, dropout, output_layer
-from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.options import Dropout, LearningRate, Optimizer, Penalty, Pixels, Schedule
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -46,21 +44,21 @@ class Spec(DeepSpec):
     dropped."""
     batch_norm: bool = True
     """Batch normalisation after each convolution; the paper has none."""
-    dropout: float = Field(default=0.4, ge=0, lt=1)
+    dropout: Dropout = 0.4
     """Share of the output layer's inputs that are dropped in training; auxiliary heads have 0.7."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=0.1, gt=0)
+    learning_rate: LearningRate = 0.1
     """The optimizer's largest step size; the schedule lowers it. Without batch_norm, try 0.01; for
     adam and adamw, 1e-3."""
-    weight_decay: float = Field(default=5e-4, ge=0)
+    weight_decay: Penalty = 5e-4
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
     apart from it."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=4, ge=0)
+    crop: Pixels = 4
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
     def smallest_side(self) -> int:

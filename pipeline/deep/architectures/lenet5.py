@@ -24,10 +24,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
 from pipeline.deep.layers import conv, dense, dropout, output_layer
-from pipeline.deep.options import Activation
+from pipeline.deep.options import Activation, BatchSize, Dropout, Epochs
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -37,9 +35,9 @@ if TYPE_CHECKING:
 class Spec(DeepSpec):
     """LeNet-5, the convolutional network of 1998, in its old and its modern form."""
 
-    epochs: int = Field(default=20, ge=1)
+    epochs: Epochs = 20
     """The most passes over the training images."""
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: BatchSize = 64
     """Images in one step of the optimizer."""
     activation: Activation = "relu"
     """relu is the modern form, tanh that of 1998; maxout takes the larger of two."""
@@ -47,7 +45,7 @@ class Spec(DeepSpec):
     """max is the modern form, average that of 1998."""
     first_padding: Literal["same", "valid"] = "same"
     """Whether the first convolution pads the image, which the paper does to 28×28 digits."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: Dropout = 0.2
     """Share of inputs of C5 and F6 that are dropped in training; not in the paper."""
 
     def smallest_side(self) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from pipeline.deep.layers import dense, dropout, output_layer
-from pipeline.deep.options import Schedule
+from pipeline.deep.options import Dropout, Epochs, Schedule, Units
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ class Spec(DeepSpec):
 
     layers: int = Field(default=2, ge=1, le=64)
     """Hidden layers: more of them make the network deeper."""
-    units: int = Field(default=512, ge=1)
+    units: Units = 512
     """Units of each hidden layer: more of them make the network wider."""
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: Dropout = 0.2
     """Share of the outputs of each hidden layer that are dropped in training."""
-    epochs: int = Field(default=20, ge=1)
+    epochs: Epochs = 20
     """The most passes over the training images."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""

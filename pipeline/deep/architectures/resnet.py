@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from pipeline.deep.layers import activation, conv, dropout, output_layer
-from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.options import LearningRate, Optimizer, Penalty, Pixels, Schedule
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -44,16 +44,16 @@ class Spec(DeepSpec):
     """Batch normalisation after each convolution, as in the paper."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=0.1, gt=0)
+    learning_rate: LearningRate = 0.1
     """The optimizer's largest step size; the schedule lowers it. For adam and adamw, try 1e-3."""
-    weight_decay: float = Field(default=5e-4, ge=0)
+    weight_decay: Penalty = 5e-4
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
     apart from it."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=4, ge=0)
+    crop: Pixels = 4
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
     @model_validator(mode="after")

@@ -28,10 +28,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
-
 from pipeline.deep.layers import conv, hidden, output_layer
-from pipeline.deep.options import Optimizer, Schedule
+from pipeline.deep.options import (
+    Dropout,
+    Epochs,
+    LearningRate,
+    Optimizer,
+    Penalty,
+    Pixels,
+    Schedule,
+    WarmupEpochs,
+)
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -48,24 +55,24 @@ class Spec(DeepSpec):
     """original: two dense layers of 4,096; small: average of the maps, one dense layer of 512."""
     batch_norm: bool = True
     """Batch normalisation between each convolution and its activation; never in dense layers."""
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: Dropout = 0.5
     """Share of the outputs of each hidden dense layer that are dropped in training."""
-    epochs: int = Field(default=30, ge=1)
+    epochs: Epochs = 30
     """The most passes over the training images."""
     optimizer: Optimizer = "momentum"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
-    learning_rate: float = Field(default=0.05, gt=0)
+    learning_rate: LearningRate = 0.05
     """The optimizer's largest step size; the schedule lowers it."""
-    weight_decay: float = Field(default=5e-4, ge=0)
+    weight_decay: Penalty = 5e-4
     """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
     it, or, with adamw, apart from the gradient."""
     schedule: Schedule = "cosine"
     """Of the learning rate: constant, time_decay, step, cosine or plateau."""
-    warmup: float = Field(default=1.0, ge=0)
+    warmup: WarmupEpochs = 1.0
     """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
     flip: bool = True
     """Mirror each image left to right, with probability one half."""
-    crop: int = Field(default=4, ge=0)
+    crop: Pixels = 4
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:

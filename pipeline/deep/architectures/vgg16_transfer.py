@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
 from pipeline import pretrained
+from pipeline.deep.options import Dropout, Epochs, LearningRate
 from pipeline.deep.phases import OF_PIXELS, PhaseOptions, read_phases
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.vgg16_cut import Cut
@@ -34,13 +35,13 @@ class Spec(BaseOptions, DeepSpec):
     than `vgg16_cut.KEPT_VALUES`; then, and where all is trained, pixels go in.
     """
 
-    epochs: int = Field(default=20, ge=1)
+    epochs: Epochs = 20
     """The most passes over the training images in the first phase: the head on the frozen base."""
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: LearningRate = 5e-4
     """The optimizer's largest step size; the schedule lowers it."""
-    hidden: int = Field(default=1024, ge=0)
+    hidden: int = Field(default=1024, ge=0, le=65_536)
     """Units of a hidden layer in the head; 0 for a linear head."""
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: Dropout = 0.5
     """Share of inputs of each layer of the head that are dropped in training."""
     then: tuple[PhaseOptions, ...] = ()
     """Phases after the first: `unfreeze`, the number of topmost blocks that are trained, or all,

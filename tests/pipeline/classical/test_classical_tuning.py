@@ -193,7 +193,10 @@ def message(tune, **options):
         ({"mirrored": {"choices": [True, False]}}, "tune.ranges.mirrored: cannot be searched"),
         ({"C": {"low": 5, "high": 2}}, "tune.ranges.C: expected low < high, found low 5"),
         ({"C": {"low": 0, "high": 2, "log": True}}, "tune.ranges.C: expected low > 0 with log"),
-        ({"C": {"low": 0, "high": 2}}, "tune.ranges.C: found 0; expected greater than 0"),
+        (
+            {"C": {"low": 0, "high": 2}},
+            "tune.ranges.C: found 0; expected greater than or equal to 0",
+        ),
         ({"C": {"low": 1}}, r"tune.ranges.C: expected low and high, or choices; found [1]"),
         ({"C": {}}, "tune.ranges.C: expected low and high, or choices; found neither"),
         ({"C": {"low": 1, "high": 2, "choices": [1, 2]}}, "or choices; found both"),
@@ -201,7 +204,10 @@ def message(tune, **options):
         ({"C": {"low": "a", "high": 2}}, "tune.ranges.C.low: found 'a'; "),
         ({"C": 3}, "tune.ranges.C: found 3; expected low and high, or choices"),
         ({"C": {"choices": [1]}}, "tune.ranges.C.choices: "),
-        ({"C": {"choices": [1, -1]}}, "tune.ranges.C: found -1; expected greater than 0"),
+        (
+            {"C": {"choices": [1, -1]}},
+            "tune.ranges.C: found -1; expected greater than or equal to 0",
+        ),
         ({"cache_mb": {"low": 60.5, "high": 99}}, "tune.ranges.cache_mb: found 60.5; "),
         ({"scaling": {"low": 1, "high": 2}}, "tune.ranges.scaling: found low and high; expected c"),
         ({"scaling": {"choices": ["unit", "unti"]}}, "tune.ranges.scaling: found 'unti'; "),
@@ -222,7 +228,7 @@ def test_elements_of_a_list_that_do_not_exist_or_do_not_fit():
     for index, high, expected in (
         ("2", 2, "tune.ranges.weights.2: expected an element from 0 to 1, found '2'"),
         ("x", 2, "tune.ranges.weights.x: expected an element from 0 to 1, found 'x'"),
-        ("1", 0, "tune.ranges.weights.1: found -1; expected greater than 0"),
+        ("1", 0, "tune.ranges.weights.1: found -1; expected greater than or equal to 0"),
     ):
         ranges = {f"weights.{index}": {"low": -1 if high == 0 else 1, "high": high}}
         found = message({"ranges": ranges}, scaling="unit", features=["a", "b"])

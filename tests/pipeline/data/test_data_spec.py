@@ -12,7 +12,7 @@ def parse(**options):
     return registry.parse("dataset", {"name": "image_folder", **options}, "dataset")
 
 
-@pytest.mark.parametrize("part", [1, 5000, 0.1, 0.999])
+@pytest.mark.parametrize("part", [1, 5000, 10**9, 1e-6, 0.1, 0.999])
 def test_parts_are_counts_or_fractions(part):
     spec = parse(validation=part, test=part)
     assert spec.validation == part
@@ -20,7 +20,9 @@ def test_parts_are_counts_or_fractions(part):
     assert spec.test_part == part
 
 
-@pytest.mark.parametrize("part", [0, -1, 1.0, 0.0, 1.5, -0.1, True, "0.1", None])
+@pytest.mark.parametrize(
+    "part", [0, -1, 10**10, 1e-300, 1 - 1e-12, 1.0, 0.0, 1.5, -0.1, True, "0.1", None]
+)
 @pytest.mark.parametrize("option", ["validation", "test"])
 def test_other_parts_are_refused(option, part):
     with pytest.raises(StudyError, match=rf"{option}: found .*; expected a count of at least"):

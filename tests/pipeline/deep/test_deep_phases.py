@@ -34,7 +34,7 @@ def test_other_options_and_phases_that_were_read_pass_through():
         ([{"unfreeze": "none"}], r"then\.0\.unfreeze: found 'none'; .*'all'"),
         (
             [{"unfreeze": 1}, {"unfreeze": 1, "learning_rate": -1}],
-            r"then\.1\.learning_rate: found -1; expected greater than 0",
+            r"then\.1\.learning_rate: found -1; expected greater than or equal to 0",
         ),
         ([{"unfreeze": 1, "epoch": 3}], r"then\.0\.epoch: unknown option; did you mean 'epochs'"),
         ([{"unfreeze": 1, "hidden": 3}], r"then\.0\.hidden: unknown option"),
