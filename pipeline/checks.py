@@ -7,21 +7,65 @@ cause and mend. Anything else that goes wrong is a defect of the project and kee
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST_MESSAGE = 2000
+"""Characters of a message to a person."""
+_LONGEST_VALUE = 120
+_LONGEST_NAME = 60
+"""Names of this project are shorter; what is longer is no misspelling of one."""
+
 
 class StudyError(ValueError):
-    """A problem that the person who runs the study can mend."""
+    """A problem that the person who runs the study can mend; its text is never longer than a page.
+
+    A message often quotes what was found, and what was found can be of any length.
+    """
+
+    def __str__(self) -> str:
+        """Return the message, shortened."""
+        return shortened(super().__str__())
+
+
+def shortened(message: str, most: int = LONGEST_MESSAGE) -> str:
+    """Cut a message of more than `most` characters, and say how much was left out.
+
+    It is cut behind a line where that keeps at least half of what fits.
+    """
+    if len(message) <= most:
+        return message
+    kept = message[: most - 60]
+    lines = kept.rfind("\n")
+    if lines > len(kept) // 2:
+        kept = kept[:lines]
+    rest = message[len(kept) :]
+    count = f"{len(rest):,} more characters"
+    if kept.count("\n") and rest.count("\n") > 1:
+        return f"{kept}\n  ... ({count}, in {rest.count(chr(10)):,} lines)"
+    return f"{kept} ... ({count})"
+
+
+def shown(value: object) -> str:
+    """Return a value as a message quotes it: Python's spelling of it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return f"a {type(value).__name__} that is too long to be shown"
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    return f"{text[:_LONGEST_VALUE]}... ({len(text) - _LONGEST_VALUE:,} more characters)"
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
-    """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`."""
-    texts = [str(name) for name in names]
+    """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`.
+
+    A name longer than any of this project is cut.
+    """
+    texts = [shortened(str(name), 2 * _LONGEST_NAME) for name in names]
     if not texts:
         return "none"
     if len(texts) <= limit:
@@ -43,16 +87,50 @@ def counted(groups: Iterable[Mapping[str, Any]]) -> str:
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
-    close = difflib.get_close_matches(found, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string.
+
+    Near is what a slip of the hand makes: at most three letters in ten added, left out, exchanged
+    for another or swapped. That two names share a word says nothing: ``class_weight`` is no
+    misspelling of ``weights``.
+    """
+    if not 1 < len(found) <= _LONGEST_NAME:
+        return ""
+    least, nearest = 1.0, ""
+    for name in known:
+        length = max(len(found), len(name))
+        most = max(1, int(0.3 * length))
+        # Of two letters, one says nothing: lr is not l1, though lo is the beginning of low.
+        if min(len(found), len(name)) < 3 and not name.startswith(found):
+            continue
+        if abs(len(found) - len(name)) <= most and len(name) <= _LONGEST_NAME:
+            slips = _slips(found.casefold(), name.casefold())
+            if slips <= most and slips / length < least:
+                least, nearest = slips / length, name
+    return f"; did you mean {nearest!r}?" if nearest else ""
+
+
+def _slips(a: str, b: str) -> int:
+    """Count letters added, left out, exchanged or swapped with a neighbor between two names.
+
+    The optimal string alignment distance, of Damerau and Levenshtein, row by row.
+    """
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(b, start=1):
+            slips = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                slips = min(slips, last[j - 2] + 1)
+            row.append(slips)
+    return row[-1]
 
 
 def check_known(found: str, known: Sequence[str], what: str) -> None:
     """Raise `StudyError` unless `found` is one of the `known` names of `what`."""
     if found not in known:
         hint = did_you_mean(found, known) or ";"
-        raise StudyError(f"unknown {what} {found!r}{hint} known: {listing(sorted(known), 40)}")
+        raise StudyError(f"unknown {what} {shown(found)}{hint} known: {listing(sorted(known), 40)}")
 
 
 def check_images(images: NDArray, what: str = "images") -> None:

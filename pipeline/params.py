@@ -6,19 +6,22 @@ a new section in the file, or another rule that holds between entries, reruns no
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline import registry
-from pipeline.checks import StudyError, did_you_mean, listing
-from pipeline.entries import PARAMS, read_yaml, run_seeds
+from pipeline.checks import StudyError, did_you_mean, listing, shortened, shown
+from pipeline.entries import PARAMS, check_name, run_seeds
 from pipeline.measurements import CorruptOptions
+from pipeline.yaml_files import read_yaml
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
+_MOST_PROBLEMS = 50
+"""After so many, no further entries are looked at."""
 
 
 class Run(BaseModel):
@@ -94,7 +97,8 @@ def load_params(path: Path = PARAMS) -> Params:
     except ValidationError as error:
         problems += registry.explain(error, "", _Plain).splitlines()
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        more = " or more" if len(problems) >= _MOST_PROBLEMS else ""
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)}{more} problems"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise StudyError(f"{path} has {count}:\n{lines}")
     return Params(**dict(plain), **parsed, corrupt=corrupt)
@@ -103,8 +107,9 @@ def load_params(path: Path = PARAMS) -> Params:
 def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
     known = list(Params.model_fields)
     return [
-        f"{key}: unknown section{did_you_mean(str(key), known) or ';'} known: {listing(known)}"
-        for key in document
+        f"{shortened(str(key), 60)}: unknown section{did_you_mean(str(key), known) or ';'} "
+        f"known: {listing(known)}"
+        for key in islice(document, _MOST_PROBLEMS)
         if key not in known
     ]
 
@@ -116,17 +121,14 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
             problems.append("dataset.path: found nothing; expected a path, such as data/incoming")
         return registry.parse(kind, section, kind)
     if not isinstance(section, Mapping):
-        found = "nothing" if section is None else repr(section)
+        found = "nothing" if section is None else shown(section)
         raise StudyError(f"{kind}: found {found}; expected names with their entries, or {{}}")
     specs = {}
     for name, entry in section.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            problems.append(
-                f"{kind}: found the name {name!r}; expected up to 60 letters, digits, - and _, "
-                "because it names stages and files"
-            )
-            continue
+        if len(problems) >= _MOST_PROBLEMS:
+            break
         try:
+            check_name(kind, name)
             specs[name] = registry.parse(kind, entry, f"{kind}.{name}")
         except StudyError as error:
             problems += str(error).splitlines()
@@ -137,23 +139,26 @@ def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str
     """Parse the runs that are to be held against corrupted images; each must be in the roster."""
     section = document.get("corrupt")
     if not isinstance(section, Mapping):
-        found = "nothing" if section is None else repr(section)
+        found = "nothing" if section is None else shown(section)
         problems.append(f"corrupt: found {found}; expected names of runs with options, or {{}}")
         return {}
     sections = [document.get(kind) for kind in ("classical", "deep")]
     runs = [str(run) for kind in sections if isinstance(kind, Mapping) for run in kind]
     parsed = {}
     for name, entry in section.items():
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+        where = f"corrupt.{shortened(str(name), 60)}"
         if name not in runs:
             hint = did_you_mean(str(name), runs) or ";"
-            problems.append(f"corrupt.{name}: no run {name!r}{hint} runs: {listing(runs, 40)}")
+            problems.append(f"{where}: no run {shown(name)}{hint} runs: {listing(runs, 40)}")
         if not isinstance(entry, Mapping):
-            problems.append(f"corrupt.{name}: found {entry!r}; expected options, or {{}} for none")
+            problems.append(f"{where}: found {shown(entry)}; expected options, or {{}} for none")
             continue
         try:
             parsed[name] = CorruptOptions.model_validate(dict(entry))
         except ValidationError as error:
-            problems += registry.explain(error, f"corrupt.{name}", CorruptOptions).splitlines()
+            problems += registry.explain(error, where, CorruptOptions).splitlines()
     return parsed
 
 
@@ -161,13 +166,14 @@ def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[st
     """Names that point nowhere, names used twice, and a study without a run."""
     section = document.get("features")
     defined = [str(name) for name in section] if isinstance(section, Mapping) else []
-    problems = [
-        f"classical.{run}.features: no feature set {name!r}"
+    missing = (
+        f"classical.{run}.features: no feature set {shown(name)}"
         f"{did_you_mean(name, defined) or ';'} defined: {listing(defined, 40)}"
         for run, spec in parsed["classical"].items()
         for name in spec.features
         if name not in defined
-    ]
+    )
+    problems = list(islice(missing, _MOST_PROBLEMS))
     # Without regard to case: on some file systems A and a are one folder.
     classical = {name.casefold() for name in parsed["classical"]}
     problems += [
@@ -176,11 +182,11 @@ def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[st
         if name.casefold() in classical
     ]
     for kind in ("features", "classical", "deep"):
-        names = [name.casefold() for name in parsed[kind]]
+        names = Counter(name.casefold() for name in parsed[kind])
         problems += [
             f"{kind}.{name}: another name differs in case alone; some file systems mix them up"
             for name in parsed[kind]
-            if names.count(name.casefold()) > 1
+            if names[name.casefold()] > 1
         ]
     if not (document.get("classical") or document.get("deep")):
         problems.append("found no run; expected at least one entry under classical or deep")

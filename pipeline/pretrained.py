@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from pipeline.checks import StudyError
+from pipeline.keras_backend import check_backend
 from pipeline.pretrained_weights import (
     BLOCKS,
     Weights,
@@ -116,6 +117,7 @@ def vgg16_base(
     Raises:
         StudyError: for unknown layers, a size that is too small, or weights that cannot be used.
     """
+    check_backend()
     read = (*layers, boundary) if boundary else tuple(layers)
     check_layers(read)
     if image_size < MINIMUM_SIZE:

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.yaml_files import read_yaml
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Also where the code is reached through a workspace's link."""
 SECTIONS = {
@@ -54,7 +56,9 @@ def lock_digest(folder: Path) -> str | None:
     lock, params = folder / "dvc.lock", folder / "params.yaml"
     if not lock.exists():
         return None
-    document = yaml.safe_load(params.read_text(encoding="utf-8"))
+    document = read_yaml(params)
+    # By PyYAML, which takes 1e-05 for text: published hashes are of what it reads. No name, path or
+    # hash in a lock can be read in two ways, since DVC quotes them where that might be.
     recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
     stages = {name: entry for name, entry in recorded.items() if _is_of(name, document)}
     made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}

@@ -10,14 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
 from pipeline import artefacts
 from pipeline.checks import StudyError
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.entries import PARAMS
 from pipeline.reporting.summary import headline
 from pipeline.results import CELL_PICTURES, load_results
 from pipeline.workspace import relocate
+from pipeline.yaml_files import dump_yaml, read_yaml
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
@@ -49,8 +48,7 @@ def publish(study: Path, name: str, root: Path) -> Path:
     shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
     # Paths as the checkout sees them, so that these parameters can be run from there.
     parameters = relocate(read_yaml(study / PARAMS), study, root)
-    text = yaml.safe_dump(parameters, sort_keys=False, allow_unicode=True)
-    artefacts.save_text(fresh / "params.yaml", text)
+    artefacts.save_text(fresh / "params.yaml", dump_yaml(parameters))
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     refresh(root / "README.md", name, headline(load_results(target)))

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.checks import StudyError, check_known, did_you_mean, listing
+from pipeline.checks import StudyError, check_known, did_you_mean, listing, shortened, shown
 
 KINDS = {
     "dataset": "pipeline.data",
@@ -26,6 +26,46 @@ KINDS = {
 }
 """The section of params.yaml -> the package that holds its methods."""
 
+_ELSEWHERE_CALLED = {
+    "alpha": "weight_decay",
+    "batch": "batch_size",
+    "cell_size": "cell",
+    "early_stopping": "patience",
+    "horizontal_flip": "flip",
+    "input_size": "image_size",
+    "loss_function": "loss",
+    "lr": "learning_rate",
+    "max_epochs": "epochs",
+    "max_samples": "limit",
+    "n_bins": "bins",
+    "n_components": "components",
+    "num_epochs": "epochs",
+    "pixels_per_cell": "cell",
+    "random_state": "seeds",
+    "regularization": "l2",
+    "seed": "seeds",
+    "size": "image_size",
+    "validation_split": "validation",
+}
+"""Options as Keras, PyTorch, scikit-learn and scikit-image call them -> as they are called here."""
+_NOT_HERE = {
+    "brightness": "this study changes no colors of training images",
+    "class_weight": "this study weighs all classes alike",
+    "class_weights": "this study weighs all classes alike",
+    "epochs": "epochs are of networks, under deep",
+    "kernel": "the kernel is part of the method's name: linear_svm, rbf_svm, kernel_ridge",
+    "max_depth": "this study has no trees",
+    "n_estimators": "this study has no forests and no boosting",
+    "n_neighbors": "this study has no nearest neighbors",
+    "rotation": "this study rotates no training images; it has flip, crop, shift and cutout",
+    "rotation_range": "this study rotates no training images; it has flip, crop, shift and cutout",
+    "sample_weight": "this study weighs all images alike",
+    "vertical_flip": "this study mirrors images left to right alone",
+    "zoom": "this study zooms into no training images; it has flip, crop, shift and cutout",
+}
+"""Options that people know from there and that this study has not, and what there is instead."""
+_MOST_PROBLEMS = 50
+"""Of one entry; nobody reads more."""
 _PACKAGE_ROOT = Path(__file__).parent
 
 
@@ -84,11 +124,11 @@ def parse(kind: str, entry: Any, where: str) -> MethodSpec:
     """
     key = selector(kind)
     if not isinstance(entry, Mapping):
-        raise StudyError(f"{where}: found {entry!r}; expected a mapping with the key {key!r}")
+        raise StudyError(f"{where}: found {shown(entry)}; expected a mapping with the key {key!r}")
     method = entry.get(key)
     if not isinstance(method, str):
         raise StudyError(
-            f"{where}.{key}: found {'nothing' if method is None else repr(method)}; "
+            f"{where}.{key}: found {'nothing' if method is None else shown(method)}; "
             f"expected one of: {listing(method_names(kind), 40)}"
         )
     try:
@@ -104,11 +144,11 @@ def parse(kind: str, entry: Any, where: str) -> MethodSpec:
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
     """Say in one line a problem what a person has to change in params.yaml."""
     wrong: dict[str, list[str]] = {}
-    for problem in error.errors():
+    for problem in error.errors()[:_MOST_PROBLEMS]:
         # Beyond the option, pydantic names branches of a union, which mean nothing to a reader.
         option = [part for part in problem["loc"][:1] if part != ""]
         option += [part for part in problem["loc"][1:] if isinstance(part, int)]
-        place = ".".join(str(part) for part in (where, *option) if part != "")
+        place = ".".join(shortened(str(part), 120) for part in (where, *option) if part != "")
         wrong.setdefault(place, []).append(_explain_one(problem, model))
     return "\n".join(f"{place}: {_joined(messages)}" for place, messages in wrong.items())
 
@@ -116,7 +156,7 @@ def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
 def _explain_one(problem: Any, model: type[BaseModel]) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
     if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(name, model.model_fields) or ";"
+        hint = _hint(name, model) or ";"
         return f"unknown option{hint} known: {listing(model.model_fields, 40)}"
     if problem["type"] == "missing":
         field = model.model_fields.get(name)
@@ -127,7 +167,19 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
     message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
     if not problem["loc"]:  # options that do not fit each other; the message says which
         return message
-    return f"found {problem['input']!r}; {message}"
+    return f"found {shown(problem['input'])}; {message}"
+
+
+def _hint(option: str, model: type[BaseModel]) -> str:
+    """Say what an unknown option may have meant: a name from other libraries, or a slip."""
+    name = _ELSEWHERE_CALLED.get(option)
+    if name in model.model_fields:
+        return f"; it is called {name!r} here;"
+    if option in _NOT_HERE:
+        return f"; {_NOT_HERE[option]};"
+    if name is not None:
+        return f"; it is called {name!r} here, and is no option of this method;"
+    return did_you_mean(option, model.model_fields)
 
 
 def _joined(messages: list[str]) -> str:

@@ -171,7 +171,7 @@ RESULT_TABLES = {
 TEXT_COLUMNS = (
     "run", "class", "actual", "predicted", "features", "image",
     "run_a", "run_b", "best_single", "class_a", "class_b", "classical_predicted", "deep_predicted",
-    "partner_actual",
+    "partner_actual", "dataset",
 )  # fmt: skip
 """Columns that stay text where their values look like numbers: classes may be called 3 and 8."""
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
+from pipeline.keras_backend import check_backend
 from pipeline.network_files import check_network_file
 from pipeline.object_files import load_object, missing, unreadable
 
@@ -41,6 +42,7 @@ def load_network(path: Path, remedy: str) -> Any:
     """
     if not path.exists():
         raise StudyError(missing(path, remedy))
+    check_backend()
     try:
         check_network_file(path)
         import keras  # takes seconds, and a classical run needs none

@@ -14,12 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline import artefacts
 from pipeline.checks import StudyError, check_known
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.entries import PARAMS
 from pipeline.params import load_params
+from pipeline.yaml_files import dump_yaml, read_yaml
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")
@@ -73,7 +72,7 @@ def create(study: str, root: Path) -> Path:
     # What was downloaded once serves all studies.
     (root / artefacts.DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / artefacts.DOWNLOADS, root / artefacts.DOWNLOADS)
-    text = yaml.safe_dump(relocate(document, root, folder), sort_keys=False, allow_unicode=True)
+    text = dump_yaml(relocate(document, root, folder))
     named = ", ".join(["params.yaml", *map(str, overlays)])
     _write(folder / PARAMS, f"# Made from {named}: edit those.\n{text}")
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))

@@ -5,11 +5,13 @@ The output never changes, so that an edit that is right reruns this stage and no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
 from pipeline.checks import StudyError, check_known
+from pipeline.keras_backend import check_backend
 from pipeline.params import Params, load_params
 from pipeline.robustness.severities import CONSTANTS
 from stages import run
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 def main() -> None:
     """Parse the file, and look at the files that it names."""
     params = load_params()
+    features = cast("Iterable[FeatureSpec]", params.features.values())
+    if params.deep or any(spec.family == "hybrid" for spec in features):
+        check_backend()
     check_files(params)
     artefacts.save_text(artefacts.CHECKED, "params.yaml was read and found right.\n")
     sets, runs = len(params.features), len(params.roster)

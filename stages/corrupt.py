@@ -15,8 +15,13 @@ from pydantic import ValidationError
 
 from pipeline import artefacts, registry
 from pipeline.checks import StudyError, check_known
-from pipeline.entries import PARAMS, read_yaml
-from pipeline.measurements import CorruptedCard, CorruptedScores, CorruptOptions, save_corrupted
+from pipeline.entries import PARAMS, read_params, stage_entry
+from pipeline.measurements import (
+    CorruptedCard,
+    CorruptedScores,
+    CorruptOptions,
+    save_corrupted,
+)
 from pipeline.progress import Tenths
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
@@ -27,8 +32,8 @@ from stages import run
 
 def main(name: str) -> None:
     """Write runs/_corrupted/<run>/."""
-    document = read_yaml(PARAMS)
-    options, study_seed = _options(document, name), int(document.get("seed", 0))
+    document, study_seed = read_params()
+    options = _options(document, name)
     names = tuple(CORRUPTIONS) if options.corruptions is None else options.corruptions
     seed, score = _scorer(document, name, study_seed)
     images, ids = _images(options.limit, study_seed)
@@ -50,10 +55,10 @@ def main(name: str) -> None:
 
 
 def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
-    section = document.get("corrupt") or {}
+    section = document["corrupt"]
     check_known(name, list(section), f"entry of {PARAMS}: corrupt,")
     try:
-        return CorruptOptions.model_validate(dict(section[name] or {}))
+        return CorruptOptions.model_validate(dict(section[name]))
     except ValidationError as error:
         where = f"{PARAMS}: corrupt.{name}"
         raise StudyError(registry.explain(error, where, CorruptOptions)) from None
@@ -63,7 +68,7 @@ def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[in
     """Return the first seed of the run, and what scores images with its stored model."""
     kind: Literal["classical", "deep"]
     for kind in ("classical", "deep"):
-        entry = (document.get(kind) or {}).get(name)
+        entry = document[kind].get(name)
         if entry:
             break
     else:
@@ -88,4 +93,4 @@ def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 
 
 if __name__ == "__main__":
-    run(main, *sys.argv[1:2])
+    run(lambda: main(stage_entry("corrupt", sys.argv[1:])))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
 from pipeline.checks import check_finite
-from pipeline.entries import load_entry
+from pipeline.entries import load_entry, stage_entry
 from pipeline.machine import peak_memory_mb
 from stages import run
 
@@ -48,4 +48,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    run(main, *sys.argv[1:2])
+    run(lambda: main(stage_entry("featurize", sys.argv[1:])))

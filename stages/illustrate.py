@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import artefacts
-from pipeline.checks import StudyError
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_feature_pictures
 from stages import run
@@ -17,13 +16,10 @@ from stages import run
 
 def main() -> None:
     """Write features.csv and features/ of reports/study/."""
-    document = read_yaml(PARAMS)
-    sets = document.get("features") or {}
-    if not isinstance(sets, Mapping):
-        raise StudyError(f"{PARAMS}: features: found {sets!r}; expected names with their entries")
-    examples = load_example_images(int(document.get("seed", 0)))
+    document, seed = read_params()
+    examples = load_example_images(seed)
     pictures = list(_originals(examples))
-    for name in sets:
+    for name in document["features"]:
         drawn = list(_drawn(name, examples))
         pictures += drawn
         print(f"{name}: {len(drawn)} pictures" if drawn else f"{name}: cannot be drawn", flush=True)

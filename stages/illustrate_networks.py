@@ -5,7 +5,7 @@ The images are those of `stages.illustrate`. Keras is imported only where there 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline import artefacts
 from pipeline.artefacts import Card
-from pipeline.checks import StudyError
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_network_pictures
 from pipeline.stored_models import first_seed, load_stored_model
@@ -26,11 +25,8 @@ SIDE = 192
 
 def main() -> None:
     """Write networks.csv and networks/ of reports/study/."""
-    document = read_yaml(PARAMS)
-    networks = document.get("deep") or {}
-    if not isinstance(networks, Mapping):
-        raise StudyError(f"{PARAMS}: deep: found {networks!r}; expected names with their entries")
-    seed = int(document.get("seed", 0))
+    document, seed = read_params()
+    networks = document["deep"]
     pictures: list[FeaturePicture] = []
     if networks:
         examples, classes = load_example_images(seed), artefacts.load_task().class_names

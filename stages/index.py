@@ -8,28 +8,44 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from pipeline import artefacts
-from pipeline.checks import StudyError
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.checks import StudyError, listing, shown
+from pipeline.entries import PARAMS, read_params
 from pipeline.object_files import missing
 from stages import run
 
 
 def main() -> None:
     """Write data/index/<run>.json."""
-    runs = read_yaml(PARAMS).get("classical") or {}
+    document, _ = read_params()
+    runs, sets = document["classical"], document["features"]
     shutil.rmtree(artefacts.INDEX, ignore_errors=True)
     artefacts.INDEX.mkdir(parents=True)
     digests: dict[str, dict[str, str]] = {}
     for name, entry in runs.items():
-        for features in entry["features"]:
+        joined = _joined(name, entry, sets)
+        for features in joined:
             if features not in digests:
                 digests[features] = _digests(features)
-        record = {features: digests[features] for features in entry["features"]}
+        record = {features: digests[features] for features in joined}
         artefacts.save_json(artefacts.INDEX / f"{name}.json", record)
     print(f"{len(digests)} feature sets in {len(runs)} runs")
+
+
+def _joined(run: str, entry: Mapping[str, Any], sets: Collection[str]) -> list[str]:
+    """Return the names of the feature sets of a run, of which files are named."""
+    joined = entry.get("features")
+    where = f"{PARAMS}: classical.{run}.features"
+    if not isinstance(joined, list):
+        raise StudyError(f"{where}: found {shown(joined)}; expected a list of feature sets")
+    for features in joined:
+        if features not in sets:
+            raise StudyError(f"{where}: no feature set {shown(features)}; defined: {listing(sets)}")
+    return joined
 
 
 def _digests(features: str) -> dict[str, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import artefacts
-from pipeline.entries import PARAMS, read_yaml
+from pipeline.entries import PARAMS
 from pipeline.provenance import lock_digest
 from pipeline.reporting.report import write_report
 from pipeline.results import load_feature_pictures, load_network_pictures, load_results
+from pipeline.yaml_files import read_yaml
 from stages import run
 
 

@@ -16,7 +16,7 @@ from pipeline.classical.memory import check_memory
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
 from pipeline.classical.tuning import Tuned, tune
-from pipeline.entries import load_entry, run_seeds
+from pipeline.entries import load_entry, run_seeds, stage_entry
 from pipeline.machine import cpu_name, peak_memory_mb, versions
 from pipeline.object_files import save_object
 from stages import run
@@ -154,4 +154,4 @@ def _notes(sets: list[artefacts.FeatureCard], tuned: Tuned | None, costs: _Costs
 
 
 if __name__ == "__main__":
-    run(main, *sys.argv[1:2])
+    run(lambda: main(stage_entry("train_classical", sys.argv[1:])))

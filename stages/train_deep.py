@@ -6,15 +6,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, cast
 
-import keras
-
 from pipeline import artefacts, resume
-from pipeline.deep.checkpoint import Checkpoint
-from pipeline.deep.device import device_name, make_deterministic, use_threads
-from pipeline.deep.training import TrainedNetwork, train
-from pipeline.entries import load_entry, run_seeds
+from pipeline.entries import load_entry, run_seeds, stage_entry
+from pipeline.keras_backend import check_backend
 from pipeline.machine import peak_memory_mb, versions
 from stages import run
+
+run(check_backend)  # what follows imports Keras
+
+import keras  # noqa: E402
+
+from pipeline.deep.checkpoint import Checkpoint  # noqa: E402
+from pipeline.deep.device import device_name, make_deterministic, use_threads  # noqa: E402
+from pipeline.deep.training import TrainedNetwork, train  # noqa: E402
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
@@ -107,4 +111,4 @@ def _card(
 
 
 if __name__ == "__main__":
-    run(main, *sys.argv[1:2])
+    run(lambda: main(stage_entry("train_deep", sys.argv[1:])))

@@ -21,6 +21,7 @@ FLOOR_ZERO = (
     "sampling",
     "example_images",
     "host_memory",
+    "keras_backend",
     "machine",
     "measurements",
     "network_files",
@@ -33,6 +34,7 @@ FLOOR_ZERO = (
     "resume",
     "stored_classes",
     "stored_models",
+    "yaml_files",
 )
 
 

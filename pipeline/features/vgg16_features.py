@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.checks import check_images
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
+from pipeline.keras_backend import check_backend
 from pipeline.pretrained import BaseOptions, Precision, output_shape, vgg16_base
 from pipeline.pretrained_weights import Weights, load_weights
 from pipeline.progress import Tenths
@@ -63,6 +64,7 @@ class VGG16Features(Extractor):
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Read the weights."""
         check_images(images)
+        check_backend()  # now, rather than after all weights are read
         self.weights_: Weights = load_weights(self.spec.weights, self.seed, self.spec.layers)
         return self
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -35,6 +34,7 @@ from pipeline.reporting.sections import absent_parts
 from pipeline.reporting.seen_by_networks import network_gallery
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
+from pipeline.yaml_files import dump_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -112,7 +112,7 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
         "provenance": results.study.get("provenance", {}),
         "not_run": results.study["not_run"],
         "images_read": images_read(results),
-        "params": yaml.safe_dump(_plain(params), sort_keys=False, allow_unicode=True),
+        "params": dump_yaml(_plain(params)),
         "colours": FAMILY_COLOURS,
         "csv": [f"{name}.csv" for name in results.tables],
         "counted_classes": matrices.COUNTED_CLASSES,

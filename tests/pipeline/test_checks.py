@@ -2,13 +2,17 @@ import numpy as np
 import pytest
 
 from pipeline.checks import (
+    LONGEST_MESSAGE,
     StudyError,
     check_finite,
     check_images,
     check_known,
     check_labels,
     check_paired,
+    did_you_mean,
     listing,
+    shortened,
+    shown,
 )
 
 
@@ -66,3 +70,66 @@ def test_unknown_names_get_a_hint():
 def test_listing_is_cut():
     assert listing([]) == "none"
     assert listing(range(20), 3) == "0, 1, 2, ... (20 in all)"
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+
+@pytest.mark.tried(
+    "Messages",
+    "an error that quotes what is very long: a name, a value, thousands of lines",
+    "at most 2,000 characters, with the number of those left out",
+)
+@pytest.mark.parametrize(
+    "message",
+    ["x" * 1_000_000, "line\n" * 100_000, "a\n" + "b" * 5000, "x" * 1990 + "\n" * 5000],
+    ids=["one word", "lines", "a long second line", "empty lines"],
+)
+def test_no_message_is_longer_than_a_page(message):
+    for told in (str(StudyError(message)), f"{StudyError(message)}", shortened(message)):
+        assert len(told) <= LONGEST_MESSAGE
+        kept, _, count = told.rpartition("... (")
+        assert message.startswith(kept.strip())
+        left_out = int(count.split(" ")[0].replace(",", ""))
+        assert abs(len(kept) + left_out - len(message)) <= 3  # but for the space before the dots
+
+
+def test_a_message_is_cut_behind_a_line():
+    told = shortened("\n".join(f"problem {i}" for i in range(1000)))
+    assert told.splitlines()[-2].startswith("problem ")
+    assert " more characters, in " in told.splitlines()[-1]
+    assert told.splitlines()[-2] in [f"problem {i}" for i in range(1000)]
+
+
+def test_what_fits_is_left_alone():
+    assert str(StudyError("x" * LONGEST_MESSAGE)) == "x" * LONGEST_MESSAGE
+
+
+def test_values_are_shown_cut():
+    assert shown("a") == "'a'"
+    assert shown("a" * 500) == "'" + "a" * 119 + "... (382 more characters)"
+    assert shown(1 << 100_000) == "a int that is too long to be shown"
+    assert len(listing(["a" * 5000, "b"])) < 200
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "meant"),
+    [
+        ("hogg", ["hog", "lbp"], "hog"),
+        ("cel", ["cell", "block"], "cell"),
+        ("smv", ["svm", "rbf"], "svm"),
+        ("cifar", ["cifar10", "digits"], "cifar10"),
+        ("batchsize", ["batch_size"], "batch_size"),
+        ("lerning_rate", ["learning_rate"], "learning_rate"),
+        ("Epochs", ["epochs"], "epochs"),
+        ("wieghts", ["weights", "method"], "weights"),
+        ("class_weight", ["weights", "classes"], None),
+        ("rotation", ["orientations", "saturation"], None),
+        ("lr", ["l1", "l2"], None),
+        ("lo", ["low", "log"], "low"),
+        ("x", ["y"], None),
+        ("n" * 100_000, ["n" * 99_999], None),
+    ],
+)
+def test_only_a_slip_of_the_hand_gets_a_hint(found, known, meant):
+    assert did_you_mean(found, known) == (f"; did you mean {meant!r}?" if meant else "")

@@ -1,10 +1,11 @@
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.checks import StudyError
-from pipeline.entries import read_yaml
 from pipeline.params import load_params
+from pipeline.yaml_files import dump_yaml, read_yaml
 
 RIGHT = """
 seed: 3
@@ -72,7 +73,7 @@ def test_roster(write):
         ("path: data/incoming", "classes: [coffee, retina]", r"dataset\.path: found nothing"),
         ("  svm:", "  BOTH:", r"classical\.BOTH: another name differs in case alone"),
         ("cell: 8", "cell: .inf", r"features\.hog\.cell: found inf"),
-        ("seed: 3", "seed: {{ seed }}", "is not YAML"),
+        ("seed: 3", "seed: {{ seed }}", "found a list or mapping as a key"),
         ("seed: 3", "seed: 3\nseed: 4", 'found duplicate key "seed".*line'),
         ("seed: 3", "seed: [", "is not YAML"),
     ],
@@ -119,15 +120,13 @@ STUDIES = sorted(path.stem for path in (Path(__file__).parents[2] / "studies").g
 
 @pytest.mark.parametrize("study", [*STUDIES, "jpeg+cpu", "jpeg+depth", "jpeg+full"])
 def test_committed_studies_are_right(root, tmp_path, study):
-    import yaml
-
     from pipeline.workspace import merge
 
     merged = read_yaml(root / "params.yaml")
     for overlay in study.split("+"):
         merged = merge(merged, read_yaml(root / "studies" / f"{overlay}.yaml"))
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(merged), encoding="utf-8")
+    path.write_text(dump_yaml(merged), encoding="utf-8")
     assert load_params(path).roster
 
 
@@ -137,3 +136,45 @@ def test_default_study_is_right(root):
         "lenet5",
         "vgg16_transfer",
     }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds: [1]", f"seeds: {list(range(500))}", r"both\.seeds: .*at most 100 items"),
+        ("seed: 3", f"seed: {list(range(5000))}", r"^params.yaml has 1 problem:\n  seed: found \["),
+        ("seed: 3", f"seed: {10**90}", r"seed: found 10+\.*; expected less than"),
+        ("svm:", f"{'s' * 900}:", r"classical: found the name 'sss"),
+        ("cell: 8", f"{'c' * 900}: 8", r"features\.hog\.ccc.*: unknown option; known: method"),
+        ("features: [hog]", f"features: [{'h' * 9000}]", r"no feature set 'hhh"),
+    ],
+)
+def test_a_message_about_something_long_is_short(write, old, new, message):
+    write(RIGHT.replace(old, new, 1))
+    with pytest.raises(StudyError, match=message) as caught:
+        load_params()
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.tried(
+    "params.yaml",
+    "thousands of entries and options, all of them wrong",
+    "the first 50 problems, in a message of at most 2,000 characters, in about a second",
+)
+@pytest.mark.parametrize(
+    "section",
+    [
+        "corrupt:\n" + "".join(f"  run{i}: {{}}\n" for i in range(2000)),
+        "features:\n" + "".join(f"  run{i}: {{method: hogg}}\n" for i in range(2000)),
+        "features:\n  a:\n    method: hog\n" + "".join(f"    option{i}: 1\n" for i in range(3000)),
+        "".join(f"section{i}: 1\n" for i in range(3000)),
+    ],
+    ids=["corrupt", "features", "options", "sections"],
+)
+def test_thousands_of_problems(write, section):
+    write("seed: 0\n" + section)
+    started = time.process_time()
+    with pytest.raises(StudyError, match=r"more characters") as caught:
+        load_params()
+    assert len(str(caught.value)) <= 2000
+    assert time.process_time() - started < 4

@@ -3,15 +3,22 @@
 import ast
 import subprocess
 import sys
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
+from annotated_types import Ge, Le
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.classical.ranges import Range, Tune
+from pipeline.deep.phases import PhaseOptions
+from pipeline.measurements import CorruptOptions
 from pipeline.registry import KINDS, MethodSpec, explain, load_spec, method_names, parse
+from tests.pipeline.numeric_options import numbers
 
 EVERY_METHOD = [(kind, method) for kind in KINDS for method in method_names(kind)]
 
@@ -115,6 +122,70 @@ def test_every_option_but_the_features_of_a_run_has_a_default(kind, method):
     assert required <= {registry.selector(kind), "features"}
 
 
+# --- bounds ---------------------------------------------------------------------------------------
+
+UNBOUNDED_TYPES = {
+    "validation": "a count or a fraction; its validator has bounds, and test_data_spec their test",
+    "test": "the same",
+    "low": "of a search; both ends must be values of the option, whose bounds hold",
+    "high": "the same",
+}
+"""Options whose type says no bounds, and what bounds them."""
+MODELS = [
+    *(pytest.param(load_spec(*each), id="-".join(each)) for each in EVERY_METHOD),
+    *(pytest.param(each, id=each.__name__) for each in (CorruptOptions, Tune, Range, PhaseOptions)),
+]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_number_has_a_lower_and_an_upper_bound(model):
+    for number in numbers(model):
+        if number.option in UNBOUNDED_TYPES:
+            continue
+        assert number.lowest, f"{number.option} has no lower bound"
+        assert number.highest, f"{number.option} has no upper bound"
+        if number.kind is int:
+            bounds = (-(2**31), 2**32)
+            # Seeds are NumPy's, up to 2**32; all else is an int32 to some library.
+            assert isinstance(number.highest, Le) or number.highest.lt == 2**32
+        else:
+            # Above 0 or below 1 is not enough: float32 knows neither 1e-300 nor 1 - 1e-12.
+            assert isinstance(number.lowest, Ge), f"{number.option}: expected ge"
+            assert isinstance(number.highest, Le), f"{number.option}: expected le"
+            bounds = (-1e30, 1e30)
+        for bound in (number.lowest, number.highest):
+            (value,) = vars(bound).values() if hasattr(bound, "__dict__") else astuple(bound)
+            assert bounds[0] <= value <= bounds[1], number.option
+            if number.kind is float:
+                assert (np.float32(value) == 0) == (value == 0), f"{number.option}: no float32"
+                assert (np.float32(value) == 1) == (value == 1), f"{number.option}: no float32"
+
+
+@pytest.mark.tried(
+    "params.yaml",
+    "options of numbers that libraries refuse in their own words",
+    "an error that names the option and its bound",
+)
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("kernel_ridge", {"alpha": 1e-300}),
+        ("kernel_ridge", {"gamma": 1e300}),
+        ("rbf_svm", {"C": 1e-300}),
+        ("rbf_svm", {"scaling": "unit", "weights": [1e300]}),
+        ("rbf_svm", {"tune": {"ranges": {"C": {"low": 1e-300, "high": 1, "log": True}}}}),
+        ("rbf_svm", {"tune": {"ranges": {"gamma": {"choices": [1, 1e300]}}}}),
+        ("linear_svm", {"tol": 1e-300}),
+        ("opencv_svm", {"max_iter": 1099511627776}),
+        ("nystroem_svm", {"seeds": [2**32]}),
+        ("nystroem_svm", {"seeds": list(range(101))}),
+    ],
+)
+def test_numbers_that_no_library_takes(method, options):
+    with pytest.raises(StudyError, match=r"(greater|less) than or equal|less than|at most 100"):
+        parse("classical", {"method": method, "features": ["a"], **options}, "classical.x")
+
+
 # --- what is told of mistakes ---------------------------------------------------------------------
 
 
@@ -155,6 +226,26 @@ def told(**options) -> str:
             {"sise": 1},
             "deep.x.sise: unknown option; did you mean 'size'? "
             "known: method, size, gamma, parts, needed",
+        ),
+        (
+            {"gama": 1},
+            "deep.x.gama: unknown option; did you mean 'gamma'? known: method, size, gamma",
+        ),
+        (
+            {"class_weight": 1},
+            "deep.x.class_weight: unknown option; this study weighs all classes alike; known: met",
+        ),
+        (
+            {"rotation": 15},
+            "deep.x.rotation: unknown option; this study rotates no training images; it has flip,",
+        ),
+        (
+            {"lr": 0.1},
+            "deep.x.lr: unknown option; it is called 'learning_rate' here, and is no option of th",
+        ),
+        (
+            {"input_size": 3},
+            "deep.x.input_size: unknown option; it is called 'image_size' here, and is no option ",
         ),
         (
             {"zzzz": 1},
@@ -232,3 +323,24 @@ def test_parse_gives_the_options_with_their_defaults():
 def test_source_file_of_a_method_lies_in_its_package(root):
     assert registry.source_file("deep", "x") == root / "pipeline/deep/architectures/x.py"
     assert registry.source_file("dataset", "x") == Path(root / "pipeline/data/x.py")
+
+
+# --- names from elsewhere -------------------------------------------------------------------------
+
+
+def test_a_name_from_elsewhere_is_told_the_one_here():
+    with pytest.raises(
+        StudyError, match="lr: unknown option; it is called 'learning_rate' here; k"
+    ):
+        parse("deep", {"method": "lenet5", "lr": 0.1}, "deep.x")
+    with pytest.raises(StudyError, match=r"epochs: unknown option; epochs are of networks"):
+        parse("classical", {"method": "rbf_svm", "features": ["a"], "epochs": 3}, "classical.x")
+
+
+def test_names_from_elsewhere_are_none_of_ours_and_lead_to_one_of_ours():
+    ours = {name for each in EVERY_METHOD for name in load_spec(*each).model_fields}
+    assert set(registry._ELSEWHERE_CALLED.values()) <= ours
+    for kind, method in EVERY_METHOD:
+        fields = set(load_spec(kind, method).model_fields)
+        for elsewhere, here in registry._ELSEWHERE_CALLED.items():
+            assert not {elsewhere, here} <= fields or elsewhere in ("size", "alpha"), elsewhere

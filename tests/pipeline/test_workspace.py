@@ -7,9 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from dvc.utils.serialize import parse_yaml
 
 from pipeline.checks import StudyError
+from pipeline.params import load_params
 from pipeline.workspace import create, main, merge
+from pipeline.yaml_files import read_yaml
 
 PARAMS = """\
 # A comment that is not part of the study.
@@ -135,6 +138,24 @@ def test_parameters_are_merged_and_say_where_they_are_from(checkout):
     head = (folder / "params.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert head.startswith("#")
     assert "studies/tiny.yaml" in head
+
+
+@pytest.mark.tried(
+    "params.yaml",
+    "an overlay with classes called 1e3, 012, on and null",
+    "the same names in the study's own params.yaml, as DVC reads it",
+)
+def test_names_that_look_like_numbers_stay_names(checkout):
+    names = ["1e3", "012", "on", "null", "1:30", "0x1f", "~", "2020-01-01"]
+    overlay = f"dataset: {{classes: {names}, title: '1e3', validation: 1e-3}}\n"
+    (checkout / "studies/tiny.yaml").write_text(overlay, encoding="utf-8")
+    folder = create("tiny", checkout)
+    text = (folder / "params.yaml").read_text(encoding="utf-8")
+    for document in (read_yaml(folder / "params.yaml"), parse_yaml(text, "params.yaml")):
+        assert document["dataset"]["classes"] == names
+        assert document["dataset"]["title"] == "1e3"
+        assert document["dataset"]["validation"] == 0.001
+    assert load_params(folder / "params.yaml").dataset.classes == tuple(names)
 
 
 def test_the_later_of_several_overlays_is_laid_over_the_earlier(checkout):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from pipeline.yaml_files import dump_yaml, read_yaml
 
 PARAMS: dict[str, Any] = {
     "seed": 0,
@@ -75,8 +75,7 @@ def checkout(root: Path, folder: Path) -> Path:
 
 
 def write_params(folder: Path, params: dict[str, Any]) -> None:
-    text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
-    (folder / "params.yaml").write_text(text, encoding="utf-8")
+    (folder / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -163,4 +162,4 @@ class Study:
 
     @property
     def params(self) -> dict[str, Any]:
-        return yaml.safe_load((self.folder / "params.yaml").read_text(encoding="utf-8"))
+        return read_yaml(self.folder / "params.yaml")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from scipy.stats import ttest_1samp
 
 from pipeline import artefacts
-from pipeline.entries import read_yaml
 from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
 from pipeline.workspace import merge
+from pipeline.yaml_files import dump_yaml, read_yaml
 from stages import featurize, fetch, index, prepare, train_classical
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("study_folder")]
@@ -25,8 +25,7 @@ def control(root, name: str) -> dict[str, Any]:
 
 def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:
     """Run the stages in this process, and return run -> accuracy on the test split."""
-    with open("params.yaml", "w", encoding="utf-8") as stream:
-        yaml.safe_dump(params, stream, sort_keys=False)
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     fetch.main()
     prepare.main()
     for name in params["features"]:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 from pipeline import artefacts, registry
 from pipeline.checks import StudyError
 from pipeline.features.spec import Extractor
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
+from pipeline.yaml_files import dump_yaml
 from stages import illustrate
 
 CLASSES = ("cat", "dog", "frog")
@@ -57,7 +57,7 @@ def study(study_folder, storable, rng):
 
 
 def write(**document):
-    Path("params.yaml").write_text(yaml.safe_dump({"seed": 0, **document}), encoding="utf-8")
+    Path("params.yaml").write_text(dump_yaml({"seed": 0, **document}), encoding="utf-8")
 
 
 def test_tables_and_pictures(study):

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.example_images import load_example_images
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_network_pictures
+from pipeline.yaml_files import dump_yaml
 from stages import illustrate_networks
 
 CLASSES = ("cat", "dog", "frog")
@@ -61,7 +61,7 @@ def store(name, seed, model):
 
 
 def write(**document):
-    Path("params.yaml").write_text(yaml.safe_dump({"seed": 0, **document}), encoding="utf-8")
+    Path("params.yaml").write_text(dump_yaml({"seed": 0, **document}), encoding="utf-8")
 
 
 def test_tables_and_pictures(study):

@@ -1,0 +1,38 @@
+"""What `check` says of the surroundings, before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.checks import StudyError
+from pipeline.yaml_files import dump_yaml
+from stages import check
+
+HYBRID = {"vgg": {"method": "vgg16_features", "weights": "random"}}
+
+
+@pytest.mark.parametrize(
+    ("section", "entries"), [("features", HYBRID), ("deep", {"lenet5": {"method": "lenet5"}})]
+)
+def test_a_backend_that_is_not_installed_is_told_where_keras_is_needed(
+    study_folder, monkeypatch, section, entries
+):
+    params: dict[str, Any] = {
+        "seed": 0,
+        "dataset": {"name": "photos", "path": "."},
+        "features": {"raw": {"method": "raw"}},
+        "classical": {"svm": {"method": "linear_svm", "features": ["raw"]}},
+        "deep": {},
+        "corrupt": {},
+        "not_run": {},
+    }
+    monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    check.main()  # needs no Keras
+    params[section] = {**params[section], **entries}
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    with pytest.raises(StudyError, match="found the backend 'no_such_backend'"):
+        check.main()
