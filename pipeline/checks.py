@@ -54,7 +54,7 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python writes no whole number of more than some thousand digits
-        return f"a {type(value).__name__} that is too long to be shown"
+        return "a number too long to show"
     if len(text) <= _LONGEST_VALUE:
         return text
     return f"{text[:_LONGEST_VALUE]}... ({len(text) - _LONGEST_VALUE:,} more characters)"

@@ -27,7 +27,7 @@ def check_name(kind: str, name: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise StudyError(
             f"{kind}: found the name {shown(name)}; expected up to 60 letters, digits, - and _, "
-            "because it names stages and files"
+            "because names of entries become names of stages and files"
         )
 
 

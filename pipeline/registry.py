@@ -48,22 +48,23 @@ _ELSEWHERE_CALLED = {
     "validation_split": "validation",
 }
 """Options as Keras, PyTorch, scikit-learn and scikit-image call them -> as they are called here."""
+_AUGMENTED = "training images can have flip, crop, shift and cutout"
 _NOT_HERE = {
-    "brightness": "this study changes no colors of training images",
-    "class_weight": "this study weighs all classes alike",
-    "class_weights": "this study weighs all classes alike",
-    "epochs": "epochs are of networks, under deep",
+    "brightness": f"there is no change of color here; {_AUGMENTED}",
+    "class_weight": "all classes have the same weight here",
+    "class_weights": "all classes have the same weight here",
+    "epochs": "only networks, under deep, have epochs",
     "kernel": "the kernel is part of the method's name: linear_svm, rbf_svm, kernel_ridge",
-    "max_depth": "this study has no trees",
-    "n_estimators": "this study has no forests and no boosting",
-    "n_neighbors": "this study has no nearest neighbors",
-    "rotation": "this study rotates no training images; it has flip, crop, shift and cutout",
-    "rotation_range": "this study rotates no training images; it has flip, crop, shift and cutout",
-    "sample_weight": "this study weighs all images alike",
-    "vertical_flip": "this study mirrors images left to right alone",
-    "zoom": "this study zooms into no training images; it has flip, crop, shift and cutout",
+    "max_depth": "there are no trees here",
+    "n_estimators": "there are no forests and no boosting here",
+    "n_neighbors": "there are no nearest neighbors here",
+    "rotation": f"there is no rotation here; {_AUGMENTED}",
+    "rotation_range": f"there is no rotation here; {_AUGMENTED}",
+    "sample_weight": "all images have the same weight here",
+    "vertical_flip": "images are mirrored only left to right, with flip",
+    "zoom": f"there is no zoom here; {_AUGMENTED}",
 }
-"""Options that people know from there and that this study has not, and what there is instead."""
+"""Options known from those libraries that this study lacks, and what there is instead."""
 _MOST_PROBLEMS = 50
 """Of one entry; nobody reads more."""
 _PACKAGE_ROOT = Path(__file__).parent
@@ -171,14 +172,14 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
 
 
 def _hint(option: str, model: type[BaseModel]) -> str:
-    """Say what an unknown option may have meant: a name from other libraries, or a slip."""
+    """Say what an unknown option may have meant: a name from another library, or a typo."""
     name = _ELSEWHERE_CALLED.get(option)
     if name in model.model_fields:
         return f"; it is called {name!r} here;"
     if option in _NOT_HERE:
         return f"; {_NOT_HERE[option]};"
     if name is not None:
-        return f"; it is called {name!r} here, and is no option of this method;"
+        return f"; it is called {name!r} here, but this method has no such option;"
     return did_you_mean(option, model.model_fields)
 
 

@@ -85,14 +85,14 @@ def dump_yaml(document: Any) -> str:
 
 def _read_text(path: Path) -> str:
     if not path.is_file():  # a pipe, or a device without an end, would never be read to its end
-        raise StudyError(f"{path} is no file that can be read; expected a text file in YAML")
+        raise StudyError(f"{path} is not a readable file; expected a text file in YAML")
     try:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise StudyError(
-                f"{path}: found more than {MOST_BYTES // 1024} kB; expected a file by hand. Is it "
-                "another file?"
+                f"{path}: found more than {MOST_BYTES // 1024} kB; expected a file written by "
+                "hand. Is this the right file?"
             )
         return content.decode("utf-8-sig")
     except OSError as error:
@@ -115,7 +115,7 @@ class _Refused(MarkedYAMLError):
 
 
 class _LimitedParser(Parser):
-    """Refuses tags, and what is too deep or too much, before any of it is built."""
+    """Refuses tags and whatever is too deep or too large before any of it is built."""
 
     def __init__(self, loader: Any) -> None:
         super().__init__(loader)
@@ -143,7 +143,7 @@ class _LimitedParser(Parser):
     def _count(self, event: NodeEvent) -> None:
         if isinstance(event, AliasEvent):
             if event.anchor in self._anchors:
-                raise _refused(event, f"found *{event.anchor} within itself; expected no circle")
+                raise _refused(event, f"found *{event.anchor} within itself; expected no cycle")
             self._open[-1] += self._counts.get(event.anchor, 1)
             return
         tag = getattr(event, "tag", None)
@@ -165,7 +165,7 @@ class _LimitedParser(Parser):
 
 
 class _PlainConstructor(SafeConstructor):
-    """Builds what JSON can hold; all else is an error with its line."""
+    """Builds what JSON can hold; anything else is an error with its line."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Build the value of one node."""

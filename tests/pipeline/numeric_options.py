@@ -23,7 +23,7 @@ class Number:
 
 
 def numbers(model: type[BaseModel]) -> list[Number]:
-    """All numbers of all options, also those in lists and beside words."""
+    """All numbers of all options, including those in lists and in unions."""
     return [
         number
         for name, field in model.model_fields.items()

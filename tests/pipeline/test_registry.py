@@ -233,19 +233,19 @@ def told(**options) -> str:
         ),
         (
             {"class_weight": 1},
-            "deep.x.class_weight: unknown option; this study weighs all classes alike; known: met",
+            "deep.x.class_weight: unknown option; all classes have the same weight here; known:",
         ),
         (
             {"rotation": 15},
-            "deep.x.rotation: unknown option; this study rotates no training images; it has flip,",
+            "deep.x.rotation: unknown option; there is no rotation here; training images can",
         ),
         (
             {"lr": 0.1},
-            "deep.x.lr: unknown option; it is called 'learning_rate' here, and is no option of th",
+            "deep.x.lr: unknown option; it is called 'learning_rate' here, but this method has no",
         ),
         (
             {"input_size": 3},
-            "deep.x.input_size: unknown option; it is called 'image_size' here, and is no option ",
+            "deep.x.input_size: unknown option; it is called 'image_size' here, but this method ha",
         ),
         (
             {"zzzz": 1},
@@ -333,7 +333,7 @@ def test_a_name_from_elsewhere_is_told_the_one_here():
         StudyError, match="lr: unknown option; it is called 'learning_rate' here; k"
     ):
         parse("deep", {"method": "lenet5", "lr": 0.1}, "deep.x")
-    with pytest.raises(StudyError, match=r"epochs: unknown option; epochs are of networks"):
+    with pytest.raises(StudyError, match=r"epochs: unknown option; only networks"):
         parse("classical", {"method": "rbf_svm", "features": ["a"], "epochs": 3}, "classical.x")
 
 

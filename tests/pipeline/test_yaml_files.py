@@ -99,7 +99,7 @@ MERGES = "a: &a {x: 1}\n" + "".join(
     [
         pytest.param(LAUGHS, f"more than {MOST_VALUES:,} values.*line 5", id="aliases"),
         pytest.param(MERGES, f"more than {MOST_VALUES:,} values.*line 5", id="merged aliases"),
-        pytest.param("a: &a [*a]", "within itself", id="a circle"),
+        pytest.param("a: &a [*a]", "within itself", id="a cycle"),
         pytest.param("a: " + "[" * 3000, f"more than {MOST_LEVELS} lists", id="brackets"),
         pytest.param("a: " + "{b: " * 3000, f"more than {MOST_LEVELS} lists", id="braces"),
         pytest.param("- " * 3000, f"more than {MOST_LEVELS} lists", id="dashes"),
@@ -170,5 +170,5 @@ def test_what_is_no_file(tmp_path, kind):
         path.mkdir()
     else:
         path.symlink_to("/dev/zero" if kind == "device" else tmp_path / "nowhere")
-    with pytest.raises(StudyError, match=r"params\.yaml is no file that can be read"):
+    with pytest.raises(StudyError, match=r"params\.yaml is not a readable file"):
         read_yaml(path)
