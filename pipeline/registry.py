@@ -27,7 +27,6 @@ KINDS = {
 """The section of params.yaml -> the package that holds its methods."""
 
 _ELSEWHERE_CALLED = {
-    "alpha": "weight_decay",
     "batch": "batch_size",
     "cell_size": "cell",
     "early_stopping": "patience",
@@ -42,9 +41,7 @@ _ELSEWHERE_CALLED = {
     "num_epochs": "epochs",
     "pixels_per_cell": "cell",
     "random_state": "seeds",
-    "regularization": "l2",
     "seed": "seeds",
-    "size": "image_size",
     "validation_split": "validation",
 }
 """Options as Keras, PyTorch, scikit-learn and scikit-image call them -> as they are called here."""

@@ -77,7 +77,7 @@ class DatasetSpec(MethodSpec):
     """The most images of each split, stratified; a larger limit contains a smaller one."""
     validation: Part = 0.1
     """A count or a fraction of the training images; unused where the data bring such a split."""
-    min_per_class: Annotated[int, Field(strict=True, ge=2)] | None = None
+    min_per_class: Annotated[int, Field(strict=True, ge=2, le=MOST_IMAGES)] | None = None
     """Classes with fewer images, of all splits together, are left out; the report names them."""
 
     shuffle_labels: Annotated[bool, Field(strict=True)] = False
