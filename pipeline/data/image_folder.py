@@ -30,7 +30,7 @@ def _ascending(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1e9, le=1e9)]
 ValueRange = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
 
 
