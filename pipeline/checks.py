@@ -89,24 +89,30 @@ def counted(groups: Iterable[Mapping[str, Any]]) -> str:
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string.
 
-    Near is what a slip of the hand makes: at most three letters in ten added, left out, exchanged
-    for another or swapped. That two names share a word says nothing: ``class_weight`` is no
-    misspelling of ``weights``.
+    Near is what a slip of the hand makes (at most three letters in ten added, left out, exchanged
+    or swapped), and a word and its beginning: ``testing`` and ``test``. That two names share a word
+    says nothing: ``class_weight`` is no misspelling of ``weights``.
     """
     if not 1 < len(found) <= _LONGEST_NAME:
         return ""
-    least, nearest = 1.0, ""
-    for name in known:
-        length = max(len(found), len(name))
-        most = max(1, int(0.3 * length))
-        # Of two letters, one says nothing: lr is not l1, though lo is the beginning of low.
-        if min(len(found), len(name)) < 3 and not name.startswith(found):
-            continue
-        if abs(len(found) - len(name)) <= most and len(name) <= _LONGEST_NAME:
-            slips = _slips(found.casefold(), name.casefold())
-            if slips <= most and slips / length < least:
-                least, nearest = slips / length, name
-    return f"; did you mean {nearest!r}?" if nearest else ""
+    distances = {name: _distance(found.casefold(), name.casefold()) for name in known}
+    nearest = min(distances, key=distances.__getitem__, default="")
+    return f"; did you mean {nearest!r}?" if nearest and distances[nearest] < 1 else ""
+
+
+def _distance(a: str, b: str) -> float:
+    """Return how far two names are from each other, as a part of the longer; 1 is too far."""
+    shorter, longer = sorted((a, b), key=len)
+    begins = longer.startswith(shorter)
+    # Of two letters, one says nothing: lr is not l1, though lo is the beginning of low.
+    if len(longer) > _LONGEST_NAME or (len(shorter) < 3 and not begins):
+        return 1.0
+    most = max(1, int(0.3 * len(longer)))
+    added = len(longer) - len(shorter)
+    if added > most:
+        return 0.5 if begins and len(shorter) > 3 else 1.0
+    slips = _slips(a, b)
+    return slips / len(longer) if slips <= most else 1.0
 
 
 def _slips(a: str, b: str) -> int:
