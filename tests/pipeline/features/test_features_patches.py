@@ -83,7 +83,8 @@ def test_blocks_of_rows_give_the_same(images, monkeypatch):
     extractor = Spec(**SMALL).build(seed=0).fit(images)
     whole = extractor.transform(images)
     monkeypatch.setattr(patch_coding, "_BLOCK_NUMBERS", 5 * 28 * 24)  # 28 rows: 5, ..., 5, 3
-    np.testing.assert_allclose(extractor.transform(images), whole, rtol=1e-4, atol=1e-5)
+    # The square root makes 3e-4 of a rounding of 1e-7 in a sum that is nearly 0.
+    np.testing.assert_allclose(extractor.transform(images), whole, rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
