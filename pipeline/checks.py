@@ -3,10 +3,14 @@
 Every message says what was found, what was expected and what to do about it. A `StudyError` is
 shown to the person who runs the study as it is, without a traceback: it is for what a person can
 cause and mend. Anything else that goes wrong is a defect of the project and keeps its traceback.
+
+Names from outside (files, classes) can hold control characters, which a terminal obeys. A
+`StudyError` escapes them; `escaped` and `in_message` do so for a name that is shown elsewhere.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,17 +22,21 @@ LONGEST_MESSAGE = 2000
 _LONGEST_VALUE = 120
 _LONGEST_NAME = 60
 """Names of this project are shorter; what is longer is no misspelling of one."""
+_UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode's categories of control and format characters, surrogates, and breaks of lines."""
+_JOINERS = "\u200c\u200d"
+"""Zero width, but part of words in Persian and Hindi, and of emoji."""
 
 
 class StudyError(ValueError):
     """A problem that the person who runs the study can mend; its text is never longer than a page.
 
-    A message often quotes what was found, and what was found can be of any length.
+    A message often quotes what was found, and that can be of any length and hold anything.
     """
 
     def __str__(self) -> str:
-        """Return the message, shortened."""
-        return shortened(super().__str__())
+        """Return the message, escaped and shortened."""
+        return shortened("\n".join(map(escaped, super().__str__().split("\n"))))
 
 
 def shortened(message: str, most: int = LONGEST_MESSAGE) -> str:
@@ -60,12 +68,47 @@ def shown(value: object) -> str:
     return f"{text[:_LONGEST_VALUE]}... ({len(text) - _LONGEST_VALUE:,} more characters)"
 
 
+def is_unsafe(character: str) -> bool:
+    """Say whether a character must not reach a terminal, a chart or a page as it is.
+
+    Such are control characters, invisible ones, those that reverse the direction of a text, halves
+    of a surrogate pair, and the code points that Unicode reserves as no characters.
+    """
+    if unicodedata.category(character) in _UNSAFE:
+        return character not in _JOINERS
+    code = ord(character)
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+def escaped(text: str) -> str:
+    r"""Return a text whose unsafe characters are written out: ``\x1b``, ``\u202e``.
+
+    A byte of a file name that is not UTF-8, which Python gives as half a surrogate pair, is written
+    as that byte: ``caf\xe9``.
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escape(character) if is_unsafe(character) else character for character in text)
+
+
+def in_message(name: object) -> str:
+    """Return a name from outside as a message shows it: escaped, and cut if it is long."""
+    return shortened(escaped(str(name)), 2 * _LONGEST_NAME)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # as the error handler "surrogateescape" hides a byte
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`.
 
-    A name longer than any of this project is cut.
+    Names are escaped, and those longer than any of this project are cut.
     """
-    texts = [shortened(str(name), 2 * _LONGEST_NAME) for name in names]
+    texts = [in_message(name) for name in names]
     if not texts:
         return "none"
     if len(texts) <= limit:

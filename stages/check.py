@@ -1,12 +1,12 @@
 """Check all of params.yaml before anything is computed.
 
-The output never changes, so that an edit that is right reruns this stage and nothing behind it.
+The output never changes, so that an edit that is right reruns this stage and nothing behind it. It
+runs each time, because DVC notices no new link among the images, and must not open every file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
@@ -17,6 +17,7 @@ from pipeline.robustness.severities import CONSTANTS
 from stages import run
 
 if TYPE_CHECKING:
+    from pipeline.data.spec import DatasetSpec
     from pipeline.deep.spec import DeepSpec
     from pipeline.features.spec import FeatureSpec
 
@@ -38,12 +39,7 @@ def check_files(params: Params) -> None:
 
     So does the name of a corruption that there is not.
     """
-    source = Path(getattr(params.dataset, "path", artefacts.INCOMING))
-    if not source.exists():
-        raise StudyError(
-            f"params.yaml: dataset.path: there is no {source}; expected an archive or a folder. "
-            "Paths are relative to the project's root"
-        )
+    cast("DatasetSpec", params.dataset).check_files()
     reading = [(f"features.{name}", spec) for name, spec in params.features.items()]
     reading += [(f"deep.{name}", spec) for name, spec in params.deep.items()]
     for name, spec in reading:

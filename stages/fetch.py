@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from pipeline import artefacts
+from pipeline.checks import escaped
 from pipeline.entries import load_entry
 from stages import run
 
@@ -17,7 +18,8 @@ def main() -> None:
     spec, _ = load_entry("dataset")
     source = cast("DatasetSpec", spec).fetch()
     artefacts.save_source(source)
-    print(f"{source.name}: {source.path or 'bundled images'}, SHA-256 {source.sha256}")
+    found = escaped(source.path or "bundled images")
+    print(f"{source.name}: {found}, SHA-256 {source.sha256}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pipeline.data import large_images
-from pipeline.data.archives import HEAD
+from pipeline.data.archive_limits import HEAD
 from pipeline.data.file_kinds import OTHER, kind_of
 from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
 

@@ -16,6 +16,7 @@ IMAGES = (
 )  # fmt: skip
 OTHER_IMAGES = (".heic", ".heif", ".jp2", ".jxl", ".psd", ".exr", ".svg", ".dcm")
 OTHER = "other file"
+LINK = "link"
 _CAMERA_RAW = (
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw",
 )  # fmt: skip
@@ -75,7 +76,7 @@ def kind_of(name: str, head: bytes | None) -> FileKind:
     suffix = PurePosixPath(name).suffix.lower()
     named = suffix in IMAGES + OTHER_IMAGES + _CAMERA_RAW
     if head is None:
-        return FileKind("link", image=named, read=named)
+        return FileKind(LINK, image=named, read=named)
     if found := _match(_READ, head):
         # A camera's own format often is a TIFF whose first page is a thumbnail.
         raw = suffix in _CAMERA_RAW

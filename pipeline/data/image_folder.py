@@ -14,12 +14,15 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from pipeline.artefacts import Source
-from pipeline.checks import StudyError, counted, listing
+from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data import archives
+from pipeline.data.archive_limits import HEAD
 from pipeline.data.decoding import Decoded, Picture, decode_files
 from pipeline.data.file_kinds import IMAGES, is_read_whole, kind_of
+from pipeline.data.folders import check_source, folder_files
 from pipeline.data.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
-from pipeline.data.left_out import Others, check_folders, hidden_paths
+from pipeline.data.left_out import Others, check_folders, check_links, hidden_paths
+from pipeline.data.names import is_hidden
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.data.value_ranges import range_notes
 
@@ -53,13 +56,18 @@ class Spec(DatasetSpec):
         """Part of the training images to test on where there is no test folder."""
         return self.test
 
+    def check_files(self) -> None:
+        """Look at `path`; links to folders are refused, since images would be read there."""
+        check_source(Path(self.path), linked_folders=False)
+
     def fetch(self) -> Source:
         """Find the folder or archive (see `DatasetSpec.fetch`)."""
         path = locate(Path(self.path))
         digest, size = archives.digest_of(path, _every)
         kind = "images in the folder" if path.is_dir() else "images in the archive"
         hidden = len(hidden_paths(path)) if path.is_dir() else 0
-        return Source(self.name, path.as_posix(), digest, size, f"{kind} {path.name}", hidden)
+        description = f"{kind} {escaped(path.name)}"
+        return Source(self.name, path.as_posix(), digest, size, description, hidden)
 
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive."""
@@ -80,6 +88,7 @@ class Spec(DatasetSpec):
             beside = f" (it holds {found})" if found else ""
             raise StudyError(f"{path}: found no image that can be read{beside}; expected {LAYOUT}")
         placed = lay_out(list(pictures), str(path))
+        check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes(pictures.values(), self.value_range, str(path))
         return _assemble(pictures, placed, self.size, tuple(lines), others, notes)
@@ -106,10 +115,10 @@ def locate(path: Path) -> Path:
     """
     if not path.exists():
         raise StudyError(f"dataset.path: there is no {path}; expected a folder or an archive")
-    if path.is_file():
+    if not path.is_dir():
         archives.archive_kind(path)
         return path
-    found = sorted(child for child in path.iterdir() if not archives.is_hidden(child.name))
+    found = sorted(child for child in path.iterdir() if not is_hidden(child.name))
     if any(child.is_dir() and child.name.lower() in SPLIT_FOLDERS for child in found):
         return path
     packed = [child for child in found if child.is_file() and archives.is_archive_name(child.name)]
@@ -131,12 +140,12 @@ def locate(path: Path) -> Path:
 
 def _first_image(folder: Path) -> str | None:
     """Return the first file of a folder that is an image by name, or else by content."""
-    names = archives.folder_files(folder)
+    names = folder_files(folder)
     if named := next((name for name in names if kind_of(name, b"").image), None):
         return named
     for name in names:
         with (folder / name).open("rb") as stream:
-            if kind_of(name, stream.read(archives.HEAD)).image:
+            if kind_of(name, stream.read(HEAD)).image:
                 return name
     return None
 

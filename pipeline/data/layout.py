@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from pipeline.artefacts import SPLITS
-from pipeline.checks import StudyError, did_you_mean, listing
+from pipeline.checks import StudyError, did_you_mean, in_message, listing
 
 SPLIT_FOLDERS = {
     "train": "train",
@@ -50,7 +50,9 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
     depth = 3 if splits else 2
     stray = next((name for name, below in parts.items() if len(below) != depth), None)
     if stray or (splits and len(splits) < len(tops)):
-        raise StudyError(_stray_message(where, stray, tops, splits))
+        loose = any(below[0] in splits and len(below) == 2 for below in parts.values())
+        way_out = _way_out(tops, splits) if loose else ""
+        raise StudyError(_stray_message(where, stray, tops, splits) + way_out)
     if len(set(splits.values())) < len(splits):
         raise StudyError(f"{where}: found {listing(splits)}; expected one folder for each split")
     if splits and "train" not in splits.values():
@@ -80,13 +82,24 @@ def _stray_message(
     if splits and others:
         found = f"the folders {listing(others)} beside {listing(splits)}"
     else:
-        found = f"{stray}" + (f", with the folders {listing(tops)}" if not splits else "")
+        found = in_message(stray) + (f", with the folders {listing(tops)}" if not splits else "")
     hints = (did_you_mean(top.lower(), SPLIT_FOLDERS) for top in others)
     hint = next((hint for hint in hints if hint), ";") if len(tops) <= len(SPLITS) else ";"
     return f"{where}: found {found}{hint} expected {LAYOUT}"
 
 
+def _way_out(tops: Sequence[str], splits: dict[str, str]) -> str:
+    """Say how a class keeps the name of a split, for people with pictures of trains."""
+    first = next(iter(splits))
+    beside = next((f"train/{in_message(top)}, " for top in tops if top not in splits), "")
+    return (
+        f". If {first} is a class here and not a split, move all class folders into one folder "
+        f"called train: {beside}train/{first}"
+    )
+
+
 def _check_classes(placed: Placed, where: str) -> None:
+    _check_twins(sorted({name for _, name, _ in placed.values()}), where)
     classes: dict[str, set[str]] = {}
     for split, name, _ in placed.values():
         classes.setdefault(split, set()).add(name)
@@ -103,3 +116,20 @@ def _check_classes(placed: Placed, where: str) -> None:
             f"{where}: found one class only ({listing(classes['train'])}); expected at least two "
             f"class folders, as {LAYOUT}"
         )
+
+
+def _check_twins(names: Sequence[str], where: str) -> None:
+    """Refuse classes that differ in case or in outer spaces alone, in one split or in two.
+
+    Single letters may differ in case: they are classes of handwriting.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.strip() if len(name) == 1 else name.strip().casefold()
+        if key in seen:
+            raise StudyError(
+                f"{where}: found the classes {seen[key]!r} and {name!r}, which differ in case or "
+                "spaces alone; expected names that differ otherwise. Rename one of the folders, or "
+                "put their images into one"
+            )
+        seen[key] = name

@@ -8,10 +8,12 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.checks import StudyError, listing
+from pipeline.checks import StudyError, escaped, listing
 from pipeline.data import archives
-from pipeline.data.file_kinds import kind_of
+from pipeline.data.archive_limits import HEAD
+from pipeline.data.file_kinds import LINK, kind_of
 from pipeline.data.layout import Placed
+from pipeline.data.names import is_hidden
 
 EXAMPLES = 5
 """So many names of each kind are kept."""
@@ -38,22 +40,27 @@ class Others:
 
     def shown(self, name: str) -> bool:
         """Say whether a file is not hidden; one that is hidden is counted."""
-        if not archives.is_hidden(name):
+        if not is_hidden(name):
             return True
         above = [*reversed(PurePosixPath(name).parents), PurePosixPath(name)]
-        self._kinds[HIDDEN].add(str(next(p for p in above if archives.is_hidden(p.as_posix()))))
+        self._kinds[HIDDEN].add(str(next(p for p in above if is_hidden(p.as_posix()))))
         return False
 
     def passed_over(self, files: Iterable[archives.File]) -> Iterator[archives.File]:
         """Give the files that are to be decoded, and keep what the others are."""
         for name, content in files:
-            kind = kind_of(name, None if content is None else content[: archives.HEAD])
+            kind = kind_of(name, None if content is None else content[:HEAD])
             if kind.read:
                 yield name, content
             elif kind.image:
                 self.problems[name] = f"{kind.name}, a format that is not read here"
             else:
                 self._kinds[kind.name].add(name)
+
+    @property
+    def links(self) -> list[str]:
+        """Links inside an archive that do not have the name of an image."""
+        return sorted(self._kinds.get(LINK, ()))
 
     def records(self) -> tuple[dict[str, Any], ...]:
         """Return an entry of a card's `left_out` for each kind, the commonest first."""
@@ -68,7 +75,7 @@ def record(what: str, names: Iterable[str]) -> dict[str, Any]:
         what: the kind, in the singular: ``text file``, ``class with fewer than 3 images``.
         names: what is left out.
     """
-    ordered = sorted(names)
+    ordered = sorted(map(escaped, names))
     if len(ordered) > 1:
         noun, *rest = what.partition(" with ")
         what = noun + ("es" if noun.endswith("s") else "s") + "".join(rest)
@@ -80,10 +87,31 @@ def hidden_paths(folder: Path) -> list[str]:
     found: list[str] = []
     for root, folders, files in os.walk(folder):
         base = Path(root).relative_to(folder)
-        hidden = [name for name in (*folders, *files) if archives.is_hidden(name)]
+        hidden = [name for name in (*folders, *files) if is_hidden(name)]
         found += [(base / name).as_posix() for name in hidden]
-        folders[:] = [name for name in folders if not archives.is_hidden(name)]
+        folders[:] = [name for name in folders if not is_hidden(name)]
     return sorted(found)
+
+
+def check_links(placed: Placed, links: Iterable[str], path: Path) -> None:
+    """See that no link stands for a folder: a split or a class whose images are not read.
+
+    Args:
+        placed: the images that were read.
+        links: the links inside the archive.
+        path: the archive.
+
+    Raises:
+        StudyError: naming each link that does not lie in a class folder, in place of an image.
+    """
+    classes = {PurePosixPath(name).parent for name in placed}
+    found = [name for name in links if PurePosixPath(name).parent not in classes]
+    if found:
+        raise StudyError(
+            f"{path}: found links where folders are expected: {listing(found)}; links inside an "
+            "archive lead nowhere, since nothing is unpacked. Pack what they lead to (tar "
+            "--dereference), or remove them"
+        )
 
 
 def check_folders(
@@ -108,7 +136,7 @@ def check_folders(
             parent / child.name
             for parent in around
             for child in (path / parent).iterdir()
-            if child.is_dir() and not archives.is_hidden(child.name)
+            if child.is_dir() and not is_hidden(child.name)
         }
     used = classes | {above for folder in classes for above in folder.parents}
     empty = sorted(

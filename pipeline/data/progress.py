@@ -38,7 +38,7 @@ def byte_progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
         yield _Lines(what, total, done)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

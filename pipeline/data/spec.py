@@ -5,14 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pipeline.artefacts import Source
-from pipeline.checks import listing
+from pipeline.checks import is_unsafe, listing
+from pipeline.data.folders import APART, check_source, holds_study
 from pipeline.registry import MethodSpec
 
 MOST_IMAGES = 10**9
@@ -28,8 +32,11 @@ def _count_or_fraction(value: object) -> object:
 
 Part = Annotated[int | float, BeforeValidator(_count_or_fraction)]
 """A part of a set of images: how many, or which fraction between 0 and 1."""
-ClassName = Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
-"""YAML reads the class names of digits, ``[3, 8]``, as numbers; they are meant as names."""
+ClassName = Annotated[
+    str, Field(min_length=1, coerce_numbers_to_str=True), AfterValidator(partial(normalize, "NFC"))
+]
+"""Normalized, as class folders are. YAML reads the class names of digits, ``[3, 8]``, as numbers;
+they are meant as names."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,20 @@ class DatasetSpec(MethodSpec):
     shuffle_labels: Annotated[bool, Field(strict=True)] = False
     """A control: training and validation labels are permuted, so that no run may beat chance."""
 
+    @field_validator("path")
+    @classmethod
+    def _apart(cls, path: str) -> str:
+        if holds_study(Path(path)):
+            raise ValueError(APART)
+        return path
+
+    @field_validator("title")
+    @classmethod
+    def _can_be_shown(cls, title: str | None) -> str | None:
+        if any(map(is_unsafe, title or "")):
+            raise ValueError("expected no control characters, since charts and pages show it")
+        return title
+
     @field_validator("classes")
     @classmethod
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -98,6 +119,14 @@ class DatasetSpec(MethodSpec):
         None for a dataset whose source always has some.
         """
         return None
+
+    def check_files(self) -> None:
+        """Look at `path` before DVC or a stage opens anything there.
+
+        Raises:
+            StudyError: if there is nothing, or what cannot be read (see `pipeline.data.folders`).
+        """
+        check_source(Path(self.path), linked_folders=True)
 
     @abstractmethod
     def fetch(self) -> Source:

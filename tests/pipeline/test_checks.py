@@ -10,6 +10,8 @@ from pipeline.checks import (
     check_labels,
     check_paired,
     did_you_mean,
+    escaped,
+    in_message,
     listing,
     shortened,
     shown,
@@ -137,3 +139,30 @@ def test_values_are_shown_cut():
 )
 def test_only_a_slip_of_the_hand_gets_a_hint(found, known, meant):
     assert did_you_mean(found, known) == (f"; did you mean {meant!r}?" if meant else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, é, 犬, 👩\u200d🔬", "plain, é, 犬, 👩\u200d🔬"),
+        ("\x1b[2J\a", r"\x1b[2J\x07"),
+        ("caf\udce9", r"caf\xe9"),
+        ("\u202e\ufeff\ufffe\ud800", r"\u202e\ufeff\ufffe\ud800"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_escaped(text, shown):
+    assert escaped(text) == shown
+    assert escaped(shown) == shown
+
+
+@pytest.mark.tried(
+    "Names", "escape codes in any name that a message shows", "the message shows them, escaped"
+)
+def test_no_message_holds_escape_codes():
+    assert str(StudyError("found \x1b[31m\udce9;\nexpected")) == "found \\x1b[31m\\xe9;\nexpected"
+
+
+def test_long_names_are_cut_in_messages():
+    assert len(in_message("x" * 10_000)) < 120
+    assert len(listing(["x" * 10_000] * 100)) < 1500
+    assert in_message("name") == "name"

@@ -9,6 +9,7 @@ import copy
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -394,6 +395,16 @@ def flipped(content: bytes) -> bytes:
     return content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :]
 
 
+def place(held: dict[str, bytes]) -> Path:
+    """Write files into a folder where a person places data."""
+    folder = Path("data/incoming/mine")
+    folder.mkdir()
+    for name, content in held.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
 def fetch_and_prepare() -> None:
     fetch.main()
     prepare.main()
@@ -486,14 +497,25 @@ FOLDERS = {
 @pytest.mark.parametrize("what", FOLDERS)
 def test_a_folder_that_is_no_dataset(broken, what):
     held, options, message = FOLDERS[what]
-    folder = Path("data/incoming/mine")
-    folder.mkdir()
-    for name, content in held.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+    folder = place(held)
     broken.dataset(name="image_folder", path=folder.as_posix(), **options)
     stages.run(check.main)
     assert message in broken.fails(fetch_and_prepare)
+
+
+@pytest.mark.tried(
+    "Files",
+    "a FIFO in the dataset's folder, or a class folder that is a link, added to a finished study",
+    "check, which always runs, names it before DVC opens anything; the report stays",
+)
+def test_check_names_what_dvc_cannot_hash(broken):
+    folder = place(files())
+    os.mkfifo(folder / "class_0/pipe.png")
+    broken.dataset(name="image_folder", path=folder.as_posix())
+    assert "class_0/pipe.png (a FIFO)" in broken.fails(check.main)
+    (folder / "class_0/pipe.png").unlink()
+    (folder / "val").symlink_to("class_0")
+    assert "found links to folders: val -> class_0" in broken.fails(check.main)
 
 
 def test_a_folder_that_is_a_dataset(broken):

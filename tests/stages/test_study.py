@@ -151,10 +151,12 @@ def test_first_run_makes_everything_and_says_where_the_report_is(steps):
     assert "Traceback" not in first.output
 
 
-def test_second_run_does_nothing(steps):
+def test_second_run_checks_and_does_nothing(steps):
+    """`check` looks for what DVC cannot see, or must not open, among the images."""
     assert steps["again"].code == 0
-    assert steps["again"].output.rstrip().endswith("Data and pipelines are up to date.")
-    assert steps["again"].ran | steps["again"].restored == set()
+    assert steps["again"].ran == {"check"}
+    assert steps["again"].restored == set()
+    assert steps["again"].report == steps["first"].report
 
 
 @pytest.mark.parametrize(
@@ -252,7 +254,7 @@ def test_a_reverted_edit_gives_back_the_same_report(steps):
     [
         ("typo", "runs", {"check"}, "features.hog.cel: unknown option; did you mean 'cell'?"),
         ("too few images", "runs", {"check", "prepare"}, "found 5 train images for 10 classes"),
-        ("broken evaluate", "reverted", {"evaluate"}, "the labels are gone"),
+        ("broken evaluate", "reverted", {"check", "evaluate"}, "the labels are gone"),
     ],
 )
 def test_a_failure_is_told_and_leaves_the_last_report(steps, step, before, ran, message):

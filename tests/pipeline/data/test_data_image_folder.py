@@ -318,6 +318,37 @@ def test_a_folder_of_images_without_any_suffix_is_found(tmp_path):
     assert len(load(place(tmp_path / "data", files | {"a.txt": b"first"})).labels) == 4
 
 
+@pytest.mark.tried(
+    "Names",
+    "é written as one character in one split and as two in the other",
+    "one class, chosen by either spelling",
+)
+@pytest.mark.parametrize("form", ["data", "data.zip", "data.tar"])
+def test_a_class_in_two_spellings_is_one(tmp_path, form):
+    two, one = "cafe\u0301", "caf\u00e9"
+    files = tree(("train",), (one, "ant")) | tree(("test",), (two, "ant"))
+    raw = load(place(tmp_path / form, files), classes=[two, "ant"])
+    assert raw.class_names == ("ant", one)
+    assert sorted(set(raw.split)) == ["test", "train"]
+    assert Spec(name="image_folder", classes=(two, "ant")).classes == (one, "ant")
+
+
+@pytest.mark.tried(
+    "Links",
+    "a link in an archive in place of a class or split folder",
+    "an error that names it",
+)
+@pytest.mark.parametrize("link", ["val", "train/dog"])
+def test_a_link_in_a_tar_in_place_of_a_folder_is_refused(tmp_path, link):
+    path = place(tmp_path / "data.tar", tree(("train",)))
+    with tarfile.open(path, "a") as archive:
+        member = tarfile.TarInfo(link)
+        member.type, member.linkname = tarfile.SYMTYPE, "../elsewhere"
+        archive.addfile(member)
+    with pytest.raises(StudyError, match=rf"links where folders are expected: {link}; .*--deref"):
+        load(path)
+
+
 def only(*names: str) -> dict[str, bytes]:
     return {name: png(0) for name in names}
 
@@ -425,6 +456,8 @@ def test_the_source_is_recorded(tmp_path):
     (tmp_path / "data/.hidden").write_bytes(b"what is in it is not looked at")
     assert spec.fetch() == sources[-1]
     assert str(tmp_path) not in first.description
+    odd = place(tmp_path / "data\x1b[2J.zip", tree())
+    assert Spec(name="image_folder", path=str(odd)).fetch().description.endswith(r"data\x1b[2J.zip")
 
 
 def test_data_that_have_gone_are_said(tmp_path):
