@@ -28,6 +28,7 @@ from pipeline.reporting.drawings import MOST_PANELS, Study, page_drawings
 from pipeline.reporting.formats import count, digits, p_value, percent, points, quantity
 from pipeline.reporting.images_read import images_read
 from pipeline.reporting.pictures import Pictures
+from pipeline.reporting.policy import content_security_policy
 from pipeline.reporting.pretraining import pretrained_runs
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.sections import absent_parts
@@ -66,10 +67,17 @@ def page(
         **_pictured(study, folder),
         **_galleries(feature_pictures, network_pictures),
         "charts": {place: [placed(each) for each in several] for place, several in drawn.items()},
-        "javascript": javascript(),
     }
     context["absent"] = absent_parts(study, context)
-    return _environment().get_template("index.html").render(context)
+    environment = _environment()
+    style = environment.get_template("style.css").render(context)
+    scripts = [javascript(), (TEMPLATES / "page.js").read_text(encoding="utf-8")]
+    context |= {
+        "style": style,
+        "scripts": scripts,
+        "policy": content_security_policy(style, scripts),
+    }
+    return environment.get_template("index.html").render(context)
 
 
 def _environment() -> Environment:

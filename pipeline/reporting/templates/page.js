@@ -105,7 +105,8 @@
     const host = document.createElement("div");
     host.className = "live-chart";
     const { view } = await vegaEmbed(host, spec, {
-      mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip,
+      // Expressions are interpreted, for the page's policy forbids to compile text to code.
+      mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip, ast: true,
     });
     if (widths.get(place) !== width) { view.finalize(); return; }
     if (views.has(place)) views.get(place).finalize();
