@@ -30,16 +30,18 @@ from pipeline.artefacts import (
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
     "validation_accuracy", "test_accuracy", "test_ci_low", "test_ci_high", "test_seed_std",
-    "test_top2_accuracy", "test_accuracy_unique", "n_test_unique", "macro_f1", "parameters",
-    "n_test",
+    "majority_share", "test_top2_accuracy", "test_accuracy_unique", "n_test_unique", "macro_f1",
+    "parameters", "n_test",
 )  # fmt: skip
 """Of ``accuracy.csv``. Accuracies are means over `seeds`. `test_ci_low` and `test_ci_high` (Wilson)
 tell of other test images; `test_seed_std`, the sample standard deviation of the test accuracy over
-the seeds, of training again: empty with one seed. `test_top2_accuracy` is the share of test images
-whose class is among the two of the highest scores: empty with two classes. `test_accuracy_unique`
-is that on the `n_test_unique` test images without a near-duplicate among the images to learn from:
-empty if there are none. Nothing here is measured by a clock (that is in ``cost.csv``), so that a
-study that is run again on the same machine leaves the same bytes."""
+the seeds, of training again: empty with one seed. `majority_share` is the share of the most common
+class among the test images, what always naming it would get. `test_top2_accuracy` is the share of
+test images whose class is among the two of the highest scores: empty with two classes.
+`test_accuracy_unique` is that on the `n_test_unique` test images without a near-duplicate among the
+images to learn from: empty if there are none, and where the images do not tell which have one.
+Nothing here is measured by a clock (that is in ``cost.csv``), so that a study that is run again on
+the same machine leaves the same bytes."""
 MEASURED_COLUMNS = ("train_seconds", "predict_ms_per_image", "device")
 """Of ``cost.csv``, which the accuracy table of the page shows as well."""
 PER_CLASS_COLUMNS = ("run", "class", "precision", "recall", "f1", "support")
@@ -125,11 +127,13 @@ empty where a card has none. On a frontier are the runs than which no other (for
 on the same device) has at least the test accuracy for at most the cost, one of them strictly
 better. They are described by test accuracy; nothing is chosen by them."""
 NEAR_DUPLICATE_COLUMNS = (
-    "test_id", "id", "split", "mirrored", "similarity", "actual", "partner_actual",
+    "test_id", "id", "split", "kind", "mirrored", "similarity", "actual", "partner_actual",
 )  # fmt: skip
-"""Of ``near_duplicates.csv``, a row for each test image of which the image `id` of train or
-validation holds the same photograph (`mirrored`: as in a mirror); `similarity` is the correlation
-of their details. `actual` is the class of the test image, `partner_actual` that of the other."""
+"""Of ``near_duplicates.csv``, a row for each test image that the image `id` of train or validation
+equals to the last pixel (kind ``exact``) or looks alike (``alike``; `mirrored`: as in a mirror);
+`similarity` is the correlation of their details. `actual` is the class of the test image,
+`partner_actual` that of the other. Look-alikes are left out where the images of the study show that
+likeness tells nothing; ``study.json`` says so under ``duplicates``."""
 SAMPLE_COLUMNS = ("id", "image", "actual", "run", "family", "predicted", "correct")
 FEATURE_PICTURE_COLUMNS = (
     "features", "method", "dimension", "kind", "id", "class", "image", "caption",
@@ -210,6 +214,10 @@ def load_results(folder: Path = STUDY) -> Results:
     for name in ("test_seed_std", "test_top2_accuracy", "test_accuracy_unique", "n_test_unique"):
         if name not in tables["accuracy"]:
             tables["accuracy"][name] = np.nan
+    if "majority_share" not in tables["accuracy"]:
+        tables["accuracy"]["majority_share"] = _majority_share(tables["per_class"])
+    if "kind" not in tables["near_duplicates"]:
+        tables["near_duplicates"]["kind"] = "alike"
     return Results(
         tables=tables,
         metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
@@ -222,6 +230,12 @@ def accuracy_with_costs(results: Results) -> pd.DataFrame:
     accuracy, cost = results.tables["accuracy"], results.tables["cost"]
     measured = [name for name in MEASURED_COLUMNS if name not in accuracy]  # but in older results
     return accuracy.merge(cost[["run", *measured]], on="run", how="left")
+
+
+def _majority_share(per_class: pd.DataFrame) -> float:
+    """Return the share of the most common class, which older tables do not hold."""
+    support = per_class.loc[per_class["run"] == per_class["run"].iloc[0], "support"]
+    return float(support.max() / support.sum())
 
 
 def learnt_elsewhere(notes: Mapping[str, Any]) -> str | None:

@@ -1,23 +1,25 @@
-"""Find test images of which an image to learn from holds the same photograph; reads no labels."""
+"""Find test images that copy an image to learn from, or look alike; reads no labels."""
 
 from __future__ import annotations
 
 from pipeline import artefacts
-from pipeline.data.near_duplicates import least_similarity, near_duplicates
-from pipeline.measurements import save_duplicates
+from pipeline.data.near_duplicates import near_duplicates
+from pipeline.measurements import EXACT, save_duplicates
 from stages import run
 
 
 def main() -> None:
-    """Write data/duplicates.csv."""
+    """Write data/duplicates.csv, data/copies.csv and data/likeness.json."""
     images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
     ids = {split: artefacts.load_ids(split) for split in artefacts.SPLITS}
-    table = near_duplicates(images, ids)
-    save_duplicates(table)
-    n, least = len(ids["test"]), least_similarity(images["test"].shape)
+    found = near_duplicates(images, ids)
+    save_duplicates(found)
+    n, exact, check = len(ids["test"]), int((found.pairs["kind"] == EXACT).sum()), found.check
+    ordinary = "" if check.tells else ", as training images do among themselves: no sign of copies"
     print(
-        f"{len(table):,} of {n:,} test images ({len(table) / n:.2%}) have a near-duplicate among "
-        f"those to learn from (details correlate at {least} or more)"
+        f"{exact:,} of {n:,} test images ({exact / n:.2%}) are exact copies of images to learn "
+        f"from; {check.test_alike:,} more look alike (details correlate at {check.similarity} or "
+        f"more){ordinary}"
     )
 
 

@@ -33,6 +33,7 @@ def main() -> None:
         seed=params.seed,
         corrupted=_corrupted(params),
         duplicates=measurements.load_duplicates(),
+        image_names=_names(),
     )
     results.study["provenance"] = {"commit": code_version()}
     save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
@@ -44,6 +45,11 @@ def main() -> None:
         )
     for sentence in results.study["enlarged"]:
         print(f"note: {sentence}")
+
+
+def _names() -> dict[int, str]:
+    index = artefacts.load_image_index()
+    return dict(zip(index["id"].tolist(), index["name"].astype(str), strict=True))
 
 
 def _records(params: Params) -> Iterator[RunRecord]:

@@ -24,11 +24,11 @@ from pipeline.results import (
 
 
 def accuracy_table(
-    runs: Sequence[ScoredRun], answers: Answers, dataset: str, unique: NDArray[np.bool_]
+    runs: Sequence[ScoredRun], answers: Answers, dataset: str, unique: NDArray[np.bool_] | None
 ) -> pd.DataFrame:
     """One row a run, columns `ACCURACY_COLUMNS`; `seeds` is their list, ``0+1+2``.
 
-    `unique` are the (n,) test images without a near-duplicate.
+    `unique` are the (n,) test images without a near-duplicate; None where that cannot be told.
     """
     rows = []
     for run in runs:
@@ -49,6 +49,7 @@ def accuracy_table(
                 "test_ci_low": interval.low,
                 "test_ci_high": interval.high,
                 "test_seed_std": run.test_seed_std,
+                "majority_share": _majority_share(answers),
                 "test_top2_accuracy": run.test_top2_accuracy,
                 "macro_f1": _mean_scores(run, answers).macro_f1,
                 "parameters": round(run.mean("parameters")),
@@ -143,6 +144,12 @@ def samples_table(runs: Sequence[ScoredRun], answers: Answers, samples: Samples)
                 )
             )
     return pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
+
+
+def _majority_share(answers: Answers) -> float:
+    """Return the share of the most common class among the test images."""
+    counts = np.bincount(np.asarray(answers.labels["test"]))
+    return float(counts.max() / counts.sum())
 
 
 def _pooled(run: ScoredRun, answers: Answers) -> tuple[NDArray[np.int64], NDArray[np.integer]]:

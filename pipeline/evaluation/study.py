@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import artefacts
@@ -22,6 +21,8 @@ from pipeline.evaluation.corruption import corruption_summary, corruption_table
 from pipeline.evaluation.cost import cost_table
 from pipeline.evaluation.duplicates import (
     check_duplicates,
+    claimed_pairs,
+    duplicates_record,
     near_duplicates_table,
     no_duplicates,
     unique_images,
@@ -37,6 +38,7 @@ from pipeline.evaluation.errors import (
 from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
 from pipeline.evaluation.samples import Samples, choose_samples
 from pipeline.evaluation.statistics import statistics_record, statistics_tables
+from pipeline.measurements import Duplicates
 from pipeline.results import Results
 
 
@@ -49,7 +51,8 @@ def evaluate(
     seed: int = 0,
     n_samples: int = 12,
     corrupted: Iterable[CorruptedRecord] = (),
-    duplicates: pd.DataFrame | None = None,
+    duplicates: Duplicates | None = None,
+    image_names: Mapping[int, str] | None = None,
 ) -> Results:
     """Hold every run of the roster against the labels.
 
@@ -69,8 +72,8 @@ def evaluate(
         seed: of the choice of sample images, and of the resamples of the bootstrap.
         n_samples: sample images in all.
         corrupted: what `corrupt` has left of some of the runs.
-        duplicates: what `duplicates` has left, columns `measurements.DUPLICATE_COLUMNS`; without
-            it, no test image has a near-duplicate.
+        duplicates: what `duplicates` has left; without it, no test image has a near-duplicate.
+        image_names: id -> name of an image, for those that the results name.
 
     Raises:
         StudyError: if there is no run, a name stands twice, or a run's predictions are not what
@@ -80,6 +83,7 @@ def evaluate(
     answers.check()
     duplicates = no_duplicates() if duplicates is None else duplicates
     check_duplicates(duplicates, answers)
+    pairs = claimed_pairs(duplicates, answers)
     scored = [score(run, answers) for run in runs]
     _check_names([run.name for run in scored])
     # Python's sort is stable: equal runs keep the order of params.yaml, never that of the test.
@@ -111,11 +115,12 @@ def evaluate(
             "confused_pairs": confused_pairs_table(best, answers),
             "confusion_images": confusion_images_table(best, answers),
             "cost": cost_table(scored),
-            "near_duplicates": near_duplicates_table(duplicates, answers),
+            "near_duplicates": near_duplicates_table(pairs, answers),
         },
         metrics={run.name: result_tables.run_metrics(run, answers) for run in scored},
         study=_study(dataset, scored, best, answers, samples, dict(not_run or {}))
         | {
+            "duplicates": duplicates_record(duplicates, answers, image_names),
             "errors": error_counts(votes, wrong),
             "corruption": corruption_summary(fallen, seed, dataset.independent),
             "statistics": statistics_record(len(scored), dataset.independent, seed),

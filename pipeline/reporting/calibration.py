@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,8 @@ class Calibration:
     """``calibration.csv``, in the order of the accuracy table."""
     curves: tuple[Reliability, ...]
     """Of the best run of each family."""
+    accuracies: Mapping[str, float]
+    """Run -> test accuracy of the seed that the table is of."""
 
     @property
     def records(self) -> list[dict[Any, Any]]:
@@ -55,20 +58,28 @@ class Calibration:
         if len(rows) == 1:
             (row,) = rows
             off = points(row["ece_before"])
-            return f"{row['run']} is off by {off} points on average, {_side(row)}."
+            return f"The confidence of {row['run']} is off by {off} points{self._side(row)}."
         first, last = rows[0], rows[-1]
+        near, far = points(first["ece_before"]), points(last["ece_before"])
         better = sum(row["ece_after"] < row["ece_before"] for row in rows)
+        spread = (
+            f"Confidence is off by {near} points in every run"
+            if near == far
+            else f"Confidence is nearest to the truth in {first['run']}, by {near} points on "
+            f"average, and furthest in {last['run']}, by {far} points{self._side(last)}"
+        )
         return (
-            f"Confidence is nearest to the truth in {first['run']}, by "
-            f"{points(first['ece_before'])} points on average, and furthest in {last['run']}, by "
-            f"{points(last['ece_before'])} points, {_side(last)}. Temperature scaling, fitted on "
-            f"the validation images, brings {better} of {len(rows)} runs nearer."
+            f"{spread}. Temperature scaling, fitted on the validation images, brings {better} of "
+            f"{len(rows)} runs nearer."
         )
 
-
-def _side(row: dict[Any, Any]) -> str:
-    side = "too sure" if row["temperature"] > 1 else "not sure enough"
-    return f"{side} (it says {percent(row['confidence_before'])} on average)"
+    def _side(self, row: dict[Any, Any]) -> str:
+        """Say whether a run is too sure on the test images, by its mean confidence as trained."""
+        says, right = row["confidence_before"], self.accuracies.get(str(row["run"]))
+        if right is None or points(says - right) == "0.0":
+            return ""
+        side = "too sure" if says > right else "not sure enough"
+        return f", {side} (it says {percent(says)} on average, and {percent(right)} are right)"
 
 
 def calibration(results: Results) -> Calibration | None:
@@ -86,4 +97,13 @@ def calibration(results: Results) -> Calibration | None:
         found.append(
             Reliability(row["run"], row["family"], rows, row["ece_before"], row["ece_after"])
         )
-    return Calibration(table, tuple(found))
+    return Calibration(table, tuple(found), _accuracies(curves))
+
+
+def _accuracies(curves: pd.DataFrame) -> dict[str, float]:
+    """Add the bins of each run up again: the share of all its test images that it gets right."""
+    bins = curves[(curves["stage"] == "before") & (curves["n"] > 0)]
+    return {
+        str(run): float((part["n"] * part["accuracy"]).sum() / part["n"].sum())
+        for run, part in bins.groupby("run")
+    }

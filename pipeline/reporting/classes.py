@@ -28,6 +28,9 @@ class ClassScores:
         for run, table in self.rows.groupby("run", sort=False):
             ordered = table.sort_values("f1", kind="stable")
             hard, easy = (ordered.iloc[place] for place in (0, -1))
+            if hard["f1"] == easy["f1"]:
+                parts.append(f"{run}: {percent(hard['f1'])} in every class")
+                continue
             parts.append(
                 f"{run}: hardest {hard['class']} with {percent(hard['f1'])}, "
                 f"easiest {easy['class']} with {percent(easy['f1'])}"

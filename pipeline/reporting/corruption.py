@@ -101,16 +101,24 @@ class Robustness:
         """Who holds up best, who loses least, and what harms most."""
         rows = self.means
         best, least = max(rows, key=_of("mean")), min(rows, key=_of("lost"))
-        worst = self.corruptions[0].replace("_", " ")
+        most = ", more than any other run," if _alone(rows, "mean", best) else ""
         start = (
-            f"On corrupted images, {best['run']} gets most right: {percent(best['mean'])} on "
-            f"average, of {percent(best['clean'])} as they are"
+            f"On corrupted images, {best['run']} gets {percent(best['mean'])} right on average"
+            f"{most} of {percent(best['clean'])} as they are"
         )
-        also = "" if least is best else (
+        also = "" if least is best or not _alone(rows, "lost", least) else (
             f"; {least['run']} loses least, {points(least['lost'])} points of "
             f"{percent(least['clean'])}"
         )  # fmt: skip
-        return f"{start}{also}. What harms most is {worst}."
+        return f"{start}{also}. {self._worst}"
+
+    @property
+    def _worst(self) -> str:
+        means = self.cells.groupby("corruption")["accuracy"].mean()
+        worst = self.corruptions[0]
+        if means[worst] >= means[NONE]:
+            return "No corruption lowers the accuracy, as a mean over the runs."
+        return f"What harms most is {worst.replace('_', ' ')}."
 
     @property
     def words(self) -> str:
@@ -124,6 +132,11 @@ class Robustness:
 
 def _of(name: str) -> Any:
     return lambda row: row[name]
+
+
+def _alone(rows: list[dict[str, Any]], name: str, row: dict[str, Any]) -> bool:
+    """Whether a row stands out from others by a number as it is written."""
+    return [points(each[name]) for each in rows].count(points(row[name])) == 1 < len(rows)
 
 
 def robustness(results: Results) -> Robustness | None:

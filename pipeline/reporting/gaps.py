@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.reporting.formats import percent, points
+from pipeline.reporting.majority import is_better, is_independent, majority
 from pipeline.results import Results
 
 LARGE = 0.1
 """A gap from which on it is called large, as a share: 10 points."""
+_ROUNDING = 1e-9
+"""A gap is a difference of rounded shares: 0.7 - 0.6 is a little less than 0.1."""
 RULE = (
     f"A run over-fits where the gap is {LARGE * 100:.0f} points or more and its training accuracy "
     "lies above the 95 % interval of its test accuracy: it remembers training images. It "
@@ -41,6 +44,8 @@ class Gap:
     """Whether it under-fits, by `RULE`."""
     best: str
     """The best run of the study, by which `under` is told."""
+    knows_nothing: str = ""
+    """What it is not shown to be better than on new images; empty where it is better."""
 
     @property
     def gap(self) -> float:
@@ -56,24 +61,27 @@ class Gap:
 
     @property
     def meaning(self) -> str:
-        """What the numbers mean, and what would help."""
+        """What the numbers mean, and what may help."""
         better = _BETTER[self.family]
+        if self.knows_nothing:
+            return f"It is not shown to be better on new images than {self.knows_nothing}."
         if self.over and self.under:
             return (
                 f"It remembers training images, and even so gets fewer of them right than "
-                f"{self.best} gets of new ones: more images should help, and {better}."
+                f"{self.best} gets of new ones: more images may help, and {better}."
             )
         if self.over:
             return (
-                "It remembers training images; more of them, or stronger regularisation, should "
-                "help."
+                "It remembers training images; more of them, or stronger regularization, may help."
             )
         if self.under:
             return (
                 "It misses training images too, so that more of them would hardly help; "
-                f"{better} should."
+                f"{better} may."
             )
-        return "Most of what it has learnt holds on new images."
+        if self.gap >= LARGE - _ROUNDING:
+            return "The gap is large, but with so few test images it may be chance."
+        return "It gets new images right nearly as often as those it has learnt from."
 
     @property
     def sentence(self) -> str:
@@ -89,7 +97,8 @@ class Gap:
 def gaps(results: Results) -> list[Gap]:
     """Apply the rule to every run, in the order of the accuracy table (best validation first)."""
     rows = results.tables["accuracy"].to_dict("records")
-    best = rows[0]
+    best, common, independent = rows[0], majority(results), is_independent(results)
+    nothing = f"{common.words} ({percent(common.share)})"
     return [
         Gap(
             run=str(row["run"]),
@@ -99,14 +108,14 @@ def gaps(results: Results) -> list[Gap]:
             over=_remembers(row["train_accuracy"], row["test_accuracy"], row["test_ci_high"]),
             under=row is not best and row["train_accuracy"] < best["test_accuracy"],
             best=str(best["run"]),
+            knows_nothing="" if is_better(row, common, independent) else nothing,
         )
         for row in rows
     ]
 
 
 def _remembers(train: float, test: float, test_high: float) -> bool:
-    # A gap is a difference of rounded shares: 0.7 - 0.6 is a little less than 0.1.
-    return train - test >= LARGE - 1e-9 and train > test_high
+    return train - test >= LARGE - _ROUNDING and train > test_high
 
 
 def color_and_hog(results: Results) -> tuple[Gap, Gap] | None:
@@ -133,7 +142,7 @@ def color_and_hog(results: Results) -> tuple[Gap, Gap] | None:
     return first, second
 
 
-def compared(first: Gap, second: Gap, same_classifier: bool) -> str:
+def compared(first: Gap, second: Gap, same_classifier: bool, separated: bool = True) -> str:
     """Say why one run is ahead of another: what it fits better, and what it remembers less.
 
     The difference of two test accuracies is that of the training accuracies less that of the gaps.
@@ -142,6 +151,7 @@ def compared(first: Gap, second: Gap, same_classifier: bool) -> str:
         first: the run that is ahead on the test images.
         second: the other.
         same_classifier: whether both are the same kind of classifier.
+        separated: whether the test images tell them apart; where not, nothing is said of why.
     """
     lead, fit, memory = first.test - second.test, first.train - second.train, first.gap - second.gap
     if fit >= 0 and memory <= 0:
@@ -159,13 +169,18 @@ def compared(first: Gap, second: Gap, same_classifier: bool) -> str:
             f"its gap is {points(-memory)} smaller, though it fits its training images "
             f"{points(-fit)} worse"
         )
+    kind = "the same kind of classifier" if same_classifier else "different classifiers"
+    start = f"With {kind} on one feature set each, {first.run}"
+    if points(lead) == "0.0":
+        return f"{start} and {second.run} are level on the test images."
     if abs(fit) >= abs(memory):
         moral = "What separates them is how well the features tell the classes apart, not memory."
     else:
         moral = "What separates them is how much they remember, not how well they fit."
-    kind = "the same kind of classifier" if same_classifier else "different classifiers"
+    if not separated:
+        moral = "These test images do not separate the two, so the difference may be chance."
     return (
-        f"With {kind} on one feature set each, {first.run} is ahead of {second.run} by "
+        f"{start} is ahead of {second.run} by "
         f"{points(lead)} points of test accuracy: {parts}. {moral}"
     )
 
@@ -180,4 +195,14 @@ def gap_sentences(results: Results) -> list[str]:
         return [gaps(results)[0].sentence]
     methods: pd.Series = results.tables["accuracy"].set_index("run")["method"]
     same = methods[pair[0].run] == methods[pair[1].run]
-    return [*(each.sentence for each in pair), compared(*pair, same_classifier=bool(same))]
+    separated = _separated(results, pair[0].run, pair[1].run)
+    return [*(each.sentence for each in pair), compared(*pair, bool(same), separated)]
+
+
+def _separated(results: Results, one: str, other: str) -> bool:
+    """Whether ``pairwise.csv`` says that the difference of two runs holds."""
+    table = results.tables.get("pairwise")
+    if table is None:
+        return False
+    both = table["run_a"].isin([one, other]) & table["run_b"].isin([one, other])
+    return bool(table.loc[both, "holds"].astype(bool).any())

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import percent
+from pipeline.reporting.majority import never_right
 from pipeline.reporting.matrices import ConfusionMatrix
 from pipeline.reporting.pictures import Pictures
 from pipeline.results import Results
@@ -49,6 +50,9 @@ def hard_images(results: Results) -> list[tuple[str, str, list[HardImage]]]:
     table = results.tables.get("errors")
     if table is None:
         return []
+    # That runs agree on another class than one that they never name says nothing of its label.
+    blind = {each.class_name for each in never_right(results)}
+    table = table[(table["kind"] != "label_suspect") | ~table["actual"].astype(str).isin(blind)]
     groups = [
         (title, words, table[table["kind"] == kind].sort_values("rank"))
         for kind, (title, words) in KINDS.items()

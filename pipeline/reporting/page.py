@@ -27,6 +27,7 @@ from pipeline.reporting.charts.theme import FAMILY_COLOURS
 from pipeline.reporting.drawings import MOST_PANELS, Study, page_drawings
 from pipeline.reporting.formats import count, digits, p_value, percent, points, quantity
 from pipeline.reporting.images_read import images_read
+from pipeline.reporting.majority import is_independent, majority
 from pipeline.reporting.pictures import Pictures
 from pipeline.reporting.policy import content_security_policy
 from pipeline.reporting.pretraining import pretrained_runs
@@ -35,6 +36,7 @@ from pipeline.reporting.sections import absent_parts
 from pipeline.reporting.seen_by_networks import network_gallery
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
+from pipeline.results import Results
 from pipeline.yaml_files import dump_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -90,7 +92,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "percent": percent, "points": points, "count": count, "quantity": quantity,
-        "p_value": p_value, "digits": digits, "breakable": breakable, "json": json_script,
+        "p_value": p_value, "digits": digits, "breakable": breakable,
+        "capitalize_first": capitalize_first, "json": json_script,
     }  # fmt: skip
     return environment
 
@@ -110,6 +113,10 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
         "combinations": pairs.combinations(results),
         "confused": classes.confused_pairs(results),
         "duplicates": duplicates.near_duplicates(results),
+        "conflicts": duplicates.conflicts(results),
+        "majority": majority(results),
+        "independent": is_independent(results),
+        "more_of": _more_of(results),
         "n_runs": len(results.tables["accuracy"]),
         "n_families": len(results.study["families_best"]),
         "most_panels": MOST_PANELS,
@@ -147,6 +154,23 @@ def _pictured(study: Study, folder: Path) -> dict[str, Any]:
         "cells": mistakes.cell_images(study.results, shown, pictures.sizes(study.results)),
         "pictures": pictures,
     }
+
+
+def _more_of(results: Results) -> list[str]:
+    """Say what the verdict's further sentences are about."""
+    best = results.study["families_best"]
+    about = {
+        "How the two were chosen": results.study["comparison"] is not None,
+        "where hybrids stand": "hybrid" in best and len(best) > 1,
+        "what has seen more images": bool(pretrained_runs(results)),
+    }
+    named = [text for text, is_there in about.items() if is_there]
+    return [capitalize_first(named[0]), *named[1:]] if named else []
+
+
+def capitalize_first(text: str) -> str:
+    """Begin a text with a capital letter, and leave the rest, such as names, as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def breakable(text: str) -> Markup:

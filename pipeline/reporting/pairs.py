@@ -42,9 +42,10 @@ class PairwiseGrid:
                 "differences can be said to hold; they show how a study reads."
             )
         text = (
-            f"{count(self.holding)} of {count(n)} differences hold: the 95 % interval of the "
-            "difference (paired bootstrap) leaves out 0, and so does McNemar’s exact test after "
-            "Holm’s correction for the number of pairs."
+            f"{count(self.holding) if self.holding else 'None'} of {count(n)} differences "
+            f"{'hold' if self.holding > 1 else 'holds'}. A difference holds where its 95 % "
+            "interval (paired bootstrap) leaves out 0 and McNemar’s exact test, after Holm’s "
+            "correction for the number of pairs, finds p < 0.05."
         )
         open_ = self.table[~self.table["holds"].astype(bool)]
         named = [f"{a} and {b}" for a, b in zip(open_["run_a"], open_["run_b"], strict=True)]

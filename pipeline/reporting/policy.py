@@ -1,7 +1,7 @@
-"""What a browser may do for the page: run its own scripts, apply its own style sheet, ask for nothing.
+"""What a browser may do for the page: run its scripts, apply its style sheet, ask for nothing.
 
-The policy names each by its hash, so that no text of a study, whatever it holds, becomes a script or
-a style. Content Security Policy Level 3, https://www.w3.org/TR/CSP3/.
+The policy names each by its hash, so that no text of a study, whatever it holds, becomes a script
+or a style. Content Security Policy Level 3, https://www.w3.org/TR/CSP3/.
 """
 
 from __future__ import annotations

@@ -39,22 +39,23 @@ def pretraining_sentences(results: Results, significant: bool | None) -> list[st
     runs = pretrained_runs(results)
     if not runs:
         return []
-    sentences = [_more_data(runs)]
+    sentences = [_more_data(runs, len(results.tables["accuracy"]))]
     found = results.study["comparisons"].get("scratch_classical")
     if found is not None and significant is not None:
         sentences.append(_from_scratch(found, significant))
     return sentences
 
 
-def _more_data(runs: Mapping[str, str]) -> str:
+def _more_data(runs: Mapping[str, str], n_runs: int) -> str:
     several = len(runs) > 1
     names = list(runs)
     who = f"{len(runs)} runs" if len(runs) > _NAMED else " and ".join(_commas(names))
     sources = " and ".join(dict.fromkeys(runs.values()))
+    rest = " than the rest" if len(runs) < n_runs else " than this study holds"
     return (
         f"{who} ({PRE_TRAINED} in the table) build{'' if several else 's'} on weights that were "
-        f"learnt on other images ({sources}), and so {'have' if several else 'has'} seen more data "
-        "than the rest."
+        f"learnt on other images ({sources}), and so {'have' if several else 'has'} seen more data"
+        f"{rest}."
     )
 
 

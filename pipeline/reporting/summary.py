@@ -12,6 +12,7 @@ from pipeline.reporting.drawings import Study
 from pipeline.reporting.formats import percent, points
 from pipeline.reporting.gaps import RULE, gap_sentences
 from pipeline.reporting.images_read import images_read
+from pipeline.reporting.majority import majority
 from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
@@ -55,6 +56,8 @@ def _render(template: str, results: Results) -> str:
         calibration=study.calibration,
         robustness=study.robustness,
         duplicates=duplicates.near_duplicates(results),
+        conflicts=duplicates.conflicts(results),
+        majority=majority(results),
         depth_rule=depth.RULE,
         runs=run_facts(results),
         shared_options=shared_options(results),

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.reporting.cautions import cautions
 from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
+from pipeline.reporting.majority import is_independent, majority
 from pipeline.reporting.pretraining import pretraining_sentences
 from pipeline.results import Results, accuracy_with_costs
 
@@ -29,6 +31,8 @@ class Verdict:
 
     headline: str
     """Who wins and by how much, or that nobody does, or why nothing can be said."""
+    cautions: tuple[str, ...]
+    """What has to be known before the headline is believed; none where there is nothing."""
     brief: tuple[str, ...]
     """At what cost, and what was not run: a sentence each."""
     more: tuple[str, ...]
@@ -36,7 +40,7 @@ class Verdict:
 
     @property
     def details(self) -> tuple[str, ...]:
-        """All but the headline."""
+        """All but the headline and the cautions."""
         return (*self.brief, *self.more)
 
 
@@ -52,17 +56,17 @@ def verdict(results: Results) -> Verdict:
     brief: list[str] = []
     more: list[str] = []
     if comparison is None:
-        headline = _one_family(table, best)
+        headline = _one_family(results, table, best)
     else:
-        headline = _two_families(comparison, results.study["dataset"]["name"])
+        headline = _two_families(results, comparison)
         brief.append(_cost(table, comparison))
         more.append(_choice(results, comparison))
     if "hybrid" in best and len(best) > 1:
-        more.append(_hybrid(table[best["hybrid"]], best["hybrid"], _of_hybrids(results)))
+        more.append(_hybrid(results, table[best["hybrid"]]))
     scratch = results.study["comparisons"].get("scratch_classical")
     more += pretraining_sentences(results, None if scratch is None else decided(scratch))
     brief += not_run_sentence(list(results.study["not_run"]))
-    return Verdict(headline, tuple(brief), tuple(more))
+    return Verdict(headline, cautions(results), tuple(brief), tuple(more))
 
 
 def not_run_sentence(names: list[str]) -> list[str]:
@@ -85,11 +89,12 @@ def decided(comparison: Mapping[str, Any]) -> bool:
     return not covers_zero and comparison["p_value"] < SIGNIFICANT
 
 
-def _two_families(found: Mapping[str, Any], dataset: str) -> str:
+def _two_families(results: Results, found: Mapping[str, Any]) -> str:
+    dataset = results.study["dataset"]["name"]
     ahead, behind = ("deep", "classical") if found["difference"] >= 0 else ("classical", "deep")
     low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
     shares = f"{percent(found[f'{ahead}_accuracy'])} against {percent(found[f'{behind}_accuracy'])}"
-    of = f"{shares} of {count(found['n'])} test images"
+    of = f"{shares} of {_images(results, found['n'])}"
     names = {
         family: f"the best {FAMILY_NAMES[family]}, {found[family]}," for family in (ahead, behind)
     }
@@ -100,8 +105,11 @@ def _two_families(found: Mapping[str, Any], dataset: str) -> str:
             f"{points(high)}; exact McNemar {p_value(found['p_value'])}): {of}."
         )
     if not found["independent_images"]:
+        more = "as many of these test images rightly as"
+        if found["difference"]:
+            more = "more of these test images rightly than"
         return (
-            f"On {dataset}, {names[ahead]} names more of these test images rightly than "
+            f"On {dataset}, {names[ahead]} names {more} "
             f"{names[behind]} {of}. They are no independent draws, so this shows how a study "
             "reads and is no evidence of which family is better."
         )
@@ -113,6 +121,13 @@ def _two_families(found: Mapping[str, Any], dataset: str) -> str:
         f"On {dataset}, this test set does not separate the two families: {names[ahead]} and "
         f"{names[behind]} {lead} (95 % interval {points(low)} to {points(high)}; exact McNemar "
         f"{p_value(found['p_value'])}): {of}."
+    )
+
+
+def _images(results: Results, n: float) -> str:
+    """Write how many test images there are, and what knowing nothing would get of them."""
+    return (
+        f"{count(n)} test images ({percent(majority(results).share)} are of the most common class)"
     )
 
 
@@ -149,12 +164,12 @@ def _choice(results: Results, found: Mapping[str, Any]) -> str:
     return f"{text}."
 
 
-def _one_family(table: _Rows, best: Mapping[str, str]) -> str:
+def _one_family(results: Results, table: _Rows, best: Mapping[str, str]) -> str:
     missing = " and ".join(FAMILY_NAMES[f] for f in ("classical", "deep") if f not in best)
     family = next(iter(best))
     return (
         f"This study has no {missing}, so it says nothing on classical versus deep. "
-        f"{_alone(family, table[best[family]], best[family])}"
+        f"{_alone(results, family, table[best[family]])}"
     )
 
 
@@ -162,12 +177,13 @@ def _of_hybrids(results: Results) -> list[Mapping[str, Any]]:
     return [found for found in results.study["comparisons"].values() if "hybrid" in found]
 
 
-def _hybrid(row: Mapping[Any, Any], name: str, comparisons: list[Mapping[str, Any]]) -> str:
+def _hybrid(results: Results, row: Mapping[Any, Any]) -> str:
     """Say where the best hybrid stands: against the best network and the best classical run."""
+    comparisons = _of_hybrids(results)
     clear = [found for found in comparisons if decided(found) or not found["independent_images"]]
-    sentences = [_alone("hybrid", row, name)]
+    sentences = [_alone(results, "hybrid", row)]
     if clear:
-        signs = {found["difference"] > 0 for found in clear}
+        signs = {found["difference"] > 0 for found in clear if found["difference"]}
         between = "between the two: " if len(signs) == 2 else ""
         places = " and ".join(_place(found) for found in clear)
         sentences.append(f"It stands {between}{places}.")
@@ -180,6 +196,8 @@ def _hybrid(row: Mapping[Any, Any], name: str, comparisons: list[Mapping[str, An
 
 
 def _place(found: Mapping[str, Any]) -> str:
+    if not found["difference"]:
+        return f"level with the best {_against(found)}"
     side = "above" if found["difference"] > 0 else "below"
     return f"{points(abs(found['difference']))} points {side} the best {_against(found)}"
 
@@ -194,10 +212,10 @@ def _against(found: Mapping[str, Any]) -> str:
     return f"{name} (95 % interval of the difference {interval}; {p_value(found['p_value'])})"
 
 
-def _alone(family: str, row: Mapping[Any, Any], name: str) -> str:
+def _alone(results: Results, family: str, row: Mapping[Any, Any]) -> str:
     interval = f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
+    certainty = f" (95 % interval {interval})" if is_independent(results) else ""
     return (
-        f"The best {FAMILY_NAMES[family]} by validation accuracy, {name}, reaches "
-        f"{percent(row['test_accuracy'])} of {count(row['n_test'])} test images "
-        f"(95 % interval {interval})."
+        f"The best {FAMILY_NAMES[family]} by validation accuracy, {row['run']}, reaches "
+        f"{percent(row['test_accuracy'])}{certainty} of {_images(results, row['n_test'])}."
     )

@@ -104,7 +104,7 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
     frontiers = {name: True for name in COST_COLUMNS if name.startswith("frontier")}
     tables["cost"] = pd.DataFrame([costs | frontiers | {"run": run} for run in runs])
     tables["near_duplicates"] = pd.DataFrame(
-        [(3, 4, "train", False, 0.9, name, names[0]) for name in names],
+        [(3, 4, "train", "alike", False, 0.9, name, names[0]) for name in names],
         columns=list(NEAR_DUPLICATE_COLUMNS),
     )
     return Results(tables, {"01": {"test_accuracy": 0.5}}, {"dataset": {"name": "photos"}})

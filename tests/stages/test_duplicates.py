@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("study_folder")
 
 def test_it_finds_copies_by_pixels_alone(rng, capsys):
     images = rng.integers(0, 256, (30, 16, 16, 3)).astype(np.uint8)
-    images[4] = images[22]
+    images[4] = images[22] = images[3]
     images[12] = images[25][:, ::-1]
     parts = {"train": slice(0, 10), "validation": slice(10, 20), "test": slice(20, 30)}
     for split, part in parts.items():
@@ -20,13 +20,19 @@ def test_it_finds_copies_by_pixels_alone(rng, capsys):
         artefacts.save_split(split, images[part], np.zeros(10), ids)
         (artefacts.PREPARED / "labels" / f"{split}.npy").unlink()  # it needs none
     duplicates.main()
-    found = measurements.load_duplicates().sort_values("test_id")
-    assert found.drop(columns="similarity").to_numpy().tolist() == [
-        [122, 104, "train", False],
-        [125, 112, "validation", True],
+    found = measurements.load_duplicates()
+    assert found.pairs.drop(columns="similarity").to_numpy().tolist() == [
+        [122, 103, "train", "exact", False],
+        [125, 112, "validation", "alike", True],
     ]
-    assert found["mirrored"].dtype == bool
-    assert "2 of 10 test images (20.00%)" in capsys.readouterr().out
+    assert found.pairs["mirrored"].dtype == bool
+    assert found.copies.to_numpy().tolist() == [
+        [104, "train", 103, "train"], [122, "test", 103, "train"]
+    ]  # fmt: skip
+    assert found.check.tells
+    told = capsys.readouterr().out
+    assert "1 of 10 test images (10.00%) are exact copies" in told
+    assert "1 more look alike" in told
 
 
 def test_none_is_an_empty_table(rng):
@@ -34,15 +40,22 @@ def test_none_is_an_empty_table(rng):
         images = rng.integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
         artefacts.save_split(split, images, np.zeros(5), np.arange(5))
     duplicates.main()
-    assert measurements.load_duplicates().empty
+    found = measurements.load_duplicates()
+    assert found.pairs.empty
+    assert found.copies.empty
 
 
 def test_a_missing_file_is_named_with_its_remedy():
-    with pytest.raises(StudyError, match=r"no data.duplicates\.csv.*dvc repro duplicates"):
+    with pytest.raises(StudyError, match=r"no data.likeness\.json.*dvc repro duplicates"):
         measurements.load_duplicates()
 
 
 def test_another_table_is_refused():
+    nothing = dict.fromkeys(("similarity", "images", "alike", "nearly", "test_alike"), 1)
+    artefacts.save_json(measurements.LIKENESS, nothing)
     artefacts.save_text(measurements.DUPLICATES, "id,name\n1,a\n")
     with pytest.raises(StudyError, match=r"columns id, name; expected test_id.*repro duplicates"):
+        measurements.load_duplicates()
+    artefacts.save_json(measurements.LIKENESS, {"threshold": 1})
+    with pytest.raises(StudyError, match=r"likeness.json is another file.*repro duplicates"):
         measurements.load_duplicates()

@@ -15,6 +15,7 @@ import pytest
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.checks import StudyError
+from pipeline.evaluation.duplicates import no_duplicates
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.study import evaluate
 from pipeline.measurements import DUPLICATE_COLUMNS
@@ -121,9 +122,10 @@ def test_accuracy_row(two_families):
 
 def test_near_duplicates_are_left_out_of_a_column_of_their_own():
     pairs = pd.DataFrame(
-        [(100, 101, "train", False, 0.9), (105, 100, "validation", True, 0.8)],
+        [(100, 101, "train", "exact", False, 1), (105, 100, "validation", "alike", True, 0.8)],
         columns=list(DUPLICATE_COLUMNS),
     )
+    pairs = replace(no_duplicates(), pairs=pairs)
     runs = (run_record("svm", wrong={"test": 3}), run_record("net", family="deep"))
     found = study(*runs, duplicates=pairs)
     row = found.tables["accuracy"].set_index("run").loc["svm"]
@@ -136,7 +138,7 @@ def test_near_duplicates_are_left_out_of_a_column_of_their_own():
     alone = study(*runs).tables["accuracy"].set_index("run").loc["svm"]
     assert (alone["test_accuracy_unique"], alone["n_test_unique"]) == (5 / 8, 8)
     with pytest.raises(StudyError, match=r"not in the test split.*repro duplicates"):
-        study(*runs, duplicates=pairs.assign(test_id=[99, 98]))
+        study(*runs, duplicates=replace(pairs, pairs=pairs.pairs.assign(test_id=[99, 98])))
 
 
 def test_costs_stand_in_a_table_of_their_own():

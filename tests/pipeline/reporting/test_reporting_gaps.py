@@ -97,10 +97,16 @@ def test_why_one_is_ahead(first, second, words):
     assert words in compared(gap("one", *first), gap("other", *second), same_classifier=True)
 
 
-def test_two_runs_that_are_level_need_no_words_for_it():
+def test_two_runs_that_are_level_or_not_separated_are_not_explained():
     text = compared(gap("one", 0.5, 0.4), gap("other", 0.5, 0.4), same_classifier=False)
     assert "different classifiers" in text
-    assert "by 0.0 points" in text
+    assert text.endswith("one and other are level on the test images.")
+    apart = gap("one", 0.6, 0.56), gap("other", 0.5, 0.45)
+    text = compared(*apart, same_classifier=True, separated=False)
+    assert "What separates them" not in text
+    assert text.endswith(
+        "These test images do not separate the two, so the difference may be chance."
+    )
 
 
 def test_colour_and_hog_are_found_by_their_method(normal):

@@ -34,7 +34,7 @@ def test_a_clear_winner_is_named_with_its_numbers(both):
     assert verdict(changed).headline.replace("\u202f", " ") == (
         "On made_up, the best network, net, beats the best classical run, svm, by 8.3 percentage "
         "points (95 % interval 7.4 to 9.2; exact McNemar p < 0.001): 80.1 % against 71.8 % of "
-        "10,000 test images."
+        "10,000 test images (10.0 % are of the most common class)."
     )
 
 
