@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -86,9 +87,41 @@ def save_array(path: Path, array: NDArray) -> None:
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, without its index, floats to nine significant digits."""
+    """Write a table as CSV, without its index, floats to nine significant digits.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which
+    `load_table` takes away again.
+    """
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.9g", lineterminator="\n")
+        _map_texts(table, _defused).to_csv(
+            temporary, index=False, float_format="%.9g", lineterminator="\n"
+        )
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet computes, or one that was kept from it. The list, with
+letters of full width, is of OWASP's page on CSV injection."""
+
+
+def _defused(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _armed(text: str) -> str:
+    """Take back what `_defused` does."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Change the texts in all cells; numbers and empty cells stay."""
+
+    def each(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    columns = {
+        name: table[name].map(each) for name in table.select_dtypes(exclude=["number", "bool"])
+    }
+    return table.assign(**columns) if columns else table
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -113,10 +146,11 @@ def load_array(path: Path, remedy: str) -> NDArray:
 
 
 def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
-    """Read a CSV table."""
+    """Read a CSV table, the texts as they were given to `save_table`."""
     existing = _existing(path, remedy)
     try:
-        return pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)
+        table = pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)
+        return _map_texts(table, _armed)
     except (ValueError, pd.errors.ParserError) as error:
         raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import artefacts
-from pipeline.checks import counted, listing
+from pipeline.checks import counted, escaped, listing
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.entries import load_entry
 from stages import run
@@ -53,9 +53,9 @@ def main() -> None:
     )
     artefacts.save_dataset_card(card, pd.concat(index))
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
-    print(f"{card.name}: {len(card.class_names)} classes; {sizes}")
+    print(f"{escaped(card.name)}: {len(card.class_names)} classes; {sizes}")
     for line in _remarks(card):
-        print(line)
+        print(escaped(line))
 
 
 def _spread(sides: NDArray[np.int64]) -> dict[str, int]:

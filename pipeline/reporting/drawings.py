@@ -28,6 +28,7 @@ from pipeline.reporting.charts import frontier as frontier_chart
 from pipeline.reporting.charts import gaps as gaps_chart
 from pipeline.reporting.charts import pairs as pairs_chart
 from pipeline.reporting.charts.rendering import Drawing
+from pipeline.reporting.readable import readable
 from pipeline.results import Results
 
 MOST_PANELS = 16
@@ -39,6 +40,10 @@ class Study:
     """What the charts and the texts of a report are made of, computed once."""
 
     results: Results
+    """With texts that may be shown (`pipeline.reporting.readable`), whatever was given."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "results", readable(self.results))
 
     @cached_property
     def gaps(self) -> list[gaps.Gap]:

@@ -31,6 +31,7 @@ from pipeline.reporting.majority import is_independent, majority
 from pipeline.reporting.pictures import Pictures
 from pipeline.reporting.policy import content_security_policy
 from pipeline.reporting.pretraining import pretrained_runs
+from pipeline.reporting.readable import readable_table, readable_text
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.sections import absent_parts
 from pipeline.reporting.seen_by_networks import network_gallery
@@ -67,7 +68,7 @@ def page(
     context = {
         **_texts(study, params),
         **_pictured(study, folder),
-        **_galleries(feature_pictures, network_pictures),
+        **_galleries(*map(readable_table, (feature_pictures, network_pictures))),
         "charts": {place: [placed(each) for each in several] for place, several in drawn.items()},
     }
     context["absent"] = absent_parts(study, context)
@@ -127,7 +128,7 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
         "provenance": results.study.get("provenance", {}),
         "not_run": results.study["not_run"],
         "images_read": images_read(results),
-        "params": dump_yaml(_plain(params)),
+        "params": readable_text(dump_yaml(_plain(params))),
         "colours": FAMILY_COLOURS,
         "csv": [f"{name}.csv" for name in results.tables],
         "counted_classes": matrices.COUNTED_CLASSES,

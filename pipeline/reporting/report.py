@@ -39,7 +39,7 @@ def write_report(
     drawn = page_drawings(study)
     texts = {
         "index.html": page(study, params, folder, drawn, feature_pictures, network_pictures),
-        "summary.md": summary(results),
+        "summary.md": summary(study.results),
     }
     figures = {name: files(each) for name, each in file_drawings(study, drawn).items()}
     for name, figure in figures.items():

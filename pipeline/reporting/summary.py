@@ -41,7 +41,9 @@ def _render(template: str, results: Results) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"percent": percent, "points": points}
-    accuracy, study = tables.accuracy_rows(results), Study(results)
+    study = Study(results)
+    results = study.results
+    accuracy = tables.accuracy_rows(results)
     return environment.get_template(template).render(
         dataset=results.study["dataset"],
         verdict=verdict(results),

@@ -459,3 +459,35 @@ def test_json_of_another_layout_is_told_too(what, record):
         load()
     assert name in str(caught.value)
     assert remedy in str(caught.value)
+
+
+@pytest.mark.tried(
+    "Names and texts",
+    "names that a spreadsheet takes for formulas, such as =cmd() or @SUM, in CSV files",
+    "an apostrophe in front keeps them text; reading takes it away again",
+)
+def test_no_cell_of_a_table_begins_a_formula(tmp_path):
+    names = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\tx",
+        "\uff1d1",
+        "'=1",
+        "''=1",
+        "'a",
+        "a=b",
+        "-",
+        "cat",
+    ]
+    table = pd.DataFrame({"class": names, "number": -1.5, "empty": ""})
+    artefacts.save_table(tmp_path / "a.csv", table)
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [line for line in lines if line.lstrip('"')[0] in "=+-@\t\uff1d"] == []
+    assert lines[-1] == "cat,-1.5,"
+    assert lines[8].startswith("'a,")
+    again = artefacts.load_table(tmp_path / "a.csv", "x", dtype={"class": str})
+    assert again["class"].tolist() == names
+    assert again["number"].tolist() == [-1.5] * len(names)
+    assert again["empty"].isna().all()
