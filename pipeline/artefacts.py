@@ -119,7 +119,7 @@ def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
         return change(value) if isinstance(value, str) else value
 
     columns = {
-        name: table[name].map(each) for name in table.select_dtypes(exclude=["number", "bool"])
+        str(name): table[name].map(each) for name in table.select_dtypes(exclude=["number", "bool"])
     }
     return table.assign(**columns) if columns else table
 

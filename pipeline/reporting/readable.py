@@ -1,8 +1,8 @@
-"""The one place where a study's texts are made fit for charts, SVG, HTML, Markdown and a terminal.
+r"""The one place where a study's texts are made fit for charts, SVG, HTML, Markdown and a terminal.
 
 Names of classes, titles and reasons come from outside, and may hold what XML has no place for, what
 a terminal obeys, or what reverses the text behind it. Vega's renderer aborts at the first such
-character. Here each is written out (``\\x07``), before anything is drawn or written.
+character. Here each is written out (``\x07``), before anything is drawn or written.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class _Texts:
         if not self._changes:
             return table
         columns = {
-            name: table[name].map(self.value)
+            str(name): table[name].map(self.value)
             for name in table.select_dtypes(exclude=["number", "bool"])
             if name != _PATHS
         }
