@@ -41,7 +41,7 @@ def _never(results: Results) -> str:
     if not found:
         return ""
     named = "; ".join(
-        f"{each.run}, {each.class_name} ({count(each.n)} test image{'s' * (each.n != 1)})"
+        f"{each.class_name} by {each.run} ({count(each.n)} test image{'s' * (each.n != 1)})"
         for each in found[:NAMED]
     )
     others = f"; and {len(found) - NAMED} more in per_class.csv" if len(found) > NAMED else ""

@@ -101,10 +101,11 @@ class Robustness:
         """Who holds up best, who loses least, and what harms most."""
         rows = self.means
         best, least = max(rows, key=_of("mean")), min(rows, key=_of("lost"))
-        most = ", more than any other run," if _alone(rows, "mean", best) else ""
+        right = percent(best["mean"])
+        how = f"most right: {right}" if _alone(rows, "mean", best) else f"{right} right"
         start = (
-            f"On corrupted images, {best['run']} gets {percent(best['mean'])} right on average"
-            f"{most} of {percent(best['clean'])} as they are"
+            f"On corrupted images, {best['run']} gets {how} on average, of "
+            f"{percent(best['clean'])} as they are"
         )
         also = "" if least is best or not _alone(rows, "lost", least) else (
             f"; {least['run']} loses least, {points(least['lost'])} points of "

@@ -22,7 +22,7 @@ def near_duplicates(results: Results) -> str | None:
         return None
     exact, alike = _counts(results)
     unknown = _not_claimed(results.study.get("duplicates"))
-    sentences = [_found(results, exact, alike, bool(unknown)), unknown, _without(results)]
+    sentences = [_found(results, exact, alike, bool(unknown)), _without(results), unknown]
     return " ".join(filter(None, sentences))
 
 

@@ -64,7 +64,7 @@ def test_runs_that_name_the_common_class_alone():
         "No run is better than always naming cat, the most common class (the 95 % interval of an "
         "accuracy would have to lie above 98.0 %)."
     ) in text
-    assert "never recognized (recall 0): svm, dog (8 test images); net, dog (8 test" in text
+    assert "never recognized (recall 0): dog by svm (8 test images); dog by net (8 test" in text
     for each in gaps(results):
         assert each.meaning == (
             "It is not shown to be better on new images than always naming cat, the most common "
@@ -88,7 +88,7 @@ def test_one_run_of_two_is_no_better():
     assert [(each.run, each.class_name, each.n) for each in never_right(results)] == [
         ("svm", "dog", 8)
     ]
-    assert "net, dog" not in text
+    assert "by net" not in text
     by_run = {each.run: each.meaning for each in gaps(results)}
     assert by_run["net"] == "It gets new images right nearly as often as those it has learnt from."
 

@@ -12,20 +12,21 @@ COMPARISON = {
     "deep": "net", "classical": "svm", "independent_images": True, "n": 250, "deep_drop": 0.13,
     "classical_drop": 0.17, "difference": -0.04, "ci_low": -0.067, "ci_high": -0.012,
 }  # fmt: skip
+RUNS = (("net", "deep", 250, 0.9), ("svm", "classical", 1000, 0.8))
 
 
-def study(comparison=None, missing=None):
+def study(comparison=None, missing=None, runs=RUNS, lost=0.1):
     rows = [
         (run, family, corruption, severity, accuracy, accuracy - 0.02, accuracy + 0.02, n)
-        for run, family, n, clean in (("net", "deep", 250, 0.9), ("svm", "classical", 1000, 0.8))
+        for run, family, n, clean in runs
         for corruption, severity, accuracy in (
-            ("none", 0, clean), ("fog", 1, clean - 0.1), ("fog", 2, clean - 0.2)
+            ("none", 0, clean), ("fog", 1, clean - lost), ("fog", 2, clean - 2 * lost)
         )
     ]  # fmt: skip
     drops = {"net": {"drop_ci_low": 0.11, "drop_ci_high": 0.19}}
     summary = {"runs": drops, "comparison": comparison, "missing": missing or {}}
     tables = {
-        "accuracy": pd.DataFrame({"run": ["net", "svm"]}),
+        "accuracy": pd.DataFrame({"run": [run for run, *_ in runs]}),
         "corruption": pd.DataFrame(rows, columns=list(CORRUPTION_COLUMNS)),
     }
     return robustness(Results(tables, {}, {"corruption": summary}))
@@ -58,6 +59,23 @@ def test_whether_hand_made_features_hold_up(change, end):
         "On the same 250 images, svm, the best of the classical runs here, loses"
     )
     assert text.endswith(end)
+
+
+def test_nobody_is_said_to_stand_out_who_does_not():
+    assert study().sentence.startswith("On corrupted images, net gets most right: 75.0")
+    level = (RUNS[0], ("svm", "classical", 1000, 0.9))
+    for runs in (level, RUNS[:1]):
+        text = study(runs=runs).sentence
+        assert text.startswith("On corrupted images, net gets 75.0")
+        assert "most" not in text.partition(". What")[0]
+        assert "loses least" not in text
+
+
+def test_corruption_that_does_no_harm_is_not_said_to_do_it():
+    assert study().sentence.endswith("What harms most is fog.")
+    text = study(lost=0.0).sentence
+    assert text.endswith("No corruption lowers the accuracy, as a mean over the runs.")
+    assert "harms" not in text
 
 
 def test_what_is_not_made_is_named():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import os
@@ -150,8 +151,34 @@ def test_nothing_is_loaded_from_anywhere(normal, strange):
         assert "url(" not in style
         assert "@import" not in style
         assert page.open == []
+
+
+def hashed(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def test_the_policy_allows_the_scripts_and_the_style_of_the_page_by_their_hashes(normal, strange):
+    folder, _ = normal
+    for text in ((folder / "index.html").read_text(encoding="utf-8"), strange[1]):
+        page = Page(text)
         policy = next(a for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
-        assert policy["content"].startswith("default-src 'none'; img-src data:;")
+        styles = re.findall(r"<style>(.*?)</style>", text, re.S)
+        scripts = [body for attributes, body in page.scripts if "type" not in attributes]
+        assert (len(styles), len(scripts)) == (1, 2)
+        assert policy["content"] == (
+            "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
+            f"style-src {hashed(styles[0])}; script-src {' '.join(map(hashed, scripts))}"
+        )
+        # What the policy would forbid is not there.
+        assert not [a for _, a in page.tags if "style" in a or any(n[:2] == "on" for n in a)]
+        bars = [a["data-bar"] for _, a in page.tags if "data-bar" in a]
+        shares = {a["data-share"] for _, a in page.tags if "data-share" in a}
+        assert shares - {"0"}
+        for number in bars:
+            assert f'[data-bar="{number}"] {{ --at: 0.' in styles[0]
+        for share in shares - {"0"}:
+            assert f'[data-share="{share}"] {{ --share: ' in styles[0]
 
 
 def test_files_that_the_page_names_are_there(normal):
