@@ -145,8 +145,8 @@ class LikenessCheck:
         """Whether images that are no copies mostly lie well below the threshold.
 
         Of the training images below it, no more than `NEARLY` may come near it; and no more than
-        half of all may be above it. Of CIFAR-10's 2,000, 4 % come near it and 3 % are above; of
-        digits drawn by hand, in sets of 100 to 10,000, 45 to 90 % come near.
+        half of all may be above it. Of 2,000 of CIFAR-10, 4 % are above and 4 % of the others come
+        near; of digits drawn by hand, in sets of 120 to 5,000, half to all of the others do.
         """
         below = self.images - self.alike
         return self.images > 0 and 2 * self.alike <= self.images and self.nearly <= NEARLY * below
