@@ -185,6 +185,21 @@ def test_results_of_before_a_column_was_told_are_read(column):
     assert load_results().tables["accuracy"][column].isna().all()
 
 
+def test_older_results_get_the_share_of_the_most_common_class_and_pairs_that_look_alike():
+    save_results(results())
+    study = Path("reports/study")
+    for name, column in (("accuracy", "majority_share"), ("near_duplicates", "kind")):
+        path = study / f"{name}.csv"
+        pd.read_csv(path).drop(columns=column).to_csv(path, index=False)
+    classes = pd.read_csv(study / "per_class.csv")
+    one = classes.loc[classes["run"] == classes["run"].iloc[0], "support"]
+    found = load_results().tables
+    assert found["accuracy"]["majority_share"].tolist() == pytest.approx(
+        [one.max() / one.sum()] * len(found["accuracy"])
+    )
+    assert set(found["near_duplicates"]["kind"]) == {"alike"}
+
+
 @pytest.mark.parametrize(
     ("notes", "expected"),
     [

@@ -116,6 +116,7 @@ def test_accuracy_row(two_families):
     assert row["validation_accuracy"] == 3 / 4
     assert row["train_accuracy"] == 1
     assert (row["features"], row["seeds"], row["n_test"]) == ("hog+color", "0", 8)
+    assert row["majority_share"] == 5 / 8
     # precision and recall of cat are 0; dog: 5 of 8 said to be dog are, all 5 are found
     assert row["macro_f1"] == pytest.approx((0 + 2 * 5 / 13) / 2)
 

@@ -187,6 +187,27 @@ def test_without_javascript_all_is_there(chromium, address):
     context.close()
 
 
+@pytest.mark.tried(
+    "The page",
+    "a script, an event handler and a style attribute put into the page",
+    "the browser runs none of them, by the page's policy",
+)
+def test_what_is_put_into_the_page_is_not_run(chromium, address):
+    with Visit(chromium, address, 1280) as visit:
+        visit.page.evaluate("""() => {
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'script'";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend",
+                "<p id=put style='color: rgb(1, 2, 3)' onclick='document.title = 1'>x</p>");
+            document.getElementById("put").click();
+        }""")
+        assert visit.page.title() == "Classical versus deep on made_up"
+        colour = "getComputedStyle(document.getElementById('put')).color"
+        assert visit.page.evaluate(colour) != "rgb(1, 2, 3)"
+        assert any("Content Security Policy" in each for each in visit.complaints)
+
+
 def test_names_in_any_script_in_a_narrow_window(chromium, strange):
     with Visit(chromium, strange, 360) as visit:
         visit.enliven("learning_by_images", "learning_by_epoch")
