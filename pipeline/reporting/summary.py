@@ -12,7 +12,7 @@ from pipeline.reporting.drawings import Study
 from pipeline.reporting.formats import percent, points
 from pipeline.reporting.gaps import RULE, gap_sentences
 from pipeline.reporting.images_read import images_read
-from pipeline.reporting.majority import majority
+from pipeline.reporting.majority import is_independent, majority
 from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
@@ -60,6 +60,7 @@ def _render(template: str, results: Results) -> str:
         duplicates=duplicates.near_duplicates(results),
         conflicts=duplicates.conflicts(results),
         majority=majority(results),
+        independent=is_independent(results),
         depth_rule=depth.RULE,
         runs=run_facts(results),
         shared_options=shared_options(results),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 from synthetic_study import Wanted, made_up, network
@@ -12,6 +13,7 @@ from pipeline.reporting.classes import class_scores
 from pipeline.reporting.gaps import LARGE, Gap
 from pipeline.reporting.page import _more_of
 from pipeline.reporting.pairs import pairwise_grid
+from pipeline.reporting.summary import headline, summary
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
 
@@ -33,6 +35,13 @@ def dependent(results):
     for each in (study["comparison"], *study["comparisons"].values()):
         each |= {"independent_images": False, "difference": 0.0}
     return Results(results.tables, results.metrics, study)
+
+
+def test_intervals_are_explained_by_other_test_images_where_these_are_independent(three):
+    for text in (summary, headline):
+        assert re.search(r"Intervals (\(Wilson\) )?tell ", text(three))
+        assert not re.search(r"Intervals (\(Wilson\) )?tell ", text(dependent(three)))
+        assert "independent" in text(dependent(three))
 
 
 def test_equal_runs_on_dependent_images_are_said_to_be_equal(three):
