@@ -99,12 +99,11 @@ def _alike_pairs(
     similarity: float,
 ) -> pd.DataFrame:
     """Return the wanted test images that are `similarity` or more alike to one to learn from."""
-    places = np.flatnonzero(wanted)
-    tests = images["test"] if wanted.all() else images["test"][places]
-    pairs = most_alike(tests, {split: images[split] for split in _LEARN})
-    pairs = pairs[pairs["similarity"] >= similarity]
+    pairs = most_alike(images["test"], {split: images[split] for split in _LEARN})
+    places = pairs["query"].to_numpy(dtype=np.intp)
+    pairs = pairs[(pairs["similarity"] >= similarity) & wanted[places]]
     others = [ids[split][at] for split, at in zip(pairs["split"], pairs["other"], strict=True)]
-    test_ids = np.asarray(ids["test"])[places[pairs["query"].to_numpy(dtype=np.intp)]]
+    test_ids = np.asarray(ids["test"])[pairs["query"].to_numpy(dtype=np.intp)]
     # Of a mirrored copy, rounding may make a little more than 1.
     at_most_1 = pairs["similarity"].astype(float).clip(upper=1)
     pairs = pairs.assign(test_id=test_ids, id=others, kind=ALIKE, similarity=at_most_1)
