@@ -44,6 +44,12 @@ def test_intervals_are_explained_by_other_test_images_where_these_are_independen
         assert "independent" in text(dependent(three))
 
 
+def test_a_readme_is_not_said_to_hold_the_reasons():
+    results = made_up(RUNS[:1], not_run={"big": "needs a GPU"})[0]
+    assert "The reasons stand at the end." in summary(results)
+    assert "The reasons stand in the report." in headline(results)
+
+
 def test_equal_runs_on_dependent_images_are_said_to_be_equal(three):
     found = verdict(dependent(three))
     assert "names as many of these test images rightly as" in found.headline
