@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline import litter
 from pipeline.checks import StudyError
 from pipeline.object_files import load_object, save_object
 
@@ -54,17 +55,30 @@ fit, `options` a JSON object, option -> value."""
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and put it in its place if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    """Give a temporary path beside `path`, and put it in its place if the block succeeds.
+
+    The first call for a folder removes what killed processes have left there. An error on the way
+    gets a note of what was being written, for `pipeline.system_errors`.
+    """
+    size = 0
+    temporary: Path | None = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        litter.sweep(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=litter.prefix(), suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+    except Exception as error:
+        if temporary is not None and temporary.exists():
+            size = temporary.stat().st_size
+        error.add_note(f"writing {path} ({size:,} bytes were written)")
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def save_text(path: Path, text: str) -> None:

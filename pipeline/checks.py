@@ -68,6 +68,10 @@ def shown(value: object) -> str:
     return f"{text[:_LONGEST_VALUE]}... ({len(text) - _LONGEST_VALUE:,} more characters)"
 
 
+class ShortageError(StudyError):
+    """Too little memory or disk, told by code that knows what would need less."""
+
+
 def is_unsafe(character: str) -> bool:
     """Say whether a character must not reach a terminal, a chart or a page as it is.
 

@@ -6,15 +6,21 @@ that the study makes. The checkout stays as it was.
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
-import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import artefacts
+from pipeline import dvc_command
+
+if __name__ == "__main__":
+    dvc_command.stop_at_once()  # before what takes long to import
+
+from pipeline import artefacts, system_errors
 from pipeline.checks import StudyError, check_known
 from pipeline.entries import PARAMS
 from pipeline.params import load_params
@@ -77,8 +83,7 @@ def create(study: str, root: Path) -> Path:
     _write(folder / PARAMS, f"# Made from {named}: edit those.\n{text}")
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
-    config = (root / ".dvc" / "config").read_text(encoding="utf-8")
-    _write(folder / ".dvc" / "config", config.replace("[core]", "[core]\n    no_scm = true", 1))
+    _write(folder / ".dvc" / "config", _config(root, folder))
     for shared in ("pipeline", "stages", ".dvc/plots"):
         _link(folder / shared, root / shared)
     return folder
@@ -87,10 +92,9 @@ def create(study: str, root: Path) -> Path:
 def reproduce(folder: Path) -> int:
     """Check params.yaml, run ``dvc repro`` in a study's folder, and say where the report is."""
     load_params(folder / PARAMS)
-    dvc = Path(sys.executable).with_name("dvc")
-    command = [str(dvc) if dvc.exists() else "dvc", "repro"]
-    environment = os.environ | {"PATH": f"{dvc.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    code = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # a folder that cannot be written is told here, and not by DVC in its own words
+    code = dvc_command.run_dvc(folder, "repro")
     if code == 0:
         report = folder / artefacts.STUDY / "index.html"
         print(f"\nThe report: {os.path.relpath(report)}")
@@ -114,6 +118,42 @@ def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, An
     return relocated
 
 
+def _config(root: Path, folder: Path) -> str:
+    """Return the settings of a workspace's DVC: its own, and those of the checkout's that it lacks.
+
+    So what a person sets there, such as a remote, stays.
+    """
+    own, shared = _settings(folder / ".dvc" / "config"), _settings(root / ".dvc" / "config")
+    for section in shared.sections():
+        for key, value in shared.items(section):
+            if section not in own:
+                own.add_section(section)
+            if key in ("url", "dir") and "://" not in value and not Path(value).is_absolute():
+                value = os.path.relpath(root / ".dvc" / value, folder / ".dvc")
+            own[section].setdefault(key, value)
+    if "core" not in own:
+        own.add_section("core")
+    own["core"]["no_scm"] = "true"
+    blocks = [
+        f"[{name}]\n" + "".join(f"    {key} = {value}\n" for key, value in own.items(name))
+        for name in own.sections()
+    ]
+    return "".join(blocks)
+
+
+def _settings(path: Path) -> configparser.RawConfigParser:
+    settings = configparser.RawConfigParser(delimiters=("=",), default_section="")
+    settings.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        settings.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise StudyError(
+            f"{path} cannot be read: {error}. Mend it, or remove it, which also removes the "
+            "remotes that are named there"
+        ) from None
+    return settings
+
+
 def _write(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         artefacts.save_text(path, text)
@@ -130,17 +170,31 @@ def _link(link: Path, target: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.workspace run [study]``, where a study may be ``jpeg+cpu``."""
-    if not arguments or arguments[0] != "run" or len(arguments) > 2:
-        print("usage: python -m pipeline.workspace run [study]", file=sys.stderr)
+    """Run ``python -m pipeline.workspace run [study]``, where a study may be ``jpeg+cpu``.
+
+    ``create <study>`` makes its folder and runs nothing.
+    """
+    if not ((arguments[:1] == ["run"] and len(arguments) <= 2) or _creates(arguments)):
+        usage = "python -m pipeline.workspace run [study]; or: ... create <study>"
+        print(f"usage: {usage}", file=sys.stderr)
         return 2
     root = Path.cwd()
     try:
         folder = create(arguments[1], root) if len(arguments) == 2 else root
+        if _creates(arguments):
+            print(os.path.relpath(folder))
+            return 0
         return reproduce(folder)
-    except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        message = system_errors.explain(error, f"study {' '.join(arguments[1:])}".rstrip())
+        if message is None and not isinstance(error, StudyError):
+            raise
+        print(f"error: {message or error}", file=sys.stderr)
         return 1
+
+
+def _creates(arguments: list[str]) -> bool:
+    return len(arguments) == 2 and arguments[0] == "create"
 
 
 if __name__ == "__main__":

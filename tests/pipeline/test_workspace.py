@@ -1,7 +1,7 @@
 """Overlays, and the folder that a study gets of its own."""
 
+import errno
 import os
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +9,7 @@ import pytest
 import yaml
 from dvc.utils.serialize import parse_yaml
 
+from pipeline import dvc_command, workspace
 from pipeline.checks import StudyError
 from pipeline.params import load_params
 from pipeline.workspace import create, main, merge
@@ -211,6 +212,46 @@ def test_dvc_of_its_own_without_git(checkout):
     assert dict(config["core"]) == {"analytics": "false", "no_scm": "true"}
 
 
+REMOTE = """
+['remote "store"']
+    url = ../../../store
+"""
+
+
+def test_settings_of_a_workspaces_dvc_stay(checkout):
+    """What `dvc remote add` and `dvc config` write there, in their own format."""
+    import configparser
+
+    config = create("tiny", checkout) / ".dvc/config"
+    text = config.read_text(encoding="utf-8").replace("analytics = false", "analytics = true")
+    text = text.replace("[core]", "[core]\n    remote = store").replace("no_scm = true\n", "\n")
+    config.write_text(text + REMOTE, encoding="utf-8")
+    create("tiny", checkout)
+    found = configparser.ConfigParser()
+    found.read(config)
+    assert dict(found["core"]) == {"remote": "store", "analytics": "true", "no_scm": "true"}
+    assert dict(found["'remote \"store\"'"]) == {"url": "../../../store"}
+
+
+def test_a_remote_of_the_checkout_is_that_of_its_workspaces_too(checkout):
+    shared = checkout / ".dvc/config"
+    shared.write_text(shared.read_text(encoding="utf-8") + REMOTE, encoding="utf-8")
+    folder = create("tiny", checkout)
+    line = (folder / ".dvc/config").read_text(encoding="utf-8").rpartition("url = ")[2].strip()
+    assert (folder / ".dvc" / line).resolve() == (checkout / ".dvc/../../../store").resolve()
+
+
+@pytest.mark.tried(
+    "Settings", "a workspace's .dvc/config that is no INI file", "an error that names it"
+)
+def test_settings_that_cannot_be_read(checkout):
+    config = create("tiny", checkout) / ".dvc/config"
+    config.write_text("remote = store\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"workspaces/tiny/.dvc/config cannot be read"):
+        create("tiny", checkout)
+    assert config.read_text(encoding="utf-8") == "remote = store\n"
+
+
 @pytest.mark.parametrize(
     ("overlay", "place", "expected"),
     [
@@ -301,12 +342,12 @@ def dvc(monkeypatch):
     """Record how DVC would be called, in place of calling it."""
     calls = []
 
-    def call(command, cwd, env, check):
-        calls.append((Path(command[0]).name, *command[1:], Path(cwd)))
-        return SimpleNamespace(returncode=call.code)
+    def call(folder, *arguments):
+        calls.append(("dvc", *arguments, folder))
+        return call.code
 
     call.code = 0
-    monkeypatch.setattr(subprocess, "run", call)
+    monkeypatch.setattr(dvc_command, "run_dvc", call)
     return SimpleNamespace(calls=calls, answer=call)
 
 
@@ -352,7 +393,78 @@ def test_mistakes_are_told_before_dvc_is_called(
     assert not dvc.calls
 
 
-@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "tiny", "other"]])
+def refuse(number):
+    """An operating system that refuses whatever is written."""
+
+    def write(*arguments, **options):
+        raise OSError(number, os.strerror(number), "params.yaml")
+
+    return write
+
+
+@pytest.mark.tried(
+    "Overlays", "a folder, a file in Latin-1 or one without permission", "an error that names it"
+)
+@pytest.mark.parametrize("what", ["folder", "latin-1", "no permission"])
+def test_an_overlay_that_cannot_be_read(checkout, monkeypatch, capsys, dvc, what):
+    monkeypatch.chdir(checkout)
+    overlay = checkout / "studies/tiny.yaml"
+    overlay.unlink()
+    if what == "folder":
+        overlay.mkdir()
+    else:
+        overlay.write_bytes("dataset: {title: Caf\u00e9}\n".encode("latin-1"))
+    if what == "no permission":  # the superuser, who may run the tests, is refused nothing
+        read = Path.read_text
+        monkeypatch.setattr(
+            Path,
+            "read_text",
+            lambda path, *a, **k: (
+                refuse(errno.EACCES)() if path == overlay else read(path, *a, **k)
+            ),
+        )
+    assert main(["run", "tiny"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert "params.yaml" in told if what == "no permission" else str(overlay) in told
+    assert len(told.splitlines()) == 1
+    assert not dvc.calls
+
+
+@pytest.mark.tried(
+    "Disk", "a study in a folder that is read-only, full or of another user", "one line says so"
+)
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EROFS, "read-only"),
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "no permission"),
+    ],
+)
+@pytest.mark.parametrize("when", ["create", "run"])
+def test_a_folder_that_cannot_be_written(checkout, monkeypatch, capsys, dvc, number, message, when):
+    monkeypatch.chdir(checkout)
+    if when == "create":
+        monkeypatch.setattr(workspace.artefacts, "save_text", refuse(number))
+    else:
+        monkeypatch.setattr(workspace.tempfile, "TemporaryFile", refuse(number))
+    assert main(["run", "tiny"]) == 1
+    told = capsys.readouterr().err
+    assert message in told
+    assert len(told.splitlines()) == 1
+    assert not dvc.calls
+
+
+def test_create_makes_the_folder_and_runs_nothing(checkout, monkeypatch, capsys, dvc):
+    monkeypatch.chdir(checkout)
+    assert main(["create", "tiny"]) == 0
+    assert capsys.readouterr().out.strip() == "workspaces/tiny"
+    assert params_of(checkout / "workspaces/tiny")
+    assert not dvc.calls
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["create"], ["run", "tiny", "other"]])
 def test_usage(arguments, capsys):
     assert main(arguments) == 2
     assert "usage" in capsys.readouterr().err

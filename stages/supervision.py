@@ -1,0 +1,238 @@
+"""The process around a stage: it tells how the stage ended, and ends it with the DVC behind it.
+
+``python -m stages.<stage>`` forks before anything heavy is imported. The child does the work. The
+parent, a few megabytes, waits, and does what no process can do for itself:
+
+* where the stage is killed, as by a system without memory, it says so and what to do;
+* where DVC is killed, it ends the stage, which else would train on beside the next one;
+* where a person presses Ctrl-C, it says in one line what goes on next time.
+
+Where the parent is killed, the child ends too: it holds one end of a pipe, which then closes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+
+INTERRUPTED = 128 + signal.SIGINT
+POLL = 0.5
+"""Seconds between two looks at whether DVC is still there."""
+PATIENCE = 0.5
+"""Seconds after which another Ctrl-C is one of an impatient person, not the same one."""
+SHELLS = ("sh", "ash", "bash", "dash", "fish", "ksh", "zsh", "busybox")
+GOES_ON = (
+    "interrupted. Nothing is lost: the same command goes on after the last stage that was "
+    "finished, a training after its last finished epoch"
+)
+FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
+
+_supervised = False
+
+
+def begin() -> None:
+    """Fork, if Python was started as ``python -m stages.<stage>``; only the child returns.
+
+    While Python looks for that module, and imports this package for it, ``sys.argv[0]`` is ``-m``;
+    everywhere else, as in tests, nothing happens.
+    """
+    global _supervised
+    if sys.argv[:1] != ["-m"] or not hasattr(os, "fork"):
+        return
+    stage = sys.orig_argv[sys.orig_argv.index("-m") + 1].removeprefix("stages.")
+    task = " ".join([stage, *sys.argv[1:]])
+    reading, writing = os.pipe()
+    supervisor = _Supervisor(task)
+    child = os.fork()
+    if child:
+        os.close(reading)
+        os._exit(supervisor.wait(child))
+    _supervised = True
+    os.close(writing)
+    # While modules are imported there is nothing to clean up, and Python would print a traceback.
+    for each in (signal.SIGINT, *FORWARDED):
+        if not _ignored(each):  # as by nohup
+            signal.signal(each, signal.SIG_DFL)
+    sys.excepthook = _tell
+    threading.Thread(target=_end_with, args=(reading,), daemon=True).start()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block in order, so that its temporary files are removed, with code 130.
+
+    Raises:
+        SystemExit: in place of KeyboardInterrupt, where no supervisor tells of it.
+    """
+    interrupted = False
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break the clearing up
+        raise KeyboardInterrupt
+
+    handled = _supervised and not _ignored(signal.SIGINT)
+    if handled:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+        if handled:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to clear up
+    except BaseException as error:
+        # A library may have caught the interruption and raised an error of its own.
+        if not interrupted and not isinstance(error, KeyboardInterrupt):
+            raise
+        if _supervised:
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)  # without what libraries print at exit
+        print(f"\n{GOES_ON}\n", file=sys.stderr, flush=True)
+        sys.exit(INTERRUPTED)
+
+
+def _ignored(signum: int) -> bool:
+    return signal.getsignal(signum) is signal.SIG_IGN
+
+
+def _end_with(lifeline: int) -> None:
+    """End this process when the other end of a pipe is closed."""
+    with suppress(OSError):
+        os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Tell an error that no `run` has caught, such as one of an import."""
+    from pipeline import system_errors
+
+    message = system_errors.explain(error, "imports")
+    if message is None:
+        sys.__excepthook__(kind, error, traceback)
+    else:
+        print(f"\nerror: {message}\n", file=sys.stderr, flush=True)
+
+
+class _Supervisor:
+    """Waits for a stage, passes signals on to it, and says what became of it."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.child = 0
+        self.interrupted: float | None = None
+        """When Ctrl-C was pressed first."""
+        self.orphaned = False
+        self.started_by = os.getppid()
+        self.kills = _killed_for_memory()
+        # From before the fork on, so that no signal comes between.
+        if not _ignored(signal.SIGINT):
+            signal.signal(signal.SIGINT, self._interrupt)
+        for each in FORWARDED:
+            if not _ignored(each):
+                signal.signal(each, self._forward)
+
+    def wait(self, child: int) -> int:
+        """Wait for the stage, and return the exit code."""
+        self.child = child
+        if self.interrupted:
+            os.kill(child, signal.SIGINT)
+        if "DVC_STAGE" in os.environ:  # a stage started by hand may outlive its shell
+            threading.Thread(target=self._watch, daemon=True).start()
+        _, status, usage = os.wait4(child, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if self.interrupted or code in (INTERRUPTED, -signal.SIGINT):
+            self._say(GOES_ON)
+            return INTERRUPTED
+        if self.orphaned:
+            return 128 + signal.SIGKILL
+        if code < 0:
+            self._say(self._ended_by(signal.Signals(-code), usage.ru_maxrss))
+            return 128 - code
+        return code
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        again = self.interrupted is not None and now > self.interrupted + PATIENCE
+        self.interrupted = self.interrupted or now
+        self._send(signal.SIGKILL if again else signal.SIGINT)
+
+    def _forward(self, signum: int, frame: FrameType | None) -> None:
+        self._send(signum)
+
+    def _send(self, signum: int) -> None:
+        if self.child:
+            with suppress(ProcessLookupError):
+                os.kill(self.child, signum)
+
+    def _watch(self) -> None:
+        """End the stage when the process that has started it is gone, or the one behind a shell."""
+        behind = _behind_shell(self.started_by)
+        while os.getppid() == self.started_by and (
+            behind is None or _parent(self.started_by) == behind
+        ):
+            time.sleep(POLL)
+        self.orphaned = True
+        self._say(f"{self.task}: ended, since the dvc that had started it is gone")
+        self._send(signal.SIGKILL)
+
+    def _ended_by(self, signum: signal.Signals, peak: int) -> str:
+        from pipeline.system_errors import memory, need_less, read_size
+
+        _, total = memory()
+        peak *= 1 if sys.platform == "darwin" else 1024  # in bytes
+        used = f"it had used {read_size(peak)}"
+        used += f" of the machine's {read_size(total)} of memory" if total else " of memory"
+        if signum == signal.SIGKILL:
+            if self.kills is not None and (_killed_for_memory() or 0) > self.kills:
+                why = "since the system ran out of memory"
+            elif total and peak > total / 4:
+                why = "most likely for lack of memory"
+            else:
+                why = "by a person, by another program, or for lack of memory"
+            less = need_less(self.task)
+            return f"error: {self.task} was killed (signal 9), {why}: {used}. {less}"
+        if signum in CRASHES:
+            return (
+                f"error: {self.task} crashed in a library ({signum.name}); {used}. A full memory "
+                "or disk can do that. If there was room, this shows where: "
+                f"python -X faulthandler -m stages.{self.task}"
+            )
+        return f"error: {self.task} was ended by another program ({signum.name})"
+
+    @staticmethod
+    def _say(text: str) -> None:
+        with suppress(OSError, ValueError):  # its terminal may be gone as well
+            print(f"\n{text}\n", file=sys.stderr, flush=True)
+
+
+def _killed_for_memory() -> int | None:
+    """Return how many processes Linux has killed for lack of memory since it was started."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    return None
+
+
+def _behind_shell(pid: int) -> int | None:
+    """Return the parent of a process that is a shell, else None; DVC runs stages through one."""
+    import psutil
+
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        return process.ppid() if process.name() in SHELLS else None
+    return None
+
+
+def _parent(pid: int) -> int | None:
+    import psutil
+
+    with suppress(psutil.Error):
+        return psutil.Process(pid).ppid()
+    return None
