@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
+from pipeline import artefacts, system_errors
 
 TRAINING = artefacts.RESUME / "training"
 """``<run>/<key>.npz``: trainings that are under way."""
@@ -143,6 +143,8 @@ def load_state(path: Path) -> TrainingState | None:
             raise ValueError("its content does not have its checksum")
         facts = json.loads(content.pop("facts").tobytes())
     except Exception as error:  # reading a broken archive raises whatever it leads to
+        if system_errors.is_shortage(error):
+            raise  # it may be whole, and training anew would replace it
         print(f"{path} is damaged ({error}); training starts from the beginning", flush=True)
         return None
     return TrainingState(
@@ -227,7 +229,9 @@ def _is_whole(kept: Path) -> bool:
     try:
         manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
         return bool(manifest) and manifest == _checksums(kept / "files")
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        if system_errors.is_shortage(error):
+            raise
         return False
 
 

@@ -78,9 +78,10 @@ def is_memory_error(error: BaseException) -> bool:
     """Return whether one exception, of whatever library, says that memory is full."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if {kind.__name__ for kind in type(error).__mro__} & set(MEMORY_ERRORS):
-        return True
-    return isinstance(error, Exception) and _says(error, MEMORY_WORDS)
+    if _is_told(error) or isinstance(error, (ValueError, TypeError, LookupError)):
+        return False  # their words may be those of a person
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & set(MEMORY_ERRORS)) or _says(error, MEMORY_WORDS)
 
 
 def is_disk_error(error: BaseException) -> bool:
@@ -89,7 +90,7 @@ def is_disk_error(error: BaseException) -> bool:
         # NumPy's `tofile` counts, and gives no number of an error.
         short = error.errno is None and " requested and " in str(error)
         return error.errno in FULL or short or _says(error, DISK_WORDS)
-    return isinstance(error, Exception) and _says(error, DISK_WORDS)
+    return not _is_told(error) and _says(error, DISK_WORDS)
 
 
 def read_size(n: float) -> str:

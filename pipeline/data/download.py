@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 
 from pipeline.artefacts import DOWNLOADS, INCOMING, RESUME
-from pipeline.checks import StudyError
+from pipeline.checks import ShortageError, StudyError
 from pipeline.data.archives import sha256_of
 from pipeline.data.progress import byte_progress
 
@@ -97,7 +97,7 @@ def _download(remote: RemoteFile, finished: Path) -> None:
     except requests.RequestException as error:
         raise _no_network(remote, part, _reason(error)) from None
     except OSError as error:
-        raise StudyError(
+        raise ShortageError(
             f"cannot store the download of {remote.name} ({error}); expected "
             f"{remote.size / 1e6:,.0f} MB of free space in {Path.cwd()}"
         ) from None

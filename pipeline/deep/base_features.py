@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
+from pipeline import artefacts, system_errors
 from pipeline.deep.device import device_name
 from pipeline.inference import predicted_batches
 from pipeline.progress import Tenths
@@ -112,6 +113,10 @@ def _store(
     start, digest = time.perf_counter(), hashlib.sha256()
     with artefacts.atomic(array_file) as temporary:
         stored = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
+        if hasattr(os, "posix_fallocate"):
+            # Else a disk that is full as pages are written ends the process with SIGBUS.
+            with temporary.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, temporary.stat().st_size)
         for rows, found in batches:
             stored[rows] = found
             digest.update(stored[rows].data)
@@ -130,7 +135,9 @@ def _kept(
             values.dtype == dtype and values.shape == shape and _digest(values) == record["sha256"]
         )
         return BaseFeatures(values, float(record["seconds"])) if whole else None
-    except (OSError, ValueError, KeyError, TypeError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        if system_errors.is_shortage(error):
+            raise  # it may be whole
         return None
 
 

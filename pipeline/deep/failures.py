@@ -9,15 +9,9 @@ from typing import NoReturn
 
 import keras
 
-from pipeline.checks import StudyError
+from pipeline.checks import ShortageError, StudyError
 from pipeline.deep.spec import DeepSpec
-
-MEMORY_ERRORS = ("ResourceExhaustedError", "OutOfMemoryError", "_ArrayMemoryError", "MemoryError")
-"""Class names: of TensorFlow, of torch, of NumPy, of Python."""
-MEMORY_WORDS = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")
-"""In messages of errors that are of other kinds too, such as JAX's XlaRuntimeError."""
-BACKEND_ERRORS = ("XlaRuntimeError", "JaxRuntimeError", "InternalError", "RuntimeError")
-"""Class names whose message tells whether memory is what was missing."""
+from pipeline.system_errors import is_memory_error
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -90,18 +84,7 @@ def memory_errors(spec: DeepSpec, image_shape: tuple[int, ...]) -> Iterator[None
     except Exception as error:
         if not is_memory_error(error):
             raise
-        raise StudyError(_full_memory(spec, image_shape, error)) from None
-
-
-def is_memory_error(error: BaseException) -> bool:
-    """Return whether an exception of Keras, TensorFlow, JAX, torch or NumPy says: out of memory."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if isinstance(error, StudyError):
-        return False
-    if names & set(MEMORY_ERRORS):
-        return True
-    message = str(error)
-    return bool(names & set(BACKEND_ERRORS)) and any(word in message for word in MEMORY_WORDS)
+        raise ShortageError(_full_memory(spec, image_shape, error)) from None
 
 
 def _full_memory(spec: DeepSpec, image_shape: tuple[int, ...], error: BaseException) -> str:
