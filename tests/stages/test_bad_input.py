@@ -6,6 +6,7 @@ A study is made once by the stages themselves, and every test breaks a copy of i
 from __future__ import annotations
 
 import copy
+import errno
 import gzip
 import io
 import json
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +114,95 @@ def broken(finished, tmp_path, monkeypatch, capsys) -> Broken:
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)
     return Broken(folder, capsys)
+
+
+# --- what the machine lacks: told by every stage ------------------------------------------------
+
+
+def lack(error: Exception) -> Callable[..., None]:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    return fail
+
+
+STAGES: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
+    "check": (check.main, ()),
+    "fetch": (fetch.main, ()),
+    "prepare": (prepare.main, ()),
+    "duplicates": (duplicates.main, ()),
+    "featurize": (featurize.main, ("hog",)),
+    "index": (index.main, ()),
+    "train_classical": (train_classical.main, (RUN,)),
+    "corrupt": (corrupt.main, (RUN,)),
+    "evaluate": (evaluate.main, ()),
+    "illustrate": (illustrate.main, ()),
+    "report": (report.main, ()),
+}
+
+
+@pytest.mark.tried(
+    "Disk", "a disk that is full or read-only under a stage's files", "one line; old files stay"
+)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
+def test_a_disk_that_takes_nothing(broken, monkeypatch, trials, number):
+    error = OSError(number, os.strerror(number))
+    if number == errno.ENOSPC:
+        monkeypatch.setattr(os, "replace", lack(error))  # written, and not put in place
+    else:
+        monkeypatch.setattr(tempfile, "mkstemp", lack(error))
+    # Drawing all charts takes seconds.
+    page = artefacts.STUDY / "index.html"
+    monkeypatch.setattr(report, "write_report", lambda *_: artefacts.save_text(page, "new"))
+    shutil.rmtree(artefacts.INDEX)  # as DVC does before `index`
+    kept = contents(broken.folder)
+    for stage, (main, arguments) in STAGES.items():
+        told = broken.fails(main, *arguments)
+        assert told.startswith(f"error: {' '.join([stage, *arguments])}: ")
+        assert " while writing " in told
+        assert ("the disk is full" if number == errno.ENOSPC else "is on a read-only disk") in told
+        left = contents(broken.folder)
+        assert not set(left) - set(kept), "no temporary file"
+        assert [name for name in left if left[name] != kept[name]] == []
+    trials(len(STAGES))
+
+
+@pytest.mark.tried("Memory", "a full memory in any stage", "one line with the bytes needed")
+def test_a_memory_that_is_full(broken, monkeypatch, trials):
+    def allocate(*arguments: object, **options: object) -> None:
+        np.empty((2**30, 2**20), dtype=np.float32)
+
+    shutil.rmtree(artefacts.INDEX)
+    monkeypatch.setattr(artefacts, "load_images", allocate)
+    for stage, (main, arguments) in STAGES.items():
+        where = sys.modules[main.__module__]
+        for name in ("load_params", "load_entry", "read_yaml", "load_results"):
+            if hasattr(where, name):
+                monkeypatch.setattr(where, name, allocate)
+        told = broken.fails(main, *arguments)
+        task = " ".join([stage, *arguments])
+        assert told.startswith(f"error: {task}: the memory is full: an array")
+        assert "needs 4503.6 TB" in told
+    trials(len(STAGES))
+
+
+@pytest.mark.tried(
+    "Memory", "a full memory as a stored file is read", "named as such, not as a damaged file"
+)
+def test_lack_of_memory_is_no_damage(broken, monkeypatch):
+    monkeypatch.setattr(np, "load", lack(MemoryError()))
+    told = broken.fails(evaluate.main)
+    assert "evaluate: the memory is full" in told
+    assert "cannot be read" not in told
+
+
+def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(os, "replace", lack(OSError(errno.ENOSPC, "No space left on device")))
+        broken.fails(featurize.main, "hog")
+    before = contents(artefacts.FEATURES)
+    stages.run(featurize.main, "hog")
+    assert set(contents(artefacts.FEATURES)) == set(before)
 
 
 # --- params.yaml: told by `check` -----------------------------------------------------------------
