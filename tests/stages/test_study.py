@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,21 @@ def main() -> None:
 
 
 if __name__ == "__main__":"""
+
+
+def pulled(root: Path, study: Study) -> Step:
+    """Push the study to a remote, pull it in another checkout, and run it there."""
+    dvc, store = str(BIN / "dvc"), str(study.root.parent / "store")
+    study.call(dvc, "remote", "add", "--default", "store", store, cwd=study.folder)
+    study.call(dvc, "push", "--run-cache", cwd=study.folder)
+    other = Study(checkout(root, study.root.parent / "other"))
+    other.call(sys.executable, "-m", "pipeline.workspace", "create", "tiny", cwd=other.root)
+    other.call(dvc, "remote", "add", "--default", "store", store, cwd=other.folder)
+    other.call(dvc, "pull", "--run-cache", cwd=other.folder)
+    step = other.make()
+    settings = (other.folder / ".dvc" / "config").read_text(encoding="utf-8")
+    assert store in settings, "a remote stays"
+    return step
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +117,8 @@ def story(root, tmp_path_factory):
     steps["broken evaluate"] = study.repro()
     stage.write_text(right, encoding="utf-8")
     steps["mended"] = study.repro()
+
+    steps["pulled"] = pulled(root, study)
 
     inside = {name: text for name, text in contents(study.root).items() if "/tiny/" not in name}
     unmade = {name: text for name, text in inside.items() if "__pycache__" not in name}
@@ -244,6 +262,15 @@ def test_a_reverted_edit_gives_back_the_same_report(steps):
     first, reverted = steps["first"].report, steps["reverted"].report
     assert set(reverted) == set(first)
     assert [name for name in first if first[name] != reverted[name]] == []
+
+
+def test_a_study_that_was_pulled_elsewhere_computes_nothing(steps):
+    there = steps["pulled"]
+    assert there.code == 0, there.output
+    assert there.ran <= ALWAYS
+    assert there.restored >= steps["first"].ran - ALWAYS
+    assert set(there.report) == set(steps["first"].report)
+    assert there.table("accuracy") == steps["first"].table("accuracy")
 
 
 # --- what a failure leaves ------------------------------------------------------------------------
