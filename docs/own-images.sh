@@ -11,11 +11,11 @@ from pathlib import Path
 from PIL import Image
 
 rng = np.random.default_rng(0)
-for name, color in {"red": (200, 60, 60), "green": (60, 180, 60), "blue": (60, 60, 200)}.items():
+for name, color in {"red": (150, 110, 110), "green": (110, 150, 110), "blue": (110, 110, 150)}.items():
     folder = Path("data/incoming/mine") / name
     folder.mkdir(parents=True)
-    for i in range(40):
-        noisy = rng.normal(color, 60, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+    for i in range(60):
+        noisy = rng.normal(rng.normal(color, 20), 60, (32, 32, 3)).clip(0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(folder / f"{i:02}.png")
 PYTHON
 cat > params.yaml <<'PARAMS'
@@ -66,5 +66,4 @@ say dvc push --run-cache
 cd ../../../theirs
 say python -m pipeline.workspace create stronger
 cd workspaces/stronger
-say dvc pull --run-cache
-say dvc repro
+say dvc repro --pull
