@@ -6,6 +6,11 @@ that the study makes. The checkout stays as it was.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback, even during these imports
+
 import configparser
 import os
 import shutil
