@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipeline import litter
 from pipeline.system_errors import GOES_ON, read_size
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -81,6 +82,41 @@ def run_dvc(folder: Path, *arguments: str) -> int:
         for line in filter(None, (lock_in_the_way(folder), full_disk(folder))):
             print(f"\nerror: {line}", file=sys.stderr)
     return code
+
+
+def clear_up(folder: Path) -> None:
+    """Remove what a full disk or a kill has left of DVC's own files, so that it goes on.
+
+    DVC writes dvc.lock in place; one that was cut short stops every later command. It is set aside,
+    and DVC takes results that were finished from its cache.
+    """
+    file = folder / "dvc.lock"
+    if file.exists() and not _is_whole(file):
+        aside = file.with_suffix(".damaged")
+        file.replace(aside)
+        print(
+            f"{file} was cut short, as by a full disk; it is now {aside.name}. What was finished "
+            "comes from DVC's cache",
+            file=sys.stderr,
+        )
+    for each in (folder / ".dvc" / "cache" / "files" / "md5").glob("*"):
+        litter.sweep(each)
+
+
+def _is_whole(file: Path) -> bool:
+    """Return whether DVC can read a dvc.lock, by its own rules; an empty one counts as none."""
+    from dvc.exceptions import DvcException
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from dvc.utils.serialize import parse_yaml
+    from voluptuous import Invalid
+
+    try:
+        content = parse_yaml(file.read_text(encoding="utf-8"), str(file))
+        if content:
+            COMPILED_LOCKFILE_SCHEMA(content)
+    except (DvcException, Invalid, UnicodeDecodeError):
+        return False
+    return True
 
 
 def full_disk(folder: Path) -> str | None:

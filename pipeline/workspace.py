@@ -99,6 +99,7 @@ def reproduce(folder: Path) -> int:
     load_params(folder / PARAMS)
     with tempfile.TemporaryFile(dir=folder):
         pass  # a folder that cannot be written is told here, and not by DVC in its own words
+    dvc_command.clear_up(folder)
     code = dvc_command.run_dvc(folder, "repro")
     if code == 0:
         report = folder / artefacts.STUDY / "index.html"

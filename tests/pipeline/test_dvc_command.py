@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from pipeline import dvc_command
-from pipeline.dvc_command import full_disk, lock_in_the_way, run_dvc
+from pipeline import dvc_command, litter
+from pipeline.dvc_command import clear_up, full_disk, lock_in_the_way, run_dvc
 
 
 @pytest.fixture
@@ -111,6 +111,60 @@ def test_a_disk_that_is_full(study_folder, monkeypatch):
     assert full_disk(study_folder) is None
     monkeypatch.setattr(dvc_command, "NEARLY_FULL", 1e18)
     assert "the disk is nearly full" in str(full_disk(study_folder))
+
+
+LOCK = """\
+schema: '2.0'
+stages:
+  check:
+    cmd: python -m stages.check
+    deps:
+    - path: params.yaml
+      hash: md5
+      md5: d41d8cd98f00b204e9800998ecf8427e
+      size: 12
+    params:
+      params.yaml:
+        seed: 0
+    outs:
+    - path: data/checked.txt
+      hash: md5
+      md5: d41d8cd98f00b204e9800998ecf8427e
+      size: 37
+"""
+
+
+@pytest.mark.tried(
+    "Disk",
+    "dvc.lock cut short at any byte, as by a full disk",
+    "it is set aside, unless DVC can read it; what was finished comes from the cache",
+)
+def test_a_lock_that_was_cut_short(study_folder, capsys, trials):
+    file, aside = study_folder / "dvc.lock", study_folder / "dvc.damaged"
+    aside_count = 0
+    for end in range(1, len(LOCK) + 1):
+        file.write_text(LOCK[:end], encoding="utf-8")
+        clear_up(study_folder)
+        if not file.exists():
+            aside_count += 1
+            assert aside.read_text(encoding="utf-8") == LOCK[:end]
+    assert file.exists(), "the whole one"
+    assert aside_count > 100
+    assert "What was finished comes from DVC's cache" in capsys.readouterr().err
+    trials(len(LOCK))
+
+
+def test_what_dvc_left_in_its_cache_is_removed(study_folder):
+    left = study_folder / ".dvc/cache/files/md5/86" / f".{'oy' * 11}.tmp"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    clear_up(study_folder)
+    assert left.exists(), "another DVC may be writing it"
+    litter._swept.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(litter, "MINUTE", -1)
+        clear_up(study_folder)
+    assert not left.exists()
 
 
 # --- interruption ---------------------------------------------------------------------------------
