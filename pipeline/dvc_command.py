@@ -15,7 +15,8 @@ from types import FrameType
 from typing import Any
 
 from pipeline import litter
-from pipeline.system_errors import GOES_ON, read_size
+from pipeline.host_memory import byte_size
+from pipeline.system_errors import GOES_ON
 
 INTERRUPTED = 128 + signal.SIGINT
 NOT_TOLD = (252, -signal.SIGINT)
@@ -125,7 +126,7 @@ def full_disk(folder: Path) -> str | None:
     if free > NEARLY_FULL:
         return None
     return (
-        f"the disk is nearly full: {read_size(free)} are free in {folder}. Make room on it (`dvc "
+        f"the disk is nearly full: {byte_size(free)} are free in {folder}. Make room on it (`dvc "
         f"gc --workspace` removes from the cache what the study no longer uses), {GOES_ON}"
     )
 

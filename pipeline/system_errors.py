@@ -1,8 +1,8 @@
 """What the machine lacks or refuses, told in one line: memory, disk space, permissions, open files.
 
 Such errors come as many classes, from Python, NumPy, TensorFlow, OpenCV and HDF5, some of which
-wrap each other. `explain` finds the cause in the chain of an exception. Only the standard library
-is imported, so that this also works where an import is what failed.
+wrap each other. `explain` finds the cause in the chain of an exception. No other
+library is imported, so that this also works where an import is what failed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from pipeline import host_memory
+from pipeline.host_memory import byte_size
 
 MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 """Class names: of Python and NumPy, of TensorFlow, of torch."""
@@ -93,23 +96,9 @@ def is_disk_error(error: BaseException) -> bool:
     return not _is_told(error) and _says(error, DISK_WORDS)
 
 
-def read_size(n: float) -> str:
-    """Return a number of bytes as a person reads it: ``35.7 GB``."""
-    unit, *larger = ("bytes", "kB", "MB", "GB", "TB")
-    while n >= 1000 and larger:
-        n, unit = n / 1000, larger.pop(0)
-    return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.1f} {unit}"
-
-
-def memory() -> tuple[int | None, int | None]:
-    """Return the bytes of memory that are free and that there are; None where nothing tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        found = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in lines}
-        return found.get("MemAvailable"), found.get("MemTotal")
-    except (OSError, ValueError, IndexError):
-        pages = os.sysconf("SC_PHYS_PAGES") if "SC_PHYS_PAGES" in os.sysconf_names else 0
-        return None, pages * os.sysconf("SC_PAGE_SIZE") or None
+def memory() -> tuple[int | None, int]:
+    """Return the bytes of memory that are free, None where nothing tells, and that there are."""
+    return host_memory.available(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def need_less(task: str) -> str:
@@ -170,10 +159,10 @@ def _memory(error: BaseException, whole: BaseException | None, task: str) -> str
     needed = ""
     if isinstance(shape, tuple) and isinstance(itemsize, int):
         n = math.prod(shape) * itemsize
-        needed = f": an array {shape} of {dtype} needs {read_size(n)}"
+        needed = f": an array {shape} of {dtype} needs {byte_size(n)}"
     elif said := str(error).strip():
         needed = f": {said.splitlines()[0][:160]}"
-    left = f"; {read_size(free)} of {read_size(total)} are free now" if free and total else ""
+    left = f"; {byte_size(free)} of {byte_size(total)} are free now" if free is not None else ""
     return f"{task}: the memory is full{_notes(whole)}{needed}{left}. {need_less(task)}"
 
 
@@ -187,7 +176,7 @@ def _disk(error: BaseException, whole: BaseException | None, task: str) -> str:
         reason = "the disk is full"
     free = shutil.disk_usage(folder).free
     return (
-        f"{task}: {reason}{_notes(whole)}; {read_size(free)} are free in {folder} now that "
+        f"{task}: {reason}{_notes(whole)}; {byte_size(free)} are free in {folder} now that "
         "unfinished files are removed. Make room on that disk (`dvc gc --workspace` removes from "
         f"the cache what the study no longer uses), {GOES_ON}"
     )

@@ -183,16 +183,17 @@ class _Supervisor:
         self._send(signal.SIGKILL)
 
     def _ended_by(self, signum: signal.Signals, peak: int) -> str:
-        from pipeline.system_errors import memory, need_less, read_size
+        from pipeline.host_memory import byte_size
+        from pipeline.system_errors import memory, need_less
 
         _, total = memory()
         peak *= 1 if sys.platform == "darwin" else 1024  # in bytes
-        used = f"it had used {read_size(peak)}"
-        used += f" of the machine's {read_size(total)} of memory" if total else " of memory"
+        used = f"it had used {byte_size(peak)}"
+        used += f" of the machine's {byte_size(total)} of memory"
         if signum == signal.SIGKILL:
             if self.kills is not None and (_killed_for_memory() or 0) > self.kills:
                 why = "since the system ran out of memory"
-            elif total and peak > total / 4:
+            elif peak > total / 4:
                 why = "most likely for lack of memory"
             else:
                 why = "by a person, by another program, or for lack of memory"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from pipeline import artefacts
 from pipeline.checks import StudyError
-from pipeline.system_errors import explain, is_shortage, read_size
+from pipeline.system_errors import explain, is_shortage
 
 FULL = Path("/dev/full")
 """A device on which no write finds room."""
@@ -67,7 +67,7 @@ def test_a_full_disk(kind):
     with pytest.raises(OSError, match=r"(?i)no space left") as caught:
         WRITERS[kind]()
     told = str(explain(caught.value, "train_deep lenet5"))
-    assert re.match(r"train_deep lenet5: the disk is full; [\d.]+ .?B are free in /", told)
+    assert re.match(r"train_deep lenet5: the disk is full; [\d.]+ .B are free in /", told)
     assert "give the same command again" in told
     assert "\n" not in told
 
@@ -102,7 +102,7 @@ def test_a_full_memory(raised):
 def test_the_bytes_that_numpy_and_opencv_wanted():
     with pytest.raises(MemoryError) as caught:
         np.empty((2**30, 2**20), dtype=np.float32)
-    wanted = "an array (1073741824, 1048576) of float32 needs 4503.6 TB"
+    wanted = "an array (1073741824, 1048576) of float32 needs 4503600 GB"
     assert wanted in str(explain(caught.value, "prepare"))
     with pytest.raises(cv2.error) as caught:
         cv2.resize(np.zeros((10, 10), np.uint8), (2**20, 2**20))
@@ -179,11 +179,3 @@ def test_an_error_that_leads_back_to_itself():
     first, second = ValueError("a"), ValueError("b")
     first.__context__, second.__context__ = second, first
     assert explain(first, "prepare") is None
-
-
-@pytest.mark.parametrize(
-    ("n", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (35_700_000_000, "35.7 GB"), (2e15, "2000.0 TB")],
-)
-def test_sizes(n, text):
-    assert read_size(n) == text
