@@ -34,11 +34,15 @@ def run(main: Callable[..., None], *arguments: str) -> None:
         with supervision.interruptible():
             main(*arguments)
     except Exception as error:
-        # A reader that takes any exception for a damaged file has met a full memory, perhaps.
-        task = " ".join([stage, *arguments])
-        told = isinstance(error, ShortageError)
-        message = None if told else system_errors.explain(error, task)
-        if message is None and not isinstance(error, StudyError):
+        told = isinstance(error, StudyError)
+        message = None
+        if not isinstance(error, ShortageError):
+            message = system_errors.explain(error, " ".join([stage, *arguments]))
+        if message is None and not told:
             raise
+        if message is not None and told:
+            # A reader takes any error for that of a damaged file; it may have met a full memory,
+            # or a damaged file that asked for too much.
+            message = f"{message}. Otherwise: {error}"
         print(f"\nerror: {message or error}\n", file=sys.stderr, flush=True)
         sys.exit(1)

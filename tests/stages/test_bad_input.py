@@ -187,13 +187,22 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
 
 
 @pytest.mark.tried(
-    "Memory", "a full memory as a stored file is read", "named as such, not as a damaged file"
+    "Memory",
+    "a full memory as a stored file is read",
+    "both it and damage are named, in this order",
 )
 def test_lack_of_memory_is_no_damage(broken, monkeypatch):
-    monkeypatch.setattr(np, "load", lack(MemoryError()))
+    real = np.load
+
+    def load(path: Path, **options: object) -> object:
+        if path == PREDICTIONS:
+            raise MemoryError
+        return real(path, **options)
+
+    monkeypatch.setattr(np, "load", load)
     told = broken.fails(evaluate.main)
-    assert "evaluate: the memory is full" in told
-    assert "cannot be read" not in told
+    assert told.startswith("error: evaluate: the memory is full")
+    assert f"Otherwise: {PREDICTIONS} cannot be read" in told
 
 
 def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
