@@ -29,7 +29,9 @@ def run(main: Callable[..., None], *arguments: str) -> None:
     from pipeline.checks import ShortageError, StudyError
 
     module = main.__module__.rpartition(".")[2]
-    stage = Path(sys.argv[0]).stem if module == "__main__" else module
+    by_command = module == "__main__"
+    stage = Path(sys.argv[0]).stem if by_command else module
+    task = supervision.task_name(stage, arguments or (sys.argv[1:] if by_command else ()))
     try:
         with supervision.interruptible():
             main(*arguments)
@@ -37,7 +39,7 @@ def run(main: Callable[..., None], *arguments: str) -> None:
         told = isinstance(error, StudyError)
         message = None
         if not isinstance(error, ShortageError):
-            message = system_errors.explain(error, " ".join([stage, *arguments]))
+            message = system_errors.explain(error, task)
         if message is None and not told:
             raise
         if message is not None and told:

@@ -13,11 +13,12 @@ Where the parent is killed, the child ends too: it holds one end of a pipe, whic
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -48,7 +49,7 @@ def begin() -> None:
     if sys.argv[:1] != ["-m"] or not hasattr(os, "fork"):
         return
     stage = sys.orig_argv[sys.orig_argv.index("-m") + 1].removeprefix("stages.")
-    task = " ".join([stage, *sys.argv[1:]])
+    task = task_name(stage, sys.argv[1:])
     reading, writing = os.pipe()
     supervisor = _Supervisor(task)
     child = os.fork()
@@ -63,6 +64,12 @@ def begin() -> None:
             signal.signal(each, signal.SIG_DFL)
     sys.excepthook = _tell
     threading.Thread(target=_end_with, args=(reading,), daemon=True).start()
+
+
+def task_name(stage: str, arguments: Sequence[str]) -> str:
+    """Return a stage's name, with that of its run or feature set, as DVC or a person gave it."""
+    found = re.fullmatch(rf"(?:.*:)?{stage}@([\w-]+)", os.environ.get("DVC_STAGE", ""))
+    return " ".join([stage, *(arguments or (found.groups() if found else ()))])
 
 
 @contextmanager

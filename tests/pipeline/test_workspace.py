@@ -402,10 +402,8 @@ def refuse(number):
     return write
 
 
-@pytest.mark.tried(
-    "Overlays", "a folder, a file in Latin-1 or one without permission", "an error that names it"
-)
-@pytest.mark.parametrize("what", ["folder", "latin-1", "no permission"])
+@pytest.mark.tried("Overlays", "a folder, or a file in Latin-1", "an error that names it")
+@pytest.mark.parametrize("what", ["folder", "latin-1"])
 def test_an_overlay_that_cannot_be_read(checkout, monkeypatch, capsys, dvc, what):
     monkeypatch.chdir(checkout)
     overlay = checkout / "studies/tiny.yaml"
@@ -414,19 +412,10 @@ def test_an_overlay_that_cannot_be_read(checkout, monkeypatch, capsys, dvc, what
         overlay.mkdir()
     else:
         overlay.write_bytes("dataset: {title: Caf\u00e9}\n".encode("latin-1"))
-    if what == "no permission":  # the superuser, who may run the tests, is refused nothing
-        read = Path.read_text
-        monkeypatch.setattr(
-            Path,
-            "read_text",
-            lambda path, *a, **k: (
-                refuse(errno.EACCES)() if path == overlay else read(path, *a, **k)
-            ),
-        )
     assert main(["run", "tiny"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("error: ")
-    assert "params.yaml" in told if what == "no permission" else str(overlay) in told
+    assert str(overlay) in told
     assert len(told.splitlines()) == 1
     assert not dvc.calls
 

@@ -179,6 +179,24 @@ def test_a_stage_by_hand_outlives_its_shell(project):
         shell.stdout.read()
 
 
+@pytest.mark.parametrize(
+    ("dvc", "arguments", "expected"),
+    [
+        ("train_deep@lenet5", [], "train_deep lenet5"),
+        ("workspaces/a/dvc.yaml:train_deep@lenet5", [], "train_deep lenet5"),
+        ("featurize@hog", ["mlp"], "train_deep mlp"),
+        ("featurize@hog", [], "train_deep"),
+        ("train_deep@x;\x1b[2J", [], "train_deep"),
+        ("", [], "train_deep"),
+    ],
+)
+def test_what_is_done_is_named_as_dvc_does(monkeypatch, dvc, arguments, expected):
+    from stages import supervision
+
+    monkeypatch.setenv("DVC_STAGE", dvc)
+    assert supervision.task_name("train_deep", arguments) == expected
+
+
 def test_no_stage_is_forked_where_one_is_imported():
     from stages import supervision
 
