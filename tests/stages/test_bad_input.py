@@ -176,7 +176,7 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
     monkeypatch.setattr(artefacts, "load_images", allocate)
     for stage, (main, arguments) in STAGES.items():
         where = sys.modules[main.__module__]
-        for name in ("load_params", "load_entry", "read_yaml", "load_results"):
+        for name in ("load_params", "load_entry", "read_params", "load_results"):
             if hasattr(where, name):
                 monkeypatch.setattr(where, name, allocate)
         told = broken.fails(main, *arguments)
