@@ -8,11 +8,12 @@ that is killed leaves the old file or the new one, never half of one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -37,6 +38,7 @@ RESUME = Path(".resume")
 CHECKED = Path("data/checked.txt")
 SOURCE = Path("data/source.json")
 PREPARED = Path("data/prepared")
+TASK = PREPARED / "task.json"
 FEATURES = Path("data/features")
 INDEX = Path("data/index")
 RUNS = Path("runs")
@@ -223,13 +225,21 @@ def load_source() -> Source:
 
 @dataclass(frozen=True)
 class Task:
-    """What a training has to know of the dataset: an edit to its title or place reruns none."""
+    """What a training has to know of the dataset: an edit to its title or place reruns none.
+
+    A copy lies beside each trained model, so that whoever opens it knows what its columns mean and
+    which pixels it takes, and notices that the study has other images by now.
+    """
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
     """(height, width, 3)."""
     sizes: dict[str, int]
     """Images in each split."""
+    decoding: dict[str, Any] = field(default_factory=dict)
+    """Options of `pipeline.data.image_files.read_images` that make such images of files."""
+    digest: str = ""
+    """SHA-256 of all images and ids, and of the labels to learn from."""
 
     @property
     def n_classes(self) -> int:
@@ -288,16 +298,35 @@ def load_ids(split: str) -> NDArray[np.int64]:
     return np.array(load_array(PREPARED / split / "ids.npy", "dvc repro prepare"))
 
 
-def save_dataset_card(card: DatasetCard, index: pd.DataFrame) -> None:
-    """Write the card, the task, and the index: a row an image, ``id, split, class, name``."""
-    save_json(PREPARED / "task.json", Task(card.class_names, card.image_shape, card.sizes))
+def save_dataset_card(
+    card: DatasetCard, index: pd.DataFrame, decoding: Mapping[str, Any] | None = None
+) -> None:
+    """Write the card, the task, and the index: a row an image, ``id, split, class, name``.
+
+    The splits are there already. `decoding` is that of `Task`; by default files are resized only.
+    """
+    options = dict(decoding or {"size": card.image_shape[0]})
+    task = Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest())
+    save_json(TASK, task)
     save_table(PREPARED / "index.csv", index)
     save_json(PREPARED / "dataset.json", card)
 
 
+def _prepared_digest() -> str:
+    """Hash what the runs read of the prepared splits; test labels are not among it."""
+    files = [PREPARED / split / f"{name}.npy" for split in SPLITS for name in ("images", "ids")]
+    files += [PREPARED / "labels" / f"{split}.npy" for split in ("train", "validation")]
+    digest = hashlib.sha256()
+    for path in files:
+        if path.exists():
+            with path.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
 def load_task() -> Task:
     """Read what a training has to know of the dataset."""
-    return _load_record(Task, PREPARED / "task.json", "dvc repro prepare")
+    return _load_record(Task, TASK, "dvc repro prepare")
 
 
 def load_dataset_card() -> DatasetCard:
@@ -453,6 +482,16 @@ def save_run(
 def model_file(run: str, seed: int, family: str) -> Path:
     """Return where the fitted model of a run is kept: ``model.keras`` or ``model.npz``."""
     return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.npz")
+
+
+def save_run_task(run: str, seed: int, task: Task) -> None:
+    """Write what a run was trained on, beside its model."""
+    save_json(run_folder(run, seed) / "task.json", task)
+
+
+def load_run_task(run: str, seed: int, remedy: str) -> Task:
+    """Read what one seed of a run was trained on."""
+    return _load_record(Task, run_folder(run, seed) / "task.json", remedy)
 
 
 def load_card(run: str, seed: int, remedy: str) -> Card:

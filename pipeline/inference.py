@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.class_scores import of_probabilities
+
 if TYPE_CHECKING:
     import keras
 
@@ -42,6 +44,17 @@ def predict(
         if on_batch is not None:
             on_batch(rows.stop)
     return outputs
+
+
+def network_scores(
+    network: keras.Model, inputs: NDArray, on_batch: Callable[[int], None] | None = None
+) -> NDArray[np.float32]:
+    """Return the probabilities (n, classes) that a trained network gives, for two classes too.
+
+    Whoever asks a network for its answers asks here; `predict` gives its raw outputs, which are
+    one column for two classes. Arguments are those of `predict`.
+    """
+    return of_probabilities(predict(network, inputs, on_batch=on_batch))
 
 
 def predicted_batches(

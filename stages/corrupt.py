@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,8 @@ from pipeline.progress import Tenths
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
 from pipeline.robustness.severities import MISSING
-from pipeline.stored_models import first_seed, load_stored_model
+from pipeline.stored_models import first_seed
+from pipeline.stored_runs import Kind, open_model
 from stages import run
 
 
@@ -66,7 +67,7 @@ def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
 
 def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer]:
     """Return the first seed of the run, and what scores images with its stored model."""
-    kind: Literal["classical", "deep"]
+    kind: Kind
     for kind in ("classical", "deep"):
         entry = document[kind].get(name)
         if entry:
@@ -74,12 +75,7 @@ def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[in
     else:
         raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
     seed = first_seed(entry, study_seed)
-    model = load_stored_model(name, seed, kind)
-    if kind == "classical":
-        return seed, model.scores
-    from pipeline.inference import predict  # imports TensorFlow
-
-    return seed, lambda images: predict(model, images)
+    return seed, open_model(name, seed, kind).scores
 
 
 def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
 from pipeline.artefacts import Card
 from pipeline.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_network_pictures
-from pipeline.stored_models import first_seed, load_stored_model
+from pipeline.stored_models import first_seed
+from pipeline.stored_runs import open_model
 from stages import run
 
 SIDE = 192
@@ -29,9 +29,9 @@ def main() -> None:
     networks = document["deep"]
     pictures: list[FeaturePicture] = []
     if networks:
-        examples, classes = load_example_images(seed), artefacts.load_task().class_names
+        examples = load_example_images(seed)
         for name, entry in networks.items():
-            drawn = list(_drawn(name, first_seed(entry, seed), examples, classes))
+            drawn = list(_drawn(name, first_seed(entry, seed), examples))
             pictures += drawn
             print(f"{name}: {len(drawn)} pictures", flush=True)
     save_network_pictures(pictures)
@@ -65,15 +65,13 @@ class _Drawing:
         )
 
 
-def _drawn(
-    name: str, seed: int, examples: ExampleImages, classes: tuple[str, ...]
-) -> Iterator[FeaturePicture]:
+def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePicture]:
     """Draw all that can be drawn of one network, its first seed."""
     from pipeline.deep import feature_maps, grad_cam, kernels
 
-    card = artefacts.load_card(name, seed, f"dvc repro train_deep@{name}")
-    model = load_stored_model(name, seed, "deep")
-    drawing = _Drawing(name, card, examples)
+    opened = open_model(name, seed, "deep")
+    model, classes = opened.model, opened.class_names
+    drawing = _Drawing(name, opened.card, examples)
     learnt = kernels.first_kernels(model)
     if learnt is not None:
         yield drawing.learnt(kernels.kernel_sheet(learnt), learnt.caption)

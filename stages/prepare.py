@@ -51,7 +51,7 @@ def main() -> None:
         original_sides={} if raw.original_sides is None else _spread(raw.original_sides[used]),
         notes=raw.notes,
     )
-    artefacts.save_dataset_card(card, pd.concat(index))
+    artefacts.save_dataset_card(card, pd.concat(index), raw.decoding)
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
     print(f"{escaped(card.name)}: {len(card.class_names)} classes; {sizes}")
     for line in _remarks(card):

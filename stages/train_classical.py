@@ -84,6 +84,7 @@ def _save(
     with artefacts.atomic(artefacts.model_file(name, seed, family)) as temporary:
         stored = PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator)
         save_object(temporary, stored)
+    artefacts.save_run_task(name, seed, task)
     card = artefacts.Card(
         run=name,
         family=family,

@@ -72,6 +72,7 @@ def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None
     trained = train(spec, images, labels, task.n_classes, seed, cache, checkpoint)
     with artefacts.atomic(artefacts.model_file(name, seed, "deep")) as temporary:
         trained.model.save(temporary)
+    artefacts.save_run_task(name, seed, task)
     predictions = artefacts.Predictions(
         ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
         scores=trained.scores,

@@ -16,6 +16,7 @@ FLOOR_ONE = ("data", "features", "classical", "deep", "robustness", "evaluation"
 FLOOR_ZERO = (
     "registry",
     "artefacts",
+    "class_scores",
     "results",
     "checks",
     "sampling",
@@ -36,6 +37,8 @@ FLOOR_ZERO = (
     "stored_classes",
     "stored_models",
     "system_errors",
+    "stored_runs",
+    "pixel_checks",
     "yaml_files",
 )
 
@@ -126,6 +129,7 @@ def test_every_module_has_a_floor():
         "workspace",
         "dvc_command",
         "publish",
+        "prediction",
         "__init__",
     }
     found = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.classical.spec import two_columns
+from pipeline.class_scores import of_decisions
 
 
 def decision_scores(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -17,7 +17,7 @@ def decision_scores(model: Any, features: NDArray[np.float32]) -> NDArray[np.flo
         model: a fitted pipeline, or its last step, where the features are scaled already.
         features: (n, d).
     """
-    return two_columns(model.decision_function(np.asarray(features))).astype(np.float32)
+    return of_decisions(model.decision_function(np.asarray(features))).astype(np.float32)
 
 
 def accuracy(scores: NDArray, labels: NDArray, classes: NDArray) -> float:

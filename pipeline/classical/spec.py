@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from pipeline.checks import listing
+from pipeline.class_scores import of_decisions
 from pipeline.classical.projection import PrincipalComponents
 from pipeline.classical.ranges import Tune, check_ranges, parse_tune
 from pipeline.classical.scaling import UnitScaler
@@ -205,9 +206,7 @@ class DecisionClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, features: NDArray) -> NDArray:
         """Return the (n,) most likely classes."""
-        scores = self.decision_function(features)
-        codes = (scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes_[codes]
+        return self.classes_[of_decisions(self.decision_function(features)).argmax(axis=1)]
 
 
 def stored_numbers(fitted: Pipeline) -> int:
@@ -218,8 +217,3 @@ def stored_numbers(fitted: Pipeline) -> int:
     if "project" in fitted.named_steps:
         scaling += fitted["project"].components_.size + fitted["project"].mean_.size
     return scaling + int(fitted["classify"].n_parameters)
-
-
-def two_columns(decision: np.ndarray) -> np.ndarray:
-    """Turn (n,) signed distances of a two-class machine into (n, 2) scores; pass others on."""
-    return np.stack([-decision, decision], axis=1) if decision.ndim == 1 else decision

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -91,7 +91,8 @@ class Spec(DatasetSpec):
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes(pictures.values(), self.value_range, str(path))
-        return _assemble(pictures, placed, self.size, tuple(lines), others, notes)
+        decoding = {"size": self.size, "value_range": self.value_range}
+        return _assemble(pictures, placed, decoding, tuple(lines), others, notes)
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
         if len(problems) > self.unreadable:
@@ -153,12 +154,13 @@ def _first_image(folder: Path) -> str | None:
 def _assemble(
     pictures: dict[str, Picture],
     placed: Placed,
-    size: int,
+    decoding: dict[str, Any],
     skipped: tuple[str, ...],
     others: Others,
     notes: tuple[str, ...],
 ) -> RawDataset:
     """Gather the images in order, giving each one's memory back as it is copied."""
+    size = decoding["size"]
     pixels = np.empty((len(placed), size, size, 3), dtype=np.uint8)
     sides = np.array([pictures[name].side for name in placed], dtype=np.int64)
     for index, name in enumerate(placed):
@@ -175,4 +177,5 @@ def _assemble(
         left_out=others.records(),
         original_sides=sides,
         notes=notes,
+        decoding=decoding,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -64,6 +64,9 @@ class RawDataset:
     was resized."""
     notes: tuple[str, ...] = ()
     """What a reader has to know of how the images were read, a sentence each."""
+    decoding: dict[str, Any] = field(default_factory=dict)
+    """Options of `pipeline.data.image_files.read_images` that make such images of other files; empty
+    for resizing alone."""
 
 
 class DatasetSpec(MethodSpec):

@@ -16,9 +16,9 @@ from pipeline.deep.course import Course, Epoch
 from pipeline.deep.epoch_bar import EpochBar
 from pipeline.deep.failures import StopAtNaN, raise_run_away
 from pipeline.deep.schedules import Plateau, learning_rate_at
-from pipeline.deep.scoring import Measured, class_scores, measure
+from pipeline.deep.scoring import Measured, measure
 from pipeline.deep.spec import DeepSpec
-from pipeline.inference import predict
+from pipeline.inference import network_scores
 from pipeline.progress import duration
 from pipeline.sampling import stratified_order
 
@@ -142,7 +142,7 @@ def _middle_rate(spec: DeepSpec, in_phase: int, plateau: Plateau | None) -> floa
 
 
 def _measure(network: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -> Measured:
-    return measure(class_scores(predict(network, inputs)), labels)
+    return measure(network_scores(network, inputs), labels)
 
 
 def _check_finite(

@@ -29,10 +29,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.class_scores import of_probabilities
 from pipeline.deep.cost import leaf_layers
 from pipeline.deep.gradients import gradient
 from pipeline.deep.inner_outputs import changed_output, end_of, infer, last_convolution
-from pipeline.deep.scoring import class_scores
 
 OPACITY = 0.5
 """Of the colours over the image."""
@@ -75,7 +75,7 @@ def grad_cam(model: keras.Model, images: NDArray[np.uint8]) -> ClassEvidence | N
     if convolution is None:
         return None
     layer = end_of(model, convolution)
-    scores = class_scores(np.asarray(keras.ops.convert_to_numpy(infer(model, images))))
+    scores = of_probabilities(np.asarray(keras.ops.convert_to_numpy(infer(model, images))))
     predicted = scores.argmax(axis=1)
     maps, slopes = _maps_and_slopes(model, layer, images, predicted)
     weights = slopes.mean(axis=(1, 2), keepdims=True)

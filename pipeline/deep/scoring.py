@@ -1,4 +1,4 @@
-"""From outputs to class scores, and the numbers that a learning curve shows."""
+"""The numbers that a learning curve shows."""
 
 from __future__ import annotations
 
@@ -23,13 +23,6 @@ def measure(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> Measur
     return Measured(
         cross_entropy(scores, labels), accuracy(scores, labels), macro_f1(scores, labels)
     )
-
-
-def class_scores(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities (n, classes); one sigmoid unit p becomes the two columns 1 - p, p."""
-    if outputs.shape[1] == 1:
-        return np.concatenate([1 - outputs, outputs], axis=1)
-    return outputs
 
 
 def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

@@ -23,9 +23,8 @@ from pipeline.deep.device import device_name
 from pipeline.deep.epochs import Trainable, Weights, fit
 from pipeline.deep.failures import memory_errors
 from pipeline.deep.preflight import preflight
-from pipeline.deep.scoring import class_scores
 from pipeline.deep.spec import DeepSpec
-from pipeline.inference import predict
+from pipeline.inference import network_scores
 
 
 @dataclass(frozen=True)
@@ -90,9 +89,9 @@ def train(
         )
         model = phase.from_pixels()
         inputs, network = phase.inputs, phase.network
-        scores = {split: class_scores(predict(network, inputs[split])) for split in SPLITS[:2]}
+        scores = {split: network_scores(network, inputs[split]) for split in SPLITS[:2]}
         start = time.perf_counter()
-        scores["test"] = class_scores(predict(network, inputs["test"]))
+        scores["test"] = network_scores(network, inputs["test"])
         test_seconds = phase.features["test"].seconds + time.perf_counter() - start
     return TrainedNetwork(
         model=model,

@@ -19,9 +19,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.class_scores import of_probabilities
 from pipeline.deep import device
 from pipeline.deep.cost import leaf_layers, multiply_adds
-from pipeline.deep.scoring import class_scores, cross_entropy
+from pipeline.deep.scoring import cross_entropy
 
 IMAGES, STEPS, FEWEST_STEPS, SMALLEST_BATCH = 32, 20, 4, 16
 MULTIPLY_ADDS = {False: 3e10, True: 3e12}
@@ -168,7 +169,7 @@ def _cross_entropy(
     )
     if not np.isfinite(outputs).all():
         return math.nan
-    return cross_entropy(class_scores(outputs.astype(np.float32)), labels)
+    return cross_entropy(of_probabilities(outputs.astype(np.float32)), labels)
 
 
 def _steps(

@@ -7,8 +7,8 @@ from sklearn.datasets import make_classification
 from sklearn.frozen import FrozenEstimator
 
 from pipeline import registry
+from pipeline.class_scores import of_decisions
 from pipeline.classical.calibration import SigmoidCalibrator
-from pipeline.classical.spec import two_columns
 
 
 def fitted(n_classes, method="linear_svm"):
@@ -26,8 +26,8 @@ def fitted(n_classes, method="linear_svm"):
 def test_equal_to_scikit_learn(n_classes, method):
     machine, (x, y), (new, _) = fitted(n_classes, method)
     reference = CalibratedClassifierCV(FrozenEstimator(machine), method="sigmoid").fit(x, y)
-    ours = SigmoidCalibrator().fit(two_columns(machine.decision_function(x)), y)
-    found = ours.predict_proba(two_columns(machine.decision_function(new)))
+    ours = SigmoidCalibrator().fit(of_decisions(machine.decision_function(x)), y)
+    found = ours.predict_proba(of_decisions(machine.decision_function(new)))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, reference.predict_proba(new), rtol=0, atol=1e-5)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
@@ -35,8 +35,8 @@ def test_equal_to_scikit_learn(n_classes, method):
 
 def test_probabilities_are_as_often_right_as_they_say():
     machine, (x, y), (new, answers) = fitted(2)
-    ours = SigmoidCalibrator().fit(two_columns(machine.decision_function(x)), y)
-    found = ours.predict_proba(two_columns(machine.decision_function(new)))[:, 1]
+    ours = SigmoidCalibrator().fit(of_decisions(machine.decision_function(x)), y)
+    found = ours.predict_proba(of_decisions(machine.decision_function(new)))[:, 1]
     sure = found > 0.8
     assert sure.sum() > 50
     assert np.mean(answers[sure] == 1) == pytest.approx(found[sure].mean(), abs=0.08)
@@ -53,7 +53,7 @@ def test_units_of_the_scores_do_not_matter(rng):
 
 def test_perfect_scores_stay_short_of_certainty(rng):
     labels = np.arange(40) % 2
-    scores = two_columns(np.where(labels == 1, 3.0, -3.0))
+    scores = of_decisions(np.where(labels == 1, 3.0, -3.0))
     found = SigmoidCalibrator().fit(scores, labels).predict_proba(scores)
     # 20 of 20 are positive: (20 + 1) / (20 + 2).
     np.testing.assert_allclose(found[labels == 1, 1], 21 / 22, rtol=1e-4)

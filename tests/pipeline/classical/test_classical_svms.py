@@ -7,9 +7,10 @@ from sklearn.svm import SVC, LinearSVC
 
 from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.class_scores import of_decisions
 from pipeline.classical.linear_svm import LinearSVM
 from pipeline.classical.rbf_svm import RBFSVM
-from pipeline.classical.spec import UnitScaler, stored_numbers, two_columns
+from pipeline.classical.spec import UnitScaler, stored_numbers
 from pipeline.object_files import load_object, save_object
 
 
@@ -119,10 +120,6 @@ def test_weights_that_do_not_fit(options, message):
         registry.parse("classical", entry, "classical.x")
 
 
-def test_two_columns():
-    assert two_columns(np.array([1.0, -2.0])).tolist() == [[-1, 1], [2, -2]]
-
-
 @pytest.mark.parametrize("method", registry.method_names("classical"))
 class TestContract:
     """Holds for every file in pipeline/classical/, also for one added tomorrow."""
@@ -135,14 +132,14 @@ class TestContract:
         x, y = problem(n_classes, n=400)
         x.setflags(write=False)  # features come memory-mapped and read-only
         fitted = self.spec(method).build(seed=0, widths=[30]).fit(x[:300], y[:300])
-        scores = two_columns(fitted.decision_function(x[300:]))
+        scores = of_decisions(fitted.decision_function(x[300:]))
         assert scores.shape == (100, n_classes)
         assert np.isfinite(scores).all()
         assert np.mean(scores.argmax(1) == y[300:]) > 1.3 / n_classes
         assert np.array_equal(scores.argmax(1), fitted.predict(x[300:]))
         save_object(tmp_path / "model.npz", fitted)
         again = load_object(tmp_path / "model.npz", "predict", "train it")
-        assert np.array_equal(two_columns(again.decision_function(x[300:])), scores)
+        assert np.array_equal(of_decisions(again.decision_function(x[300:])), scores)
         assert stored_numbers(fitted) > 0
 
     def test_scaling_makes_units_irrelevant(self, method):

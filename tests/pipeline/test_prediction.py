@@ -1,0 +1,137 @@
+"""Opening a stored run from elsewhere, and what is said of one that cannot be used.
+
+`tests/stages/test_two_classes.py` holds that its predictions are those of the study.
+"""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from pipeline import artefacts
+from pipeline.checks import StudyError
+from pipeline.data.decoding import decode, resize
+from pipeline.prediction import open_run
+
+CLASSES = ("cat", "dog")
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+
+
+def prepare(images=IMAGES, classes=CLASSES):
+    for split in artefacts.SPLITS:
+        artefacts.save_split(split, images, np.arange(len(images)) % 2, np.arange(len(images)))
+    sizes = dict.fromkeys(artefacts.SPLITS, len(images))
+    card = artefacts.DatasetCard("d", "d", "0", classes, images.shape[1:], sizes, seed=0)
+    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+
+
+def store(seed, n_outputs=1):
+    keras.utils.set_random_seed(seed)
+    last = keras.layers.Dense(n_outputs, "sigmoid" if n_outputs == 1 else "softmax")
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), last]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers])
+    artefacts.run_folder("net", seed).mkdir(parents=True, exist_ok=True)
+    model.save(artefacts.model_file("net", seed, "deep"))
+    artefacts.save_run_task("net", seed, artefacts.load_task())
+    values = {each.name: "" for each in dataclasses.fields(artefacts.Card)}
+    values |= {"run": "net", "family": "deep", "seed": seed, "features": ()}
+    artefacts.save_json(artefacts.run_folder("net", seed) / "card.json", artefacts.Card(**values))
+
+
+@pytest.fixture
+def study(study_folder) -> Path:
+    prepare()
+    for seed in (11, 4):
+        store(seed)
+    return study_folder
+
+
+def test_a_run_is_opened_from_elsewhere(study, tmp_path_factory, monkeypatch):
+    here = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(here)
+    run = open_run("net", folder=study)
+    assert Path.cwd() == here
+    assert run.card.seed == 4, "the smallest"
+    assert open_run("net", 11, study).card.seed == 11
+    p = np.asarray(run.model(IMAGES))[:, 0]
+    np.testing.assert_allclose(run.probabilities(IMAGES), np.stack([1 - p, p], 1), atol=1e-5)
+    assert run.predict(IMAGES) == [CLASSES[each] for each in (p > 0.5).astype(int)]
+
+
+def test_files_are_decoded_and_resized(study):
+    Image.fromarray(IMAGES[0].repeat(3, axis=0)).save("tall.png")
+    Image.fromarray(IMAGES[1]).convert("LA").save("gray.png")
+    run = open_run("net")
+    found = run.read(["tall.png", Path("gray.png")])
+    expected = [resize(decode(Path(name).read_bytes()), 8) for name in ("tall.png", "gray.png")]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(run.read("gray.png"), found[1:])
+
+
+@pytest.mark.tried(
+    "Prediction",
+    "files that are missing, empty, cut short or no images",
+    "an error that names each file; no class is given",
+)
+def test_files_that_are_no_images_are_named(study):
+    Image.fromarray(IMAGES[0]).save("whole.png")
+    Path("empty.png").touch()
+    Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:60])
+    Path("words.jpg").write_text("no pixels", encoding="utf-8")
+    run = open_run("net")
+    with pytest.raises(StudyError, match=r"found 3 files.*empty\.png \(.*cut\.png \(.*words\.jpg"):
+        run.read(["whole.png", "empty.png", "cut.png", "words.jpg"])
+    for missing in (["whole.png", "none.png"], ["whole.png", "."]):
+        with pytest.raises(StudyError, match=rf"{missing[1]} cannot be read"):
+            run.read(missing)
+    with pytest.raises(StudyError, match="found no file"):
+        run.read([])
+
+
+@pytest.mark.tried(
+    "Prediction",
+    "a run whose study has been given other images, classes or another size since it was trained",
+    "an error that says what differs and how to train the run anew",
+)
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda: prepare(IMAGES[:, ::-1]), "digest: found"),
+        (lambda: prepare(classes=("cat", "cow")), r"class names: found \('cat', 'cow'\), trained"),
+        (lambda: prepare(IMAGES.repeat(2, 1).repeat(2, 2)), r"image shape: found \(16, 16, 3\)"),
+    ],
+)
+def test_a_run_of_other_images_is_noticed(study, change, told):
+    change()
+    with pytest.raises(StudyError, match=told) as error:
+        open_run("net")
+    assert "dvc repro train_deep@net" in str(error.value)
+    shutil.copytree("runs/net", "copy/runs/net")
+    assert open_run("net", folder="copy").class_names == CLASSES, "what the message offers"
+
+
+def test_what_is_not_there_is_said(study, tmp_path):
+    for arguments, told in [
+        (("nut",), "there is no trained run runs/nut; did you mean 'net'"),
+        (("net", 5), r"there is no runs/net/seed-5/card\.json"),
+        (("net", None, "nowhere"), "there is no folder nowhere"),
+        (("net", None, "data"), "in data: there is no trained run"),
+    ]:
+        with pytest.raises(StudyError, match=told):
+            open_run(*arguments)
+    (artefacts.run_folder("net", 4) / "task.json").unlink()
+    with pytest.raises(StudyError, match=r"task\.json; make it with: dvc repro train_deep@net"):
+        open_run("net")
+
+
+def test_a_model_of_another_number_of_classes_is_refused(study):
+    store(4, n_outputs=3)
+    with pytest.raises(StudyError, match=r"scores of shape \(6, 3\); expected \(n, 2\)"):
+        open_run("net").scores(IMAGES)
+    with pytest.raises(StudyError, match="expected \\(n, 8, 8, 3\\) uint8, RGB"):
+        open_run("net").predict(IMAGES / 255)
