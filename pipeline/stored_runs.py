@@ -134,9 +134,9 @@ def _check_current(task: artefacts.Task, where: str, remedy: str) -> None:
         each.name for each in fields(now) if getattr(now, each.name) != getattr(task, each.name)
     ]
     if differing:
+        pairs = [(name, getattr(now, name), getattr(task, name)) for name in differing]
         told = "; ".join(
-            f"{name.replace('_', ' ')}: found {getattr(now, name)}, trained on {getattr(task, name)}"
-            for name in differing
+            f"{name.replace('_', ' ')}: found {new}, trained on {old}" for name, new, old in pairs
         )
         raise StudyError(
             f"{where} was trained on other images than {artefacts.PREPARED} holds ({told}). Train "

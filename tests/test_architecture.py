@@ -138,6 +138,18 @@ def test_every_module_has_a_floor():
     assert found == known
 
 
+def test_outputs_of_networks_become_scores_in_one_place():
+    """For two classes they are one column, of which the largest is no class."""
+    raw = {"pipeline.inference.predict", "pipeline.inference.predicted_batches"}
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in [*PIPELINE_FILES, *(ROOT / "stages").glob("*.py")]
+        if raw & imported_names(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    computing_features = {"pipeline/features/vgg16_features.py", "pipeline/deep/base_features.py"}
+    assert users == computing_features
+
+
 def test_packages_hold_no_code():
     assert not [path for path in PIPELINE_FILES if path.name == "__init__.py" and has_code(path)]
 

@@ -65,8 +65,8 @@ class RawDataset:
     notes: tuple[str, ...] = ()
     """What a reader has to know of how the images were read, a sentence each."""
     decoding: dict[str, Any] = field(default_factory=dict)
-    """Options of `pipeline.data.image_files.read_images` that make such images of other files; empty
-    for resizing alone."""
+    """Options of `pipeline.data.image_files.read_images` that make such images of other files;
+    empty for resizing alone."""
 
 
 class DatasetSpec(MethodSpec):

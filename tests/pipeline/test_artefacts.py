@@ -1,5 +1,6 @@
 """Every file between two stages: what is written is what is read, whole or not at all."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -260,8 +261,25 @@ def test_task_is_what_a_training_needs_of_the_card():
         "class_names": AWKWARD,
         "image_shape": (32, 32, 3),
         "sizes": {"train": 3, "validation": 2, "test": 2},
+        "decoding": {"size": 32},
+        "digest": hashlib.sha256().hexdigest(),
     }
     assert task.n_classes == len(AWKWARD)
+
+
+def test_the_digest_of_a_task_is_that_of_all_that_is_learned_from():
+    def digest(pixel=0, labels=(0, 1), ids=(5, 6), split="train"):
+        images = np.full((2, 4, 4, 3), pixel, np.uint8)
+        artefacts.save_split(split, images, np.array(labels), np.array(ids))
+        artefacts.save_dataset_card(dataset_card(), image_index())
+        return artefacts.load_task().digest
+
+    first = digest()
+    assert len({first, digest(pixel=1), digest(labels=(1, 0)), digest(ids=(5, 7))}) == 4
+    assert digest() == first
+    with_test = digest(split="test")
+    assert with_test == digest(split="test", labels=(1, 0)), "test labels are for evaluate alone"
+    assert with_test != digest(split="test", pixel=1)
 
 
 @pytest.mark.parametrize("names", [AWKWARD, DIGITS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,10 +17,10 @@ from small_study import PARAMS, write_params
 import stages
 from pipeline import artefacts
 from pipeline.measurements import CORRUPTED, load_corrupted
+from pipeline.prediction import open_run
 from pipeline.results import load_results
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.corruptions import corrupt as corrupted
-from pipeline.stored_models import load_stored_model
 from stages import (
     check,
     corrupt,
@@ -85,7 +86,7 @@ def test_it_scores_the_images_as_they_are_and_corrupted():
     assert set(found.card.missing) == {"frost", "snow", "spatter"}
     assert len(np.unique(found.ids)) == 30
     np.testing.assert_allclose(found.clean, stored_scores(found.ids), rtol=1e-4, atol=1e-4)
-    model = load_stored_model(RUN, 0, "classical")
+    model = open_run(RUN)
     order = np.isin(artefacts.load_ids("test"), found.ids)
     images = np.asarray(artefacts.load_images("test")[order])
     for name in ("motion_blur", "shot_noise"):
@@ -211,6 +212,10 @@ def test_a_network_scores_from_its_stored_model():
     path = artefacts.model_file("net", 4, "deep")
     path.parent.mkdir(parents=True)
     model.save(path)
+    card = artefacts.load_card(RUN, 0, "")
+    card = dataclasses.replace(card, run="net", family="deep", seed=4)
+    artefacts.save_json(path.parent / "card.json", card)
+    artefacts.save_run_task("net", 4, artefacts.load_task())
     corrupt.main("net")
     found = load_corrupted("net", "")
     assert found.card.seed == 4

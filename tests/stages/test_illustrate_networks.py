@@ -53,6 +53,7 @@ def store(name, seed, model):
     folder = artefacts.run_folder(name, seed)
     folder.mkdir(parents=True)
     model.save(artefacts.model_file(name, seed, "deep"))
+    artefacts.save_run_task(name, seed, artefacts.load_task())
     values = {"run": name, "family": "deep", "method": "m", "features": (), "options": {}}
     values |= {"seed": seed, "score_kind": "probability", "sizes": {}, "parameters": 77}
     values |= {"train_seconds": 1.0, "predict_ms_per_image": 1.0, "stage_seconds": 1.0}

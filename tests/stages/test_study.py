@@ -17,8 +17,8 @@ from small_study import BIN, PARAMS, RUNS, SIZES, Step, Study, checkout, content
 
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS
+from pipeline.prediction import open_run
 from pipeline.results import RESULT_TABLES, load_results
-from pipeline.stored_models import load_stored_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
 
@@ -460,6 +460,7 @@ def test_every_run_leaves_the_same_things(run):
         "predictions.npz",
         "history.csv",
         "card.json",
+        "task.json",
         model.name,
         *(["tuning.csv"] if run == "both_svm" else []),
     }
@@ -478,24 +479,15 @@ def test_every_run_leaves_the_same_things(run):
 
 
 @pytest.mark.usefixtures("study")
-@pytest.mark.parametrize("run", RUNS[:3])
-def test_a_stored_svm_gives_the_stored_scores_from_pixels(run):
-    model = load_stored_model(run, 0, "classical")
-    stored = artefacts.load_predictions(run, 0, "").scores["test"]
-    found = model.scores(np.asarray(artefacts.load_images("test")))
-    np.testing.assert_allclose(found, stored, rtol=1e-4, atol=1e-4 * np.abs(stored).max())
-    assert model.class_names == artefacts.load_dataset_card().class_names
+@pytest.mark.parametrize("run", RUNS)
+def test_a_stored_model_gives_the_stored_predictions_from_pixels(run):
+    opened, images = open_run(run), np.asarray(artefacts.load_images("test"))
+    stored = artefacts.load_predictions(run, 0, "")
+    assert opened.class_names == artefacts.load_dataset_card().class_names
+    scores, probabilities = stored.scores["test"], stored.probabilities["test"]
+    atol = 1e-4 * np.abs(scores).max()
+    np.testing.assert_allclose(opened.scores(images), scores, rtol=1e-4, atol=atol)
+    np.testing.assert_allclose(opened.probabilities(images), probabilities, rtol=1e-4, atol=1e-4)
     # Other pixels have other scores: the comparison can fail.
-    turned = np.ascontiguousarray(artefacts.load_images("test")[:, ::-1, :, ::-1])
-    assert np.abs(model.scores(turned) - stored).max() > 1e-2
-
-
-@pytest.mark.usefixtures("study")
-def test_a_stored_network_gives_the_stored_scores_from_pixels():
-    model = load_stored_model("lenet5", 0, "deep")
-    images = np.asarray(artefacts.load_images("test"))
-    stored = artefacts.load_predictions("lenet5", 0, "").scores["test"]
-    found = np.asarray(model(images, training=False))
-    np.testing.assert_allclose(found, stored, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
-    assert np.abs(np.asarray(model(255 - images, training=False)) - stored).max() > 1e-2
+    turned = np.ascontiguousarray(255 - images[:, ::-1, :, ::-1])
+    assert np.abs(opened.scores(turned) - scores).max() > 1e-2

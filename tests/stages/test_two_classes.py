@@ -170,6 +170,16 @@ def test_pictures_of_a_network_name_the_class_that_it_predicts(study):
         assert row.caption.startswith(f"lenet5 says {name} ({share:.0f} %) of the image")
 
 
+def test_the_network_has_one_output_and_its_loss_is_that_of_two_columns(study):
+    assert open_run("lenet5").model.output_shape == (None, 1)
+    right = artefacts.load_labels("validation")
+    stored = artefacts.load_predictions("lenet5", 0, "").scores["validation"]
+    surprise = -np.log(np.clip(stored[np.arange(len(right)), right], 1e-7, 1)).mean()
+    history = artefacts.load_history("lenet5", 0, "")
+    losses = history.query("split == 'validation' and metric == 'loss'")["value"]
+    assert surprise == pytest.approx(losses.min(), abs=1e-4)
+
+
 # --- what is predicted of pixels and of files -----------------------------------------------------
 
 

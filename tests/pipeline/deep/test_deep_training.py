@@ -85,19 +85,6 @@ def test_training_curve_is_measured_without_dropout(three_classes):
         )
 
 
-def test_two_classes_use_one_sigmoid_unit_and_give_two_columns():
-    images, labels, test_labels = splits(2)
-    spec = deep_spec("lenet5", epochs=5, batch_size=20, learning_rate=3e-3)
-    result = train(spec, images, labels, 2, seed=0)
-    assert result.model.output_shape == (None, 1)
-    p = result.model.predict(images["test"], verbose=0)[:, 0]
-    np.testing.assert_allclose(result.scores["test"], np.stack([1 - p, p], 1), atol=1e-5)
-    assert (result.scores["test"].argmax(axis=1) == test_labels).mean() > 0.9
-    assert mean_surprise(result.scores["validation"], labels["validation"]) == pytest.approx(
-        values(result, "validation", "loss").min(), abs=1e-4
-    )
-
-
 def test_stops_early_and_says_so(three_classes, capsys):
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=40, patience=2, batch_size=20, learning_rate=0.02)
