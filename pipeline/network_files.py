@@ -54,6 +54,8 @@ _CLASSES = {
 """(module, class): none reads a file, holds code, or calls anything by name."""
 _ANY_SIZE = 4096
 """Up to this any size is believed; a larger one has to be that of an array of the weights."""
+_NO_SIZES = {"seed", "mean", "variance"}
+"""Numbers of layers that are no sizes: pixels of high contrast have a variance of up to 16,256."""
 
 
 def check_network_file(path: Path) -> None:
@@ -105,7 +107,7 @@ def _check_class(config: dict[str, Any], sizes: set[int]) -> None:
 
 
 def _numbers(config: Any) -> Iterator[float]:
-    """Yield the numbers of a layer; not its seeds, and not those of objects inside it."""
+    """Yield the numbers of a layer that may be sizes; not those of objects inside it."""
     if isinstance(config, int | float):
         yield config
     elif isinstance(config, list):
@@ -113,7 +115,7 @@ def _numbers(config: Any) -> Iterator[float]:
             yield from _numbers(each)
     elif isinstance(config, dict) and "class_name" not in config:
         for key, each in config.items():
-            if key != "seed":
+            if key not in _NO_SIZES:
                 yield from _numbers(each)
 
 

@@ -56,7 +56,7 @@ class StoredRun(PixelModel):
 def open_run(run: str, seed: int | None = None, folder: str | os.PathLike[str] = ".") -> StoredRun:
     """Open a trained run of any family: classical, hybrid or deep.
 
-    Models are opened by the code that trained them; open none that comes from a stranger.
+    Stored models hold no code, so that opening one runs none but the project's own.
 
     Args:
         run: its name in params.yaml.
