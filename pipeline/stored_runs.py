@@ -130,18 +130,21 @@ def _check_current(task: artefacts.Task, where: str, remedy: str) -> None:
     if not artefacts.TASK.exists():
         return
     now = artefacts.load_task()
-    differing = [
-        each.name for each in fields(now) if getattr(now, each.name) != getattr(task, each.name)
+    told = [
+        f"{each.name.replace('_', ' ')}: found {new}, trained on {old}"
+        for each in fields(now)
+        if each.name != "digest"
+        and (new := getattr(now, each.name)) != (old := getattr(task, each.name))
     ]
-    if differing:
-        pairs = [(name, getattr(now, name), getattr(task, name)) for name in differing]
-        told = "; ".join(
-            f"{name.replace('_', ' ')}: found {new}, trained on {old}" for name, new, old in pairs
+    if now.digest != task.digest:
+        told.append(
+            f"images, ids or labels: found {now.digest[:12]}, trained on {task.digest[:12]}"
         )
+    if told:
         raise StudyError(
-            f"{where} was trained on other images than {artefacts.PREPARED} holds ({told}). Train "
-            f"it anew with: {remedy}. To use it as it is, copy its folder to runs/ of another "
-            "folder, and open it there"
+            f"{where} was trained on other images than {artefacts.PREPARED} holds "
+            f"({'; '.join(told)}). Train it anew with: {remedy}. To use it as it is, copy "
+            f"{where} to another folder, to the same place there, and open it in that folder"
         )
 
 
