@@ -45,8 +45,8 @@ class StoredRun(PixelModel):
             (n, height, width, 3) uint8, RGB, in the order of `paths`.
 
         Raises:
-            StudyError: if a file is missing, cannot be read as an image, or uses a sliver of a range
-                of more than 8 bits without a `value_range`.
+            StudyError: if a file is missing or cannot be read as an image, or if images with more
+                than 8 bits use a sliver of their range, and no `value_range` is given.
         """
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         options = self.task.decoding | ({"value_range": value_range} if value_range else {})

@@ -32,7 +32,9 @@ def read_images(
         StudyError: if a file is missing or cannot be read, with all that cannot; or if images with
             more than 8 bits use a sliver of their range, and no `value_range` is given.
     """
-    stretched = None if value_range in (None, "full") else (value_range[0], value_range[1])
+    stretched = None
+    if value_range is not None and not isinstance(value_range, str):
+        stretched = (value_range[0], value_range[1])  # a list where it comes from JSON
     pictures: list[Picture] = []
     problems: list[str] = []
     for name, decoded in decode_files(_contents(paths), size, stretched):
@@ -51,9 +53,7 @@ def read_images(
     return np.stack([each.pixels for each in pictures])
 
 
-def _check_range(
-    pictures: list[Picture], value_range: Range | Literal["full"] | None
-) -> None:
+def _check_range(pictures: list[Picture], value_range: Range | Literal["full"] | None) -> None:
     try:
         range_notes(pictures, value_range, "files to read")
     except StudyError as error:

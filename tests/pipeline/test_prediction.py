@@ -75,6 +75,25 @@ def test_files_are_decoded_and_resized(study):
 
 @pytest.mark.tried(
     "Prediction",
+    "a file of 12 bits in 16, for a run whose study has images of 8 bits",
+    "an error that says which range it uses; read in that range when it is given",
+)
+def test_values_of_more_than_8_bits_are_never_guessed(study):
+    values = np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(values).save("deep.png")
+    run = open_run("net")
+    with pytest.raises(StudyError, match=r"values from 0 to 4,095.*say read\(paths, value_range="):
+        run.read("deep.png")
+    gray = run.read("deep.png", value_range=(0, 4095))
+    assert (gray.min(), gray.max()) == (0, 255)
+    assert run.read("deep.png", value_range="full").max() == 15
+    task = dataclasses.replace(run.task, decoding={"size": 8, "value_range": [0, 4095]})
+    of_such_images = dataclasses.replace(run, task=task)
+    np.testing.assert_array_equal(of_such_images.read("deep.png"), gray)
+
+
+@pytest.mark.tried(
+    "Prediction",
     "files that are missing, empty, cut short or no images",
     "an error that names each file; no class is given",
 )
