@@ -3,27 +3,27 @@
 All paths are relative to the study's folder, which is the working directory of every stage. Images
 are (n, height, width, 3) uint8 in RGB order; labels (n,) int64; ids (n,) int64, the position of an
 image in its dataset, by which everything is paired. Files are replaced atomically, so that a stage
-that is killed leaves the old file or the new one, never half of one.
+that is killed leaves the old file or the new one, never half of one. Each set of files has a
+manifest of their checksums (`pipeline.integrity`), against which every file is read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import litter
+from pipeline import integrity, litter, strict
 from pipeline.checks import StudyError
 from pipeline.object_files import load_object, save_object
 
@@ -46,8 +46,15 @@ STUDY = Path("reports/study")
 
 Record = TypeVar("Record")
 ScoreKind = Literal["probability", "decision"]
-HISTORY_COLUMNS = ("x", "x_kind", "split", "metric", "value")
-TUNING_COLUMNS = ("trial", "state", "images", "validation_accuracy", "seconds", "options")
+HISTORY_KINDS: dict[str, strict.Column] = {
+    "x": "number", "x_kind": "text", "split": "text", "metric": "text", "value": "number",
+}  # fmt: skip
+HISTORY_COLUMNS = tuple(HISTORY_KINDS)
+TUNING_KINDS: dict[str, strict.Column] = {
+    "trial": "integer", "state": "text", "images": "integer", "validation_accuracy": "number",
+    "seconds": "number", "options": "text",
+}  # fmt: skip
+TUNING_COLUMNS = tuple(TUNING_KINDS)
 """A row a trial: `state` is ``complete`` or ``pruned``, `images` the training images of its last
 fit, `options` a JSON object, option -> value."""
 
@@ -148,7 +155,7 @@ def load_json(path: Path, remedy: str) -> Any:
     existing = _existing(path, remedy)
     try:
         return json.loads(existing.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
         raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
 
 
@@ -173,14 +180,29 @@ def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
 
 def _load_record(kind: type[Record], path: Path, remedy: str) -> Record:
     """Read a dataclass from JSON; lists become tuples where the class has them."""
-    values = load_json(path, remedy)
-    try:
-        for each in fields(cast(Any, kind)):
-            if str(each.type).startswith("tuple") and each.name in values:
-                values[each.name] = tuple(values[each.name])
-        return kind(**values)
-    except TypeError as error:
-        raise StudyError(f"{path} is another file ({error}); make it anew with: {remedy}") from None
+    return strict.read_record(kind, load_json(path, remedy), path, remedy)
+
+
+def _load_sealed(kind: type[Record], path: Path, remedy: str) -> Record:
+    """Read a dataclass from JSON that holds its own checksum."""
+    content = integrity.unseal(load_json(path, remedy), path, remedy)
+    return strict.read_record(kind, content, path, remedy)
+
+
+def load_checked_table(path: Path, columns: dict[str, strict.Column], remedy: str) -> pd.DataFrame:
+    """Read a CSV table that has exactly these columns, in this order, of these kinds."""
+    table = load_table(path, remedy, dtype=strict.read_dtypes(columns))
+    return strict.check_table(table, columns, path, remedy)
+
+
+def intact(manifest: Path, of: dict[str, Any], name: str, remedy: str) -> Path:
+    """Return the path of a file beside a manifest, once its content is what was written.
+
+    Raises:
+        StudyError: if the file or the manifest is missing, is of something else, or was changed.
+    """
+    _existing(manifest.parent / name, remedy)
+    return integrity.load_manifest(manifest, of, remedy).verify(name)
 
 
 def _existing(path: Path, remedy: str) -> Path:
@@ -212,12 +234,12 @@ class Source:
 
 def save_source(source: Source) -> None:
     """Write the record of `fetch`."""
-    save_json(SOURCE, source)
+    save_json(SOURCE, integrity.seal(asdict(source)))
 
 
 def load_source() -> Source:
     """Read the record of `fetch`."""
-    return _load_record(Source, SOURCE, "dvc repro fetch")
+    return _load_sealed(Source, SOURCE, "dvc repro fetch")
 
 
 # --- prepare: images, labels and splits ----------------------------------------------------------
@@ -273,29 +295,56 @@ class DatasetCard:
     """What a reader has to know of how the images were read, a sentence each."""
 
 
+_PREPARE = "dvc repro prepare"
+
+
 def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
-    """Write the images, labels and ids of one split.
+    """Write the images, labels and ids of one split, and the manifests of both folders.
 
     Labels lie in files of their own: only `evaluate` depends on those of the test split.
     """
-    save_array(PREPARED / split / "images.npy", images)
-    save_array(PREPARED / split / "ids.npy", np.asarray(ids, dtype=np.int64))
-    save_array(PREPARED / "labels" / f"{split}.npy", np.asarray(labels, dtype=np.int64))
+    folder, answers = PREPARED / split, PREPARED / "labels"
+    save_array(folder / "images.npy", images)
+    save_array(folder / "ids.npy", np.asarray(ids, dtype=np.int64))
+    files = [folder / "images.npy", folder / "ids.npy"]
+    save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, {"split": split}, files))
+    save_array(answers / f"{split}.npy", np.asarray(labels, dtype=np.int64))
+    of = {"labels of": split}
+    save_json(
+        _labels_manifest(split),
+        integrity.make_manifest(answers, of, [answers / f"{split}.npy"], f"{split}.json"),
+    )
+
+
+def _labels_manifest(split: str) -> Path:
+    return PREPARED / "labels" / f"{split}.json"
+
+
+def _of_split(split: str, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray:
+    path = intact(PREPARED / split / integrity.MANIFEST, {"split": split}, name, _PREPARE)
+    return strict.check_array(load_array(path, _PREPARE), dtype, shape, path, _PREPARE)
 
 
 def load_images(split: str) -> NDArray[np.uint8]:
     """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
-    return load_array(PREPARED / split / "images.npy", "dvc repro prepare")
+    return _of_split(split, "images.npy", np.uint8, (None, None, None, 3))
 
 
 def load_labels(split: str) -> NDArray[np.int64]:
     """Read the labels of a split: (n,) int64."""
-    return np.array(load_array(PREPARED / "labels" / f"{split}.npy", "dvc repro prepare"))
+    path = intact(_labels_manifest(split), {"labels of": split}, f"{split}.npy", _PREPARE)
+    found = load_array(path, _PREPARE)
+    return np.array(strict.check_array(found, np.int64, (None,), path, _PREPARE))
 
 
 def load_ids(split: str) -> NDArray[np.int64]:
     """Read the ids of the images of a split: (n,) int64."""
-    return np.array(load_array(PREPARED / split / "ids.npy", "dvc repro prepare"))
+    return np.array(_of_split(split, "ids.npy", np.int64, (None,)))
+
+
+def save_task(task: Task) -> None:
+    """Write what a training has to know of the dataset, with its own checksum."""
+    save_json(TASK, integrity.seal(asdict(task)))
 
 
 def save_dataset_card(
@@ -303,42 +352,86 @@ def save_dataset_card(
 ) -> None:
     """Write the card, the task, and the index: a row an image, ``id, split, class, name``.
 
-    The splits are there already. `decoding` is that of `Task`; by default files are resized only.
+    It comes after `save_split`: last is the manifest of all that was prepared. `decoding` is that
+    of `Task`; by default files are resized only.
     """
     options = dict(decoding or {"size": card.image_shape[0]})
-    task = Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest())
-    save_json(TASK, task)
+    save_task(Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest()))
     save_table(PREPARED / "index.csv", index)
     save_json(PREPARED / "dataset.json", card)
+    names = ("task.json", "index.csv", "dataset.json")
+    parts = [PREPARED / split / integrity.MANIFEST for split in SPLITS]
+    parts += [_labels_manifest(split) for split in SPLITS]
+    files = [PREPARED / name for name in names] + [path for path in parts if path.exists()]
+    manifest = integrity.make_manifest(PREPARED, {"prepared": "dataset"}, files)
+    save_json(PREPARED / integrity.MANIFEST, manifest)
+
+
+def _prepared(name: str) -> Path:
+    manifest = PREPARED / integrity.MANIFEST
+    return intact(manifest, {"prepared": "dataset"}, name, _PREPARE)
 
 
 def _prepared_digest() -> str:
-    """Hash what the runs read of the prepared splits; test labels are not among it."""
-    files = [PREPARED / split / f"{name}.npy" for split in SPLITS for name in ("images", "ids")]
-    files += [PREPARED / "labels" / f"{split}.npy" for split in ("train", "validation")]
-    digest = hashlib.sha256()
-    for path in files:
-        if path.exists():
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
+    """Return one checksum of what runs read of the prepared splits; test labels are not in it."""
+    paths = [PREPARED / split / integrity.MANIFEST for split in SPLITS]
+    paths += [_labels_manifest(split) for split in ("train", "validation")]
+    seals = [integrity.load_manifest(path, {}, _PREPARE).seal for path in paths if path.exists()]
+    return integrity.digest(seals)
 
 
 def load_task() -> Task:
     """Read what a training has to know of the dataset."""
-    return _load_record(Task, TASK, "dvc repro prepare")
+    return _load_sealed(Task, TASK, _PREPARE)
 
 
 def load_dataset_card() -> DatasetCard:
     """Read the card of the prepared dataset."""
-    return _load_record(DatasetCard, PREPARED / "dataset.json", "dvc repro prepare")
+    return _load_record(DatasetCard, _prepared("dataset.json"), _PREPARE)
 
 
 def load_image_index() -> pd.DataFrame:
     """Read ``id, split, class, name`` of all images. It tells test labels: for evaluate alone."""
-    return load_table(
-        PREPARED / "index.csv", "dvc repro prepare", dtype={"class": str, "name": str}
-    )
+    return load_table(_prepared("index.csv"), _PREPARE, dtype={"class": str, "name": str})
+
+
+def check_prepared() -> None:
+    """Raise `StudyError` unless all parts of the prepared data are of one run of `prepare`.
+
+    It looks at the manifests of the splits, the labels, the task and the index. It tells of test
+    labels: for evaluate alone.
+    """
+    manifest = PREPARED / integrity.MANIFEST
+    found = integrity.load_manifest(manifest, {"prepared": "dataset"}, _PREPARE)
+    for name in found.files:
+        found.verify(name)
+    for split in SPLITS:
+        for part in (PREPARED / split / integrity.MANIFEST, _labels_manifest(split)):
+            found.verify(part.relative_to(PREPARED).as_posix())
+
+
+def images_seal() -> str:
+    """Return one checksum of the images and ids of all splits, from their manifests."""
+    return integrity.digest([_split_seal(split) for split in SPLITS])
+
+
+def learning_seal() -> str:
+    """Return one checksum of all prepared data that a training may depend on.
+
+    Those are images and ids of all splits, the labels to learn from, and the task; neither the test
+    labels nor the title. A run's manifest holds it, so that `evaluate` notices a run that was
+    trained on other data.
+    """
+    labels = [
+        integrity.load_manifest(_labels_manifest(split), {"labels of": split}, _PREPARE).seal
+        for split in ("train", "validation")
+    ]
+    return integrity.digest([images_seal(), *labels, asdict(load_task())])
+
+
+def _split_seal(split: str) -> str:
+    path = PREPARED / split / integrity.MANIFEST
+    return integrity.load_manifest(path, {"split": split}, _PREPARE).seal
 
 
 # --- featurize ------------------------------------------------------------------------------------
@@ -363,26 +456,45 @@ class FeatureCard:
     """`hybrid` for what a trained network computes."""
 
 
-def save_features(name: str, split: str, features: NDArray[np.float32]) -> None:
-    """Write the (n, dimension) float32 features of one split."""
-    save_array(FEATURES / name / f"{split}.npy", np.asarray(features, dtype=np.float32))
+def save_features(name: str, split: str, features: NDArray[np.float32], images: str = "") -> None:
+    """Write the (n, dimension) float32 features of one split; `images` is `images_seal`."""
+    path = FEATURES / name / f"{split}.npy"
+    save_array(path, np.asarray(features, dtype=np.float32))
+    _seal_features(name, images, path)
 
 
 def load_features(name: str, split: str) -> NDArray[np.float32]:
     """Open the (n, dimension) float32 features of a split, memory-mapped."""
-    return load_array(FEATURES / name / f"{split}.npy", f"dvc repro featurize@{name}")
+    path, remedy = _of_features(name, f"{split}.npy")
+    return strict.check_array(load_array(path, remedy), np.float32, (None, None), path, remedy)
 
 
-def save_extractor(name: str, extractor: Any, card: FeatureCard) -> None:
-    """Write the fitted extractor and what it cost."""
+def save_extractor(name: str, extractor: Any, card: FeatureCard, images: str = "") -> None:
+    """Write the fitted extractor and what it cost; `images` is `images_seal`."""
     with atomic(_extractor_file(name)) as temporary:
         save_object(temporary, extractor)
     save_json(FEATURES / name / "card.json", card)
+    _seal_features(name, images, _extractor_file(name), FEATURES / name / "card.json")
+
+
+def _seal_features(name: str, images: str, *files: Path) -> None:
+    """Put files of a feature set into its manifest, beside those of the same images."""
+    path, of = FEATURES / name / integrity.MANIFEST, {"features": name, "images": images}
+    save_json(path, integrity.extend_manifest(path, of, files))
+
+
+def check_features(name: str, images: str) -> None:
+    """Raise `StudyError` unless a feature set is of the images with this `images_seal`."""
+    of, remedy = {"features": name, "images": images}, f"dvc repro featurize@{name}"
+    integrity.load_manifest(FEATURES / name / integrity.MANIFEST, of, remedy)
 
 
 def load_extractor(name: str) -> Any:
     """Read a fitted extractor, to be stored with the models that need it."""
-    return load_object(_extractor_file(name), "transform", f"dvc repro featurize@{name}")
+    path, remedy = _extractor_file(name), f"dvc repro featurize@{name}"
+    if path.exists():
+        _of_features(name, path.name)
+    return load_object(path, "transform", remedy)
 
 
 def _extractor_file(name: str) -> Path:
@@ -391,7 +503,15 @@ def _extractor_file(name: str) -> Path:
 
 def load_feature_card(name: str) -> FeatureCard:
     """Read what a feature set cost."""
-    return _load_record(FeatureCard, FEATURES / name / "card.json", f"dvc repro featurize@{name}")
+    path, remedy = _of_features(name, "card.json")
+    return _load_record(FeatureCard, path, remedy)
+
+
+def _of_features(name: str, file: str) -> tuple[Path, str]:
+    """Return a file of a feature set that is what was written, and the command that makes it."""
+    remedy = f"dvc repro featurize@{name}"
+    manifest = FEATURES / name / integrity.MANIFEST
+    return intact(manifest, {"features": name}, file, remedy), remedy
 
 
 def feature_files(name: str) -> list[Path]:
@@ -448,6 +568,10 @@ class Card:
     """What only this family has: ``best_epoch``, ``weights_sha256``, ``stopped_early``, ..."""
 
 
+_LEARNING = "images and labels to learn from"
+"""The key of a run's manifest that holds `learning_seal`."""
+
+
 def run_folder(run: str, seed: int) -> Path:
     """Return the folder of one seed of a run."""
     return RUNS / run / f"seed-{seed}"
@@ -460,10 +584,13 @@ def save_run(
     history: pd.DataFrame,
     card: Card,
     tuning: pd.DataFrame | None = None,
+    learning: str = "",
 ) -> None:
     """Write what every run leaves: predictions, history and card (the model has its own call).
 
-    Where the run was tuned, also its trials, columns `TUNING_COLUMNS`.
+    Where the run was tuned, also its trials, columns `TUNING_COLUMNS`. Last comes the manifest of
+    all files in the folder, so that the model has to be there before. `learning` is the checksum of
+    the data that it was trained on (`learning_seal`).
     """
     folder = run_folder(run, seed)
     arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
@@ -477,6 +604,40 @@ def save_run(
     if tuning is not None:
         save_table(folder / "tuning.csv", tuning[list(TUNING_COLUMNS)])
     save_json(folder / "card.json", card)
+    seal_run(run, seed, learning)
+
+
+def seal_run(run: str, seed: int, learning: str) -> None:
+    """Write the manifest of the files that one seed of a run has left."""
+    folder = run_folder(run, seed)
+    of = {"run": run, "seed": seed, _LEARNING: learning}
+    # Hidden ones are what a killed process has left.
+    files = [path for path in integrity.files_below(folder) if path.name[0] != "."]
+    manifest = integrity.make_manifest(folder, of, files)
+    save_json(folder / integrity.MANIFEST, manifest)
+
+
+def run_manifest(
+    run: str, seed: int, remedy: str, learning: str | None = None
+) -> integrity.Manifest:
+    """Read the manifest of one seed of a run.
+
+    Args:
+        run: its name.
+        seed: the seed.
+        remedy: the command that makes the run.
+        learning: the checksum of the data that it should have been trained on, if that matters.
+    """
+    of: dict[str, Any] = {"run": run, "seed": seed}
+    if learning is not None:
+        of[_LEARNING] = learning
+    return integrity.load_manifest(run_folder(run, seed) / integrity.MANIFEST, of, remedy)
+
+
+def intact_run_file(run: str, seed: int, name: str, remedy: str) -> Path:
+    """Return the path of a file that a run has left, once its content is what was written."""
+    _existing(run_folder(run, seed) / name, remedy)
+    return run_manifest(run, seed, remedy).verify(name)
 
 
 def model_file(run: str, seed: int, family: str) -> Path:
@@ -485,42 +646,78 @@ def model_file(run: str, seed: int, family: str) -> Path:
 
 
 def save_run_task(run: str, seed: int, task: Task) -> None:
-    """Write what a run was trained on, beside its model."""
+    """Write what a run was trained on, beside its model; `save_run` comes after it."""
     save_json(run_folder(run, seed) / "task.json", task)
 
 
 def load_run_task(run: str, seed: int, remedy: str) -> Task:
     """Read what one seed of a run was trained on."""
-    return _load_record(Task, run_folder(run, seed) / "task.json", remedy)
+    return _load_record(Task, intact_run_file(run, seed, "task.json", remedy), remedy)
 
 
 def load_card(run: str, seed: int, remedy: str) -> Card:
     """Read the card of one seed of a run."""
-    return _load_record(Card, run_folder(run, seed) / "card.json", remedy)
+    path = intact_run_file(run, seed, "card.json", remedy)
+    card = _load_record(Card, path, remedy)
+    if (card.run, card.seed) != (run, seed):
+        found = f"found the card of run {card.run!r}, seed {card.seed}"
+        integrity.refuse(path, f"{found}; expected {run!r}, seed {seed}", remedy)
+    sets = card.notes.get("feature_sets", {})
+    if not isinstance(sets, dict) or not all(isinstance(each, dict) for each in sets.values()):
+        strict.refuse(path, f"notes.feature_sets: found {sets!r:.80}; expected objects", remedy)
+    if not isinstance(adds := card.notes.get("multiply_adds", 0), int | float):
+        strict.refuse(path, f"notes.multiply_adds: found {adds!r:.80}; expected a number", remedy)
+    return card
 
 
 def load_history(run: str, seed: int, remedy: str) -> pd.DataFrame:
     """Read the history of one seed of a run, columns `HISTORY_COLUMNS`."""
-    return load_table(run_folder(run, seed) / "history.csv", remedy)
+    path = intact_run_file(run, seed, "history.csv", remedy)
+    return load_checked_table(path, HISTORY_KINDS, remedy)
 
 
 def load_tuning(run: str, seed: int, remedy: str) -> pd.DataFrame:
     """Read the trials of one seed of a run that was tuned, columns `TUNING_COLUMNS`."""
-    return load_table(run_folder(run, seed) / "tuning.csv", remedy)
+    path = intact_run_file(run, seed, "tuning.csv", remedy)
+    table = load_checked_table(path, TUNING_KINDS, remedy)
+    for text in table["options"]:
+        try:
+            options = json.loads(text)
+        except (TypeError, ValueError, RecursionError):
+            options = None
+        if not isinstance(options, dict):
+            strict.refuse(path, f"options: found {text!r:.80}; expected a JSON object", remedy)
+    return table
 
 
 def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
     """Read the predictions of one seed of a run."""
-    path = _existing(run_folder(run, seed) / "predictions.npz", remedy)
+    path = intact_run_file(run, seed, "predictions.npz", remedy)
+    arrays = load_arrays(path, remedy)
+
+    def checked(what: str, split: str, dtype: Any, dimensions: int) -> NDArray:
+        name = f"{split}_{what}"
+        if name not in arrays:
+            strict.refuse(path, f"found no array {name}", remedy)
+        shape = (None,) * dimensions
+        return strict.check_array(arrays[name], dtype, shape, path, remedy, name)
+
+    scores = {split: checked("scores", split, np.float32, 2) for split in SPLITS}
+    shares = {f"{split}_probabilities" for split in SPLITS} & arrays.keys()
+    return Predictions(
+        ids={split: checked("ids", split, np.int64, 1) for split in SPLITS},
+        scores=scores,
+        probabilities={s: checked("probabilities", s, np.float32, 2) for s in SPLITS}
+        if shares
+        else scores,
+    )
+
+
+def load_arrays(path: Path, remedy: str) -> dict[str, NDArray]:
+    """Read all arrays of an ``.npz`` file."""
+    existing = _existing(path, remedy)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            scores = {split: arrays[f"{split}_scores"] for split in SPLITS}
-            return Predictions(
-                ids={split: arrays[f"{split}_ids"] for split in SPLITS},
-                scores=scores,
-                probabilities={
-                    split: arrays.get(f"{split}_probabilities", scores[split]) for split in SPLITS
-                },
-            )
-    except Exception as error:
+        with np.load(existing, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception as error:  # reading a broken archive raises whatever it leads to
         raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None

@@ -8,7 +8,7 @@ of runs begin with a letter or digit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,19 +17,36 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pipeline.artefacts import RUNS, atomic, load_json, load_table, save_json, save_table
-from pipeline.checks import StudyError, listing
+from pipeline import integrity, strict
+from pipeline.artefacts import (
+    RUNS,
+    atomic,
+    intact,
+    load_arrays,
+    load_checked_table,
+    load_json,
+    save_json,
+    save_table,
+)
 
 CORRUPTED = RUNS / "_corrupted"
 DUPLICATES, COPIES, LIKENESS = (
     Path(f"data/{name}") for name in ("duplicates.csv", "copies.csv", "likeness.json")
 )
+DUPLICATES_MANIFEST = Path("data/duplicates.json")
 EXACT, ALIKE = "exact", "alike"
 """Kinds of near-duplicates: equal pixels, and details that correlate."""
-DUPLICATE_COLUMNS = ("test_id", "id", "split", "kind", "mirrored", "similarity")
+DUPLICATE_KINDS: dict[str, strict.Column] = {
+    "test_id": "integer", "id": "integer", "split": "text", "kind": "text", "mirrored": "flag",
+    "similarity": "number",
+}  # fmt: skip
+DUPLICATE_COLUMNS = tuple(DUPLICATE_KINDS)
 """A row for each test image that an image to learn from equals or looks alike: the id and split of
 that one, the kind, whether one is the mirror image of the other, how their details correlate."""
-COPY_COLUMNS = ("id", "split", "first_id", "first_split")
+COPY_KINDS: dict[str, strict.Column] = {
+    "id": "integer", "split": "text", "first_id": "integer", "first_split": "text",
+}  # fmt: skip
+COPY_COLUMNS = tuple(COPY_KINDS)
 """A row for each image whose pixels equal those of an earlier one, in any split: both of them."""
 _FIND_DUPLICATES = "dvc repro duplicates"
 
@@ -84,45 +101,61 @@ class CorruptedScores:
     """Corruption -> (severities, n, classes)."""
 
 
-def save_corrupted(scores: CorruptedScores) -> None:
-    """Write ``runs/_corrupted/<run>/``: the scores, and what they were made with."""
+def save_corrupted(scores: CorruptedScores, trained: str = "") -> None:
+    """Write ``runs/_corrupted/<run>/``: the scores, and what they were made with.
+
+    Args:
+        scores: of one run.
+        trained: the seal of the run's manifest, which tells the model from any other.
+    """
     folder = CORRUPTED / scores.card.run
     arrays: dict[str, Any] = {"ids": scores.ids, "clean": scores.clean}
     arrays |= {f"under_{name}": values for name, values in scores.corrupted.items()}
     with atomic(folder / "scores.npz") as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
     save_json(folder / "card.json", asdict(scores.card))
+    seal_corrupted(scores.card.run, trained)
 
 
-def load_corrupted(run: str, remedy: str) -> CorruptedScores:
+def seal_corrupted(run: str, trained: str) -> None:
+    """Write the manifest of the scores of one run."""
+    folder = CORRUPTED / run
+    files = [folder / "scores.npz", folder / "card.json"]
+    of = {"corrupted": run, "model": trained}
+    save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, of, files))
+
+
+def load_corrupted(run: str, remedy: str, trained: str | None = None) -> CorruptedScores:
     """Read the scores of one run.
 
+    Args:
+        run: its name.
+        remedy: the command that makes them.
+        trained: the seal of the run's manifest, where it should be compared.
+
     Raises:
-        StudyError: if they are missing or cannot be read, with the `remedy`.
+        StudyError: if they are missing, were changed, or are of another run or model.
     """
-    folder = CORRUPTED / run
-    values = load_json(folder / "card.json", remedy)
-    path = folder / "scores.npz"
-    try:
-        values = {each.name: values[each.name] for each in fields(CorruptedCard)}
-        names = ("corruptions", "severities")
-        card = CorruptedCard(**values | {name: tuple(values[name]) for name in names})
-    except (KeyError, TypeError) as error:
-        raise StudyError(
-            f"{folder / 'card.json'} is another file ({error!r}); make it anew with: {remedy}"
-        ) from None
-    if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {remedy}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return CorruptedScores(
-                card=card,
-                ids=arrays["ids"],
-                clean=arrays["clean"],
-                corrupted={name: arrays[f"under_{name}"] for name in card.corruptions},
-            )
-    except Exception as error:
-        raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None
+    of = {"corrupted": run} | ({} if trained is None else {"model": trained})
+    manifest = CORRUPTED / run / integrity.MANIFEST
+    path = intact(manifest, of, "card.json", remedy)
+    card = strict.read_record(CorruptedCard, load_json(path, remedy), path, remedy)
+    if card.run != run:
+        integrity.refuse(path, f"found the card of {card.run!r}; expected {run!r}", remedy)
+    path = intact(manifest, of, "scores.npz", remedy)
+    arrays = load_arrays(path, remedy)
+    wanted: dict[str, tuple[type, int]] = {"ids": (np.int64, 1), "clean": (np.float32, 2)}
+    wanted |= {f"under_{name}": (np.float32, 3) for name in card.corruptions}
+    for name, (dtype, dimensions) in wanted.items():
+        if name not in arrays:
+            strict.refuse(path, f"found no array {name}", remedy)
+        strict.check_array(arrays[name], dtype, (None,) * dimensions, path, remedy, name)
+    return CorruptedScores(
+        card=card,
+        ids=arrays["ids"],
+        clean=arrays["clean"],
+        corrupted={name: arrays[f"under_{name}"] for name in card.corruptions},
+    )
 
 
 @dataclass(frozen=True)
@@ -167,35 +200,44 @@ class Duplicates:
     check: LikenessCheck
 
 
-def save_duplicates(found: Duplicates) -> None:
-    """Write the pairs, the exact copies, and the check of the threshold."""
+def save_duplicates(found: Duplicates, images: str = "") -> None:
+    """Write the pairs, the exact copies, and the check of the threshold.
+
+    Args:
+        found: what was found.
+        images: the checksum of the images that were compared (`artefacts.images_seal`).
+    """
     save_table(DUPLICATES, found.pairs[list(DUPLICATE_COLUMNS)])
     save_table(COPIES, found.copies[list(COPY_COLUMNS)])
     save_json(LIKENESS, found.check)
+    seal_duplicates(images)
 
 
-def load_duplicates() -> Duplicates:
+def seal_duplicates(images: str) -> None:
+    """Write the manifest of what was found."""
+    manifest, files = DUPLICATES_MANIFEST, [DUPLICATES, COPIES, LIKENESS]
+    of = {"images": images}
+    save_json(manifest, integrity.make_manifest(manifest.parent, of, files, manifest.name))
+
+
+def load_duplicates(images: str | None = None) -> Duplicates:
     """Read what `duplicates` has left.
 
+    Args:
+        images: the checksum of the study's images, where it should be compared.
+
     Raises:
-        StudyError: if a file is missing, or another one.
+        StudyError: if a file is missing, was changed, or is of other images.
     """
-    values = load_json(LIKENESS, _FIND_DUPLICATES)
-    try:
-        check = LikenessCheck(**values)
-    except TypeError as error:
-        raise StudyError(
-            f"{LIKENESS} is another file ({error}); make it anew with: {_FIND_DUPLICATES}"
-        ) from None
-    pairs, copies = _load(DUPLICATES, DUPLICATE_COLUMNS), _load(COPIES, COPY_COLUMNS)
-    return Duplicates(pairs, copies, check)
-
-
-def _load(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    table = load_table(path, _FIND_DUPLICATES)
-    if tuple(table) != columns:
-        raise StudyError(
-            f"{path} has the columns {listing(table)}; expected {listing(columns)}. Make it anew "
-            f"with: {_FIND_DUPLICATES}"
-        )
-    return table
+    of = {} if images is None else {"images": images}
+    pairs, copies, check = (
+        intact(DUPLICATES_MANIFEST, of, path.name, _FIND_DUPLICATES)
+        for path in (DUPLICATES, COPIES, LIKENESS)
+    )
+    return Duplicates(
+        load_checked_table(pairs, DUPLICATE_KINDS, _FIND_DUPLICATES),
+        load_checked_table(copies, COPY_KINDS, _FIND_DUPLICATES),
+        strict.read_record(
+            LikenessCheck, load_json(check, _FIND_DUPLICATES), check, _FIND_DUPLICATES
+        ),
+    )

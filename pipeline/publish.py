@@ -14,7 +14,7 @@ from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.entries import PARAMS
 from pipeline.reporting.summary import headline
-from pipeline.results import CELL_PICTURES, load_results
+from pipeline.results import CELL_PICTURES, MANIFESTS, load_results
 from pipeline.workspace import relocate
 from pipeline.yaml_files import dump_yaml, read_yaml
 
@@ -41,9 +41,9 @@ def publish(study: Path, name: str, root: Path) -> Path:
     target = root / REFERENCE / name
     fresh = target.with_name(f".{name}")
     shutil.rmtree(fresh, ignore_errors=True)
-    # Not the hundreds of pictures behind confusion matrices, which the page holds. And copyfile
-    # leaves behind that outputs of DVC are read-only.
-    ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name)
+    # Not the hundreds of pictures behind confusion matrices, which the page holds, and so not the
+    # manifests that name them. And copyfile leaves behind that outputs of DVC are read-only.
+    ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name, *MANIFESTS)
     shutil.copytree(source, fresh, copy_function=shutil.copyfile, ignore=ignored)
     shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
     # Paths as the checkout sees them, so that these parameters can be run from there.

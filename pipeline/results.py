@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline import file_sets, integrity
 from pipeline.artefacts import (
     STUDY,
     TUNING_COLUMNS,
@@ -26,6 +28,7 @@ from pipeline.artefacts import (
     save_json,
     save_table,
 )
+from pipeline.checks import StudyError, listing
 
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",
@@ -179,6 +182,14 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 """Columns that stay text where their values look like numbers: classes may be called 3 and 8."""
 
+_LATER = ("test_seed_std", "test_top2_accuracy", "test_accuracy_unique", "n_test_unique")
+"""Columns of ``accuracy.csv`` that results of earlier versions, as committed, do not have."""
+_OF_RESULTS = {"results": "study"}
+_EVALUATE = "dvc repro evaluate"
+_DRAWN_BY = {"features": "illustrate", "networks": "illustrate_networks"}
+MANIFESTS = (integrity.MANIFEST, *(f"{name}.json" for name in _DRAWN_BY))
+"""Files of ``reports/study/`` with the checksums of what each of the stages has left there."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -192,26 +203,47 @@ class Results:
     """``study.json``: the dataset card, the cards of all runs, comparisons, what was not run."""
 
 
-def save_results(results: Results) -> None:
+def save_results(results: Results, folder: Path = STUDY) -> None:
     """Write the results, each file atomically, after all of them have been computed."""
     for name, columns in RESULT_TABLES.items():
-        save_table(STUDY / f"{name}.csv", results.tables[name][list(columns)])
-    save_json(STUDY / "metrics.json", results.metrics)
-    save_json(STUDY / "study.json", results.study)
+        save_table(folder / f"{name}.csv", results.tables[name][list(columns)])
+    save_json(folder / "metrics.json", results.metrics)
+    save_json(folder / "study.json", results.study)
+
+
+def replacing_results(folder: Path = STUDY) -> AbstractContextManager[Path]:
+    """Give an empty folder for results and ``samples/``; in the end they replace the old ones."""
+    return file_sets.replacing(folder, _OF_RESULTS, owned=("samples",))
+
+
+def verify_results(folder: Path = STUDY) -> None:
+    """Raise `StudyError` unless the files of each stage are all of one run of it, and unchanged.
+
+    Those stages are `evaluate` and, where they have left anything, both that draw.
+    """
+    file_sets.verify(folder, _OF_RESULTS, _EVALUATE)
+    for name, stage in _DRAWN_BY.items():
+        if (folder / f"{name}.csv").exists():
+            file_sets.verify(folder, {"pictures": name}, f"dvc repro {stage}", f"{name}.json")
 
 
 def load_results(folder: Path = STUDY) -> Results:
     """Read the results of a study from its folder."""
     text = dict.fromkeys(TEXT_COLUMNS, str)
     tables = {
-        name: load_table(folder / f"{name}.csv", "dvc repro evaluate", dtype=text)
-        for name in RESULT_TABLES
+        name: load_table(folder / f"{name}.csv", _EVALUATE, dtype=text) for name in RESULT_TABLES
     }
+    for name, columns in RESULT_TABLES.items():
+        missing = [each for each in columns if each not in tables[name] and each not in _LATER]
+        if missing:
+            raise StudyError(
+                f"{folder / name}.csv has no column {listing(missing)}; expected "
+                f"{listing(columns, 40)}. Make it anew with: {_EVALUATE}"
+            )
     tables["accuracy"]["features"] = tables["accuracy"]["features"].fillna("")
     absent = {"classical_predicted": "", "deep_predicted": ""}
     tables["errors"] = tables["errors"].fillna(absent)
-    # Results of before these were told have no such columns.
-    for name in ("test_seed_std", "test_top2_accuracy", "test_accuracy_unique", "n_test_unique"):
+    for name in _LATER:
         if name not in tables["accuracy"]:
             tables["accuracy"][name] = np.nan
     if "majority_share" not in tables["accuracy"]:
@@ -220,8 +252,8 @@ def load_results(folder: Path = STUDY) -> Results:
         tables["near_duplicates"]["kind"] = "alike"
     return Results(
         tables=tables,
-        metrics=load_json(folder / "metrics.json", "dvc repro evaluate"),
-        study=load_json(folder / "study.json", "dvc repro evaluate"),
+        metrics=load_json(folder / "metrics.json", _EVALUATE),
+        study=load_json(folder / "study.json", _EVALUATE),
     )
 
 
@@ -279,7 +311,6 @@ def save_feature_pictures(pictures: Sequence[FeaturePicture], folder: Path = STU
 
 def save_network_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
     """Write ``networks.csv`` and its PNG pictures; pictures of an earlier study are removed."""
-    (folder / "networks").mkdir(parents=True, exist_ok=True)  # also without any network
     _save_pictures(pictures, folder, "networks", lambda _: LARGE_NETWORK_PICTURE)
 
 
@@ -289,21 +320,17 @@ def _save_pictures(
     name: str,
     limit: Callable[[FeaturePicture], int | None],
 ) -> None:
-    for picture in pictures:
-        with atomic(folder / picture.image) as temporary:
-            temporary.write_bytes(_png(picture, limit(picture)))
     rows = [
         (p.features, p.method, p.dimension, p.kind, p.id, p.class_name, p.image, p.caption)
         for p in pictures
     ]
-    save_table(folder / f"{name}.csv", pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS)))
-    kept = {folder / picture.image for picture in pictures}
-    # Longest paths first, so that a folder is empty when its turn comes.
-    for path in sorted((folder / name).rglob("*"), reverse=True):
-        if path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
-        elif path.is_file() and path not in kept:
-            path.unlink()
+    table = pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS))
+    of = {"pictures": name}
+    with file_sets.replacing(folder, of, owned=(name,), manifest=f"{name}.json") as incoming:
+        for picture in pictures:
+            with atomic(incoming / picture.image) as temporary:
+                temporary.write_bytes(_png(picture, limit(picture)))
+        save_table(incoming / f"{name}.csv", table)
 
 
 def _png(picture: FeaturePicture, limit: int | None) -> bytes:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts, system_errors
+from pipeline import artefacts, integrity, system_errors
+from pipeline.checks import StudyError
 
 TRAINING = artefacts.RESUME / "training"
 """``<run>/<key>.npz``: trainings that are under way."""
@@ -46,14 +47,7 @@ class TrainingState:
 
 def state_key(facts: Mapping[str, Any]) -> str:
     """Return the SHA-256 of facts that JSON can say, whatever the order of their names."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return integrity.digest(dict(facts))
 
 
 def code_digest(prefix: str = "pipeline.") -> str:
@@ -178,7 +172,9 @@ def keep_seed(run: str, key: str, folder: Path) -> None:
     """
     with _replacing(seed_folder(run, key)) as temporary:
         shutil.copytree(folder, temporary / "files", copy_function=shutil.copyfile)
-        artefacts.save_json(temporary / "manifest.json", _checksums(temporary / "files"))
+        files = integrity.files_below(temporary / "files")
+        manifest = integrity.make_manifest(temporary, {"run": run, "key": key}, files)
+        artefacts.save_json(temporary / integrity.MANIFEST, manifest)
     state_file(run, key).unlink(missing_ok=True)
 
 
@@ -191,7 +187,7 @@ def restore_seed(run: str, key: str, folder: Path) -> bool:
     kept = seed_folder(run, key)
     if not kept.exists():
         return False
-    if not _is_whole(kept):
+    if not _is_whole(kept, run, key):
         print(f"{kept} is damaged; the seed is trained anew", flush=True)
         return False
     with _replacing(folder) as temporary:
@@ -225,20 +221,17 @@ def _replacing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _is_whole(kept: Path) -> bool:
+def _is_whole(kept: Path, run: str, key: str) -> bool:
+    files = integrity.files_below(kept / "files")
     try:
-        manifest = json.loads((kept / "manifest.json").read_text(encoding="utf-8"))
-        return bool(manifest) and manifest == _checksums(kept / "files")
-    except (OSError, ValueError) as error:
-        if system_errors.is_shortage(error):
+        manifest = integrity.load_manifest(kept / integrity.MANIFEST, {"run": run, "key": key}, "")
+        for name in manifest.files:
+            manifest.verify(name)
+    except StudyError as error:
+        cause = error.__context__
+        if cause is not None and system_errors.is_shortage(cause):
             raise
         return False
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below a folder, by its path in it."""
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            found[path.relative_to(folder).as_posix()] = file_digest(path)
-    return found
+    return bool(files) and {file.relative_to(kept).as_posix() for file in files} == set(
+        manifest.files
+    )

@@ -27,6 +27,8 @@ def load_stored_model(name: str, seed: int, kind: Literal["classical", "deep"]) 
         StudyError: if there is none, or it cannot be read; it names the command that makes it.
     """
     path, remedy = artefacts.model_file(name, seed, kind), f"dvc repro train_{kind}@{name}"
+    if path.exists():
+        artefacts.intact_run_file(name, seed, path.name, remedy)
     return load_network(path, remedy) if kind == "deep" else load_object(path, "scores", remedy)
 
 

@@ -36,7 +36,7 @@ def main(name: str) -> None:
     document, study_seed = read_params()
     options = _options(document, name)
     names = tuple(CORRUPTIONS) if options.corruptions is None else options.corruptions
-    seed, score = _scorer(document, name, study_seed)
+    seed, score, trained = _scorer(document, name, study_seed)
     images, ids = _images(options.limit, study_seed)
     total = len(ids) * (1 + len(names) * len(options.severities))
     progress, done = Tenths(f"{name}, corrupted", total), 0
@@ -52,7 +52,7 @@ def main(name: str) -> None:
         for each in names
     }
     card = CorruptedCard(name, seed, study_seed, names, options.severities, MISSING)
-    save_corrupted(CorruptedScores(card, ids, clean, corrupted))
+    save_corrupted(CorruptedScores(card, ids, clean, corrupted), trained)
 
 
 def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
@@ -65,8 +65,8 @@ def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
         raise StudyError(registry.explain(error, where, CorruptOptions)) from None
 
 
-def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer]:
-    """Return the first seed of the run, and what scores images with its stored model."""
+def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer, str]:
+    """Return the first seed of the run, what scores images with its model, and its seal."""
     kind: Kind
     for kind in ("classical", "deep"):
         entry = document[kind].get(name)
@@ -75,7 +75,8 @@ def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[in
     else:
         raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
     seed = first_seed(entry, study_seed)
-    return seed, open_model(name, seed, kind).scores
+    trained = artefacts.run_manifest(name, seed, f"dvc repro train_{kind}@{name}").seal
+    return seed, open_model(name, seed, kind).scores, trained
 
 
 def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

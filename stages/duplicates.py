@@ -13,7 +13,7 @@ def main() -> None:
     images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
     ids = {split: artefacts.load_ids(split) for split in artefacts.SPLITS}
     found = near_duplicates(images, ids)
-    save_duplicates(found)
+    save_duplicates(found, artefacts.images_seal())
     n, exact, check = len(ids["test"]), int((found.pairs["kind"] == EXACT).sum()), found.check
     ordinary = "" if check.tells else ", as training images do among themselves: no sign of copies"
     print(

@@ -6,6 +6,7 @@ The roster comes from params.yaml: what removed runs have left on disk is not lo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pipeline import artefacts, measurements
 from pipeline.checks import StudyError
@@ -16,28 +17,19 @@ from pipeline.evaluation.study import evaluate
 from pipeline.object_files import missing
 from pipeline.params import Params, Run, load_params
 from pipeline.provenance import code_version
-from pipeline.results import save_results
+from pipeline.results import replacing_results, save_results
 from pipeline.robustness.severities import CONSTANTS
 from stages import run
 
 
 def main() -> None:
     """Write the tables, metrics.json and study.json of reports/study/."""
-    params = load_params()
-    results = evaluate(
-        dataset=artefacts.load_dataset_card(),
-        labels={split: artefacts.load_labels(split) for split in artefacts.SPLITS},
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
-        runs=_records(params),
-        not_run=params.not_run,
-        seed=params.seed,
-        corrupted=_corrupted(params),
-        duplicates=measurements.load_duplicates(),
-        image_names=_names(),
-    )
+    results = evaluate(**load_inputs(load_params()))
     results.study["provenance"] = {"commit": code_version()}
-    save_pictures(artefacts.load_images("test"), artefacts.load_ids("test"), results)
-    save_results(results)
+    images, ids = artefacts.load_images("test"), artefacts.load_ids("test")
+    with replacing_results() as folder:
+        save_pictures(images, ids, results, folder)
+        save_results(results, folder)
     for row in results.tables["accuracy"].itertuples():
         print(
             f"{row.run}: test {row.test_accuracy:.1%} "
@@ -47,6 +39,22 @@ def main() -> None:
         print(f"note: {sentence}")
 
 
+def load_inputs(params: Params) -> dict[str, Any]:
+    """Return the arguments of `evaluate`; all that they are read from is verified."""
+    artefacts.check_prepared()
+    return {
+        "dataset": artefacts.load_dataset_card(),
+        "labels": {split: artefacts.load_labels(split) for split in artefacts.SPLITS},
+        "ids": {split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        "runs": _records(params),
+        "not_run": params.not_run,
+        "seed": params.seed,
+        "corrupted": _corrupted(params),
+        "duplicates": measurements.load_duplicates(artefacts.images_seal()),
+        "image_names": _names(),
+    }
+
+
 def _names() -> dict[int, str]:
     index = artefacts.load_image_index()
     return dict(zip(index["id"].tolist(), index["name"].astype(str), strict=True))
@@ -54,17 +62,20 @@ def _names() -> dict[int, str]:
 
 def _records(params: Params) -> Iterator[RunRecord]:
     """Load run after run, so that only one run's scores are in memory at a time."""
+    learning = artefacts.learning_seal()
     for each in params.roster:
-        seeds = tuple(_record(each, seed) for seed in each.seeds)
+        seeds = tuple(_record(each, seed, learning) for seed in each.seeds)
         yield RunRecord(each.name, each.remedy, seeds)
 
 
 def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
     """Load what `corrupt` has left of the runs that params.yaml names, run after run."""
+    runs = {each.name: each for each in params.roster}
     for name, options in params.corrupt.items():
-        remedy = f"dvc repro corrupt@{name}"
+        remedy, run = f"dvc repro corrupt@{name}", runs[name]
+        trained = artefacts.run_manifest(name, run.seeds[0], run.remedy).seal
         yield CorruptedRecord(
-            scores=measurements.load_corrupted(name, remedy),
+            scores=measurements.load_corrupted(name, remedy, trained),
             remedy=remedy,
             limit=options.limit,
             corruptions=options.corruptions or tuple(CONSTANTS),
@@ -72,7 +83,8 @@ def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
         )
 
 
-def _record(each: Run, seed: int) -> SeedRecord:
+def _record(each: Run, seed: int, learning: str) -> SeedRecord:
+    artefacts.run_manifest(each.name, seed, each.remedy, learning)
     card = artefacts.load_card(each.name, seed, each.remedy)
     tuned = card.tuning_seconds > 0  # of several seeds, the one whose search served all
     return SeedRecord(
@@ -89,7 +101,8 @@ def _model_bytes(each: Run, card: artefacts.Card) -> int:
     path = artefacts.model_file(each.name, card.seed, card.family)
     if not path.exists():
         raise StudyError(missing(path, each.remedy))
-    return path.stat().st_size
+    manifest = artefacts.run_manifest(each.name, card.seed, each.remedy)
+    return manifest.verify_size(path.name).stat().st_size
 
 
 if __name__ == "__main__":

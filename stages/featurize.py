@@ -20,7 +20,7 @@ def main(name: str) -> None:
     """Write data/features/<name>/."""
     entry, seed = load_entry("features", name)
     spec = cast("FeatureSpec", entry)
-    seconds = {}
+    seconds, seal = {}, artefacts.images_seal()
     started = time.perf_counter()
     extractor = spec.build(seed).fit(artefacts.load_images("train"))
     dimension = 0
@@ -29,7 +29,7 @@ def main(name: str) -> None:
         features = extractor.transform(images)
         seconds[split] = time.perf_counter() - started
         check_finite(features, f"feature set {name!r}, {split} split")
-        artefacts.save_features(name, split, features)
+        artefacts.save_features(name, split, features, seal)
         dimension = features.shape[1]
         started = time.perf_counter()
     card = artefacts.FeatureCard(
@@ -43,7 +43,7 @@ def main(name: str) -> None:
         peak_memory_mb=peak_memory_mb(),
         family=spec.family,
     )
-    artefacts.save_extractor(name, extractor, card)
+    artefacts.save_extractor(name, extractor, card, seal)
     print(f"{name}: {dimension} features an image; training split in {seconds['train']:.1f} s")
 
 

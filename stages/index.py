@@ -6,15 +6,14 @@ feature set reruns the runs on it, and no other.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 
 from pipeline import artefacts
 from pipeline.checks import StudyError, listing, shown
 from pipeline.entries import PARAMS, read_params
+from pipeline.integrity import file_digest
 from pipeline.object_files import missing
 from stages import run
 
@@ -53,13 +52,8 @@ def _digests(features: str) -> dict[str, str]:
     for path in artefacts.feature_files(features):
         if not path.exists():
             raise StudyError(missing(path, f"dvc repro featurize@{features}"))
-        found[path.name] = _sha256(path)
+        found[path.name] = file_digest(path)
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

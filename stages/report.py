@@ -8,13 +8,19 @@ from pipeline import artefacts
 from pipeline.entries import PARAMS
 from pipeline.provenance import lock_digest
 from pipeline.reporting.report import write_report
-from pipeline.results import load_feature_pictures, load_network_pictures, load_results
+from pipeline.results import (
+    load_feature_pictures,
+    load_network_pictures,
+    load_results,
+    verify_results,
+)
 from pipeline.yaml_files import read_yaml
 from stages import run
 
 
 def main() -> None:
     """Write index.html, summary.md and figures/ of reports/study/."""
+    verify_results()
     results = load_results()
     results.study.setdefault("provenance", {})["lock"] = lock_digest(Path())
     write_report(

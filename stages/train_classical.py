@@ -36,6 +36,8 @@ def main(name: str) -> None:
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
+    for feature_set in entry.features:
+        artefacts.check_features(feature_set, artefacts.images_seal())
     started = time.perf_counter()
     task = artefacts.load_task()
     widths = {each: artefacts.load_features(each, "train").shape[1] for each in entry.features}
@@ -114,7 +116,8 @@ def _save(
         probabilities=trained.probabilities,
     )
     trials = tuned.trials if tuned else None
-    artefacts.save_run(name, seed, predictions, trained.history, card, trials)
+    learning = artefacts.learning_seal()
+    artefacts.save_run(name, seed, predictions, trained.history, card, trials, learning)
 
 
 def _multiply_adds(

@@ -50,12 +50,10 @@ def main(name: str) -> None:
 
 def _origin(spec: DeepSpec) -> dict[str, object]:
     """Return all that determines a training, but for its seed: it goes on from nothing else."""
-    files = [f"{split}/{name}.npy" for split in artefacts.SPLITS for name in ("images", "ids")]
-    files += ["labels/train.npy", "labels/validation.npy", "task.json"]
     return {
         "options": spec.model_dump(mode="json", exclude={"seeds"}),
         "files": spec.record(),
-        "data": [resume.file_digest(artefacts.PREPARED / name) for name in files],
+        "data": artefacts.learning_seal(),
         "code": resume.code_digest(),
         "backend": keras.backend.backend(),
         "device": device_name(),
@@ -79,7 +77,8 @@ def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None
         probabilities=trained.scores,
     )
     card = _card(name, spec, seed, trained, task, time.perf_counter() - started)
-    artefacts.save_run(name, seed, predictions, trained.history, card)
+    learning = artefacts.learning_seal()
+    artefacts.save_run(name, seed, predictions, trained.history, card, learning=learning)
 
 
 def _card(

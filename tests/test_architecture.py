@@ -21,7 +21,9 @@ FLOOR_ZERO = (
     "checks",
     "sampling",
     "example_images",
+    "file_sets",
     "host_memory",
+    "integrity",
     "keras_backend",
     "machine",
     "measurements",
@@ -39,6 +41,7 @@ FLOOR_ZERO = (
     "system_errors",
     "stored_runs",
     "pixel_checks",
+    "strict",
     "yaml_files",
 )
 
@@ -130,6 +133,7 @@ def test_every_module_has_a_floor():
         "dvc_command",
         "publish",
         "prediction",
+        "mend",
         "__init__",
     }
     found = {

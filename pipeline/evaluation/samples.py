@@ -75,7 +75,6 @@ def save_pictures(
 
     Pixels are enlarged by a whole factor without smoothing: what is shown is what the runs saw.
     Those of ``confusion_images`` are many, so they are small JPEGs, which the page enlarges.
-    Pictures of an earlier study are removed.
 
     Args:
         images: (n, height, width, 3) uint8 RGB images of the test split; may be memory-mapped.
@@ -102,9 +101,6 @@ def save_pictures(
             thumbnail(image).save(
                 temporary, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0, optimize=True
             )
-    files = (path for path in (folder / "samples").rglob("*") if path.is_file())
-    for stale in set(files) - set(large) - set(small):
-        stale.unlink()
 
 
 def enlarged(image: NDArray[np.uint8]) -> Image.Image:

@@ -12,6 +12,7 @@ from awkward_files import AWKWARD, DAMAGES, DIGITS, contents
 from pipeline import artefacts, registry
 from pipeline.artefacts import SPLITS, Card, DatasetCard, FeatureCard, Predictions, Source
 from pipeline.checks import StudyError
+from pipeline.integrity import make_manifest
 
 pytestmark = pytest.mark.usefixtures("study_folder")
 
@@ -241,9 +242,11 @@ def test_split(rng):
         found[0] = 3  # a copy in memory, which its reader may change
     # Labels lie apart from the images, so that a stage can depend on the one without the other.
     assert files() == [
+        "data/prepared/labels/validation.json",
         "data/prepared/labels/validation.npy",
         "data/prepared/validation/ids.npy",
         "data/prepared/validation/images.npy",
+        "data/prepared/validation/manifest.json",
     ]
 
 
@@ -309,7 +312,7 @@ def test_feature_files_are_those_that_exist(rng):
     for split in SPLITS:
         artefacts.save_features("hog", split, rng.normal(size=(2, 3)))
     artefacts.save_extractor("hog", extractor(), feature_card())
-    decisive = set(files()) - {"data/features/hog/card.json"}
+    decisive = set(files()) - {f"data/features/hog/{each}.json" for each in ("card", "manifest")}
     assert {path.as_posix() for path in artefacts.feature_files("hog")} == decisive
 
 
@@ -436,11 +439,9 @@ FILES = {
 
 
 def damaged():
-    """Every file with every damage, but for CSV files cut short, which are CSV files again."""
-    for what, (name, *_) in FILES.items():
+    """Every file with every damage."""
+    for what in FILES:
         for damage in DAMAGES:
-            if damage == "cut short" and name.endswith(".csv"):
-                continue
             yield pytest.param(what, damage, id=f"{what}, {damage}")
 
 
@@ -509,3 +510,51 @@ def test_no_cell_of_a_table_begins_a_formula(tmp_path):
     assert again["class"].tolist() == names
     assert again["number"].tolist() == [-1.5] * len(names)
     assert again["empty"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("notes", "message"),
+    [
+        ({"feature_sets": ["hog"]}, "notes.feature_sets: found"),
+        ({"feature_sets": {"hog": "hog"}}, "notes.feature_sets: found"),
+        ({"multiply_adds": "many"}, "notes.multiply_adds: found 'many'"),
+    ],
+)
+def test_notes_that_evaluate_reads_have_their_types(notes, message):
+    artefacts.save_run("01", 3, predictions(), history(), run_card(notes=notes))
+    with pytest.raises(StudyError, match=message):
+        artefacts.load_card("01", 3, "train it")
+
+
+@pytest.mark.parametrize("options", ["C = 1", "[1]", "", "[" * 100_000])
+def test_options_of_a_trial_are_a_json_object(options):
+    row = (0, "complete", 3, 0.5, 1.0, options)
+    trials = pd.DataFrame([row], columns=list(artefacts.TUNING_COLUMNS))
+    artefacts.save_run("01", 3, predictions(), history(), run_card(), trials)
+    with pytest.raises(StudyError, match=r"tuning\.csv is another file .*a JSON object"):
+        artefacts.load_tuning("01", 3, "train it")
+
+
+def test_the_card_of_another_run_is_refused():
+    artefacts.save_run("01", 3, predictions(), history(), run_card(run="02"))
+    with pytest.raises(StudyError, match="found the card of run '02', seed 3; expected '01', seed"):
+        artefacts.load_card("01", 3, "train it")
+
+
+def test_features_of_other_images_are_refused():
+    artefacts.save_features("hog", "test", np.zeros((4, 9)), "a" * 64)
+    artefacts.check_features("hog", "a" * 64)
+    with pytest.raises(StudyError, match=r"are of images 'a+\.\.\.'; expected images 'b+\.\.\.'"):
+        artefacts.check_features("hog", "b" * 64)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(4, ">i8"), np.zeros(4, np.int32), np.zeros((4, 1), np.int64)], ids=str
+)
+def test_labels_of_another_dtype_are_refused(array):
+    folder = artefacts.PREPARED / "labels"
+    artefacts.save_array(folder / "train.npy", array)
+    of, files = {"labels of": "train"}, [folder / "train.npy"]
+    artefacts.save_json(folder / "train.json", make_manifest(folder, of, files, "train.json"))
+    with pytest.raises(StudyError, match=r"train\.npy is another file .* expected \(any\) and <i8"):
+        artefacts.load_labels("train")

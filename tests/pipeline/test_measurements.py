@@ -7,7 +7,13 @@ import pytest
 from awkward_files import DAMAGES
 
 from pipeline.checks import StudyError
-from pipeline.measurements import CorruptedCard, CorruptedScores, load_corrupted, save_corrupted
+from pipeline.measurements import (
+    CorruptedCard,
+    CorruptedScores,
+    load_corrupted,
+    save_corrupted,
+    seal_corrupted,
+)
 
 pytestmark = pytest.mark.usefixtures("study_folder")
 REMEDY = "dvc repro corrupt@svm"
@@ -36,7 +42,7 @@ def test_what_is_written_is_read(rng):
     for name, values in written.corrupted.items():
         np.testing.assert_array_equal(read.corrupted[name], values)
     assert {path.name for path in Path("runs/_corrupted/svm").iterdir()} == {
-        "scores.npz", "card.json",
+        "scores.npz", "card.json", "manifest.json",
     }  # fmt: skip
 
 
@@ -54,5 +60,6 @@ def test_a_missing_or_damaged_file_is_named_with_the_command(rng, name, damage):
 def test_a_card_of_something_else(rng):
     save_corrupted(scores(rng))
     Path("runs/_corrupted/svm/card.json").write_text('{"run": "svm"}', encoding="utf-8")
+    seal_corrupted("svm", "")
     with pytest.raises(StudyError, match="is another file"):
         load_corrupted("svm", REMEDY)

@@ -55,7 +55,11 @@ def write(path, members, compression=zipfile.ZIP_STORED):
 
 
 def refused(path, monkeypatch):
-    """Neither opened nor handed to Keras; told with the file and the command."""
+    """Neither opened nor handed to Keras; told with the file and the command.
+
+    Whoever is hostile writes the manifest to match.
+    """
+    artefacts.seal_run("net", 0, "")
     with monkeypatch.context() as patch:
         patch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("Keras opens it"))
         with pytest.raises(StudyError) as caught:
@@ -68,6 +72,7 @@ def refused(path, monkeypatch):
 
 def test_a_stored_network_is_opened(path, members, network):
     write(path, members)
+    artefacts.seal_run("net", 0, "")
     found = load_stored_model("net", 0, "deep")
     images = np.arange(2 * 6 * 6 * 3, dtype=np.uint8).reshape(2, 6, 6, 3)
     expected = network.predict(images, verbose=0)

@@ -15,7 +15,7 @@ import pytest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline import artefacts, registry
+from pipeline import artefacts, integrity, registry
 from pipeline.checks import StudyError
 from pipeline.classical.calibration import SigmoidCalibrator
 from pipeline.classical.training import PixelClassifier
@@ -173,6 +173,10 @@ def test_a_pickle_is_not_opened(study_folder, canary, suffix):
     for path in (extractor.with_suffix(suffix), model.with_suffix(suffix)):
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
+    files = integrity.files_below(extractor.parent)  # whoever is hostile writes checksums as well
+    manifest = integrity.make_manifest(extractor.parent, {"features": "hog"}, files)
+    artefacts.save_json(extractor.with_name("manifest.json"), manifest)
+    artefacts.seal_run("svm", 0, "")
     with pytest.raises(StudyError) as first:
         artefacts.load_extractor("hog")
     with pytest.raises(StudyError) as second:

@@ -200,6 +200,14 @@ def test_older_results_get_the_share_of_the_most_common_class_and_pairs_that_loo
     assert set(found["near_duplicates"]["kind"]) == {"alike"}
 
 
+def test_a_table_without_a_column_is_refused():
+    save_results(results())
+    path = Path("reports/study/accuracy.csv")
+    pd.read_csv(path).drop(columns="test_accuracy").to_csv(path, index=False)
+    with pytest.raises(StudyError, match=r"accuracy\.csv has no column test_accuracy; expected"):
+        load_results()
+
+
 @pytest.mark.parametrize(
     ("notes", "expected"),
     [

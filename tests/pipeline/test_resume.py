@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import math
@@ -162,11 +161,6 @@ def test_a_key_depends_on_what_is_said_and_not_on_the_order():
 def test_a_key_of_what_json_cannot_say_is_refused():
     with pytest.raises(TypeError):
         resume.state_key({"options": object()})
-
-
-def test_digest_of_a_file(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert resume.file_digest(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
 
 
 @pytest.fixture

@@ -706,7 +706,7 @@ def test_an_extractor_that_gives_nan(broken, monkeypatch):
 def test_features_that_are_not_finite(broken, split, value):
     features = np.array(artefacts.load_features("hog", split))
     features[5, 2] = value
-    artefacts.save_features("hog", split, features)
+    artefacts.save_features("hog", split, features, artefacts.images_seal())
     told = broken.fails(train_classical.main, RUN)
     assert f"feature set 'hog', {split} split: found {value} in row 5, column 2" in told
     assert "dvc repro --force featurize@hog" in told
@@ -715,14 +715,17 @@ def test_features_that_are_not_finite(broken, split, value):
 def test_features_that_are_missing_or_damaged(broken):
     path = artefacts.FEATURES / "hog" / "train.npy"
     path.write_bytes(path.read_bytes()[:500])
-    assert "make it anew: dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
+    told = broken.fails(train_classical.main, RUN)
+    assert f"{path}: found 500 bytes; expected" in told
+    assert f"python -m pipeline.mend {path} && dvc repro featurize@hog" in told
     path.unlink()
     assert "dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
     assert "dvc repro featurize@hog" in broken.fails(index.main)
 
 
 def test_features_of_other_images(broken):
-    artefacts.save_features("hog", "train", artefacts.load_features("hog", "train")[:-1])
+    features = np.array(artefacts.load_features("hog", "train")[:-1])
+    artefacts.save_features("hog", "train", features, artefacts.images_seal())
     told = broken.fails(train_classical.main, RUN)
     assert "feature set 'hog': found 199 rows for the train split; expected 200" in told
     assert "dvc repro --force featurize@hog" in told
@@ -793,13 +796,16 @@ PREDICTION_DAMAGES = {
     "another file": (lambda: PREDICTIONS.write_bytes(b"<html>"), f"{PREDICTIONS} cannot be read"),
     "a split is missing": (
         lambda: np.savez(PREDICTIONS, train_ids=np.arange(3)),
-        f"{PREDICTIONS} cannot be read",
+        f"{PREDICTIONS} is another file (found no array train_scores)",
     ),
     "a card cut short": (
         lambda: PREDICTIONS.with_name("card.json").write_text('{"run": "ho', encoding="utf-8"),
         f"runs/{RUN}/seed-0/card.json is not JSON",
     ),
-    "a history without a column": (drop_column, "the history has no column x_kind"),
+    "a history without a column": (
+        drop_column,
+        f"runs/{RUN}/seed-0/history.csv has the columns x, kind, split",
+    ),
     "two images swapped": (
         swap_two,
         f"run '{RUN}', seed 0, test predictions: found other images than the split holds "
@@ -824,7 +830,7 @@ PREDICTION_DAMAGES = {
     ),
     "one column of scores": (
         lambda: save(scores={"test": predictions().scores["test"][:, 0]}),
-        "found scores of shape (100,); expected (100, 10)",
+        "test_scores: found shape (100,) and dtype <f4; expected (any, any)",
     ),
     "probabilities that are scores": (
         lambda: save(probabilities={"test": predictions().scores["test"]}),
@@ -843,8 +849,11 @@ PREDICTION_DAMAGES = {
 
 @pytest.mark.parametrize("what", PREDICTION_DAMAGES)
 def test_predictions_that_cannot_be_held_against_the_labels(broken, what):
+    """As a stage would leave it that has a fault of its own: the manifest fits the files."""
     damage, message = PREDICTION_DAMAGES[what]
     damage()
+    if PREDICTIONS.parent.exists():
+        artefacts.seal_run(RUN, 0, artefacts.learning_seal())
     told = broken.fails(evaluate.main)
     assert message in told
     assert RUN in told
@@ -869,12 +878,14 @@ def test_a_run_that_was_not_trained_yet(broken):
 
 
 def test_labels_that_do_not_fit_the_images(broken):
-    labels = artefacts.PREPARED / "labels" / "test.npy"
-    artefacts.save_array(labels, np.arange(100))
+    images, ids = np.array(artefacts.load_images("test")), artefacts.load_ids("test")
+    card, index = artefacts.load_dataset_card(), artefacts.load_image_index()
+    artefacts.save_split("test", images, np.arange(100), ids)
+    artefacts.save_dataset_card(card, index)
     assert "labels of test: found values from 0 to 99; expected 0 to 9" in broken.fails(
         evaluate.main
     )
-    labels.unlink()
+    (artefacts.PREPARED / "labels" / "test.npy").unlink()
     assert "dvc repro prepare" in broken.fails(evaluate.main)
 
 
@@ -887,6 +898,23 @@ def test_results_that_are_missing(broken, name):
     del broken.report[name]
     told = broken.fails(report.main)
     assert f"there is no reports/study/{name}; make it with: dvc repro evaluate" in told
+
+
+@pytest.mark.tried(
+    "Damaged artifacts",
+    "a table or picture of the results that is of another run of `evaluate`, or was edited",
+    "an error that names it; the last report stays",
+)
+@pytest.mark.parametrize("name", ["accuracy.csv", "study.json", "samples", "features.csv"])
+def test_results_that_do_not_belong_together(broken, name):
+    path = artefacts.STUDY / name
+    path = min(path.rglob("*.png")) if path.is_dir() else path
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+    broken.report = contents(artefacts.STUDY)
+    told = broken.fails(report.main)
+    assert f"{path}: found the SHA-256" in told
+    assert "dvc repro" in told
 
 
 def test_the_report_of_the_unbroken_study_is_the_same_again(broken):

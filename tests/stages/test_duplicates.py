@@ -1,6 +1,7 @@
 """The stage as a whole, and what `evaluate` says of a file that is none of its own."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline import artefacts, measurements
@@ -46,16 +47,21 @@ def test_none_is_an_empty_table(rng):
 
 
 def test_a_missing_file_is_named_with_its_remedy():
-    with pytest.raises(StudyError, match=r"no data.likeness\.json.*dvc repro duplicates"):
+    with pytest.raises(StudyError, match=r"no data.duplicates\.csv.*dvc repro duplicates"):
         measurements.load_duplicates()
 
 
 def test_another_table_is_refused():
-    nothing = dict.fromkeys(("similarity", "images", "alike", "nearly", "test_alike"), 1)
-    artefacts.save_json(measurements.LIKENESS, nothing)
+    columns = (measurements.DUPLICATE_COLUMNS, measurements.COPY_COLUMNS)
+    pairs, copies = (pd.DataFrame(columns=list(each)) for each in columns)
+    check = measurements.LikenessCheck(1.0, 1, 1, 1, 1)
+    measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
     artefacts.save_text(measurements.DUPLICATES, "id,name\n1,a\n")
+    measurements.seal_duplicates("")
     with pytest.raises(StudyError, match=r"columns id, name; expected test_id.*repro duplicates"):
         measurements.load_duplicates()
+    measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
     artefacts.save_json(measurements.LIKENESS, {"threshold": 1})
+    measurements.seal_duplicates("")
     with pytest.raises(StudyError, match=r"likeness.json is another file.*repro duplicates"):
         measurements.load_duplicates()

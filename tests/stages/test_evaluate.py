@@ -15,11 +15,15 @@ RUN = SimpleNamespace(name="svm", remedy="dvc repro train_classical@svm")
 def test_the_size_of_a_model_is_that_of_its_file():
     for family, name in (("hybrid", "model.npz"), ("deep", "model.keras")):
         artefacts.save_text(artefacts.run_folder("svm", 3) / name, "no model" * len(name))
+        artefacts.seal_run("svm", 3, "")
         card = SimpleNamespace(seed=3, family=family)
         assert _model_bytes(RUN, card) == 8 * len(name)
 
 
 def test_a_missing_model_is_named_with_its_remedy():
+    artefacts.save_text(artefacts.run_folder("svm", 3) / "model.npz", "no model")
+    artefacts.seal_run("svm", 3, "")
+    (artefacts.run_folder("svm", 3) / "model.npz").unlink()
     with pytest.raises(StudyError, match=r"seed-3.model\.npz.*dvc repro train_classical@svm"):
         _model_bytes(RUN, SimpleNamespace(seed=3, family="classical"))
 

@@ -59,6 +59,7 @@ def store(name, seed, model):
     values |= {"train_seconds": 1.0, "predict_ms_per_image": 1.0, "stage_seconds": 1.0}
     values |= {"device": "d", "engine": "e", "peak_memory_mb": 1.0, "versions": {}}
     artefacts.save_json(folder / "card.json", artefacts.Card(**values))
+    artefacts.seal_run(name, seed, "")
 
 
 def write(**document):
@@ -107,6 +108,7 @@ def test_networks_that_were_removed_lose_their_pictures(study):
 
 def test_a_network_that_was_not_trained_names_its_stage(study):
     artefacts.model_file("flat", 0, "deep").write_bytes(b"PK but no more")
+    artefacts.seal_run("flat", 0, "")
     with pytest.raises(StudyError, match=r"cannot be read.*dvc repro train_deep@flat"):
         illustrate_networks.main()
     artefacts.model_file("flat", 0, "deep").unlink()

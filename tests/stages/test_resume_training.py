@@ -147,7 +147,7 @@ def prepare(folder: Path) -> None:
             images[np.arange(n), ..., labels] += 12
             artefacts.save_split(split, images.astype(np.uint8), labels, np.arange(n))
         task = artefacts.Task(("red", "green", "blue"), (16, 16, 3), SIZES)
-        artefacts.save_json(artefacts.PREPARED / "task.json", task)
+        artefacts.save_task(task)
     finally:
         os.chdir(before)
 

@@ -461,6 +461,7 @@ def test_every_run_leaves_the_same_things(run):
         "history.csv",
         "card.json",
         "task.json",
+        "manifest.json",
         model.name,
         *(["tuning.csv"] if run == "both_svm" else []),
     }

@@ -31,15 +31,16 @@ def study(storable, tmp_path, monkeypatch, rng):
         images = rng.integers(0, 90, (n, 4, 4, 3)).astype(np.uint8)
         images[np.arange(n), :, :, labels] += 60
         artefacts.save_split(split, images, labels, 1000 + np.arange(n))
-        artefacts.save_features("left", split, LeftHalf().transform(images))
-    task = artefacts.Task(("r", "g", "b"), (4, 4, 3), SIZES)
-    artefacts.save_json(artefacts.PREPARED / "task.json", task)
+    for split in SIZES:
+        features = LeftHalf().transform(artefacts.load_images(split))
+        artefacts.save_features("left", split, features, artefacts.images_seal())
+    artefacts.save_task(artefacts.Task(("r", "g", "b"), (4, 4, 3), SIZES))
     (artefacts.PREPARED / "labels" / "test.npy").unlink()  # for evaluate alone
 
 
 def run_stage(options, family="classical"):
     card = artefacts.FeatureCard("left", "left", {}, 24, 7, 0.5, 1e-3, 1.0, family)
-    artefacts.save_extractor("left", LeftHalf(), card)
+    artefacts.save_extractor("left", LeftHalf(), card, artefacts.images_seal())
     entry = {"method": "linear_svm", "features": ["left"], **options}
     study = {"seed": 3, "classical": {"svm": entry}}
     with open("params.yaml", "w") as stream:  # JSON is YAML

@@ -116,7 +116,8 @@ def test_all_files_are_there(normal):
     folder, _ = normal
     found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     pictures = ("samples/", "features/", "networks/")
-    assert [name for name in found if not name.startswith(pictures)] == ["features.csv", *FILES]
+    others = [name for name in found if not name.startswith(pictures)]
+    assert others == sorted(["features.csv", "features.json", "networks.json", *FILES])
 
 
 @pytest.fixture(scope="module")

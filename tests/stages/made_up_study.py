@@ -1,0 +1,101 @@
+"""What a finished study leaves for `evaluate`, made up of noise: small, and quick to write."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from pipeline import artefacts
+from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
+from pipeline.measurements import (
+    CorruptedCard,
+    CorruptedScores,
+    CorruptOptions,
+    save_corrupted,
+    save_duplicates,
+)
+
+CLASSES = ("cat", "dog", "frog")
+SIZES = {"train": 24, "validation": 18, "test": 30}
+RUNS = {"svm": ("classical", (0,)), "pca_svm": ("classical", (0,)), "net": ("deep", (0, 1))}
+
+
+def params() -> SimpleNamespace:
+    """The parts of params.yaml that `evaluate` looks at."""
+    roster = tuple(
+        SimpleNamespace(name=name, seeds=seeds, remedy=f"dvc repro train_{family}@{name}")
+        for name, (family, seeds) in RUNS.items()
+    )
+    corrupt = {"svm": CorruptOptions(limit=20, corruptions=("fog",), severities=(1, 5))}
+    return SimpleNamespace(roster=roster, corrupt=corrupt, not_run={"vgg": "slow"}, seed=0)
+
+
+def write_study(seed: int = 0) -> None:
+    """Write data/, runs/ of a study into the working directory."""
+    rng = np.random.default_rng(seed)
+    labels = write_prepared(rng)
+    for name, (family, seeds) in RUNS.items():
+        for each in seeds:
+            write_run(rng, name, family, each, labels)
+    ids = np.sort(artefacts.load_ids("test")[:20])
+    card = CorruptedCard("svm", 0, 0, ("fog",), (1, 5), {"frost": "no photographs"})
+    clean, fog = (rng.normal(size=size).astype(np.float32) for size in ((20, 3), (2, 20, 3)))
+    trained = artefacts.run_manifest("svm", 0, "").seal
+    save_corrupted(CorruptedScores(card, ids, clean, {"fog": fog}), trained)
+    pair = artefacts.load_ids("test")[3], artefacts.load_ids("train")[5]
+    columns = ["test_id", "id", "split", "mirrored", "similarity"]
+    near = pd.DataFrame([(*pair, "train", False, 0.97)], columns=columns)
+    save_duplicates(near, artefacts.images_seal())
+
+
+def write_prepared(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Write data/prepared/ and return the labels."""
+    ids = np.split(rng.permutation(sum(SIZES.values())), np.cumsum(list(SIZES.values()))[:-1])
+    labels = {split: rng.integers(0, 3, size) for split, size in SIZES.items()}
+    rows = []
+    for split, which in zip(SPLITS, ids, strict=True):
+        images = rng.integers(0, 256, (len(which), 6, 6, 3), dtype=np.uint8)
+        artefacts.save_split(split, images, labels[split], which)
+        rows += [(i, split, CLASSES[k], f"{i}.png") for i, k in zip(which, labels[split], strict=1)]
+    card = DatasetCard("pets", "noise", "0" * 64, CLASSES, (6, 6, 3), SIZES, seed=0)
+    index = pd.DataFrame(rows, columns=["id", "split", "class", "name"])
+    artefacts.save_dataset_card(card, index)
+    return labels
+
+
+def write_run(rng, name: str, family: str, seed: int, labels: dict[str, np.ndarray]) -> None:
+    """Write one seed of a run that is right on about half of the images."""
+    shares = {}
+    for split, size in SIZES.items():
+        logits = rng.normal(size=(size, 3))
+        logits[np.arange(size), labels[split]] += 1
+        shares[split] = (np.exp(logits) / np.exp(logits).sum(1, keepdims=True)).astype(np.float32)
+    scores = shares if family == "deep" else {s: np.log(each) for s, each in shares.items()}
+    curve = [(x, "epoch" if family == "deep" else "images") for x in (8, 16, 24)]
+    history = pd.DataFrame(
+        [(*x, s, "accuracy", rng.random()) for x in curve for s in ("train", "validation")],
+        columns=list(artefacts.HISTORY_COLUMNS),
+    )
+    sets = {"hog": {"method": "hog", "cell": 8}}
+    classical = {"dimension": 36, "multiply_adds": 1200, "feature_sets": sets}
+    network = {"best_epoch": 2, "epochs_run": 3, "weights": None, "stopped_early": False}
+    card = Card(
+        run=name, family=family, method="method", features=() if family == "deep" else ("hog",),
+        options={"C": 0.5, "rates": [1, 2]}, seed=seed,
+        score_kind="probability" if family == "deep" else "decision", sizes=SIZES,
+        parameters=int(rng.integers(10, 999)), train_seconds=rng.random(),
+        predict_ms_per_image=rng.random(), stage_seconds=rng.random(), device="a processor",
+        engine="a library 1.0", peak_memory_mb=rng.random(), versions={"numpy": "2.0"},
+        tuning_seconds=2.5 if name == "svm" else 0.0,
+        notes=network if family == "deep" else classical,
+    )  # fmt: skip
+    trials = [(k, "complete", 24, rng.random(), 0.5, '{"C": 0.5}') for k in range(3)]
+    tuning = pd.DataFrame(trials, columns=list(artefacts.TUNING_COLUMNS))
+    model = artefacts.model_file(name, seed, family)
+    model.parent.mkdir(parents=True, exist_ok=True)
+    model.write_bytes(rng.bytes(50 + 10 * seed))
+    predictions = Predictions({s: artefacts.load_ids(s) for s in SPLITS}, scores, shares)
+    tuned = tuning if name == "svm" else None
+    artefacts.save_run(name, seed, predictions, history, card, tuned, artefacts.learning_seal())
