@@ -33,10 +33,10 @@ study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
 	@$(BIN)/python -m pipeline.workspace run $(STUDY)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
 
 reliability: $(READY) ## run the tests that inject faults; writes docs/reliability.md
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --reliability
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --reliability
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -10,9 +10,13 @@ import pandas as pd
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.measurements import (
+    COPY_COLUMNS,
+    DUPLICATE_COLUMNS,
     CorruptedCard,
     CorruptedScores,
     CorruptOptions,
+    Duplicates,
+    LikenessCheck,
     save_corrupted,
     save_duplicates,
 )
@@ -45,9 +49,10 @@ def write_study(seed: int = 0) -> None:
     trained = artefacts.run_manifest("svm", 0, "").seal
     save_corrupted(CorruptedScores(card, ids, clean, {"fog": fog}), trained)
     pair = artefacts.load_ids("test")[3], artefacts.load_ids("train")[5]
-    columns = ["test_id", "id", "split", "mirrored", "similarity"]
-    near = pd.DataFrame([(*pair, "train", False, 0.97)], columns=columns)
-    save_duplicates(near, artefacts.images_seal())
+    near = pd.DataFrame([(*pair, "train", "alike", False, 0.97)], columns=list(DUPLICATE_COLUMNS))
+    copies = pd.DataFrame([(pair[1], "train", 0, "train")], columns=list(COPY_COLUMNS))
+    check = LikenessCheck(0.85, 20, 1, 1, 1)
+    save_duplicates(Duplicates(near, copies, check), artefacts.images_seal())
 
 
 def write_prepared(rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -44,8 +44,6 @@ from stages import (
     train_classical,
 )
 
-pytestmark = pytest.mark.xdist_group("bad input")
-
 RUN = "hog_svm"
 PREDICTIONS = artefacts.RUNS / RUN / "seed-0" / "predictions.npz"
 

@@ -22,7 +22,7 @@ def test_a_backend_that_is_not_installed_is_told_where_keras_is_needed(
 ):
     params: dict[str, Any] = {
         "seed": 0,
-        "dataset": {"name": "photos", "path": "."},
+        "dataset": {"name": "photos", "path": "data/incoming"},
         "features": {"raw": {"method": "raw"}},
         "classical": {"svm": {"method": "linear_svm", "features": ["raw"]}},
         "deep": {},
@@ -30,6 +30,7 @@ def test_a_backend_that_is_not_installed_is_told_where_keras_is_needed(
         "not_run": {},
     }
     monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
+    Path("data/incoming").mkdir(parents=True)
     Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     check.main()  # needs no Keras
     params[section] = {**params[section], **entries}

@@ -274,7 +274,10 @@ def test_what_was_exchanged_is_named(study, one, other):
         ["data/prepared/labels/test.npy", "data/prepared/labels/test.json"],
         ["data/prepared/labels/train.npy", "data/prepared/labels/train.json"],
         ["data/prepared/task.json"],
-        ["data/duplicates.csv", "data/duplicates.json"],
+        [
+            f"data/{name}"
+            for name in ("duplicates.csv", "copies.csv", "likeness.json", "duplicates.json")
+        ],
         ["runs/svm"],
         ["runs/_corrupted/svm"],
     ],
@@ -307,7 +310,7 @@ def test_what_has_the_wrong_types_is_told_without_a_traceback(study, trials):
     """As a stage with a fault of its own, or another version of the project, would leave it."""
     rng = np.random.default_rng(1)
     kinds = ("card.json", "history.csv", "tuning.csv", "predictions.npz", "scores.npz")
-    every = [path for path in files() if path.name in (*kinds, "duplicates.csv")]
+    every = [path for path in files() if path.name in (*kinds, "duplicates.csv", "copies.csv")]
     counts = {"named": 0, "tables": 0}
     contents = {path: path.read_bytes() for path in files()}
     for trial in range(100):

@@ -23,7 +23,7 @@ from small_study import contents, write_params
 
 from pipeline import artefacts
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.slow
 
 EPOCHS = 5
 RUN = {

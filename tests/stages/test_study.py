@@ -20,7 +20,7 @@ from pipeline.artefacts import SPLITS
 from pipeline.prediction import open_run
 from pipeline.results import RESULT_TABLES, load_results
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("story")]
+pytestmark = pytest.mark.slow
 
 ALWAYS = {"check"}
 BEHIND = {"evaluate", "report"}

@@ -35,7 +35,7 @@ from stages import (
     train_deep,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("two classes")]
+pytestmark = pytest.mark.slow
 
 CLASSES = ("cat", "dog")
 SIZES = {"train": 48, "validation": 20, "test": 30}

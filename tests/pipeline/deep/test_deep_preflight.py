@@ -84,7 +84,7 @@ def test_a_sound_network_passes_all(capsys):
     assert "deviations 1.00, 1.00, 1.00" in record["inputs"]
     assert record["labels"].startswith("3 classes, train 30 each, validation 10 each")
     assert "float32, without XLA, inputs in the main memory" in record["device"]
-    assert re.match(r"about [\d.]+ [kM]B with batches of 20; ", record["memory"])
+    assert re.match(r"about [\d.]+ [MG]B with batches of 20; ", record["memory"])
 
 
 def test_times_are_those_of_steps_and_of_measuring():
