@@ -21,7 +21,9 @@ MARK = "tried"
 HEAD = """# Reliability
 
 What was tried on the pipeline (unusual inputs, damaged files, injected faults), and what comes of
-it. Every row is a test of the suite; `make reliability` runs them and writes this page. {total}
+it. Every row is a test of the suite; `make reliability` runs them and writes this page.
+
+{total}
 
 """
 

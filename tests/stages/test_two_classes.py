@@ -121,6 +121,11 @@ def study(finished, monkeypatch) -> Path:
     return finished
 
 
+@pytest.mark.tried(
+    "Classes",
+    "a study of two classes: every stage, every classifier, a hybrid, a network, corrupted images",
+    "every table has rows, and the page is there",
+)
 def test_every_table_has_rows_and_the_page_is_there(study):
     tables = load_results().tables
     perfect = {"errors", "confused_pairs", "confusion_images", "near_duplicates", "certainty"}
