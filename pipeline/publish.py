@@ -5,6 +5,7 @@ Nothing is typed by hand: the README's table is made anew from the results, betw
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,11 @@ def publish(study: Path, name: str, root: Path) -> Path:
 def _check_up_to_date(study: Path) -> None:
     """Raise `StudyError` unless DVC finds the results to be of these parameters and this code."""
     dvc = Path(sys.executable).with_name("dvc")
-    if subprocess.run([str(dvc), "status", "--quiet"], cwd=study, check=False).returncode:
+    query = [str(dvc), "status", "--json"]
+    answer = subprocess.run(query, cwd=study, capture_output=True, text=True, check=False)
+    stages = json.loads(answer.stdout) if answer.returncode == 0 else {"dvc status": answer.stderr}
+    # `check` runs each time, and is never up to date.
+    if any(changes != ["always changed"] for changes in stages.values()):
         raise StudyError(
             f"the results in {study} are not of its parameters and this code; rerun the study "
             "(`dvc status` there says what has changed)"

@@ -1,3 +1,4 @@
+import json
 import subprocess
 
 import pytest
@@ -51,10 +52,10 @@ def finished(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text(marks, encoding="utf-8")
     monkeypatch.setattr(module, "load_results", lambda folder: folder.name)
     monkeypatch.setattr(module, "headline", lambda results: f"table of {results}")
-    codes = [0]
-    done = lambda *_, **__: subprocess.CompletedProcess([], codes[0])  # noqa: E731
+    status = {"check": ["always changed"]}
+    done = lambda *_, **__: subprocess.CompletedProcess([], 0, json.dumps(status))  # noqa: E731
     monkeypatch.setattr(module.subprocess, "run", done)
-    return study, codes
+    return study, status
 
 
 def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
@@ -71,9 +72,16 @@ def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
     assert [p.name for p in target.parent.iterdir()] == ["ref"]
 
 
-def test_results_of_other_parameters_are_refused(finished, tmp_path):
-    study, codes = finished
-    codes[0] = 1
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"train_deep@a": [{"changed deps": {"params.yaml": "modified"}}]},
+        {"check": [{"changed outs": {"data/checked.txt": "deleted"}}, "always changed"]},
+    ],
+)
+def test_results_of_other_parameters_are_refused(finished, tmp_path, changed):
+    study, status = finished
+    status.update(changed)
     with pytest.raises(StudyError, match="not of its parameters and this code"):
         publish(study, "ref", tmp_path)
     assert not (tmp_path / "reports").exists()
