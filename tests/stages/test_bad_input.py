@@ -23,6 +23,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from in_process import run_study
 from PIL import Image
 from small_study import PARAMS, contents, write_params
 
@@ -55,21 +56,10 @@ def finished(tmp_path_factory) -> Path:
     params = {**copy.deepcopy(PARAMS), "deep": {}}
     del params["classical"]["both_svm"], params["classical"]["vgg_svm"], params["features"]["vgg"]
     del params["corrupt"]["lenet5"]
-    write_params(folder, params)
     (folder / "data" / "incoming").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for main in (check.main, fetch.main, prepare.main, duplicates.main):
-            main()
-        for name in params["features"]:
-            featurize.main(name)
-        index.main()
-        for name in params["classical"]:
-            train_classical.main(name)
-        corrupt.main(RUN)
-        evaluate.main()
-        illustrate.main()
-        report.main()
+        run_study(params)
     return folder
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import learn
 from scipy.stats import ttest_1samp
 
 from pipeline import artefacts
 from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
 from pipeline.workspace import merge
-from pipeline.yaml_files import dump_yaml, read_yaml
-from stages import featurize, fetch, index, prepare, train_classical
+from pipeline.yaml_files import read_yaml
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("study_folder")]
 
@@ -25,18 +24,7 @@ def control(root, name: str) -> dict[str, Any]:
 
 def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:
     """Run the stages in this process, and return run -> accuracy on the test split."""
-    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
-    fetch.main()
-    prepare.main()
-    for name in params["features"]:
-        featurize.main(name)
-    index.main()
-    for name in params["classical"]:
-        train_classical.main(name)
-    for name in params["deep"]:
-        from stages import train_deep
-
-        train_deep.main(name)
+    learn(params)
     labels = artefacts.load_labels("test")
     return {
         name: accuracy(

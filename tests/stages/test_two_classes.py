@@ -11,29 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import run_study
 from PIL import Image
-from small_study import write_params
 
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS
 from pipeline.measurements import load_corrupted
 from pipeline.prediction import open_run
 from pipeline.results import RESULT_TABLES, load_network_pictures, load_results
-from stages import (
-    check,
-    corrupt,
-    duplicates,
-    evaluate,
-    featurize,
-    fetch,
-    illustrate,
-    illustrate_networks,
-    index,
-    prepare,
-    report,
-    train_classical,
-    train_deep,
-)
 
 pytestmark = pytest.mark.slow
 
@@ -95,22 +80,9 @@ def finished(tmp_path_factory) -> Path:
             label = number % 2
             place = folder / PARAMS["dataset"]["path"] / split / CLASSES[label]
             save_image(place, label, number // 2, rng)
-    write_params(folder, PARAMS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for main in (check.main, fetch.main, prepare.main, duplicates.main):
-            main()
-        for name in PARAMS["features"]:
-            featurize.main(name)
-        index.main()
-        for name in PARAMS["classical"]:
-            train_classical.main(name)
-        for name in PARAMS["deep"]:
-            train_deep.main(name)
-        for name in PARAMS["corrupt"]:
-            corrupt.main(name)
-        for main in (illustrate.main, illustrate_networks.main, evaluate.main, report.main):
-            main()
+        run_study(PARAMS)
     return folder
 
 

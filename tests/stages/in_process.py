@@ -1,0 +1,51 @@
+"""The stages of a study in this process, in the order of the graph and without DVC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from small_study import write_params
+
+from stages import (
+    check,
+    corrupt,
+    duplicates,
+    evaluate,
+    featurize,
+    fetch,
+    illustrate,
+    illustrate_networks,
+    index,
+    prepare,
+    report,
+    train_classical,
+)
+
+
+def learn(params: dict[str, Any]) -> None:
+    """Run what trains all runs of a study, in the working directory."""
+    write_params(Path(), params)
+    fetch.main()
+    prepare.main()
+    for name in params["features"]:
+        featurize.main(name)
+    index.main()
+    for name in params["classical"]:
+        train_classical.main(name)
+    for name in params["deep"]:
+        from stages import train_deep  # imports Keras
+
+        train_deep.main(name)
+
+
+def run_study(params: dict[str, Any]) -> None:
+    """Run all stages of a study, in the working directory."""
+    write_params(Path(), params)
+    check.main()
+    learn(params)
+    duplicates.main()
+    for name in params["corrupt"]:
+        corrupt.main(name)
+    for main in (evaluate.main, illustrate.main, illustrate_networks.main, report.main):
+        main()
