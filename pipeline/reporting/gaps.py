@@ -178,7 +178,7 @@ def compared(first: Gap, second: Gap, same_classifier: bool, separated: bool = T
     else:
         moral = "What separates them is how much they remember, not how well they fit."
     if not separated:
-        moral = "These test images do not separate the two, so the difference may be chance."
+        moral = "These test images do not tell whether that would hold for others."
     return (
         f"{start} is ahead of {second.run} by "
         f"{points(lead)} points of test accuracy: {parts}. {moral}"

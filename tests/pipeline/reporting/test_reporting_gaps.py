@@ -105,7 +105,7 @@ def test_two_runs_that_are_level_or_not_separated_are_not_explained():
     text = compared(*apart, same_classifier=True, separated=False)
     assert "What separates them" not in text
     assert text.endswith(
-        "These test images do not separate the two, so the difference may be chance."
+        "These test images do not tell whether that would hold for others."
     )
 
 
