@@ -65,6 +65,8 @@ def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | N
 def _dtype_advice(images: NDArray) -> str | None:
     """Return what to do about the kind of number; None where it is right."""
     if images.dtype == np.uint8:
+        if images.size and images.max() == 1:
+            return "Its values are 0 and 1 alone: multiply by 255 before rounding, not after"
         return None
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     found = f"Its values lie between {low:g} and {high:g}"

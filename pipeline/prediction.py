@@ -48,6 +48,11 @@ class StoredRun(PixelModel):
             StudyError: if a file is missing or cannot be read as an image, or if images with more
                 than 8 bits use a sliver of their range, and no `value_range` is given.
         """
+        if isinstance(paths, np.ndarray):
+            raise StudyError(
+                "found an array; expected paths of image files. Give arrays to predict, scores or "
+                "probabilities as it is"
+            )
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         options = self.task.decoding | ({"value_range": value_range} if value_range else {})
         return read_images(map(Path, several), **options)

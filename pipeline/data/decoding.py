@@ -149,7 +149,7 @@ def _decode_one(
 ) -> tuple[str, Decoded]:
     name, content = file
     if content is None:
-        return name, "a link inside the archive"
+        return name, "a link inside the archive: tar needs --dereference --hard-dereference"
     try:
         return name, decode_small(content, size, value_range)
     except MemoryError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,16 @@ APART = (
     "expected an archive or a folder of images, apart from the study's own folder and from what it "
     "makes there, such as data/incoming/mine"
 )
+
+
+def folders_below(path: Path) -> Iterator[str]:
+    """Give the relative paths of the folders below a folder, as the disk has them; hidden ones not.
+
+    Links are not followed.
+    """
+    for root, folders, _ in os.walk(path):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        yield from (os.path.relpath(os.path.join(root, name), path) for name in folders)
 
 
 @dataclass

@@ -52,7 +52,8 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
     if stray or (splits and len(splits) < len(tops)):
         loose = any(below[0] in splits and len(below) == 2 for below in parts.values())
         way_out = _way_out(tops, splits) if loose else ""
-        raise StudyError(_stray_message(where, stray, tops, splits) + way_out)
+        folders = sorted({below[0] for below in parts.values() if len(below) > 1})
+        raise StudyError(_stray_message(where, stray, tops, splits, folders) + way_out)
     if len(set(splits.values())) < len(splits):
         raise StudyError(f"{where}: found {listing(splits)}; expected one folder for each split")
     if splits and "train" not in splits.values():
@@ -76,16 +77,23 @@ def _is_wrapped(paths: Sequence[Parts]) -> bool:
 
 
 def _stray_message(
-    where: str, stray: str | None, tops: Sequence[str], splits: dict[str, str]
+    where: str,
+    stray: str | None,
+    tops: Sequence[str],
+    splits: dict[str, str],
+    folders: Sequence[str],
 ) -> str:
     others = [top for top in tops if top not in splits]
+    remedy = ""
     if splits and others:
         found = f"the folders {listing(others)} beside {listing(splits)}"
     else:
-        found = in_message(stray) + (f", with the folders {listing(tops)}" if not splits else "")
+        beside = f" beside the folders {listing(folders)}" if folders and not splits else ""
+        found = in_message(stray) + beside
+        remedy = ". Move it into the folder of its class, or out of there"
     hints = (did_you_mean(top.lower(), SPLIT_FOLDERS) for top in others)
     hint = next((hint for hint in hints if hint), ";") if len(tops) <= len(SPLITS) else ";"
-    return f"{where}: found {found}{hint} expected {LAYOUT}"
+    return f"{where}: found {found}{hint} expected {LAYOUT}{remedy}"
 
 
 def _way_out(tops: Sequence[str], splits: dict[str, str]) -> str:

@@ -12,8 +12,9 @@ from pipeline.checks import StudyError, escaped, listing
 from pipeline.data import archives
 from pipeline.data.archive_limits import HEAD
 from pipeline.data.file_kinds import LINK, kind_of
+from pipeline.data.folders import folders_below
 from pipeline.data.layout import Placed
-from pipeline.data.names import is_hidden
+from pipeline.data.names import is_hidden, normalized
 
 EXAMPLES = 5
 """So many names of each kind are kept."""
@@ -131,13 +132,8 @@ def check_folders(
     classes = {PurePosixPath(name).parent for name in placed}
     around = {folder.parent for folder in classes}
     found = {folder for name in others for folder in PurePosixPath(name).parents}
-    if path.is_dir():
-        found |= {
-            parent / child.name
-            for parent in around
-            for child in (path / parent).iterdir()
-            if child.is_dir() and not is_hidden(child.name)
-        }
+    if path.is_dir():  # whose empty folders hold no file that would tell of them
+        found |= {PurePosixPath(normalized(folder)) for folder in folders_below(path)}
     used = classes | {above for folder in classes for above in folder.parents}
     empty = sorted(
         folder.as_posix()

@@ -32,11 +32,28 @@ def _count_or_fraction(value: object) -> object:
 
 Part = Annotated[int | float, BeforeValidator(_count_or_fraction)]
 """A part of a set of images: how many, or which fraction between 0 and 1."""
+
+
+def _written_out(path: str) -> str:
+    if path.startswith("~"):
+        raise ValueError(f"expected a path without ~, such as {Path(path).expanduser()}")
+    return path
+
+
+def _quoted(name: object) -> object:
+    if isinstance(name, bool | float):
+        raise ValueError("expected a name; where a class is called like that, write it in quotes")
+    return name
+
+
 ClassName = Annotated[
-    str, Field(min_length=1, coerce_numbers_to_str=True), AfterValidator(partial(normalize, "NFC"))
+    str,
+    Field(min_length=1, coerce_numbers_to_str=True),
+    BeforeValidator(_quoted),
+    AfterValidator(partial(normalize, "NFC")),
 ]
 """Normalized, as class folders are. YAML reads the class names of digits, ``[3, 8]``, as numbers;
-they are meant as names."""
+they are meant as names. Of ``1e3`` and ``true`` nobody can tell how they were written."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ class DatasetSpec(MethodSpec):
     """The dataset: the name of a file in pipeline/data/."""
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
     """What the report calls the images; the dataset's name where none is given."""
-    path: Annotated[str, Field(min_length=1)] = "data/incoming"
+    path: Annotated[str, Field(min_length=1), AfterValidator(_written_out)] = "data/incoming"
     """Where the data lie: a file, or a folder that holds it; relative to the study's folder."""
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=10_000)] | None = None
     """The classes to use, at least two; all where none are given. The dataset's order stays."""

@@ -140,11 +140,14 @@ def _check_enough(
     counts = np.bincount(labels[ids], minlength=len(names))
     small = np.flatnonzero(counts < splits)
     if small.size:
+        # The option counts the images of all splits together.
+        every = np.bincount(labels[labels >= 0], minlength=len(names))
+        least = max(splits, int(every[small].max()) + 1)
         found = listing(f"{names[index]} ({counts[index]})" for index in small)
         raise StudyError(
             f"dataset: found too few images of these classes: {found}; expected at least {splits} "
             f"of each, one for each of {splits} splits. Add images, or leave such classes out with "
-            f"dataset.min_per_class: {splits}"
+            f"dataset.min_per_class: {least}"
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pipeline.reporting.duplicates import leak
 from pipeline.reporting.formats import percent, points
 from pipeline.reporting.majority import is_better, is_independent, majority
 from pipeline.results import Results
@@ -20,8 +21,8 @@ _ROUNDING = 1e-9
 RULE = (
     f"A run over-fits where the gap is {LARGE * 100:.0f} points or more and its training accuracy "
     "lies above the 95 % interval of its test accuracy: it remembers training images. It "
-    "under-fits where it gets fewer of its own training images right than the best run of the "
-    "study gets of new ones: it cannot tell the classes apart even on what it has learnt from."
+    "under-fits where its training accuracy lies below the 95 % interval of the test accuracy of "
+    "the best run: it cannot tell the classes apart even on what it has learnt from."
 )
 _BETTER = {
     "classical": "better features or a more flexible classifier",
@@ -46,6 +47,8 @@ class Gap:
     """The best run of the study, by which `under` is told."""
     knows_nothing: str = ""
     """What it is not shown to be better than on new images; empty where it is better."""
+    leaked: bool = False
+    """Whether so many test images were learnt from that the gap says little of new ones."""
 
     @property
     def gap(self) -> float:
@@ -65,6 +68,8 @@ class Gap:
         better = _BETTER[self.family]
         if self.knows_nothing:
             return f"It is not shown to be better on new images than {self.knows_nothing}."
+        if self.leaked:
+            return "Too many test images were learnt from for this to tell of new images."
         if self.over and self.under:
             return (
                 f"It remembers training images, and even so gets fewer of them right than "
@@ -99,6 +104,7 @@ def gaps(results: Results) -> list[Gap]:
     rows = results.tables["accuracy"].to_dict("records")
     best, common, independent = rows[0], majority(results), is_independent(results)
     nothing = f"{common.words} ({percent(common.share)})"
+    leaked = bool(leak(results))
     return [
         Gap(
             run=str(row["run"]),
@@ -106,9 +112,10 @@ def gaps(results: Results) -> list[Gap]:
             train=row["train_accuracy"],
             test=row["test_accuracy"],
             over=_remembers(row["train_accuracy"], row["test_accuracy"], row["test_ci_high"]),
-            under=row is not best and row["train_accuracy"] < best["test_accuracy"],
+            under=row is not best and row["train_accuracy"] < best["test_ci_low"],
             best=str(best["run"]),
             knows_nothing="" if is_better(row, common, independent) else nothing,
+            leaked=leaked,
         )
         for row in rows
     ]

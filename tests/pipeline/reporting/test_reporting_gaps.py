@@ -104,9 +104,7 @@ def test_two_runs_that_are_level_or_not_separated_are_not_explained():
     apart = gap("one", 0.6, 0.56), gap("other", 0.5, 0.45)
     text = compared(*apart, same_classifier=True, separated=False)
     assert "What separates them" not in text
-    assert text.endswith(
-        "These test images do not tell whether that would hold for others."
-    )
+    assert text.endswith("These test images do not tell whether that would hold for others.")
 
 
 def test_colour_and_hog_are_found_by_their_method(normal):
