@@ -57,8 +57,11 @@ def refuse(path: Path, what: str, remedy: str) -> NoReturn:
 
 
 def _mending(path: Path) -> str:
-    """Return the command that removes a file and the damaged objects of DVC's cache."""
-    return f"python -m pipeline.mend {shlex.quote(str(path))}"
+    """Return the command that removes a file and the damaged objects of DVC's cache.
+
+    With the study's folder, which `make study` has chosen, and where that command works alone.
+    """
+    return f"cd {shlex.quote(str(Path.cwd()))} && python -m pipeline.mend {shlex.quote(str(path))}"
 
 
 # --- sealed records ------------------------------------------------------------------------------

@@ -80,13 +80,22 @@ def _cache() -> Path:
 
 def main(arguments: list[str]) -> int:
     """Run ``python -m pipeline.mend``; without a file it looks at the cache alone."""
+    files = [Path(each) for each in arguments]
     try:
-        removed = mend([Path(each) for each in arguments], _cache())
+        removed = mend(files, _cache())
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for path in removed:
         print(f"removed {path}")
+    if files and not removed:
+        missing = ", ".join(map(str, files))
+        print(
+            f"error: found no damaged object, and no {missing} in {Path.cwd()}; expected to be "
+            "run in the study's folder, such as workspaces/<study>",
+            file=sys.stderr,
+        )
+        return 1
     print(f"{len(removed)} files removed; make them anew with: dvc repro")
     return 0
 

@@ -189,7 +189,8 @@ _COMPUTED = ("majority_share", "kind")
 _OF_RESULTS = {"results": "study"}
 _EVALUATE = "dvc repro evaluate"
 _DRAWN_BY = {"features": "illustrate", "networks": "illustrate_networks"}
-MANIFESTS = (integrity.MANIFEST, *(f"{name}.json" for name in _DRAWN_BY))
+_REPORT = "report.json"
+MANIFESTS = (integrity.MANIFEST, *(f"{name}.json" for name in _DRAWN_BY), _REPORT)
 """Files of ``reports/study/`` with the checksums of what each of the stages has left there."""
 
 
@@ -216,6 +217,11 @@ def save_results(results: Results, folder: Path = STUDY) -> None:
 def replacing_results(folder: Path = STUDY) -> AbstractContextManager[Path]:
     """Give an empty folder for results and ``samples/``; in the end they replace the old ones."""
     return file_sets.replacing(folder, _OF_RESULTS, owned=("samples",))
+
+
+def replacing_report(folder: Path = STUDY) -> AbstractContextManager[Path]:
+    """Give an empty folder for the page, the summary and ``figures/``, which replace the old."""
+    return file_sets.replacing(folder, {"report": "study"}, ("figures",), _REPORT)
 
 
 def verify_results(folder: Path = STUDY) -> None:

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pipeline import artefacts, system_errors
 from pipeline.checks import StudyError, check_known
 from pipeline.entries import PARAMS
 from pipeline.params import load_params
+from pipeline.verification import verify_study
 from pipeline.yaml_files import dump_yaml, read_yaml
 
 WORKSPACES = Path("workspaces")
@@ -96,12 +98,14 @@ def create(study: str, root: Path) -> Path:
 
 def reproduce(folder: Path) -> int:
     """Check params.yaml, run ``dvc repro`` in a study's folder, and say where the report is."""
-    load_params(folder / PARAMS)
+    params = load_params(folder / PARAMS)
     with tempfile.TemporaryFile(dir=folder):
         pass  # a folder that cannot be written is told here, and not by DVC in its own words
     dvc_command.clear_up(folder)
     code = dvc_command.run_dvc(folder, "repro")
     if code == 0:
+        with chdir(folder):  # places of artifacts are relative to the study's folder
+            verify_study(params)
         report = folder / artefacts.STUDY / "index.html"
         print(f"\nThe report: {os.path.relpath(report)}")
     return code

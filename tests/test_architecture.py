@@ -132,6 +132,7 @@ def test_every_module_has_a_floor():
         "workspace",
         "dvc_command",
         "publish",
+        "verification",
         "prediction",
         "mend",
         "__init__",

@@ -40,6 +40,14 @@ _PASSED_OVER = (".git", ".hg", ".dvc")
 """Folders that DVC passes over; so are they here."""
 
 
+def _way_to(path: Path) -> str:
+    """Say how a missing dataset is had: from DVC, where it tracks it."""
+    tracked = path.with_name(f"{path.name}.dvc")
+    if tracked.exists():
+        return f"DVC tracks it: cd {tracked.resolve().parent} && dvc pull {tracked.name}"
+    return f"Paths are relative to {Path.cwd()}"
+
+
 APART = (
     "expected an archive or a folder of images, apart from the study's own folder and from what it "
     "makes there, such as data/incoming/mine"
@@ -128,7 +136,7 @@ def check_source(path: Path, linked_folders: bool) -> None:
     except OSError as error:
         raise StudyError(
             f"dataset.path: there is no {path}{_unless_missing(error)}; expected an archive or a "
-            "folder. Paths are relative to the project's root"
+            f"folder. {_way_to(path)}"
         ) from None
     if holds_study(path.resolve()):
         raise StudyError(f"dataset.path: {path} leads to {path.resolve()}; {APART}")

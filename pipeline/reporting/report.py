@@ -13,7 +13,7 @@ from pipeline.reporting.charts.rendering import files
 from pipeline.reporting.drawings import Study, file_drawings, page_drawings
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
-from pipeline.results import Results
+from pipeline.results import Results, replacing_report
 
 
 def write_report(
@@ -25,8 +25,9 @@ def write_report(
 ) -> None:
     """Write ``index.html``, ``summary.md`` and ``figures/<name>.svg`` and ``.png`` into `folder`.
 
-    Everything is computed before the first file is written, and each file is replaced at once: a
-    report that cannot be made leaves the last one whole. The same results give the same bytes.
+    Everything is computed before the first file is written, and the files change together, with
+    their checksums (``report.json``): a report that cannot be made leaves the last one whole. The
+    same results give the same bytes.
 
     Args:
         results: what evaluation found.
@@ -42,12 +43,10 @@ def write_report(
         "summary.md": summary(study.results),
     }
     figures = {name: files(each) for name, each in file_drawings(study, drawn).items()}
-    for name, figure in figures.items():
-        artefacts.save_text(folder / "figures" / f"{name}.svg", figure.svg)
-        with artefacts.atomic(folder / "figures" / f"{name}.png") as temporary:
-            temporary.write_bytes(figure.png)
-    for name, text in texts.items():
-        artefacts.save_text(folder / name, text)
-    for stale in (folder / "figures").glob("*.*"):  # a figure that this study does not have
-        if stale.stem not in figures:
-            stale.unlink()
+    with replacing_report(folder) as incoming:
+        for name, figure in figures.items():
+            artefacts.save_text(incoming / "figures" / f"{name}.svg", figure.svg)
+            with artefacts.atomic(incoming / "figures" / f"{name}.png") as temporary:
+                temporary.write_bytes(figure.png)
+        for name, text in texts.items():
+            artefacts.save_text(incoming / name, text)

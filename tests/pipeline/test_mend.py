@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from awkward_files import contents
 
+from pipeline import mend as module
 from pipeline.checks import StudyError
-from pipeline.mend import mend
+from pipeline.mend import main, mend
 
 pytestmark = pytest.mark.usefixtures("study_folder")
 CACHE = Path(".dvc/cache")
@@ -46,6 +47,16 @@ def test_damaged_objects_and_the_named_files_are_removed():
     assert set(mend([LABELS, table], CACHE)) == {*damaged, LABELS, table}
     assert set(contents()) == {path.as_posix() for path in (*whole, other)}
     assert mend([LABELS], CACHE) == []
+
+
+def test_a_file_that_is_not_here_is_told(monkeypatch, capsys):
+    """The command was given in another folder than the study's: DVC must not run there."""
+    monkeypatch.setattr(module, "_cache", lambda: CACHE)
+    assert main([str(LABELS)]) == 1
+    assert "expected to be run in the study's folder" in capsys.readouterr().err
+    place(LABELS)
+    assert main([str(LABELS)]) == 0
+    assert main([]) == 0
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ WRONG = {
     "an alpha channel": (np.repeat(RIGHT, 2, axis=3)[..., :4], "Lay transparent pixels over"),
     "another size": (np.repeat(RIGHT, 2, axis=1), "resize(image, 8)"),
     "features": (RIGHT.reshape(5, -1), "Give a batch of RGB images"),
+    "rounded before they were scaled": (RIGHT // 255 | 1, "multiply by 255 before rounding"),
     "no image": (RIGHT[:0], "found no image"),
     "a list of paths": (["cat.jpg"], "read(paths)"),
 }

@@ -348,13 +348,14 @@ def dvc(monkeypatch):
 
     call.code = 0
     monkeypatch.setattr(dvc_command, "run_dvc", call)
+    monkeypatch.setattr(workspace, "verify_study", lambda params: calls.append("verified"))
     return SimpleNamespace(calls=calls, answer=call)
 
 
 def test_study_runs_in_its_workspace(checkout, monkeypatch, capsys, dvc):
     monkeypatch.chdir(checkout)
     assert main(["run", "tiny"]) == 0
-    assert dvc.calls == [("dvc", "repro", checkout / "workspaces/tiny")]
+    assert dvc.calls == [("dvc", "repro", checkout / "workspaces/tiny"), "verified"]
     assert "workspaces/tiny/reports/study/index.html" in capsys.readouterr().out
 
 
@@ -362,7 +363,7 @@ def test_default_study_runs_in_the_checkout(checkout, monkeypatch, dvc):
     monkeypatch.chdir(checkout)
     before = state(checkout)
     assert main(["run"]) == 0
-    assert dvc.calls == [("dvc", "repro", checkout)]
+    assert dvc.calls == [("dvc", "repro", checkout), "verified"]
     assert state(checkout) == before
 
 

@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,10 @@ from small_study import PARAMS, contents, write_params
 import stages
 from pipeline import artefacts
 from pipeline.artefacts import SPLITS
+from pipeline.checks import StudyError
+from pipeline.params import load_params
 from pipeline.results import RESULT_TABLES
+from pipeline.verification import verify_study
 from stages import (
     check,
     corrupt,
@@ -102,6 +106,35 @@ def broken(finished, tmp_path, monkeypatch, capsys) -> Broken:
     shutil.copytree(finished, folder)
     monkeypatch.chdir(folder)
     return Broken(folder, capsys)
+
+
+# --- what nobody reads any more ---------------------------------------------------------------
+
+
+@pytest.mark.tried(
+    "Damaged artifacts",
+    "a file of a finished study that no stage reads any more, such as the page or a table",
+    "`make study` names it before it says where the report is",
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "reports/study/accuracy.csv",
+        "reports/study/index.html",
+        "data/prepared/labels/test.npy",
+        "data/prepared/test/ids.npy",
+        "data/copies.csv",
+        f"runs/{RUN}/seed-0/predictions.npz",
+        f"runs/_corrupted/{RUN}/scores.npz",
+    ],
+)
+def test_a_finished_study_is_compared_once_more(broken, path):
+    verify_study(load_params())
+    content = bytearray(Path(path).read_bytes())
+    content[len(content) // 2] ^= 4
+    Path(path).write_bytes(content)
+    with pytest.raises(StudyError, match=re.escape(f"{path}: found the SHA-256")):
+        verify_study(load_params())
 
 
 # --- what the machine lacks: told by every stage ------------------------------------------------

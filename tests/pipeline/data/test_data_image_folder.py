@@ -536,3 +536,40 @@ def test_sides_of_the_originals_are_kept(tmp_path):
     files = {f"{c}/{n}.png": png(n, (40 + n, 24)) for c in ("ant", "bee") for n in range(3)}
     raw = load(place(tmp_path / "data", files | {"ant/9.png": png(1, (12, 99))}), size=16)
     assert raw.original_sides.tolist() == [24, 24, 24, 12, 24, 24, 24]
+
+
+@pytest.mark.tried(
+    "Names",
+    "folders on a disk whose names write é as two characters, as macOS does",
+    "they are read; one without an image is named",
+)
+def test_folders_in_the_decomposed_spelling_are_read(tmp_path):
+    decomposed = "cafe\u0301"
+    files = {name.replace("cat", decomposed): content for name, content in tree(("",)).items()}
+    files = {f"Fotos {decomposed}/{name.lstrip('/')}": content for name, content in files.items()}
+    assert "caf\xe9" in load(place(tmp_path / "data", files)).class_names
+    (tmp_path / "data" / f"Fotos {decomposed}" / f"empty {decomposed}").mkdir()
+    with pytest.raises(StudyError, match="no image that can be read in the class folder"):
+        load(tmp_path / "data")
+
+
+def test_a_loose_image_beside_class_folders_is_told_apart_from_them(tmp_path):
+    files = tree(("",), ("ant", "bee")) | {"loose.png": png(1)}
+    files = {name.lstrip("/"): content for name, content in files.items()}
+    with pytest.raises(
+        StudyError, match=r"loose\.png beside the folders ant, bee; .* Move it"
+    ):
+        load(place(tmp_path / "data", files))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "~/pictures"}, "expected a path without ~, such as /"),
+        ({"path": "x", "classes": [1e3, "cat"]}, "write it in quotes"),
+        ({"path": "x", "classes": [True, "cat"]}, "write it in quotes"),
+    ],
+)
+def test_what_yaml_or_the_shell_would_have_changed(options, message):
+    with pytest.raises(ValueError, match=message):
+        Spec(name="image_folder", **options)

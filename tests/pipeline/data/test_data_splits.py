@@ -331,3 +331,11 @@ def test_small_classes_are_left_out_where_an_option_says_so():
     )
     assert make_splits(raw, spec(min_per_class=3), 0).class_names == NAMES
     assert make_splits(raw, spec(min_per_class=3), 0).left_out == ()
+
+
+def test_the_advice_on_small_classes_helps():
+    """One image of cat to learn from, and three to test on: the option counts all four."""
+    raw = dataset({"train": (9, 9, 1), "test": (3, 3, 3)})
+    with pytest.raises(StudyError, match="min_per_class: 5"):
+        make_splits(raw, spec(), 0)
+    assert make_splits(raw, spec(min_per_class=5), 0).class_names == ("bird", "ant")

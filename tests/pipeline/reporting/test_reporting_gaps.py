@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from synthetic_study import NORMAL, Wanted, made_up
 
+from pipeline.reporting import gaps as module
 from pipeline.reporting.charts.gaps import draw_gaps
 from pipeline.reporting.gaps import (
     RULE,
@@ -54,6 +55,14 @@ def test_the_rule(normal, train, test, high, finding):
     assert found.finding == finding
     assert ("remembers training images" in found.meaning) == found.over
     assert ("better features" in found.meaning) == found.under
+
+
+def test_test_images_that_were_learnt_from_tell_nothing_of_new_ones(normal, monkeypatch):
+    monkeypatch.setattr(module, "leak", lambda results: "12 of 100 are exact copies")
+    better = [each for each in gaps(normal) if not each.knows_nothing]
+    assert {each.meaning for each in better} == {
+        "Too many test images were learnt from for this to tell of new images."
+    }
 
 
 def test_the_rule_is_in_words():

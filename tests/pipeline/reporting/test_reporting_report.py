@@ -117,7 +117,8 @@ def test_all_files_are_there(normal):
     found = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     pictures = ("samples/", "features/", "networks/")
     others = [name for name in found if not name.startswith(pictures)]
-    assert others == sorted(["features.csv", "features.json", "networks.json", *FILES])
+    manifests = ["features.json", "networks.json", "report.json"]
+    assert others == sorted(["features.csv", *manifests, *FILES])
 
 
 @pytest.fixture(scope="module")
