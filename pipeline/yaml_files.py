@@ -65,7 +65,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except Exception as error:  # the library's own defects, such as an AttributeError
         raise StudyError(f"{path} is not YAML: {type(error).__name__}: {error}") from None
     if not isinstance(document, dict):
-        raise StudyError(f"{path}: found {type(document).__name__}; expected keys and values")
+        found = "nothing" if document is None else type(document).__name__
+        raise StudyError(f"{path}: found {found}; expected keys and values")
     return document
 
 
