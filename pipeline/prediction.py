@@ -39,14 +39,16 @@ class StoredRun(PixelModel):
         Args:
             paths: one file, or several.
             value_range: of gray images with more than 8 bits, where they are stored in another
-                range than the study's: the values that become black and white, or ``full``.
+                range than the study's: the values that become black and white, or ``full``. It is
+                taken for images of 8 bits too where the study stretches these.
 
         Returns:
             (n, height, width, 3) uint8, RGB, in the order of `paths`.
 
         Raises:
-            StudyError: if a file is missing or cannot be read as an image, or if images with more
-                than 8 bits use a sliver of their range, and no `value_range` is given.
+            StudyError: if a file is missing or cannot be read as an image, or if no
+                `value_range` is given, and images with more than 8 bits use a sliver of their
+                range, or values lie beyond the study's range.
         """
         if isinstance(paths, np.ndarray):
             raise StudyError(
@@ -54,7 +56,13 @@ class StoredRun(PixelModel):
                 "probabilities as it is"
             )
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-        options = self.task.decoding | ({"value_range": value_range} if value_range else {})
+        options = dict(self.task.decoding)
+        if value_range:
+            options |= {"value_range": value_range, "cut_off": True}
+            if "value_range_8_bits" in options and value_range != "full":
+                options["value_range_8_bits"] = value_range
+            elif value_range == "full":
+                options.pop("value_range_8_bits", None)
         return read_images(map(Path, several), **options)
 
 

@@ -25,6 +25,7 @@ from pipeline.data import large_images
 from pipeline.data.archive_limits import HEAD
 from pipeline.data.file_kinds import OTHER, kind_of
 from pipeline.data.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
+from pipeline.data.usual_values import is_bright, usual_range
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
 MAX_PIXELS = 500_000_000
@@ -59,6 +60,9 @@ class Picture:
     """What its samples are, where they have more than 8 bits."""
     values: Range | None = None
     """The lowest and the highest of them."""
+    usual: Range | None = None
+    """The same but for a few pixels (`usual_values`), also of 8 bits; None where nothing is visible
+    and, unless a range is given for them, of images of 8 bits that have values from 64 on."""
 
 
 Decoded = Picture | str
@@ -83,7 +87,12 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         return _upright(pixels, _orientation(image))
 
 
-def decode_small(content: bytes, size: int, value_range: Range | None = None) -> Picture:
+def decode_small(
+    content: bytes,
+    size: int,
+    value_range: Range | None = None,
+    range_8_bits: Range | None = None,
+) -> Picture:
     """Decode one image file to (size, size, 3), as `decode` and then `resize` do.
 
     A large image (`large_images`) is averaged over the same areas, but never held in full as RGB,
@@ -95,6 +104,7 @@ def decode_small(content: bytes, size: int, value_range: Range | None = None) ->
         content: the file.
         size: the side of the square image.
         value_range: see `to_rgb`.
+        range_8_bits: see `to_rgb`.
 
     Raises:
         OSError: as `decode` does.
@@ -102,11 +112,13 @@ def decode_small(content: bytes, size: int, value_range: Range | None = None) ->
     with _opened(content, 2 * size) as (image, layout):
         side = min(image.info.get("original_size", image.size))
         if image.width * image.height > large_images.LARGE_PIXELS:
-            pixels, values = large_images.shrunk(image, layout, size, value_range)
+            pixels, found = large_images.shrunk(image, layout, size, value_range, range_8_bits)
         else:
-            pixels, values = to_rgb(image, layout, value_range)
+            pixels, found = to_rgb(image, layout, value_range, range_8_bits)
         pixels = resize(_upright(pixels, _orientation(image)), size)
-    return Picture(pixels, side, layout, values)
+    told = layout is not None or range_8_bits is not None or not is_bright(found.sample)
+    usual = usual_range(found.sample) if told else None
+    return Picture(pixels, side, layout, found.extremes, usual)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -125,7 +137,10 @@ def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 
 def decode_files(
-    files: Iterable[tuple[str, bytes | None]], size: int, value_range: Range | None = None
+    files: Iterable[tuple[str, bytes | None]],
+    size: int,
+    value_range: Range | None = None,
+    range_8_bits: Range | None = None,
 ) -> Iterator[tuple[str, Decoded]]:
     """Decode and resize files as they come; a few at a time are held in memory.
 
@@ -133,11 +148,12 @@ def decode_files(
         files: paths and contents; None for a link, which counts as unreadable.
         size: the side of the square images.
         value_range: see `to_rgb`.
+        range_8_bits: see `to_rgb`.
 
     Raises:
         MemoryError: if there is not enough memory, which says nothing about the file.
     """
-    task = partial(_decode_one, size=size, value_range=value_range)
+    task = partial(_decode_one, size=size, value_range=value_range, range_8_bits=range_8_bits)
     with ThreadPoolExecutor() as pool:
         for batch in _batches(files):
             large = sum(len(content or b"") for _, content in batch) > _LARGE_FILE * len(batch)
@@ -145,13 +161,16 @@ def decode_files(
 
 
 def _decode_one(
-    file: tuple[str, bytes | None], size: int, value_range: Range | None
+    file: tuple[str, bytes | None],
+    size: int,
+    value_range: Range | None,
+    range_8_bits: Range | None,
 ) -> tuple[str, Decoded]:
     name, content = file
     if content is None:
         return name, "a link inside the archive: tar needs --dereference --hard-dereference"
     try:
-        return name, decode_small(content, size, value_range)
+        return name, decode_small(content, size, value_range, range_8_bits)
     except MemoryError:
         raise
     except cv2.error as error:

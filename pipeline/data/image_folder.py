@@ -24,7 +24,7 @@ from pipeline.data.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
 from pipeline.data.left_out import Others, check_folders, check_links, hidden_paths
 from pipeline.data.names import is_hidden
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
-from pipeline.data.value_ranges import range_notes
+from pipeline.data.value_ranges import held_range, range_notes
 
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:
@@ -50,6 +50,9 @@ class Spec(DatasetSpec):
     """Of gray images with more than 8 bits: the values that become black and white, [0, 4095] for
     12 bits; values beyond are cut off. ``full``: all that a file can hold, which is also the
     default, but then images that use less than a fourth of it are refused."""
+    value_range_8_bits: ValueRange | Literal["full"] | None = None
+    """The same of images with 8 bits, gray and color, which `value_range` leaves as they are:
+    [0, 1] for masks of 0 and 1. A set that uses less than a sixteenth of 0 to 255 is refused."""
 
     @property
     def test_part(self) -> Part:
@@ -75,9 +78,10 @@ class Spec(DatasetSpec):
         if not path.exists():
             raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
         others = Others(path)
-        stretched = self.value_range if isinstance(self.value_range, tuple) else None
+        given = (self.value_range, self.value_range_8_bits)
+        ranges = [each if isinstance(each, tuple) else None for each in given]
         files = others.passed_over(archives.read_files(path, others.shown, is_read_whole))
-        images: dict[str, Decoded] = dict(decode_files(files, self.size, stretched))
+        images: dict[str, Decoded] = dict(decode_files(files, self.size, *ranges))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
         lines = sorted(f"{name} ({why})" for name, why in problems.items())
         self._check_unreadable(lines, len(images) + len(others.problems), path)
@@ -90,8 +94,12 @@ class Spec(DatasetSpec):
         placed = lay_out(list(pictures), str(path))
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
-        notes = range_notes(pictures.values(), self.value_range, str(path))
-        decoding = {"size": self.size, "value_range": self.value_range}
+        notes = range_notes([*pictures.values()], *given, str(path))
+        decoding: dict[str, Any] = {"size": self.size, "value_range": self.value_range}
+        if ranges[0] is not None:
+            decoding["held"] = held_range(pictures.values())
+        if ranges[1] is not None:
+            decoding["value_range_8_bits"] = ranges[1]
         return _assemble(pictures, placed, decoding, tuple(lines), others, notes)
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:

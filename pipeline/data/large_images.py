@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.data.pixel_values import Layout, Range, to_rgb
+from pipeline.data.pixel_values import Found, Layout, Range, to_rgb
 
 LARGE_PIXELS = 16_000_000
 """Images of more pixels are shrunk as they are converted, row by row."""
@@ -48,29 +48,37 @@ class Budget:
 
 
 def shrunk(
-    image: Image.Image, layout: Layout | None, size: int, value_range: Range | None
-) -> tuple[NDArray[np.uint8], Range | None]:
+    image: Image.Image,
+    layout: Layout | None,
+    size: int,
+    value_range: Range | None,
+    range_8_bits: Range | None = None,
+) -> tuple[NDArray[np.uint8], Found]:
     """Average a large image over areas, a strip of rows at a time.
 
     Returns:
-        (height, width, 3) uint8 with no side above `size`, and its lowest and highest value.
+        (height, width, 3) uint8 with no side above `size`, and the values that were found.
     """
     width, height = image.size
     rows = max(1, _STRIP_VALUES // width)
     small = (min(width, size), min(height, size))
     total = np.zeros((small[1], small[0], 3))
-    found: list[float] = []
+    found: list[Found] = []
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        strip, values = to_rgb(image.crop((0, top, width, bottom)), layout, value_range)
+        part = image.crop((0, top, width, bottom))
+        strip, values = to_rgb(part, layout, value_range, range_8_bits)
         narrow = cv2.resize(
             strip.astype(np.float32), (small[0], bottom - top), interpolation=cv2.INTER_AREA
         )
         weights = _overlap(small[1], height, top, bottom)
         reached = np.flatnonzero(weights.any(axis=1))
         total[reached] += np.tensordot(weights[reached], narrow.astype(np.float64), axes=1)
-        found += values or ()
-    return np.rint(total).astype(np.uint8), (min(found), max(found)) if found else None
+        found.append(values)
+    ends = [end for each in found for end in each.extremes or ()]
+    sample = np.concatenate([each.sample for each in found])
+    values = Found((min(ends), max(ends)) if ends else None, sample)
+    return np.rint(total).astype(np.uint8), values
 
 
 def _overlap(small: int, large: int, top: int, bottom: int) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.data.usual_values import sample_of
+
 Range = tuple[float, float]
 """The values that become black and white."""
 
@@ -38,6 +40,16 @@ class Layout:
     def gray(self) -> bool:
         """Whether Pillow leaves all bits to us; of color it gives the upper 8 alone."""
         return not self.kind.endswith("color")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The values of an image, before anything is stretched or cut."""
+
+    extremes: Range | None
+    """The lowest and the highest; None for images of 8 bits."""
+    sample: NDArray
+    """Of some of its pixels that are not transparent: (n,), or (n, 3) of color and of 8 bits."""
 
 
 def layout_of(image: Image.Image) -> Layout | None:
@@ -70,8 +82,11 @@ def mend_transparency(image: Image.Image) -> None:
 
 
 def to_rgb(
-    image: Image.Image, layout: Layout | None, value_range: Range | None = None
-) -> tuple[NDArray[np.uint8], Range | None]:
+    image: Image.Image,
+    layout: Layout | None,
+    value_range: Range | None = None,
+    range_8_bits: Range | None = None,
+) -> tuple[NDArray[np.uint8], Found]:
     """Convert a loaded image, or rows of it, to 8-bit RGB; alpha is laid over white.
 
     Args:
@@ -79,31 +94,52 @@ def to_rgb(
         layout: what `layout_of` said before it was loaded.
         value_range: of gray with more than 8 bits, the values that become 0 and 255. None for the
             whole range; where there is none (`Layout.full`), all pixels become black.
+        range_8_bits: the same of images with 8 bits or fewer, gray and color.
 
     Returns:
-        (height, width, 3) uint8, and the lowest and highest value found; None for 8-bit images.
+        (height, width, 3) uint8, and the values that were found.
 
     Raises:
         ValueError: for values that are NaN or infinite, and modes that Pillow cannot convert.
     """
     if layout is not None and layout.gray:
         values = _values(image, layout)
-        gray = _scaled(values, layout, value_range)
+        gray, sample = _scaled(values, layout, value_range), sample_of(values)
         if isinstance(hidden := image.info.get("transparency"), int):
             gray[values == hidden] = 255
-        return np.repeat(gray[..., None], 3, axis=2), (float(values.min()), float(values.max()))
+            sample = sample[sample != hidden]
+        ends = (float(values.min()), float(values.max()))
+        return np.repeat(gray[..., None], 3, axis=2), Found(ends, sample)
     if image.mode == "La":  # gray that was multiplied by its alpha
         image = image.convert("LA")
-    found = None
+    extremes: Range | None = None
     if layout is not None:
         upper = np.asarray(image)
         upper = upper[..., :3] if image.mode == "RGBA" else upper
-        found = (float(int(upper.min()) << 8), float((int(upper.max()) << 8) | 255))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba)
-    return np.array(image if image.mode == "RGB" else image.convert("RGB")), found
+        extremes = (float(int(upper.min()) << 8), float((int(upper.max()) << 8) | 255))
+    rgb, sample = _laid_over_white(image, None if layout else range_8_bits)
+    if layout is not None:
+        sample = sample.astype(np.uint16) * 257
+    return rgb, Found(extremes, sample)
+
+
+def _laid_over_white(
+    image: Image.Image, stretched: Range | None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return (height, width, 3) uint8, RGB, and a sample of the visible pixels as they were."""
+    levels = np.arange(256, dtype=np.uint8)
+    if stretched is not None:
+        levels = _scaled(levels, Layout("8-bit", 255), stretched)
+    if not image.has_transparency_data:
+        rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+        return rgb if stretched is None else levels[rgb], sample_of(rgb)
+    rgba = image.convert("RGBA")
+    sample = sample_of(np.asarray(rgba))
+    if stretched is not None:
+        rgba = rgba.point([*(levels.tolist() * 3), *range(256)])
+    white = Image.new("RGBA", rgba.size, "white")
+    rgb = np.array(Image.alpha_composite(white, rgba).convert("RGB"))
+    return rgb, sample[sample[:, 3] > 0, :3]
 
 
 def _values(image: Image.Image, layout: Layout) -> NDArray:

@@ -97,6 +97,40 @@ def test_values_of_more_than_8_bits_are_never_guessed(study):
 
 @pytest.mark.tried(
     "Prediction",
+    "a file with values far beyond the range that the study was read with",
+    "an error that names the file, its values and the range; cut off when a range is given",
+)
+def test_values_beyond_the_range_of_the_study_are_refused(study):
+    run = open_run("net")
+
+    def reads(name, values, value_range=None, **decoding):
+        Image.fromarray(values).save(name)
+        task = dataclasses.replace(run.task, decoding={"size": 8, **decoding})
+        return dataclasses.replace(run, task=task).read(name, value_range)
+
+    deep = np.full((40, 40), 60_000, np.uint16)
+    hot = np.arange(1600).reshape(40, 40).astype(np.uint16)
+    hot[3, 4] = 65_535
+    twelve = {"value_range": [0, 4095]}
+    for held in ({}, {"held": [0, 4000]}, {"held": [0, 6000]}):
+        with pytest.raises(
+            StudyError,
+            match=r"deep\.png \(values from 60,000 to 60,000; 0 to 4,095\).*value_range=",
+        ):
+            reads("deep.png", deep, **twelve, **held)
+    assert reads("deep.png", deep, (0, 4095), **twelve).min() == 255
+    assert reads("hot.png", hot, **twelve).any()
+    window = np.full((40, 40), 5000, np.uint16)
+    assert reads("window.png", window, **twelve, held=[0, 6000]).min() == 255
+    masks = {"value_range": None, "value_range_8_bits": [0, 1]}
+    mask = np.eye(8, dtype=np.uint8)
+    np.testing.assert_array_equal(reads("mask.png", mask, **masks)[..., 0], mask * 255)
+    with pytest.raises(StudyError, match="values from 0 to 200; 0 to 1"):
+        reads("wide.png", mask * 200, **masks)
+
+
+@pytest.mark.tried(
+    "Prediction",
     "files that are missing, empty, cut short or no images",
     "an error that names each file; no class is given",
 )

@@ -127,6 +127,34 @@ def test_color_of_16_bits_tells_its_range():
         np.testing.assert_array_equal(found.pixels, (values >> 8)[..., ::-1])
 
 
+def test_one_hot_pixel_is_not_usual():
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    values[5, 6] = 65_535
+    found = picture(tiff(values), 8)
+    assert found.values == (0, 65_535)
+    assert found.usual == (5, 4091)
+    colors = np.zeros((20, 20, 3), np.uint8)
+    colors[3:9] = (3, 9, 2)
+    colors[0, 0] = 255
+    assert picture(cv2.imencode(".png", colors)[1].tobytes(), 8).usual == (0, 9)
+
+
+def test_a_transparent_value_is_not_usual():
+    values = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    values[:4] = 65_535
+    found = picture(png(big_endian(values), 16, 0, struct.pack(">H", 65_535)), 8)
+    assert found.usual == (65, 254)
+
+
+def test_a_large_image_tells_what_it_uses(monkeypatch):
+    values = np.zeros((300, 200), np.uint16)
+    values[:, ::2] = 4000  # which steps of an even number of pixels would miss or see alone
+    whole = picture(tiff(values), 8)
+    monkeypatch.setattr("pipeline.data.large_images.LARGE_PIXELS", 100)
+    monkeypatch.setattr("pipeline.data.large_images._STRIP_VALUES", 2000)
+    assert picture(tiff(values), 8).usual == whole.usual == (0, 4000)
+
+
 def test_images_of_8_bits_have_no_range():
     for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK"):
         stream = io.BytesIO()
