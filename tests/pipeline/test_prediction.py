@@ -103,10 +103,10 @@ def test_values_of_more_than_8_bits_are_never_guessed(study):
 def test_values_beyond_the_range_of_the_study_are_refused(study):
     run = open_run("net")
 
-    def reads(name, values, value_range=None, **decoding):
+    def reads(name, values, given=None, **decoding):
         Image.fromarray(values).save(name)
         task = dataclasses.replace(run.task, decoding={"size": 8, **decoding})
-        return dataclasses.replace(run, task=task).read(name, value_range)
+        return dataclasses.replace(run, task=task).read(name, given)
 
     deep = np.full((40, 40), 60_000, np.uint16)
     hot = np.arange(1600).reshape(40, 40).astype(np.uint16)
@@ -124,7 +124,7 @@ def test_values_beyond_the_range_of_the_study_are_refused(study):
     assert reads("window.png", window, **twelve, held=[0, 6000]).min() == 255
     masks = {"value_range": None, "value_range_8_bits": [0, 1]}
     mask = np.eye(8, dtype=np.uint8)
-    np.testing.assert_array_equal(reads("mask.png", mask, **masks)[..., 0], mask * 255)
+    np.testing.assert_array_equal(reads("mask.png", mask, **masks)[0, ..., 0], mask * 255)
     with pytest.raises(StudyError, match="values from 0 to 200; 0 to 1"):
         reads("wide.png", mask * 200, **masks)
 
