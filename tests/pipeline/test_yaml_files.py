@@ -137,7 +137,7 @@ def test_bombs(tmp_path, text, message):
         ("a: \0", r"is not YAML"),
         ("%YAML 9.9\n---\na: 1", r"is not YAML"),
         ("a: 1\n---\nb: 2", r"is not YAML: but found another document"),
-        ("", r"found NoneType; expected keys and values"),
+        ("", r"found nothing; expected keys and values"),
         ("a: 1".encode("utf-16"), r"is not YAML in UTF-8"),
         ("a: café".encode("latin-1"), r"is not YAML in UTF-8"),
     ],

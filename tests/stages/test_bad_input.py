@@ -401,7 +401,7 @@ def test_check_asks_for_the_path_that_dvc_yaml_names(broken):
         ("seed: [", "params.yaml is not YAML"),
         ("seed: 0\nseed: 1\n", 'found duplicate key "seed"'),
         (b"seed: \xff\n", "params.yaml is not YAML"),
-        ("", "params.yaml: found NoneType; expected keys and values"),
+        ("", "params.yaml: found nothing; expected keys and values"),
         ("- a\n- b\n", "params.yaml: found list; expected keys and values"),
         (None, "there is no params.yaml"),
     ],

@@ -178,3 +178,11 @@ def test_the_study_is_no_dataset_of_its_own(study_folder, path):
 @pytest.mark.parametrize("path", ["data/incoming", "data/incoming/mine", "../images", "/images"])
 def test_other_places_are_none_of_the_study(study_folder, path):
     assert not holds_study(Path(path))
+
+
+def test_images_that_dvc_tracks_are_pulled(tmp_path):
+    (tmp_path / "mine.dvc").touch()
+    with pytest.raises(StudyError, match=r"DVC tracks it: cd .* && dvc pull mine\.dvc"):
+        check_source(tmp_path / "mine", False)
+    with pytest.raises(StudyError, match="Paths are relative to /"):
+        check_source(tmp_path / "other", False)
