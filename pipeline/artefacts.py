@@ -372,12 +372,17 @@ def _prepared(name: str) -> Path:
     return intact(manifest, {"prepared": "dataset"}, name, _PREPARE)
 
 
+def _learnt_from() -> list[tuple[Path, dict[str, str]]]:
+    """Return the manifests of what runs read of the prepared splits; test labels are not in it."""
+    images = [(PREPARED / split / integrity.MANIFEST, {"split": split}) for split in SPLITS]
+    labels = [(_labels_manifest(split), {"labels of": split}) for split in ("train", "validation")]
+    return images + labels
+
+
 def _prepared_digest() -> str:
-    """Return one checksum of what runs read of the prepared splits; test labels are not in it."""
-    paths = [PREPARED / split / integrity.MANIFEST for split in SPLITS]
-    paths += [_labels_manifest(split) for split in ("train", "validation")]
-    seals = [integrity.load_manifest(path, {}, _PREPARE).seal for path in paths if path.exists()]
-    return integrity.digest(seals)
+    """Return one checksum of what runs read of the splits that are prepared."""
+    there = [(path, of) for path, of in _learnt_from() if path.exists()]
+    return integrity.digest([integrity.load_manifest(*each, _PREPARE).seal for each in there])
 
 
 def load_task() -> Task:
@@ -422,11 +427,8 @@ def learning_seal() -> str:
     labels nor the title. A run's manifest holds it, so that `evaluate` notices a run that was
     trained on other data.
     """
-    labels = [
-        integrity.load_manifest(_labels_manifest(split), {"labels of": split}, _PREPARE).seal
-        for split in ("train", "validation")
-    ]
-    return integrity.digest([images_seal(), *labels, asdict(load_task())])
+    seals = [integrity.load_manifest(*each, _PREPARE).seal for each in _learnt_from()]
+    return integrity.digest([*seals, asdict(load_task())])
 
 
 def _split_seal(split: str) -> str:
@@ -696,11 +698,7 @@ def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
     arrays = load_arrays(path, remedy)
 
     def checked(what: str, split: str, dtype: Any, dimensions: int) -> NDArray:
-        name = f"{split}_{what}"
-        if name not in arrays:
-            strict.refuse(path, f"found no array {name}", remedy)
-        shape = (None,) * dimensions
-        return strict.check_array(arrays[name], dtype, shape, path, remedy, name)
+        return strict.take_array(arrays, f"{split}_{what}", dtype, dimensions, path, remedy)
 
     scores = {split: checked("scores", split, np.float32, 2) for split in SPLITS}
     shares = {f"{split}_probabilities" for split in SPLITS} & arrays.keys()

@@ -147,9 +147,7 @@ def load_corrupted(run: str, remedy: str, trained: str | None = None) -> Corrupt
     wanted: dict[str, tuple[type, int]] = {"ids": (np.int64, 1), "clean": (np.float32, 2)}
     wanted |= {f"under_{name}": (np.float32, 3) for name in card.corruptions}
     for name, (dtype, dimensions) in wanted.items():
-        if name not in arrays:
-            strict.refuse(path, f"found no array {name}", remedy)
-        strict.check_array(arrays[name], dtype, (None,) * dimensions, path, remedy, name)
+        strict.take_array(arrays, name, dtype, dimensions, path, remedy)
     return CorruptedScores(
         card=card,
         ids=arrays["ids"],

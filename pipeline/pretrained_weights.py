@@ -6,7 +6,6 @@ into without Keras, so that a wrong one is found before anything is computed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import requests
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_known, listing
+from pipeline.integrity import file_digest
 
 if TYPE_CHECKING:
     import h5py
@@ -177,10 +177,8 @@ def weights_record(weights: str) -> dict[str, Any]:
     path = _downloaded() if weights == "imagenet" else Path(weights)
     if not path.is_file():
         check_weights_file(path)
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     kind = weights if weights == "imagenet" else "file"
-    return {"weights": kind, "weights_file": path.name, "weights_sha256": digest}
+    return {"weights": kind, "weights_file": path.name, "weights_sha256": file_digest(path)}
 
 
 _TOP = ("fc1", "fc2", "predictions")

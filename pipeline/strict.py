@@ -105,6 +105,20 @@ def check_array(
     return array
 
 
+def take_array(
+    arrays: Mapping[str, NDArray],
+    name: str,
+    dtype: DTypeLike,
+    dimensions: int,
+    path: Path,
+    remedy: str,
+) -> NDArray:
+    """Return an array of a file with several, of any length; other arguments as `check_array`."""
+    if name not in arrays:
+        refuse(path, f"found no array {name}", remedy)
+    return check_array(arrays[name], dtype, (None,) * dimensions, path, remedy, name)
+
+
 def read_dtypes(columns: Mapping[str, Column]) -> dict[str, type]:
     """Return the dtypes for `pandas.read_csv`: texts stay text where they look like numbers."""
     return {name: str for name, kind in columns.items() if kind == "text"}

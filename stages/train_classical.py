@@ -36,12 +36,12 @@ def main(name: str) -> None:
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
+    images, task = artefacts.images_seal(), artefacts.load_task()
     for feature_set in entry.features:
-        artefacts.check_features(feature_set, artefacts.images_seal())
-    started = time.perf_counter()
-    task = artefacts.load_task()
-    widths = {each: artefacts.load_features(each, "train").shape[1] for each in entry.features}
+        artefacts.check_features(feature_set, images)
+    widths = {each: artefacts.load_feature_card(each).dimension for each in entry.features}
     check_memory(name, entry, task.sizes, widths, task.n_classes)
+    started = time.perf_counter()
     mirrors = _mirrors(entry)
     mirroring = time.perf_counter() - started if entry.mirrored else 0.0
     features = {

@@ -24,6 +24,7 @@ from pipeline.data.names import Names, normalized
 from pipeline.data.progress import byte_progress
 from pipeline.data.tar_members import tar_members
 from pipeline.data.zip_members import zip_members
+from pipeline.integrity import file_digest
 
 File = tuple[str, bytes | None]
 """Path with forward slashes, and contents; None for a link (or a device) inside an archive."""
@@ -129,12 +130,6 @@ def archive_kind(path: Path) -> str:
     )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def digest_of(path: Path, wanted: Wanted) -> tuple[str, int]:
     """Return the SHA-256 and the size in bytes of an archive, or of the wanted files of a folder.
 
@@ -142,10 +137,10 @@ def digest_of(path: Path, wanted: Wanted) -> tuple[str, int]:
     file, two spaces, and the path.
     """
     if path.is_file():
-        return sha256_of(path), path.stat().st_size
+        return file_digest(path), path.stat().st_size
     whole, size = hashlib.sha256(), 0
     for name in filter(wanted, folder_files(path)):
-        line = f"{sha256_of(path / name)}  {name}\n"  # as the command sha256sum writes it
+        line = f"{file_digest(path / name)}  {name}\n"  # as the command sha256sum writes it
         whole.update(line.encode("utf-8"))
         size += (path / name).stat().st_size
     return whole.hexdigest(), size

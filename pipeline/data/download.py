@@ -16,8 +16,8 @@ import requests
 
 from pipeline.artefacts import DOWNLOADS, INCOMING, RESUME
 from pipeline.checks import ShortageError, StudyError
-from pipeline.data.archives import sha256_of
 from pipeline.data.progress import byte_progress
+from pipeline.integrity import file_digest
 
 PARTS = RESUME / "downloads"
 ATTEMPTS = 3
@@ -72,7 +72,7 @@ def find_or_download(remote: RemoteFile, path: Path) -> Path:
 
 def _checked(path: Path, remote: RemoteFile) -> Path:
     size = path.stat().st_size
-    digest = sha256_of(path)
+    digest = file_digest(path)
     if digest != remote.sha256:
         guess = "It looks cut short. " if 0 < size < remote.size else ""
         raise StudyError(
@@ -89,7 +89,7 @@ def _download(remote: RemoteFile, finished: Path) -> None:
         part.parent.mkdir(parents=True, exist_ok=True)
         finished.parent.mkdir(parents=True, exist_ok=True)
         _complete(remote, part)
-        digest = sha256_of(part)
+        digest = file_digest(part)
         if digest == remote.sha256:
             shutil.move(part, finished)
             return
