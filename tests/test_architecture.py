@@ -41,6 +41,7 @@ FLOOR_ZERO = (
     "system_errors",
     "stored_runs",
     "pixel_checks",
+    "storage",
     "strict",
     "yaml_files",
 )

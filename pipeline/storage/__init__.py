@@ -1,0 +1,1 @@
+"""What lies on the disk: every format and path, one file a subject."""

@@ -1,0 +1,64 @@
+"""What a table and a column of the results are: one record each.
+
+Everything that is said about a column comes from its record: the header of the CSV file, the heading
+and the explanation on the page, and how a value is written there. A new column is a new record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Format = Literal[
+    "text", "number", "percent", "points", "count", "quantity", "decimal", "p_value", "yes_no"
+]
+"""How the page writes a value; `pipeline.page.formats` has a function for each."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table of results."""
+
+    name: str
+    """Its header in the CSV file."""
+    meaning: str
+    """What it says, in one or two sentences: the explanation on the page and in the documentation."""
+    title: str = ""
+    """Its heading on the page; empty for the name with spaces."""
+    unit: str = ""
+    """Unit of the stored value, such as ``s`` or ``ms per image``; empty for shares and counts."""
+    format: Format = "number"
+    """How the page writes a value."""
+    value: Callable[..., Any] | None = None
+    """Computes the value of one row. Its arguments are those of the table, the same for all columns.
+    None where the table computes its rows as a whole."""
+    shown: bool = False
+    """Whether the table on the page has it too, without further markup."""
+    optional: bool = False
+    """Whether results of earlier versions may lack it; it is then empty."""
+
+    @property
+    def heading(self) -> str:
+        """What stands above the column on the page."""
+        return self.title or self.name.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of results: ``<name>.csv``."""
+
+    name: str
+    meaning: str
+    """What a row is, and what the table is about."""
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The headers, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """The columns that stay text where their values look like numbers: classes may be 3 and 8."""
+        return tuple(column.name for column in self.columns if column.format == "text")
