@@ -30,7 +30,7 @@ demo: ## the whole study on bundled photographs: minutes, no download
 	@$(MAKE) --no-print-directory study STUDY=demo
 
 study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
-	@$(BIN)/python -m pipeline.workspace run $(STUDY)
+	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY)
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
@@ -55,7 +55,7 @@ lock: ## resolve the two lock files anew (needs uv)
 	  -o requirements-gpu.lock
 
 reference: $(READY) ## commit-ready results of STUDY under reports/reference/AS, table into README
-	@$(BIN)/python -m pipeline.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
+	@$(BIN)/python -m pipeline.commands.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
 clean: ## remove workspaces, .venv and intermediate results; data, runs and reports stay
 	@rm -rf workspaces $(VENV) .resume

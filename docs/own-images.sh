@@ -60,10 +60,10 @@ say dvc pull
 say dvc repro
 
 cd ../mine
-say python -m pipeline.workspace run stronger
+say python -m pipeline.commands.workspace run stronger
 cd workspaces/stronger
 say dvc push --run-cache
 cd ../../../theirs
-say python -m pipeline.workspace create stronger
+say python -m pipeline.commands.workspace create stronger
 cd workspaces/stronger
 say dvc repro --pull

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
 from pipeline.sampling import stratified_order
+from pipeline.storage.splits import load_ids, load_images, load_labels, load_task
 
 IMAGES = 5
 """Images that are drawn, each of another class as far as there are classes."""
@@ -32,12 +32,12 @@ class ExampleImages:
 
 def load_example_images(seed: int) -> ExampleImages:
     """Choose by the study's seed, and read."""
-    labels = artefacts.load_labels("validation")
+    labels = load_labels("validation")
     chosen = choose_images(labels, seed)
-    names = artefacts.load_task().class_names
+    names = load_task().class_names
     return ExampleImages(
-        pixels=np.array(artefacts.load_images("validation")[chosen]),
-        ids=tuple(int(id_) for id_ in artefacts.load_ids("validation")[chosen]),
+        pixels=np.array(load_images("validation")[chosen]),
+        ids=tuple(int(id_) for id_ in load_ids("validation")[chosen]),
         class_names=tuple(names[label] for label in labels[chosen]),
     )
 

@@ -1,6 +1,6 @@
 """What `evaluate` and both stages that draw leave for `report` and people: ``reports/study/``.
 
-They stand apart from `pipeline.artefacts` so that a new table reruns no training: stages depend on
+They stand apart from `pipeline.storage` so that a new table reruns no training: stages depend on
 the formats that they write or read.
 """
 
@@ -18,17 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import file_sets, integrity
-from pipeline.artefacts import (
-    STUDY,
-    TUNING_COLUMNS,
-    atomic,
-    load_json,
-    load_table,
-    save_json,
-    save_table,
-)
 from pipeline.checks import StudyError, listing
+from pipeline.storage import file_sets, integrity
+from pipeline.storage.files import atomic, load_json, load_table, save_json, save_table
+from pipeline.storage.paths import STUDY
+from pipeline.storage.runs import TUNING_COLUMNS
 
 ACCURACY_COLUMNS = (
     "run", "family", "method", "features", "dataset", "seeds", "train_accuracy",

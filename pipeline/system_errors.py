@@ -130,7 +130,7 @@ def _says(error: BaseException, words: tuple[str, ...]) -> bool:
 
 
 def _notes(error: BaseException | None) -> str:
-    """Return what `artefacts.atomic` has noted on its way: which file was being written."""
+    """Return what `atomic` has noted on its way: which file was being written."""
     notes = [note for each in _chain(error) for note in getattr(each, "__notes__", ())]
     return next((f" while {note}" for note in notes if note.startswith("writing ")), "")
 

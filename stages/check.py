@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
-from pipeline import artefacts
 from pipeline.checks import StudyError, check_known
+from pipeline.config.params import Params, load_params
 from pipeline.keras_backend import check_backend
-from pipeline.params import Params, load_params
 from pipeline.robustness.severities import CONSTANTS
+from pipeline.storage.files import save_text
+from pipeline.storage.paths import CHECKED
 from stages import run
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
-    artefacts.save_text(artefacts.CHECKED, "params.yaml was read and found right.\n")
+    save_text(CHECKED, "params.yaml was read and found right.\n")
     sets, runs = len(params.features), len(params.roster)
     print(f"params.yaml is right: feature sets: {sets}, runs: {runs}")
 

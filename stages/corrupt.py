@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from pipeline import artefacts, registry
 from pipeline.checks import StudyError, check_known
-from pipeline.entries import PARAMS, read_params, stage_entry
-from pipeline.measurements import (
+from pipeline.config import registry
+from pipeline.config.entries import PARAMS, read_params, stage_entry
+from pipeline.progress import Tenths
+from pipeline.robustness.corruptions import CORRUPTIONS
+from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
+from pipeline.robustness.severities import MISSING
+from pipeline.storage.measurements import (
     CorruptedCard,
     CorruptedScores,
     CorruptOptions,
     save_corrupted,
 )
-from pipeline.progress import Tenths
-from pipeline.robustness.corruptions import CORRUPTIONS
-from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
-from pipeline.robustness.severities import MISSING
-from pipeline.stored_models import first_seed
-from pipeline.stored_runs import Kind, open_model
+from pipeline.storage.runs import run_manifest
+from pipeline.storage.splits import load_ids, load_images
+from pipeline.storage.stored_models import first_seed
+from pipeline.storage.stored_runs import Kind, open_model
 from stages import run
 
 
@@ -75,7 +77,7 @@ def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[in
     else:
         raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
     seed = first_seed(entry, study_seed)
-    trained = artefacts.run_manifest(name, seed, f"dvc repro train_{kind}@{name}").seal
+    trained = run_manifest(name, seed, f"dvc repro train_{kind}@{name}").seal
     return seed, open_model(name, seed, kind).scores, trained
 
 
@@ -84,9 +86,9 @@ def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 
     A larger limit holds the images of a smaller one.
     """
-    ids = artefacts.load_ids("test")
+    ids = load_ids("test")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(ids))[:limit])
-    return artefacts.load_images("test")[chosen], ids[chosen]
+    return load_images("test")[chosen], ids[chosen]
 
 
 if __name__ == "__main__":

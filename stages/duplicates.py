@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pipeline import artefacts
-from pipeline.data.near_duplicates import near_duplicates
-from pipeline.measurements import EXACT, save_duplicates
+from pipeline.data.duplicates.near_duplicates import near_duplicates
+from pipeline.storage.measurements import EXACT, save_duplicates
+from pipeline.storage.splits import SPLITS, images_seal, load_ids, load_images
 from stages import run
 
 
 def main() -> None:
     """Write data/duplicates.csv, data/copies.csv and data/likeness.json."""
-    images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
-    ids = {split: artefacts.load_ids(split) for split in artefacts.SPLITS}
+    images = {split: load_images(split) for split in SPLITS}
+    ids = {split: load_ids(split) for split in SPLITS}
     found = near_duplicates(images, ids)
-    save_duplicates(found, artefacts.images_seal())
+    save_duplicates(found, images_seal())
     n, exact, check = len(ids["test"]), int((found.pairs["kind"] == EXACT).sum()), found.check
     ordinary = "" if check.tells else ", as training images do among themselves: no sign of copies"
     print(

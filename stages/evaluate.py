@@ -8,17 +8,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline import artefacts, measurements
 from pipeline.checks import StudyError
+from pipeline.commands.provenance import code_version
+from pipeline.config.params import Params, Run, load_params
 from pipeline.evaluation.corrupted_runs import CorruptedRecord
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
-from pipeline.object_files import missing
-from pipeline.params import Params, Run, load_params
-from pipeline.provenance import code_version
 from pipeline.results import replacing_results, save_results
 from pipeline.robustness.severities import CONSTANTS
+from pipeline.storage import measurements
+from pipeline.storage.object_files import missing
+from pipeline.storage.runs import (
+    Card,
+    load_card,
+    load_history,
+    load_predictions,
+    load_tuning,
+    model_file,
+    run_manifest,
+)
+from pipeline.storage.splits import (
+    SPLITS,
+    check_prepared,
+    images_seal,
+    learning_seal,
+    load_dataset_card,
+    load_ids,
+    load_image_index,
+    load_images,
+    load_labels,
+)
 from stages import run
 
 
@@ -26,7 +46,7 @@ def main() -> None:
     """Write the tables, metrics.json and study.json of reports/study/."""
     results = evaluate(**load_inputs(load_params()))
     results.study["provenance"] = {"commit": code_version()}
-    images, ids = artefacts.load_images("test"), artefacts.load_ids("test")
+    images, ids = load_images("test"), load_ids("test")
     with replacing_results() as folder:
         save_pictures(images, ids, results, folder)
         save_results(results, folder)
@@ -41,28 +61,28 @@ def main() -> None:
 
 def load_inputs(params: Params) -> dict[str, Any]:
     """Return the arguments of `evaluate`; all that they are read from is verified."""
-    artefacts.check_prepared()
+    check_prepared()
     return {
-        "dataset": artefacts.load_dataset_card(),
-        "labels": {split: artefacts.load_labels(split) for split in artefacts.SPLITS},
-        "ids": {split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+        "dataset": load_dataset_card(),
+        "labels": {split: load_labels(split) for split in SPLITS},
+        "ids": {split: load_ids(split) for split in SPLITS},
         "runs": _records(params),
         "not_run": params.not_run,
         "seed": params.seed,
         "corrupted": _corrupted(params),
-        "duplicates": measurements.load_duplicates(artefacts.images_seal()),
+        "duplicates": measurements.load_duplicates(images_seal()),
         "image_names": _names(),
     }
 
 
 def _names() -> dict[int, str]:
-    index = artefacts.load_image_index()
+    index = load_image_index()
     return dict(zip(index["id"].tolist(), index["name"].astype(str), strict=True))
 
 
 def _records(params: Params) -> Iterator[RunRecord]:
     """Load run after run, so that only one run's scores are in memory at a time."""
-    learning = artefacts.learning_seal()
+    learning = learning_seal()
     for each in params.roster:
         seeds = tuple(_record(each, seed, learning) for seed in each.seeds)
         yield RunRecord(each.name, each.remedy, seeds)
@@ -73,7 +93,7 @@ def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
     runs = {each.name: each for each in params.roster}
     for name, options in params.corrupt.items():
         remedy, run = f"dvc repro corrupt@{name}", runs[name]
-        trained = artefacts.run_manifest(name, run.seeds[0], run.remedy).seal
+        trained = run_manifest(name, run.seeds[0], run.remedy).seal
         yield CorruptedRecord(
             scores=measurements.load_corrupted(name, remedy, trained),
             remedy=remedy,
@@ -84,24 +104,24 @@ def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
 
 
 def _record(each: Run, seed: int, learning: str) -> SeedRecord:
-    artefacts.run_manifest(each.name, seed, each.remedy, learning)
-    card = artefacts.load_card(each.name, seed, each.remedy)
+    run_manifest(each.name, seed, each.remedy, learning)
+    card = load_card(each.name, seed, each.remedy)
     tuned = card.tuning_seconds > 0  # of several seeds, the one whose search served all
     return SeedRecord(
         card=card,
-        predictions=artefacts.load_predictions(each.name, seed, each.remedy),
-        history=artefacts.load_history(each.name, seed, each.remedy),
-        tuning=artefacts.load_tuning(each.name, seed, each.remedy) if tuned else None,
+        predictions=load_predictions(each.name, seed, each.remedy),
+        history=load_history(each.name, seed, each.remedy),
+        tuning=load_tuning(each.name, seed, each.remedy) if tuned else None,
         model_bytes=_model_bytes(each, card),
     )
 
 
-def _model_bytes(each: Run, card: artefacts.Card) -> int:
+def _model_bytes(each: Run, card: Card) -> int:
     """Return the size of the stored model, which is not opened."""
-    path = artefacts.model_file(each.name, card.seed, card.family)
+    path = model_file(each.name, card.seed, card.family)
     if not path.exists():
         raise StudyError(missing(path, each.remedy))
-    manifest = artefacts.run_manifest(each.name, card.seed, each.remedy)
+    manifest = run_manifest(each.name, card.seed, each.remedy)
     return manifest.verify_size(path.name).stat().st_size
 
 

@@ -6,10 +6,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, cast
 
-from pipeline import artefacts
 from pipeline.checks import check_finite
-from pipeline.entries import load_entry, stage_entry
+from pipeline.config.entries import load_entry, stage_entry
 from pipeline.machine import peak_memory_mb
+from pipeline.storage.features import FeatureCard, save_extractor, save_features
+from pipeline.storage.splits import SPLITS, images_seal, load_images
 from stages import run
 
 if TYPE_CHECKING:
@@ -20,19 +21,19 @@ def main(name: str) -> None:
     """Write data/features/<name>/."""
     entry, seed = load_entry("features", name)
     spec = cast("FeatureSpec", entry)
-    seconds, seal = {}, artefacts.images_seal()
+    seconds, seal = {}, images_seal()
     started = time.perf_counter()
-    extractor = spec.build(seed).fit(artefacts.load_images("train"))
+    extractor = spec.build(seed).fit(load_images("train"))
     dimension = 0
-    for split in artefacts.SPLITS:
-        images = artefacts.load_images(split)
+    for split in SPLITS:
+        images = load_images(split)
         features = extractor.transform(images)
         seconds[split] = time.perf_counter() - started
         check_finite(features, f"feature set {name!r}, {split} split")
-        artefacts.save_features(name, split, features, seal)
+        save_features(name, split, features, seal)
         dimension = features.shape[1]
         started = time.perf_counter()
-    card = artefacts.FeatureCard(
+    card = FeatureCard(
         name=name,
         method=spec.method,
         options=spec.model_dump(mode="json", exclude={"method"}),
@@ -43,7 +44,7 @@ def main(name: str) -> None:
         peak_memory_mb=peak_memory_mb(),
         family=spec.family,
     )
-    artefacts.save_extractor(name, extractor, card, seal)
+    save_extractor(name, extractor, card, seal)
     print(f"{name}: {dimension} features an image; training split in {seconds['train']:.1f} s")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from pipeline import artefacts
 from pipeline.checks import escaped
-from pipeline.entries import load_entry
+from pipeline.config.entries import load_entry
+from pipeline.storage.source import save_source
 from stages import run
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def main() -> None:
     """Write data/source.json."""
     spec, _ = load_entry("dataset")
     source = cast("DatasetSpec", spec).fetch()
-    artefacts.save_source(source)
+    save_source(source)
     found = escaped(source.path or "bundled images")
     print(f"{source.name}: {found}, SHA-256 {source.sha256}")
 

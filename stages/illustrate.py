@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
-from pipeline.entries import read_params
+from pipeline.config.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_feature_pictures
+from pipeline.storage.features import load_extractor, load_feature_card
 from stages import run
 
 
@@ -44,8 +44,8 @@ def _originals(examples: ExampleImages) -> Iterator[FeaturePicture]:
 
 def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
     """Draw with a fitted extractor; nothing comes of one that knows no pictures."""
-    card = artefacts.load_feature_card(features)
-    extractor = artefacts.load_extractor(features)
+    card = load_feature_card(features)
+    extractor = load_extractor(features)
 
     def picture(pixels: NDArray[np.uint8], id_: int, name: str, caption: str) -> FeaturePicture:
         kind = "image" if name else "learnt"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Card
-from pipeline.entries import read_params
+from pipeline.config.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_network_pictures
-from pipeline.stored_models import first_seed
-from pipeline.stored_runs import open_model
+from pipeline.storage.runs import Card
+from pipeline.storage.stored_models import first_seed
+from pipeline.storage.stored_runs import open_model
 from stages import run
 
 SIDE = 192
@@ -67,7 +67,7 @@ class _Drawing:
 
 def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePicture]:
     """Draw all that can be drawn of one network, its first seed."""
-    from pipeline.deep import feature_maps, grad_cam, kernels
+    from pipeline.deep.explain import feature_maps, grad_cam, kernels
 
     opened = open_model(name, seed, "deep")
     model, classes = opened.model, opened.class_names

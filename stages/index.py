@@ -10,11 +10,12 @@ import shutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pipeline import artefacts
 from pipeline.checks import StudyError, listing, shown
-from pipeline.entries import PARAMS, read_params
-from pipeline.integrity import file_digest
-from pipeline.object_files import missing
+from pipeline.config.entries import PARAMS, read_params
+from pipeline.storage.features import INDEX, feature_files
+from pipeline.storage.files import save_json
+from pipeline.storage.integrity import file_digest
+from pipeline.storage.object_files import missing
 from stages import run
 
 
@@ -22,8 +23,8 @@ def main() -> None:
     """Write data/index/<run>.json."""
     document, _ = read_params()
     runs, sets = document["classical"], document["features"]
-    shutil.rmtree(artefacts.INDEX, ignore_errors=True)
-    artefacts.INDEX.mkdir(parents=True)
+    shutil.rmtree(INDEX, ignore_errors=True)
+    INDEX.mkdir(parents=True)
     digests: dict[str, dict[str, str]] = {}
     for name, entry in runs.items():
         joined = _joined(name, entry, sets)
@@ -31,7 +32,7 @@ def main() -> None:
             if features not in digests:
                 digests[features] = _digests(features)
         record = {features: digests[features] for features in joined}
-        artefacts.save_json(artefacts.INDEX / f"{name}.json", record)
+        save_json(INDEX / f"{name}.json", record)
     print(f"{len(digests)} feature sets in {len(runs)} runs")
 
 
@@ -49,7 +50,7 @@ def _joined(run: str, entry: Mapping[str, Any], sets: Collection[str]) -> list[s
 
 def _digests(features: str) -> dict[str, str]:
     found = {}
-    for path in artefacts.feature_files(features):
+    for path in feature_files(features):
         if not path.exists():
             raise StudyError(missing(path, f"dvc repro featurize@{features}"))
         found[path.name] = file_digest(path)

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline import artefacts
 from pipeline.checks import counted, escaped, listing
+from pipeline.config.entries import load_entry
 from pipeline.data.splits import make_splits, title_and_description
-from pipeline.entries import load_entry
+from pipeline.storage.source import load_source
+from pipeline.storage.splits import SPLITS, DatasetCard, save_dataset_card, save_split
 from stages import run
 
 if TYPE_CHECKING:
@@ -22,13 +23,13 @@ def main() -> None:
     """Write data/prepared/."""
     entry, seed = load_entry("dataset")
     spec = cast("DatasetSpec", entry)
-    source = artefacts.load_source()
+    source = load_source()
     raw = spec.load(source)
     prepared = make_splits(raw, spec, seed)
     index = []
-    for split in artefacts.SPLITS:
+    for split in SPLITS:
         ids, labels = prepared.ids[split], prepared.labels[split]
-        artefacts.save_split(split, raw.images[ids], labels, ids)
+        save_split(split, raw.images[ids], labels, ids)
         classes = [prepared.class_names[label] for label in labels]
         index.append(
             pd.DataFrame(
@@ -37,13 +38,13 @@ def main() -> None:
         )
     used = np.concatenate(list(prepared.ids.values()))
     title, description = title_and_description(spec, source)
-    card = artefacts.DatasetCard(
+    card = DatasetCard(
         name=title,
         description=description,
         sha256=source.sha256,
         class_names=prepared.class_names,
         image_shape=raw.images.shape[1:],
-        sizes={split: len(prepared.ids[split]) for split in artefacts.SPLITS},
+        sizes={split: len(prepared.ids[split]) for split in SPLITS},
         seed=seed,
         skipped=raw.skipped,
         independent=spec.independent,
@@ -51,7 +52,7 @@ def main() -> None:
         original_sides={} if raw.original_sides is None else _spread(raw.original_sides[used]),
         notes=raw.notes,
     )
-    artefacts.save_dataset_card(card, pd.concat(index), raw.decoding)
+    save_dataset_card(card, pd.concat(index), raw.decoding)
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
     print(f"{escaped(card.name)}: {len(card.class_names)} classes; {sizes}")
     for line in _remarks(card):
@@ -66,7 +67,7 @@ def _spread(sides: NDArray[np.int64]) -> dict[str, int]:
     }
 
 
-def _remarks(card: artefacts.DatasetCard) -> list[str]:
+def _remarks(card: DatasetCard) -> list[str]:
     """Say what was left out of the images, and what became of the others."""
     remarks = list(card.notes)
     if card.left_out:

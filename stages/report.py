@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import artefacts
-from pipeline.entries import PARAMS
-from pipeline.provenance import lock_digest
+from pipeline.commands.provenance import lock_digest
+from pipeline.config.entries import PARAMS
+from pipeline.config.yaml_files import read_yaml
 from pipeline.reporting.report import write_report
 from pipeline.results import (
     load_feature_pictures,
@@ -14,7 +14,7 @@ from pipeline.results import (
     load_results,
     verify_results,
 )
-from pipeline.yaml_files import read_yaml
+from pipeline.storage.paths import STUDY
 from stages import run
 
 
@@ -26,11 +26,11 @@ def main() -> None:
     write_report(
         results,
         read_yaml(PARAMS),
-        artefacts.STUDY,
+        STUDY,
         load_feature_pictures(),
         load_network_pictures(),
     )
-    print(f"the report: {artefacts.STUDY / 'index.html'}")
+    print(f"the report: {STUDY / 'index.html'}")
 
 
 if __name__ == "__main__":

@@ -10,15 +10,32 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
-from pipeline.classical.cost import multiply_adds
-from pipeline.classical.memory import check_memory
+from pipeline.classical.run.cost import multiply_adds
+from pipeline.classical.run.memory import check_memory
+from pipeline.classical.run.training import PixelClassifier, TrainedClassifier, train
 from pipeline.classical.spec import ClassicalSpec
-from pipeline.classical.training import PixelClassifier, TrainedClassifier, train
-from pipeline.classical.tuning import Tuned, tune
-from pipeline.entries import load_entry, run_seeds, stage_entry
+from pipeline.classical.tuning.study import Tuned, tune
+from pipeline.config.entries import load_entry, run_seeds, stage_entry
 from pipeline.machine import cpu_name, peak_memory_mb, versions
-from pipeline.object_files import save_object
+from pipeline.storage.features import (
+    FeatureCard,
+    check_features,
+    load_extractor,
+    load_feature_card,
+    load_features,
+)
+from pipeline.storage.files import atomic
+from pipeline.storage.object_files import save_object
+from pipeline.storage.runs import Card, Predictions, model_file, save_run, save_run_task
+from pipeline.storage.splits import (
+    SPLITS,
+    images_seal,
+    learning_seal,
+    load_ids,
+    load_images,
+    load_labels,
+    load_task,
+)
 from stages import run
 
 
@@ -36,19 +53,16 @@ def main(name: str) -> None:
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
         raise TypeError(f"{entry.__class__} is no ClassicalSpec")
-    images, task = artefacts.images_seal(), artefacts.load_task()
+    images, task = images_seal(), load_task()
     for feature_set in entry.features:
-        artefacts.check_features(feature_set, images)
-    widths = {each: artefacts.load_feature_card(each).dimension for each in entry.features}
+        check_features(feature_set, images)
+    widths = {each: load_feature_card(each).dimension for each in entry.features}
     check_memory(name, entry, task.sizes, widths, task.n_classes)
     started = time.perf_counter()
     mirrors = _mirrors(entry)
     mirroring = time.perf_counter() - started if entry.mirrored else 0.0
-    features = {
-        split: [artefacts.load_features(each, split) for each in entry.features]
-        for split in artefacts.SPLITS
-    }
-    labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
+    features = {split: [load_features(each, split) for each in entry.features] for split in SPLITS}
+    labels = {split: load_labels(split) for split in ("train", "validation")}
     seeds = run_seeds(entry, seed)
     spec, tuned = entry, None
     if entry.tune:
@@ -67,8 +81,8 @@ def _mirrors(spec: ClassicalSpec) -> list[NDArray[np.float32]] | None:
     """Return the feature sets of the left-right mirrored training images, if the run wants them."""
     if not spec.mirrored:
         return None
-    images = np.ascontiguousarray(artefacts.load_images("train")[:, :, ::-1])
-    return [artefacts.load_extractor(name).transform(images) for name in spec.features]
+    images = np.ascontiguousarray(load_images("train")[:, :, ::-1])
+    return [load_extractor(name).transform(images) for name in spec.features]
 
 
 def _save(
@@ -79,15 +93,15 @@ def _save(
     tuned: Tuned | None,
     costs: _Costs,
 ) -> None:
-    task = artefacts.load_task()
-    sets = [artefacts.load_feature_card(features) for features in spec.features]
+    task = load_task()
+    sets = [load_feature_card(features) for features in spec.features]
     family = _family(sets)
-    extractors = tuple(artefacts.load_extractor(features) for features in spec.features)
-    with artefacts.atomic(artefacts.model_file(name, seed, family)) as temporary:
+    extractors = tuple(load_extractor(features) for features in spec.features)
+    with atomic(model_file(name, seed, family)) as temporary:
         stored = PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator)
         save_object(temporary, stored)
-    artefacts.save_run_task(name, seed, task)
-    card = artefacts.Card(
+    save_run_task(name, seed, task)
+    card = Card(
         run=name,
         family=family,
         method=spec.method,
@@ -110,14 +124,14 @@ def _save(
         tuning_seconds=costs.tuning,
         notes=_notes(sets, tuned, costs) | _multiply_adds(extractors, trained, task.image_shape),
     )
-    predictions = artefacts.Predictions(
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+    predictions = Predictions(
+        ids={split: load_ids(split) for split in SPLITS},
         scores=trained.scores,
         probabilities=trained.probabilities,
     )
     trials = tuned.trials if tuned else None
-    learning = artefacts.learning_seal()
-    artefacts.save_run(name, seed, predictions, trained.history, card, trials, learning)
+    learning = learning_seal()
+    save_run(name, seed, predictions, trained.history, card, trials, learning)
 
 
 def _multiply_adds(
@@ -129,7 +143,7 @@ def _multiply_adds(
     return {} if None in parts else {"multiply_adds": sum(parts)}
 
 
-def _family(sets: list[artefacts.FeatureCard]) -> Literal["classical", "hybrid"]:
+def _family(sets: list[FeatureCard]) -> Literal["classical", "hybrid"]:
     return "hybrid" if any(each.family == "hybrid" for each in sets) else "classical"
 
 
@@ -145,7 +159,7 @@ def _versions(tuned: Tuned | None) -> dict[str, str]:
     )
 
 
-def _notes(sets: list[artefacts.FeatureCard], tuned: Tuned | None, costs: _Costs) -> dict[str, Any]:
+def _notes(sets: list[FeatureCard], tuned: Tuned | None, costs: _Costs) -> dict[str, Any]:
     notes: dict[str, Any] = {
         "dimension": sum(each.dimension for each in sets),
         "feature_sets": {each.name: {"method": each.method, **each.options} for each in sets},

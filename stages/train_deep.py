@@ -6,19 +6,31 @@ import sys
 import time
 from typing import TYPE_CHECKING, cast
 
-from pipeline import artefacts, resume
-from pipeline.entries import load_entry, run_seeds, stage_entry
+from pipeline.config.entries import load_entry, run_seeds, stage_entry
 from pipeline.keras_backend import check_backend
 from pipeline.machine import peak_memory_mb, versions
+from pipeline.storage import resume
+from pipeline.storage.files import atomic
+from pipeline.storage.paths import RESUME
+from pipeline.storage.runs import Card, Predictions, model_file, run_folder, save_run, save_run_task
+from pipeline.storage.splits import (
+    SPLITS,
+    Task,
+    learning_seal,
+    load_ids,
+    load_images,
+    load_labels,
+    load_task,
+)
 from stages import run
 
 run(check_backend)  # what follows imports Keras
 
 import keras  # noqa: E402
 
-from pipeline.deep.checkpoint import Checkpoint  # noqa: E402
 from pipeline.deep.device import device_name, make_deterministic, use_threads  # noqa: E402
-from pipeline.deep.training import TrainedNetwork, train  # noqa: E402
+from pipeline.deep.training.checkpoint import Checkpoint  # noqa: E402
+from pipeline.deep.training.fitting import TrainedNetwork, train  # noqa: E402
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
@@ -39,12 +51,12 @@ def main(name: str) -> None:
         seed: resume.state_key({**origin, "seed": seed}) for seed in run_seeds(spec, study_seed)
     }
     for seed, key in keys.items():
-        if resume.restore_seed(name, key, artefacts.run_folder(name, seed)):
+        if resume.restore_seed(name, key, run_folder(name, seed)):
             print(f"{name}, seed {seed}: trained before, taken from {resume.SEEDS}", flush=True)
             continue
         print(f"{name}, seed {seed}, on {device_name()}", flush=True)
         _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
-        resume.keep_seed(name, key, artefacts.run_folder(name, seed))
+        resume.keep_seed(name, key, run_folder(name, seed))
     resume.prune(name, set(keys.values()))
 
 
@@ -53,7 +65,7 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
     return {
         "options": spec.model_dump(mode="json", exclude={"seeds"}),
         "files": spec.record(),
-        "data": artefacts.learning_seal(),
+        "data": learning_seal(),
         "code": resume.code_digest(),
         "backend": keras.backend.backend(),
         "device": device_name(),
@@ -63,22 +75,22 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
 
 def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None:
     started = time.perf_counter()
-    images = {split: artefacts.load_images(split) for split in artefacts.SPLITS}
-    labels = {split: artefacts.load_labels(split) for split in ("train", "validation")}
-    task = artefacts.load_task()
-    cache = artefacts.RESUME / "base-features"
+    images = {split: load_images(split) for split in SPLITS}
+    labels = {split: load_labels(split) for split in ("train", "validation")}
+    task = load_task()
+    cache = RESUME / "base-features"
     trained = train(spec, images, labels, task.n_classes, seed, cache, checkpoint)
-    with artefacts.atomic(artefacts.model_file(name, seed, "deep")) as temporary:
+    with atomic(model_file(name, seed, "deep")) as temporary:
         trained.model.save(temporary)
-    artefacts.save_run_task(name, seed, task)
-    predictions = artefacts.Predictions(
-        ids={split: artefacts.load_ids(split) for split in artefacts.SPLITS},
+    save_run_task(name, seed, task)
+    predictions = Predictions(
+        ids={split: load_ids(split) for split in SPLITS},
         scores=trained.scores,
         probabilities=trained.scores,
     )
     card = _card(name, spec, seed, trained, task, time.perf_counter() - started)
-    learning = artefacts.learning_seal()
-    artefacts.save_run(name, seed, predictions, trained.history, card, learning=learning)
+    learning = learning_seal()
+    save_run(name, seed, predictions, trained.history, card, learning=learning)
 
 
 def _card(
@@ -86,10 +98,10 @@ def _card(
     spec: DeepSpec,
     seed: int,
     trained: TrainedNetwork,
-    task: artefacts.Task,
+    task: Task,
     stage_seconds: float,
-) -> artefacts.Card:
-    return artefacts.Card(
+) -> Card:
+    return Card(
         run=name,
         family="deep",
         method=spec.method,

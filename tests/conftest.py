@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import stored_classes
+from pipeline.storage import stored_classes
 
 pytest_plugins = ["tests.reliability"]
 
@@ -36,6 +36,6 @@ def storable(request, monkeypatch) -> None:
 
 @pytest.fixture
 def study_folder(tmp_path, monkeypatch) -> Path:
-    """An empty folder as the working directory, where artefacts are read and written."""
+    """An empty folder as the working directory, where artifacts are read and written."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

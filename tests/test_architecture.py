@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline import registry
+from pipeline.config import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR_ONE = ("data", "features", "classical", "deep", "robustness", "evaluation", "reporting")
@@ -152,7 +152,10 @@ def test_outputs_of_networks_become_scores_in_one_place():
         for path in [*PIPELINE_FILES, *(ROOT / "stages").glob("*.py")]
         if raw & imported_names(ast.parse(path.read_text(encoding="utf-8")))
     }
-    computing_features = {"pipeline/features/vgg16_features.py", "pipeline/deep/base_features.py"}
+    computing_features = {
+        "pipeline/features/vgg16_features.py",
+        "pipeline/deep/training/base_features.py",
+    }
     assert users == computing_features
 
 
@@ -224,7 +227,7 @@ def test_evaluate_and_report_do_not_reach_a_network():
     import sys
 
     code = (
-        "import sys, stages.evaluate, stages.report, stages.check, pipeline.params as p\n"
+        "import sys, stages.evaluate, stages.report, stages.check, pipeline.config.params as p\n"
         "from pathlib import Path\n"
         "p.load_params(Path('params.yaml'))\n"
         "print([m for m in ('tensorflow', 'keras', 'jax', 'torch') if m in sys.modules])"
@@ -280,7 +283,7 @@ def test_no_file_that_is_opened_can_run_code():
         # The official archive is a pickle: read by an unpickler that knows nothing but arrays.
         "pipeline/data/cifar10.py": {"pickle"},
         # In safe mode, after `check_network_file`.
-        "pipeline/stored_models.py": {"keras.saving.load_model"},
+        "pipeline/storage/stored_models.py": {"keras.saving.load_model"},
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from dvc.fs import LocalFileSystem
 from dvc.parsing import DataResolver
 
-from pipeline.yaml_files import dump_yaml, read_yaml
+from pipeline.config.yaml_files import dump_yaml, read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = {

@@ -10,8 +10,9 @@ accurate as the hinge)::
 Departure: b is the mean of the targets instead of a free intercept. One against the rest is what
 makes the difference to `rbf_svm`, which is one against one, as LIBSVM is: see docs/decisions.md.
 
-Exact, by conjugate gradients with the whole matrix in memory (`pipeline.classical.kernel_matrix`),
-all classes side by side, preconditioned by the Nyström approximation from some random columns
+Exact, by conjugate gradients with the whole matrix in memory
+(`pipeline.classical.solvers.kernel_matrix`), all classes side by side, preconditioned by the
+Nyström approximation from some random columns
 (Frangella, Tropp & Udell 2023, "Randomized Nyström Preconditioning"). Mirror images of the training
 images enter by the kernel, not as further rows.
 """
@@ -24,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.kernel_solver import solve, solver_bytes
-from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
+from pipeline.classical.solvers.kernel_solver import solve, solver_bytes
+from pipeline.classical.solvers.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import (
     ClassicalSpec,
     DecisionClassifier,

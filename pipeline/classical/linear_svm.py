@@ -10,7 +10,7 @@ with the intercept b regularised like a weight, as LIBLINEAR has it (scikit-lear
 ``LinearSVC(loss="squared_hinge", intercept_scaling=1)`` is the same problem). The squared hinge is
 differentiable, so the primal can be minimised directly (Chapelle 2007, "Training a Support Vector
 Machine in the Primal"); here by truncated Newton over all classes at once, to a proven distance
-from the optimum (`pipeline.classical.newton`).
+from the optimum (`pipeline.classical.solvers.newton`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from pipeline.classical.preconditioner import newton_bytes
+from pipeline.classical.solvers.preconditioner import newton_bytes
+from pipeline.classical.solvers.squared_hinge import LinearSVM
 from pipeline.classical.spec import ClassicalSpec, Tolerance, Weight
-from pipeline.classical.squared_hinge import LinearSVM
 
 
 class Spec(ClassicalSpec):

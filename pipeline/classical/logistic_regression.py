@@ -7,8 +7,8 @@ z = W x + b of K classes and the class y_i of image i::
 
 with free intercepts. Two classes have one weight vector, of the second against the first (their
 softmax is the logistic function of its score). Solved by truncated Newton
-(`pipeline.classical.newton`). A run's scores are the logits, and are calibrated as those of every
-other classifier are.
+(`pipeline.classical.solvers.newton`). A run's scores are the logits, and are calibrated like those
+of every other classifier.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.classical.linear_model import LinearClassifier
-from pipeline.classical.loss import Loss
-from pipeline.classical.preconditioner import newton_bytes
+from pipeline.classical.solvers.linear_model import LinearClassifier
+from pipeline.classical.solvers.loss import Loss
+from pipeline.classical.solvers.preconditioner import newton_bytes
 from pipeline.classical.spec import ClassicalSpec, Tolerance, Weight
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.preconditioner import newton_bytes
-from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, rbf_kernel, width_of
+from pipeline.classical.solvers.preconditioner import newton_bytes
+from pipeline.classical.solvers.rbf_kernel import kernel_products, kernel_sums, rbf_kernel, width_of
+from pipeline.classical.solvers.squared_hinge import LinearSVM
 from pipeline.classical.spec import (
     ClassicalSpec,
     DecisionClassifier,
@@ -26,7 +27,6 @@ from pipeline.classical.spec import (
     Tolerance,
     Weight,
 )
-from pipeline.classical.squared_hinge import LinearSVM
 
 _SMALLEST_EIGENVALUE = 1e-6
 

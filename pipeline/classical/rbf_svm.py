@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classical.one_vs_one import class_pairs, class_scores
-from pipeline.classical.rbf_kernel import kernel_products, kernel_sums, width_of
+from pipeline.classical.solvers.one_vs_one import class_pairs, class_scores
+from pipeline.classical.solvers.rbf_kernel import kernel_products, kernel_sums, width_of
 from pipeline.classical.spec import (
     ClassicalSpec,
     DecisionClassifier,
@@ -76,7 +76,7 @@ class RBFSVM(DecisionClassifier):
     def decision_function(self, features: NDArray) -> NDArray[np.float64]:
         """Return scores: (n, classes), or (n,) for the second of two classes.
 
-        With several classes these are the votes of `pipeline.classical.one_vs_one`.
+        With several classes these are the votes of `pipeline.classical.solvers.one_vs_one`.
         """
         pairs = self.pair_decisions(features)
         return pairs[:, 0] if len(self.classes_) == 2 else class_scores(pairs, len(self.classes_))

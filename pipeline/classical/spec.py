@@ -16,9 +16,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from pipeline.checks import listing
 from pipeline.class_scores import of_decisions
 from pipeline.classical.projection import PrincipalComponents
-from pipeline.classical.ranges import Tune, check_ranges, parse_tune
-from pipeline.classical.scaling import UnitScaler
-from pipeline.registry import MethodSpec
+from pipeline.classical.run.scaling import UnitScaler
+from pipeline.classical.tuning.ranges import Tune, check_ranges, parse_tune
+from pipeline.config.registry import MethodSpec
 
 Scaling = Literal["standard", "unit", "none"]
 # Far beyond what separates classes, and far within what float32 holds: libraries refuse the rest in

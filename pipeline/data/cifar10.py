@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Source
 from pipeline.checks import StudyError, listing
-from pipeline.data.archives import read_files
-from pipeline.data.download import RemoteFile, find_or_download
+from pipeline.data.reading.archives import read_files
+from pipeline.data.reading.download import RemoteFile, find_or_download
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.storage.source import Source
 
 ARCHIVE = RemoteFile(
     name="cifar-10-python.tar.gz",

@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Source
 from pipeline.data.random_figures import FIGURES, ControlSpec, drawn_by, figure_mask, two_levels
+from pipeline.storage.source import Source
 
 HUES = ("pink", "violet", "blue", "teal", "green", "orange")
 """Classes: names for tints that are 60° apart in the plane of Cb and Cr, in this order."""

@@ -20,9 +20,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Source
 from pipeline.checks import StudyError
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.storage.source import Source
 
 FILE = "datasets/data/digits.csv.gz"
 """Where the images are in scikit-learn: 64 levels of grey and a label a line."""

@@ -1,7 +1,7 @@
 """A person's own images, ``<split>/<class>/<image>``, in a folder or an archive.
 
-`pipeline.data.layout` says how they may be laid out, `pipeline.data.decoding` what becomes of gray,
-transparent or rotated ones. Nothing is unpacked.
+`pipeline.data.reading.layout` says how they may be laid out, `pipeline.data.reading.decoding` what
+becomes of gray, transparent or rotated ones. Nothing is unpacked.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from pipeline.artefacts import Source
 from pipeline.checks import StudyError, counted, escaped, listing
-from pipeline.data import archives
-from pipeline.data.archive_limits import HEAD
-from pipeline.data.decoding import Decoded, Picture, decode_files
-from pipeline.data.file_kinds import IMAGES, is_read_whole, kind_of
-from pipeline.data.folders import check_source, folder_files
-from pipeline.data.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
-from pipeline.data.left_out import Others, check_folders, check_links, hidden_paths
-from pipeline.data.names import is_hidden
+from pipeline.data.reading import archives
+from pipeline.data.reading.archive_limits import HEAD
+from pipeline.data.reading.decoding import Decoded, Picture, decode_files
+from pipeline.data.reading.file_kinds import IMAGES, is_read_whole, kind_of
+from pipeline.data.reading.folders import check_source, folder_files
+from pipeline.data.reading.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
+from pipeline.data.reading.left_out import Others, check_folders, check_links, hidden_paths
+from pipeline.data.reading.names import is_hidden
+from pipeline.data.reading.value_ranges import held_range, range_notes
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
-from pipeline.data.value_ranges import held_range, range_notes
+from pipeline.storage.source import Source
 
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:

@@ -19,10 +19,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError
-from pipeline.data.decoding import decode
+from pipeline.data.reading.decoding import decode
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.storage.source import Source
+from pipeline.storage.splits import SPLITS
 
 PATCH = 32
 TILE = 96

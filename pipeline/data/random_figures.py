@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.artefacts import SPLITS, Source
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.storage.source import Source
+from pipeline.storage.splits import SPLITS
 
 Coordinates = NDArray[np.float64]
 Figure = Callable[[Coordinates, Coordinates], NDArray[np.bool_]]

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Source
 from pipeline.data.random_figures import FIGURES, ControlSpec, drawn_by, figure_mask, two_levels
+from pipeline.storage.source import Source
 
 _LEVELS, _APART, _NOISE = (30.0, 225.0), 50.0, 8.0
 """Range of each channel of figure and ground, the least difference between their means over

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from pipeline.artefacts import Source
 from pipeline.checks import is_unsafe, listing
-from pipeline.data.folders import APART, check_source, holds_study
-from pipeline.registry import MethodSpec
+from pipeline.config.registry import MethodSpec
+from pipeline.data.reading.folders import APART, check_source, holds_study
+from pipeline.storage.source import Source
 
 MOST_IMAGES = 10**9
 
@@ -82,8 +82,8 @@ class RawDataset:
     notes: tuple[str, ...] = ()
     """What a reader has to know of how the images were read, a sentence each."""
     decoding: dict[str, Any] = field(default_factory=dict)
-    """Options of `pipeline.data.image_files.read_images` that make such images of other files;
-    empty for resizing alone."""
+    """Options of `pipeline.data.reading.image_files.read_images` that make such images from other
+    files; empty for resizing alone."""
 
 
 class DatasetSpec(MethodSpec):
@@ -144,7 +144,7 @@ class DatasetSpec(MethodSpec):
         """Look at `path` before DVC or a stage opens anything there.
 
         Raises:
-            StudyError: if there is nothing, or what cannot be read (see `pipeline.data.folders`).
+            StudyError: if there is nothing, or what `reading.folders` cannot read.
         """
         check_source(Path(self.path), linked_folders=True)
 

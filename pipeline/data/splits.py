@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError, check_images, check_known, check_labels, listing
-from pipeline.data.left_out import record
+from pipeline.data.reading.left_out import record
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.sampling import stratified_order
+from pipeline.storage.source import Source
+from pipeline.storage.splits import SPLITS
 
 
 @dataclass(frozen=True)

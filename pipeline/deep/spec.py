@@ -66,7 +66,7 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
         Args:
             inputs: (n, height, width, 3) uint8 pixels, or (n, d) features of the base.
         """
-        from pipeline.deep.preprocessing import standardisation
+        from pipeline.deep.input.preprocessing import standardisation
 
         return standardisation(inputs)
 

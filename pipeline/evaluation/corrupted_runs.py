@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.checks import StudyError, check_finite, listing
 from pipeline.evaluation.accuracy import predicted_classes
 from pipeline.evaluation.runs import Answers, ScoredRun
-from pipeline.measurements import CorruptedScores
+from pipeline.storage.measurements import CorruptedScores
 
 
 @dataclass(frozen=True)

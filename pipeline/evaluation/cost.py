@@ -3,8 +3,8 @@
 Seconds are those of the machine that a card names; multiply-adds belong to the method alone. They
 are products of two numbers on the way from pixels to scores, in inference and by the method's
 definition: of networks those of kernels and inputs (`pipeline.deep.cost`), of extractors and
-classifiers what `Extractor.multiply_adds` and `pipeline.classical.cost` count. The vote of a pixel
-and a product in a convolution count alike, though a processor is much faster at the latter.
+classifiers what `Extractor.multiply_adds` and `pipeline.classical.run.cost` count. The vote of a
+pixel and a product in a convolution count alike, though a processor is much faster at the latter.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artefacts import Card
 from pipeline.evaluation.runs import ScoredRun
 from pipeline.results import COST_COLUMNS
+from pipeline.storage.runs import Card
 
 
 def cost_table(runs: Sequence[ScoredRun]) -> pd.DataFrame:

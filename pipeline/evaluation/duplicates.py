@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.evaluation.runs import Answers, ScoredRun
-from pipeline.measurements import (
+from pipeline.results import NEAR_DUPLICATE_COLUMNS
+from pipeline.storage.measurements import (
     ALIKE,
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
@@ -24,7 +25,6 @@ from pipeline.measurements import (
     Duplicates,
     LikenessCheck,
 )
-from pipeline.results import NEAR_DUPLICATE_COLUMNS
 
 NAMED_CONFLICTS = 20
 """Copies with two labels that ``study.json`` names, at most; it counts all."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.artefacts import Card, DatasetCard
 from pipeline.checks import listing
+from pipeline.storage.runs import Card
+from pipeline.storage.splits import DatasetCard
 
 _LARGEST_STORED = 512
 """The largest `size` that a dataset takes."""

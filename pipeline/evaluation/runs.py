@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artefacts import HISTORY_COLUMNS, SPLITS, TUNING_COLUMNS, Card, Predictions
 from pipeline.checks import StudyError, check_finite, check_labels, check_paired, listing
 from pipeline.evaluation.accuracy import (
     Proportion,
@@ -20,6 +19,8 @@ from pipeline.evaluation.accuracy import (
     top_accuracy,
 )
 from pipeline.results import TUNING_RESULT_COLUMNS, learnt_elsewhere
+from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
+from pipeline.storage.splits import SPLITS
 
 CHOICE_AND_TEST = ("validation", "test")
 """Splits whose probabilities are kept: what is fitted to the one is held against the other."""
@@ -32,9 +33,9 @@ class SeedRecord:
     card: Card
     predictions: Predictions
     history: pd.DataFrame
-    """Columns `artefacts.HISTORY_COLUMNS`."""
+    """Columns `HISTORY_COLUMNS`."""
     tuning: pd.DataFrame | None = None
-    """Columns `artefacts.TUNING_COLUMNS`, where the run was tuned."""
+    """Columns `TUNING_COLUMNS`, where the run was tuned."""
     model_bytes: float = float("nan")
     """Size of the stored model's file."""
 

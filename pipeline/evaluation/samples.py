@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import artefacts, example_images
+from pipeline import example_images
 from pipeline.checks import check_images
 from pipeline.results import Results
 from pipeline.sampling import stratified_order
+from pipeline.storage.files import atomic
+from pipeline.storage.paths import STUDY
 
 PICTURE_SIDE = 96
 """Pixels that a picture's longer side has at least, so that a 32-pixel image can be looked at."""
@@ -69,7 +71,7 @@ def save_pictures(
     images: NDArray[np.uint8],
     ids: NDArray[np.integer],
     results: Results,
-    folder: Path = artefacts.STUDY,
+    folder: Path = STUDY,
 ) -> None:
     """Write PNG pictures where column ``image`` of the tables of `PICTURED` says.
 
@@ -94,10 +96,10 @@ def save_pictures(
 
     large, small = wanted(*PICTURED), wanted("confusion_images")
     for path, image in large.items():
-        with artefacts.atomic(path) as temporary:
+        with atomic(path) as temporary:
             enlarged(image).save(temporary, format="PNG")
     for path, image in small.items():
-        with artefacts.atomic(path) as temporary:
+        with atomic(path) as temporary:
             thumbnail(image).save(
                 temporary, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0, optimize=True
             )

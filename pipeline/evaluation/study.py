@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS, DatasetCard
 from pipeline.checks import StudyError
 from pipeline.evaluation import result_tables
 from pipeline.evaluation.certainty import certainty_table
@@ -38,8 +36,10 @@ from pipeline.evaluation.errors import (
 from pipeline.evaluation.runs import Answers, RunRecord, ScoredRun, score
 from pipeline.evaluation.samples import Samples, choose_samples
 from pipeline.evaluation.statistics import statistics_record, statistics_tables
-from pipeline.measurements import Duplicates
 from pipeline.results import Results
+from pipeline.storage.measurements import Duplicates
+from pipeline.storage.runs import Card
+from pipeline.storage.splits import SPLITS, DatasetCard
 
 
 def evaluate(
@@ -182,7 +182,7 @@ def _by_seed(run: ScoredRun) -> dict[str, dict[str, float]]:
 
 def _environment(runs: Sequence[ScoredRun]) -> dict[str, Any]:
     """Collect what the runs were computed on: each device, engine and version that occurs."""
-    cards: list[artefacts.Card] = [card for run in runs for card in run.cards]
+    cards: list[Card] = [card for run in runs for card in run.cards]
     versions: dict[str, list[str]] = {}
     for card in cards:
         for package, version in card.versions.items():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images
-from pipeline.registry import MethodSpec
+from pipeline.config.registry import MethodSpec
 
 
 class Extractor(ABC):
@@ -18,9 +18,9 @@ class Extractor(ABC):
 
     ``__init__`` only stores its options; `fit` returns self and leaves what it learns in attributes
     whose names end in ``_``; `transform` changes neither the extractor nor its input. All that is
-    an attribute is stored by `pipeline.object_files`, which says what can be; a name that begins
-    with ``_`` is a cache, and is not. The result for an image does not depend on the images beside
-    it.
+    an attribute is stored by `pipeline.storage.object_files`, which says what can be; a name that
+    begins with ``_`` is a cache, and is not. The result for an image does not depend on the
+    images beside it.
     """
 
     def fit(self, images: NDArray[np.uint8]) -> Self:

@@ -6,8 +6,8 @@ Departures: layers before the last one are read out too, as small images leave t
 few positions only; images are resized to one size, without crops; the square root of the features
 can be taken, which evens out their long tails for a radial kernel.
 
-The base is that of `pipeline.pretrained`, which ``vgg16_transfer`` trains its head on. Keras is
-imported where pixels are turned into features, and nowhere else.
+The base is that of `pipeline.pretrained.vgg16`, which ``vgg16_transfer`` trains its head on. Keras
+is imported where pixels are turned into features, and nowhere else.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pipeline.checks import check_images
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
 from pipeline.keras_backend import check_backend
-from pipeline.pretrained import BaseOptions, Precision, output_shape, vgg16_base
-from pipeline.pretrained_weights import Weights, load_weights
+from pipeline.pretrained.vgg16 import BaseOptions, Precision, output_shape, vgg16_base
+from pipeline.pretrained.weights import Weights, load_weights
 from pipeline.progress import Tenths
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from pipeline.config.yaml_files import dump_yaml
 from pipeline.reporting import (
     classes,
     depth,
@@ -38,7 +39,6 @@ from pipeline.reporting.seen_by_networks import network_gallery
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
-from pipeline.yaml_files import dump_yaml
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -8,18 +8,19 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import artefacts
 from pipeline.reporting.charts.rendering import files
 from pipeline.reporting.drawings import Study, file_drawings, page_drawings
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
 from pipeline.results import Results, replacing_report
+from pipeline.storage.files import atomic, save_text
+from pipeline.storage.paths import STUDY
 
 
 def write_report(
     results: Results,
     params: Mapping[str, Any],
-    folder: Path = artefacts.STUDY,
+    folder: Path = STUDY,
     feature_pictures: pd.DataFrame | None = None,
     network_pictures: pd.DataFrame | None = None,
 ) -> None:
@@ -45,8 +46,8 @@ def write_report(
     figures = {name: files(each) for name, each in file_drawings(study, drawn).items()}
     with replacing_report(folder) as incoming:
         for name, figure in figures.items():
-            artefacts.save_text(incoming / "figures" / f"{name}.svg", figure.svg)
-            with artefacts.atomic(incoming / "figures" / f"{name}.png") as temporary:
+            save_text(incoming / "figures" / f"{name}.svg", figure.svg)
+            with atomic(incoming / "figures" / f"{name}.png") as temporary:
                 temporary.write_bytes(figure.png)
         for name, text in texts.items():
-            artefacts.save_text(incoming / name, text)
+            save_text(incoming / name, text)

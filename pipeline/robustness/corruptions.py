@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images, check_known
-from pipeline.robustness import blur, colour, digital, noise
+from pipeline.robustness import blur, color, digital, noise
 from pipeline.robustness.severities import LEVELS
 
 
@@ -34,10 +34,10 @@ CORRUPTIONS: dict[str, Corruption] = {
     "glass_blur": blur.glass_blur,
     "motion_blur": blur.motion_blur,
     "zoom_blur": blur.zoom_blur,
-    "fog": colour.fog,
-    "brightness": colour.brightness,
-    "contrast": colour.contrast,
-    "saturate": colour.saturate,
+    "fog": color.fog,
+    "brightness": color.brightness,
+    "contrast": color.contrast,
+    "saturate": color.saturate,
     "elastic_transform": digital.elastic_transform,
     "pixelate": digital.pixelate,
     "jpeg_compression": digital.jpeg_compression,

@@ -11,8 +11,8 @@ from types import ModuleType
 import cv2
 from threadpoolctl import threadpool_limits
 
-from pipeline.artefacts import save_text
 from pipeline.machine import cpu_name, versions
+from pipeline.storage.files import save_text
 from tests.benchmarks import (
     color_features,
     hog_features,

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from pipeline.features.color_histogram import Spec
+from pipeline.features.color_histogram.color_histogram import Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import patches
 

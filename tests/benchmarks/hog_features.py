@@ -5,7 +5,7 @@ import numpy as np
 from skimage.color import rgb2gray
 from skimage.feature import hog
 
-from pipeline.features.hog import Spec
+from pipeline.features.hog.hog import Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import SIDE, patches
 

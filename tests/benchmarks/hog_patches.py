@@ -4,7 +4,7 @@ import numpy as np
 from skimage import data
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.features.hog import Spec
+from pipeline.features.hog.hog import Spec
 from tests.benchmarks.photographs import photographs
 
 SIDE, STEP, NOISE = 32, 8, 4.0

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from skimage.feature import local_binary_pattern
 
-from pipeline.features.binary_patterns import pattern_labels
-from pipeline.features.lbp import Spec
+from pipeline.features.lbp.binary_patterns import pattern_labels
+from pipeline.features.lbp.lbp import Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import SIDE, patches
 

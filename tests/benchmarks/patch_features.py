@@ -5,7 +5,7 @@ from skimage.util import view_as_windows
 from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.metrics.pairwise import euclidean_distances
 
-from pipeline.features.patches import Patches, Spec
+from pipeline.features.patches.patches import Patches, Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import patches
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 
-from pipeline import registry
+from pipeline.config import registry
 from pipeline.deep import device
-from pipeline.deep.building import Phase
-from pipeline.deep.losses import build_loss
-from pipeline.deep.optimizers import build_optimizer
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.training.building import Phase
+from pipeline.deep.training.losses import build_loss
+from pipeline.deep.training.optimizers import build_optimizer
 from tests.benchmarks.measure import Row, race
 from tests.benchmarks.photographs import SIDE, patches
 

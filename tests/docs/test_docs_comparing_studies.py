@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from pipeline.params import load_params
+from pipeline.config.params import load_params
 
 
 @pytest.fixture(scope="module")

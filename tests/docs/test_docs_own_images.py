@@ -10,7 +10,7 @@ import pytest
 import yaml
 from scmrepo.git import Git
 
-from pipeline.params import load_params
+from pipeline.config.params import load_params
 
 
 @pytest.fixture(scope="module")

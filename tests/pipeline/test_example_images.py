@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from pipeline import artefacts
 from pipeline.example_images import choose_images, enlarged, load_example_images
+from pipeline.storage.splits import DatasetCard, save_dataset_card, save_split
 
 
 def test_classes_take_turns(rng):
@@ -22,10 +22,10 @@ def test_classes_take_turns(rng):
 def test_images_come_with_their_ids_and_classes(study_folder, rng):
     labels, ids = np.arange(9) % 3, np.arange(9) + 40
     images = rng.integers(0, 256, (9, 8, 8, 3), dtype=np.uint8)
-    artefacts.save_split("validation", images, labels, ids)
+    save_split("validation", images, labels, ids)
     names = ("cat", "dog", "eel")
-    card = artefacts.DatasetCard("d", "d", "0", names, (8, 8, 3), {"validation": 9}, seed=0)
-    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+    card = DatasetCard("d", "d", "0", names, (8, 8, 3), {"validation": 9}, seed=0)
+    save_dataset_card(card, pd.DataFrame({"id": []}))
     examples = load_example_images(3)
     assert len(set(examples.ids)) == 5
     for pixels, id_, name in zip(examples.pixels, examples.ids, examples.class_names, strict=True):

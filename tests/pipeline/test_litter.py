@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import artefacts, litter
+from pipeline import litter
+from pipeline.storage.files import atomic, save_text
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ def leave(name: str, age: float = 0.0) -> Path:
 )
 def test_the_next_write_removes_what_a_killed_process_left(dead):
     left = leave(f".tmp-{litter.HOST}-{dead}-abc.csv")
-    artefacts.save_text(Path("reports/accuracy.csv"), "whole")
+    save_text(Path("reports/accuracy.csv"), "whole")
     assert not left.exists()
     assert [path.name for path in Path("reports").iterdir()] == ["accuracy.csv"]
 
@@ -69,7 +70,7 @@ def test_old_files_of_other_machines_and_of_dvc_go(monkeypatch):
 
 
 def test_a_file_that_is_being_written_stays():
-    with artefacts.atomic(Path("reports/a.csv")) as temporary:
+    with atomic(Path("reports/a.csv")) as temporary:
         assert temporary.name.startswith(".")
         litter._swept.clear()
         litter.sweep(Path("reports"))

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import artefacts
 from pipeline.checks import StudyError
+from pipeline.storage.files import atomic
 from pipeline.system_errors import explain, is_shortage
 
 FULL = Path("/dev/full")
@@ -131,7 +131,7 @@ def test_what_the_system_refuses(study_folder, number, message):
 
 def test_the_file_that_was_being_written_is_named(study_folder):
     def write():
-        with artefacts.atomic(Path("runs/a/model.keras")) as temporary:
+        with atomic(Path("runs/a/model.keras")) as temporary:
             temporary.write_bytes(bytes(1234))
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -7,9 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
-from pipeline.measurements import (
+from pipeline.storage.measurements import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
     CorruptedCard,
@@ -19,6 +17,24 @@ from pipeline.measurements import (
     LikenessCheck,
     save_corrupted,
     save_duplicates,
+)
+from pipeline.storage.runs import (
+    HISTORY_COLUMNS,
+    TUNING_COLUMNS,
+    Card,
+    Predictions,
+    model_file,
+    run_manifest,
+    save_run,
+)
+from pipeline.storage.splits import (
+    SPLITS,
+    DatasetCard,
+    images_seal,
+    learning_seal,
+    load_ids,
+    save_dataset_card,
+    save_split,
 )
 
 CLASSES = ("cat", "dog", "frog")
@@ -43,16 +59,16 @@ def write_study(seed: int = 0) -> None:
     for name, (family, seeds) in RUNS.items():
         for each in seeds:
             write_run(rng, name, family, each, labels)
-    ids = np.sort(artefacts.load_ids("test")[:20])
+    ids = np.sort(load_ids("test")[:20])
     card = CorruptedCard("svm", 0, 0, ("fog",), (1, 5), {"frost": "no photographs"})
     clean, fog = (rng.normal(size=size).astype(np.float32) for size in ((20, 3), (2, 20, 3)))
-    trained = artefacts.run_manifest("svm", 0, "").seal
+    trained = run_manifest("svm", 0, "").seal
     save_corrupted(CorruptedScores(card, ids, clean, {"fog": fog}), trained)
-    pair = artefacts.load_ids("test")[3], artefacts.load_ids("train")[5]
+    pair = load_ids("test")[3], load_ids("train")[5]
     near = pd.DataFrame([(*pair, "train", "alike", False, 0.97)], columns=list(DUPLICATE_COLUMNS))
     copies = pd.DataFrame([(pair[1], "train", 0, "train")], columns=list(COPY_COLUMNS))
     check = LikenessCheck(0.85, 20, 1, 1, 1)
-    save_duplicates(Duplicates(near, copies, check), artefacts.images_seal())
+    save_duplicates(Duplicates(near, copies, check), images_seal())
 
 
 def write_prepared(rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -62,11 +78,11 @@ def write_prepared(rng: np.random.Generator) -> dict[str, np.ndarray]:
     rows = []
     for split, which in zip(SPLITS, ids, strict=True):
         images = rng.integers(0, 256, (len(which), 6, 6, 3), dtype=np.uint8)
-        artefacts.save_split(split, images, labels[split], which)
+        save_split(split, images, labels[split], which)
         rows += [(i, split, CLASSES[k], f"{i}.png") for i, k in zip(which, labels[split], strict=1)]
     card = DatasetCard("pets", "noise", "0" * 64, CLASSES, (6, 6, 3), SIZES, seed=0)
     index = pd.DataFrame(rows, columns=["id", "split", "class", "name"])
-    artefacts.save_dataset_card(card, index)
+    save_dataset_card(card, index)
     return labels
 
 
@@ -81,7 +97,7 @@ def write_run(rng, name: str, family: str, seed: int, labels: dict[str, np.ndarr
     curve = [(x, "epoch" if family == "deep" else "images") for x in (8, 16, 24)]
     history = pd.DataFrame(
         [(*x, s, "accuracy", rng.random()) for x in curve for s in ("train", "validation")],
-        columns=list(artefacts.HISTORY_COLUMNS),
+        columns=list(HISTORY_COLUMNS),
     )
     sets = {"hog": {"method": "hog", "cell": 8}}
     classical = {"dimension": 36, "multiply_adds": 1200, "feature_sets": sets}
@@ -97,10 +113,10 @@ def write_run(rng, name: str, family: str, seed: int, labels: dict[str, np.ndarr
         notes=network if family == "deep" else classical,
     )  # fmt: skip
     trials = [(k, "complete", 24, rng.random(), 0.5, '{"C": 0.5}') for k in range(3)]
-    tuning = pd.DataFrame(trials, columns=list(artefacts.TUNING_COLUMNS))
-    model = artefacts.model_file(name, seed, family)
+    tuning = pd.DataFrame(trials, columns=list(TUNING_COLUMNS))
+    model = model_file(name, seed, family)
     model.parent.mkdir(parents=True, exist_ok=True)
     model.write_bytes(rng.bytes(50 + 10 * seed))
-    predictions = Predictions({s: artefacts.load_ids(s) for s in SPLITS}, scores, shares)
+    predictions = Predictions({s: load_ids(s) for s in SPLITS}, scores, shares)
     tuned = tuning if name == "svm" else None
-    artefacts.save_run(name, seed, predictions, history, card, tuned, artefacts.learning_seal())
+    save_run(name, seed, predictions, history, card, tuned, learning_seal())

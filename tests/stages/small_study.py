@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.yaml_files import dump_yaml, read_yaml
+from pipeline.config.yaml_files import dump_yaml, read_yaml
 
 PARAMS: dict[str, Any] = {
     "seed": 0,
@@ -132,7 +132,9 @@ class Study:
 
     def make(self) -> Step:
         """Do what ``make study STUDY=tiny`` does."""
-        return self.call(sys.executable, "-m", "pipeline.workspace", "run", "tiny", cwd=self.root)
+        return self.call(
+            sys.executable, "-m", "pipeline.commands.workspace", "run", "tiny", cwd=self.root
+        )
 
     def repro(self) -> Step:
         return self.call(str(BIN / "dvc"), "repro", cwd=self.folder)

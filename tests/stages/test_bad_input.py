@@ -29,12 +29,26 @@ from PIL import Image
 from small_study import PARAMS, contents, write_params
 
 import stages
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS
 from pipeline.checks import StudyError
-from pipeline.params import load_params
+from pipeline.commands.verification import verify_study
+from pipeline.config.params import load_params
 from pipeline.results import RESULT_TABLES
-from pipeline.verification import verify_study
+from pipeline.storage.features import FEATURES, INDEX, load_features, save_features
+from pipeline.storage.files import save_text
+from pipeline.storage.paths import STUDY
+from pipeline.storage.runs import RUNS, Predictions, load_predictions, seal_run
+from pipeline.storage.splits import (
+    PREPARED,
+    SPLITS,
+    images_seal,
+    learning_seal,
+    load_dataset_card,
+    load_ids,
+    load_image_index,
+    load_images,
+    save_dataset_card,
+    save_split,
+)
 from stages import (
     check,
     corrupt,
@@ -50,7 +64,7 @@ from stages import (
 )
 
 RUN = "hog_svm"
-PREDICTIONS = artefacts.RUNS / RUN / "seed-0" / "predictions.npz"
+PREDICTIONS = RUNS / RUN / "seed-0" / "predictions.npz"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +87,7 @@ class Broken:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
         self.capsys = capsys
-        self.report = contents(artefacts.STUDY)
+        self.report = contents(STUDY)
         assert {"index.html", "accuracy.csv", "metrics.json"} <= set(self.report)
 
     def params(self, change: Callable[[dict], object]) -> None:
@@ -97,7 +111,7 @@ class Broken:
         return " ".join(told.split())
 
     def unchanged(self) -> None:
-        assert contents(artefacts.STUDY) == self.report
+        assert contents(STUDY) == self.report
 
 
 @pytest.fixture
@@ -173,9 +187,9 @@ def test_a_disk_that_takes_nothing(broken, monkeypatch, trials, number):
     else:
         monkeypatch.setattr(tempfile, "mkstemp", lack(error))
     # Drawing all charts takes seconds.
-    page = artefacts.STUDY / "index.html"
-    monkeypatch.setattr(report, "write_report", lambda *_: artefacts.save_text(page, "new"))
-    shutil.rmtree(artefacts.INDEX)  # as DVC does before `index`
+    page = STUDY / "index.html"
+    monkeypatch.setattr(report, "write_report", lambda *_: save_text(page, "new"))
+    shutil.rmtree(INDEX)  # as DVC does before `index`
     kept = contents(broken.folder)
     for stage, (main, arguments) in STAGES.items():
         told = broken.fails(main, *arguments)
@@ -193,11 +207,10 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
     def allocate(*arguments: object, **options: object) -> None:
         np.empty((2**30, 2**20), dtype=np.float32)
 
-    shutil.rmtree(artefacts.INDEX)
-    monkeypatch.setattr(artefacts, "load_images", allocate)
+    shutil.rmtree(INDEX)
     for stage, (main, arguments) in STAGES.items():
         where = sys.modules[main.__module__]
-        for name in ("load_params", "load_entry", "read_params", "load_results"):
+        for name in ("load_images", "load_params", "load_entry", "read_params", "load_results"):
             if hasattr(where, name):
                 monkeypatch.setattr(where, name, allocate)
         told = broken.fails(main, *arguments)
@@ -230,9 +243,9 @@ def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
     with monkeypatch.context() as full:
         full.setattr(os, "replace", lack(OSError(errno.ENOSPC, "No space left on device")))
         broken.fails(featurize.main, "hog")
-    before = contents(artefacts.FEATURES)
+    before = contents(FEATURES)
     stages.run(featurize.main, "hog")
-    assert set(contents(artefacts.FEATURES)) == set(before)
+    assert set(contents(FEATURES)) == set(before)
 
 
 # --- params.yaml: told by `check` -----------------------------------------------------------------
@@ -423,7 +436,7 @@ def another_network(path: Path) -> None:
 
 def smaller_vgg(path: Path) -> None:
     """The layers of VGG16 by name, of another width."""
-    from pipeline.pretrained_weights import layer_names
+    from pipeline.pretrained.weights import layer_names
 
     with h5py.File(path, "w") as file:
         for name in layer_names():
@@ -645,7 +658,7 @@ def test_a_folder_that_is_a_dataset(broken):
     path.write_bytes(tar_gz(files()))
     broken.dataset(name="image_folder", path=path.as_posix())
     stages.run(fetch_and_prepare)
-    assert sum(artefacts.load_dataset_card().sizes.values()) == 36
+    assert sum(load_dataset_card().sizes.values()) == 36
 
 
 def test_an_archive_that_is_gone_since_it_was_fetched(broken):
@@ -695,7 +708,7 @@ def test_images_too_small_for_a_network(broken):
     ],
 )
 def test_a_training_that_cannot_be(broken, monkeypatch, options, available, message):
-    from pipeline.deep import preflight
+    from pipeline.deep.sanity import preflight
     from stages import train_deep
 
     if available is not None:
@@ -708,7 +721,7 @@ def test_a_training_that_cannot_be(broken, monkeypatch, options, available, mess
 
 
 def test_an_extractor_that_gives_nan(broken, monkeypatch):
-    from pipeline.features.hog import Hog
+    from pipeline.features.hog.hog import Hog
 
     right = Hog.transform
 
@@ -725,28 +738,28 @@ def test_an_extractor_that_gives_nan(broken, monkeypatch):
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_features_that_are_not_finite(broken, split, value):
-    features = np.array(artefacts.load_features("hog", split))
+    features = np.array(load_features("hog", split))
     features[5, 2] = value
-    artefacts.save_features("hog", split, features, artefacts.images_seal())
+    save_features("hog", split, features, images_seal())
     told = broken.fails(train_classical.main, RUN)
     assert f"feature set 'hog', {split} split: found {value} in row 5, column 2" in told
     assert "dvc repro --force featurize@hog" in told
 
 
 def test_features_that_are_missing_or_damaged(broken):
-    path = artefacts.FEATURES / "hog" / "train.npy"
+    path = FEATURES / "hog" / "train.npy"
     path.write_bytes(path.read_bytes()[:500])
     told = broken.fails(train_classical.main, RUN)
     assert f"{path}: found 500 bytes; expected" in told
-    assert f"python -m pipeline.mend {path} && dvc repro featurize@hog" in told
+    assert f"python -m pipeline.commands.mend {path} && dvc repro featurize@hog" in told
     path.unlink()
     assert "dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
     assert "dvc repro featurize@hog" in broken.fails(index.main)
 
 
 def test_features_of_other_images(broken):
-    features = np.array(artefacts.load_features("hog", "train")[:-1])
-    artefacts.save_features("hog", "train", features, artefacts.images_seal())
+    features = np.array(load_features("hog", "train")[:-1])
+    save_features("hog", "train", features, images_seal())
     told = broken.fails(train_classical.main, RUN)
     assert "feature set 'hog': found 199 rows for the train split; expected 200" in told
     assert "dvc repro --force featurize@hog" in told
@@ -766,8 +779,8 @@ def test_a_stage_of_a_name_that_is_not_there(broken, stage, name, message):
 # --- predictions: told by `evaluate` --------------------------------------------------------------
 
 
-def predictions() -> artefacts.Predictions:
-    return artefacts.load_predictions(RUN, 0, "")
+def predictions() -> Predictions:
+    return load_predictions(RUN, 0, "")
 
 
 def save(
@@ -809,7 +822,7 @@ PREDICTION_DAMAGES = {
     "no predictions": (PREDICTIONS.unlink, f"there is no {PREDICTIONS}"),
     "no card": (lambda: PREDICTIONS.with_name("card.json").unlink(), f"there is no runs/{RUN}/"),
     "no history": (lambda: PREDICTIONS.with_name("history.csv").unlink(), "there is no"),
-    "no run": (lambda: shutil.rmtree(artefacts.RUNS / RUN), f"there is no runs/{RUN}/"),
+    "no run": (lambda: shutil.rmtree(RUNS / RUN), f"there is no runs/{RUN}/"),
     "predictions cut short": (
         lambda: PREDICTIONS.write_bytes(PREDICTIONS.read_bytes()[:2000]),
         f"{PREDICTIONS} cannot be read",
@@ -874,7 +887,7 @@ def test_predictions_that_cannot_be_held_against_the_labels(broken, what):
     damage, message = PREDICTION_DAMAGES[what]
     damage()
     if PREDICTIONS.parent.exists():
-        artefacts.seal_run(RUN, 0, artefacts.learning_seal())
+        seal_run(RUN, 0, learning_seal())
     told = broken.fails(evaluate.main)
     assert message in told
     assert RUN in told
@@ -899,14 +912,14 @@ def test_a_run_that_was_not_trained_yet(broken):
 
 
 def test_labels_that_do_not_fit_the_images(broken):
-    images, ids = np.array(artefacts.load_images("test")), artefacts.load_ids("test")
-    card, index = artefacts.load_dataset_card(), artefacts.load_image_index()
-    artefacts.save_split("test", images, np.arange(100), ids)
-    artefacts.save_dataset_card(card, index)
+    images, ids = np.array(load_images("test")), load_ids("test")
+    card, index = load_dataset_card(), load_image_index()
+    save_split("test", images, np.arange(100), ids)
+    save_dataset_card(card, index)
     assert "labels of test: found values from 0 to 99; expected 0 to 9" in broken.fails(
         evaluate.main
     )
-    (artefacts.PREPARED / "labels" / "test.npy").unlink()
+    (PREPARED / "labels" / "test.npy").unlink()
     assert "dvc repro prepare" in broken.fails(evaluate.main)
 
 
@@ -915,7 +928,7 @@ def test_labels_that_do_not_fit_the_images(broken):
 
 @pytest.mark.parametrize("name", [*(f"{t}.csv" for t in RESULT_TABLES), "study.json"])
 def test_results_that_are_missing(broken, name):
-    (artefacts.STUDY / name).unlink()
+    (STUDY / name).unlink()
     del broken.report[name]
     told = broken.fails(report.main)
     assert f"there is no reports/study/{name}; make it with: dvc repro evaluate" in told
@@ -928,11 +941,11 @@ def test_results_that_are_missing(broken, name):
 )
 @pytest.mark.parametrize("name", ["accuracy.csv", "study.json", "samples", "features.csv"])
 def test_results_that_do_not_belong_together(broken, name):
-    path = artefacts.STUDY / name
+    path = STUDY / name
     path = min(path.rglob("*.png")) if path.is_dir() else path
     content = path.read_bytes()
     path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
-    broken.report = contents(artefacts.STUDY)
+    broken.report = contents(STUDY)
     told = broken.fails(report.main)
     assert f"{path}: found the SHA-256" in told
     assert "dvc repro" in told

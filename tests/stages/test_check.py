@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.checks import StudyError
-from pipeline.yaml_files import dump_yaml
+from pipeline.config.yaml_files import dump_yaml
 from stages import check
 
 HYBRID = {"vgg": {"method": "vgg16_features", "weights": "random"}}

@@ -8,10 +8,11 @@ import pytest
 from in_process import learn
 from scipy.stats import ttest_1samp
 
-from pipeline import artefacts
+from pipeline.commands.workspace import merge
+from pipeline.config.yaml_files import read_yaml
 from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
-from pipeline.workspace import merge
-from pipeline.yaml_files import read_yaml
+from pipeline.storage.runs import load_predictions
+from pipeline.storage.splits import load_dataset_card, load_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("study_folder")]
 
@@ -25,11 +26,9 @@ def control(root, name: str) -> dict[str, Any]:
 def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:
     """Run the stages in this process, and return run -> accuracy on the test split."""
     learn(params)
-    labels = artefacts.load_labels("test")
+    labels = load_labels("test")
     return {
-        name: accuracy(
-            predicted_classes(artefacts.load_predictions(name, seed, "").scores["test"]), labels
-        )
+        name: accuracy(predicted_classes(load_predictions(name, seed, "").scores["test"]), labels)
         for name in (*params["classical"], *params["deep"])
     }
 
@@ -55,10 +54,10 @@ def test_shuffled_labels_give_chance_for_every_run(root, monkeypatch):
     then lies further from chance than independent images would. So the spread over shuffles says
     how near their mean has to come.
     """
-    from pipeline.deep import training
+    from pipeline.deep.training import fitting
     from stages import train_deep
 
-    monkeypatch.setattr(training, "preflight", lambda *_: {})
+    monkeypatch.setattr(fitting, "preflight", lambda *_: {})
     monkeypatch.setattr(train_deep, "use_threads", lambda _: None)  # TensorFlow runs already
     params = control(root, "control_color")
     params["dataset"] |= {"shuffle_labels": True, "per_class": [40, 10, 100], "size": 16}
@@ -72,6 +71,6 @@ def test_shuffled_labels_give_chance_for_every_run(root, monkeypatch):
         assert ttest_1samp(found, 1 / 6).pvalue > 0.01, (name, found)
         assert max(found) < 0.4, name
     # It does learn the labels that it is given.
-    trained = artefacts.load_predictions("joined_rbf_svm", 4, "").scores["train"]
-    assert accuracy(predicted_classes(trained), artefacts.load_labels("train")).value > 0.8
-    assert artefacts.load_dataset_card().name == "color_classes, labels shuffled"
+    trained = load_predictions("joined_rbf_svm", 4, "").scores["train"]
+    assert accuracy(predicted_classes(trained), load_labels("train")).value > 0.8
+    assert load_dataset_card().name == "color_classes, labels shuffled"

@@ -15,12 +15,15 @@ import pytest
 from small_study import PARAMS, write_params
 
 import stages
-from pipeline import artefacts
-from pipeline.measurements import CORRUPTED, load_corrupted
-from pipeline.prediction import open_run
+from pipeline.commands.predict import open_run
 from pipeline.results import load_results
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.corruptions import corrupt as corrupted
+from pipeline.storage.files import save_json
+from pipeline.storage.measurements import CORRUPTED, load_corrupted
+from pipeline.storage.paths import STUDY
+from pipeline.storage.runs import load_card, load_predictions, model_file, save_run_task, seal_run
+from pipeline.storage.splits import PREPARED, load_ids, load_images, load_labels, load_task
 from stages import (
     check,
     corrupt,
@@ -57,9 +60,9 @@ def finished(tmp_path_factory) -> Path:
         featurize.main("hog")
         index.main()
         train_classical.main(RUN)
-        shutil.move(artefacts.PREPARED / "labels", folder / "labels")  # it reads none
+        shutil.move(PREPARED / "labels", folder / "labels")  # it reads none
         corrupt.main(RUN)
-        shutil.move(folder / "labels", artefacts.PREPARED / "labels")
+        shutil.move(folder / "labels", PREPARED / "labels")
     return folder
 
 
@@ -73,7 +76,7 @@ def study(finished, tmp_path, monkeypatch) -> Path:
 
 def stored_scores(ids):
     """Scores that the training left, of images by id."""
-    predictions = artefacts.load_predictions(RUN, 0, "")
+    predictions = load_predictions(RUN, 0, "")
     rows = [list(predictions.ids["test"]).index(each) for each in ids]
     return predictions.scores["test"][rows]
 
@@ -87,8 +90,8 @@ def test_it_scores_the_images_as_they_are_and_corrupted():
     assert len(np.unique(found.ids)) == 30
     np.testing.assert_allclose(found.clean, stored_scores(found.ids), rtol=1e-4, atol=1e-4)
     model = open_run(RUN)
-    order = np.isin(artefacts.load_ids("test"), found.ids)
-    images = np.asarray(artefacts.load_images("test")[order])
+    order = np.isin(load_ids("test"), found.ids)
+    images = np.asarray(load_images("test")[order])
     for name in ("motion_blur", "shot_noise"):
         expected = model.scores(corrupted(name, images, 5, found.ids, 0))
         np.testing.assert_allclose(found.corrupted[name][1], expected, rtol=1e-4, atol=1e-4)
@@ -115,7 +118,7 @@ def test_evaluate_tells_of_it():
     table = results.tables["corruption"]
     assert len(table) == 1 + 2 * len(CORRUPTIONS)
     measured = load_corrupted(RUN, REMEDY)
-    label = dict(zip(artefacts.load_ids("test"), artefacts.load_labels("test"), strict=True))
+    label = dict(zip(load_ids("test"), load_labels("test"), strict=True))
     labels = np.array([label[each] for each in measured.ids])
     rows = table.set_index(["corruption", "severity"])["accuracy"]
     assert rows["none", 0] == pytest.approx((measured.clean.argmax(1) == labels).mean())
@@ -160,14 +163,14 @@ def test_what_evaluate_says_of_scores_that_do_not_fit(damage, message, capsys):
     told = fails(evaluate.main, capsys)
     assert message in told
     assert REMEDY in told
-    assert not artefacts.STUDY.exists()
+    assert not STUDY.exists()
 
 
 @pytest.mark.usefixtures("study")
 def test_what_the_stage_says(capsys):
     told = fails(corrupt.main, capsys, "hog_svn")
     assert "'hog_svn'; did you mean 'hog_svm'" in told
-    path = artefacts.model_file(RUN, 0, "classical")
+    path = model_file(RUN, 0, "classical")
     path.write_bytes(b"no model")
     told = fails(corrupt.main, capsys, RUN)
     assert f"{path}: found 8 bytes; expected" in told
@@ -209,20 +212,18 @@ def test_a_network_scores_from_its_stored_model():
     params["deep"] = {"net": {"method": "lenet5", "seeds": [4, 5]}}
     params["corrupt"] = {"net": {"limit": 7, "corruptions": ["brightness"], "severities": [2]}}
     write_params(Path(), params)
-    path = artefacts.model_file("net", 4, "deep")
+    path = model_file("net", 4, "deep")
     path.parent.mkdir(parents=True)
     model.save(path)
-    card = artefacts.load_card(RUN, 0, "")
+    card = load_card(RUN, 0, "")
     card = dataclasses.replace(card, run="net", family="deep", seed=4)
-    artefacts.save_json(path.parent / "card.json", card)
-    artefacts.save_run_task("net", 4, artefacts.load_task())
-    artefacts.seal_run("net", 4, "")
+    save_json(path.parent / "card.json", card)
+    save_run_task("net", 4, load_task())
+    seal_run("net", 4, "")
     corrupt.main("net")
     found = load_corrupted("net", "")
     assert found.card.seed == 4
-    images = np.asarray(artefacts.load_images("test"))[
-        np.isin(artefacts.load_ids("test"), found.ids)
-    ]
+    images = np.asarray(load_images("test"))[np.isin(load_ids("test"), found.ids)]
     bright = corrupted("brightness", images, 2, found.ids, 0)
     np.testing.assert_allclose(found.clean, np.asarray(model(images)), atol=1e-5)
     np.testing.assert_allclose(

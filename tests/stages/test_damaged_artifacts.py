@@ -18,13 +18,15 @@ import numpy as np
 import pytest
 from made_up_study import params, write_study
 
-from pipeline import artefacts, integrity, measurements
 from pipeline.checks import StudyError
 from pipeline.evaluation.study import evaluate
+from pipeline.storage import integrity, measurements
+from pipeline.storage.runs import RUNS, run_manifest, seal_run
+from pipeline.storage.splits import PREPARED, Task, images_seal, learning_seal, load_task, save_task
 from stages.evaluate import load_inputs
 
 TRIALS = 320
-PLACES = (artefacts.PREPARED, artefacts.RUNS, measurements.DUPLICATES.parent)
+PLACES = (PREPARED, RUNS, measurements.DUPLICATES.parent)
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +186,9 @@ def seal_all() -> None:
         (path, path.parent.name, int(path.name[5:])) for path in Path().glob("runs/*/seed-*")
     ]
     for _, run, seed in of_runs:
-        artefacts.seal_run(run, seed, artefacts.learning_seal())
-    measurements.seal_corrupted("svm", artefacts.run_manifest("svm", 0, "").seal)
-    measurements.seal_duplicates(artefacts.images_seal())
+        seal_run(run, seed, learning_seal())
+    measurements.seal_corrupted("svm", run_manifest("svm", 0, "").seal)
+    measurements.seal_duplicates(images_seal())
 
 
 # --- what is noticed ------------------------------------------------------------------------------
@@ -289,8 +291,8 @@ def test_parts_of_another_study_are_noticed(study, tmp_path, monkeypatch, parts)
     other.mkdir()
     monkeypatch.chdir(other)
     write_study(seed=1)
-    task = artefacts.load_task()
-    artefacts.save_task(artefacts.Task(task.class_names[::-1], task.image_shape, task.sizes))
+    task = load_task()
+    save_task(Task(task.class_names[::-1], task.image_shape, task.sizes))
     monkeypatch.chdir(study)
     for part in map(Path, parts):
         if part.is_dir():

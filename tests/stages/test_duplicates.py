@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import artefacts, measurements
 from pipeline.checks import StudyError
+from pipeline.storage import measurements
+from pipeline.storage.files import save_json, save_text
+from pipeline.storage.splits import PREPARED, SPLITS, save_split
 from stages import duplicates
 
 pytestmark = pytest.mark.usefixtures("study_folder")
@@ -18,8 +20,8 @@ def test_it_finds_copies_by_pixels_alone(rng, capsys):
     parts = {"train": slice(0, 10), "validation": slice(10, 20), "test": slice(20, 30)}
     for split, part in parts.items():
         ids = np.arange(100, 130)[part]
-        artefacts.save_split(split, images[part], np.zeros(10), ids)
-        (artefacts.PREPARED / "labels" / f"{split}.npy").unlink()  # it needs none
+        save_split(split, images[part], np.zeros(10), ids)
+        (PREPARED / "labels" / f"{split}.npy").unlink()  # it needs none
     duplicates.main()
     found = measurements.load_duplicates()
     assert found.pairs.drop(columns="similarity").to_numpy().tolist() == [
@@ -37,9 +39,9 @@ def test_it_finds_copies_by_pixels_alone(rng, capsys):
 
 
 def test_none_is_an_empty_table(rng):
-    for split in artefacts.SPLITS:
+    for split in SPLITS:
         images = rng.integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
-        artefacts.save_split(split, images, np.zeros(5), np.arange(5))
+        save_split(split, images, np.zeros(5), np.arange(5))
     duplicates.main()
     found = measurements.load_duplicates()
     assert found.pairs.empty
@@ -56,12 +58,12 @@ def test_another_table_is_refused():
     pairs, copies = (pd.DataFrame(columns=list(each)) for each in columns)
     check = measurements.LikenessCheck(1.0, 1, 1, 1, 1)
     measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
-    artefacts.save_text(measurements.DUPLICATES, "id,name\n1,a\n")
+    save_text(measurements.DUPLICATES, "id,name\n1,a\n")
     measurements.seal_duplicates("")
     with pytest.raises(StudyError, match=r"columns id, name; expected test_id.*repro duplicates"):
         measurements.load_duplicates()
     measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
-    artefacts.save_json(measurements.LIKENESS, {"threshold": 1})
+    save_json(measurements.LIKENESS, {"threshold": 1})
     measurements.seal_duplicates("")
     with pytest.raises(StudyError, match=r"likeness.json is another file.*repro duplicates"):
         measurements.load_duplicates()

@@ -11,11 +11,21 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import artefacts, registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
+from pipeline.config.yaml_files import dump_yaml
 from pipeline.features.spec import Extractor
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
-from pipeline.yaml_files import dump_yaml
+from pipeline.storage.features import FeatureCard, save_extractor
+from pipeline.storage.paths import STUDY
+from pipeline.storage.splits import (
+    DatasetCard,
+    load_ids,
+    load_images,
+    load_labels,
+    save_dataset_card,
+    save_split,
+)
 from stages import illustrate
 
 CLASSES = ("cat", "dog", "frog")
@@ -40,9 +50,9 @@ def study(study_folder, storable, rng):
     labels = np.arange(30) % 3
     for split in n:
         images = rng.integers(0, 256, (30, 32, 32, 3), dtype=np.uint8)
-        artefacts.save_split(split, images, labels, np.arange(30) + 100)
-    card = artefacts.DatasetCard("d", "d", "0", CLASSES, (32, 32, 3), n, seed=0)
-    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+        save_split(split, images, labels, np.arange(30) + 100)
+    card = DatasetCard("d", "d", "0", CLASSES, (32, 32, 3), n, seed=0)
+    save_dataset_card(card, pd.DataFrame({"id": []}))
     (study_folder / "data/prepared/labels/test.npy").unlink()
     extractors = {
         "colours": registry.parse("features", {"method": "color_histogram"}, "").build(0),
@@ -50,8 +60,8 @@ def study(study_folder, storable, rng):
         "words": Learner(),
     }
     for name, extractor in extractors.items():
-        made = artefacts.FeatureCard(name, "color_histogram", {}, 12, 0, 1.0, 1.0, 1.0)
-        artefacts.save_extractor(name, extractor, made)
+        made = FeatureCard(name, "color_histogram", {}, 12, 0, 1.0, 1.0, 1.0)
+        save_extractor(name, extractor, made)
     write(features={name: {"method": "color_histogram"} for name in extractors})
     return study_folder
 
@@ -66,15 +76,15 @@ def test_tables_and_pictures(study):
     assert tuple(table) == FEATURE_PICTURE_COLUMNS
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
     assert kinds == {"": ["original"] * 5, "colours": ["image"] * 5, "words": ["learnt"]}
-    ids = artefacts.load_ids("validation")
-    images, labels = artefacts.load_images("validation"), artefacts.load_labels("validation")
+    ids = load_ids("validation")
+    images, labels = load_images("validation"), load_labels("validation")
     for row in table[table["kind"] == "original"].to_dict("records"):
         (position,) = np.flatnonzero(ids == row["id"])
         assert row["class"] == CLASSES[labels[position]]
-        with Image.open(artefacts.STUDY / row["image"]) as picture:
+        with Image.open(STUDY / row["image"]) as picture:
             assert (np.asarray(picture)[::4, ::4] == images[position]).all()
     for path in table["image"]:
-        assert (artefacts.STUDY / path).exists()
+        assert (STUDY / path).exists()
 
 
 def test_sets_that_were_removed_lose_their_pictures(study):
@@ -82,7 +92,7 @@ def test_sets_that_were_removed_lose_their_pictures(study):
     write(features={"words": {"method": "color_histogram"}})
     illustrate.main()
     assert set(load_feature_pictures()["features"]) == {"", "words"}
-    folder = artefacts.STUDY / "features"
+    folder = STUDY / "features"
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["words"]
     write()
     illustrate.main()
@@ -93,7 +103,7 @@ def test_the_same_study_gives_the_same_bytes(study):
     contents = []
     for _ in range(2):
         illustrate.main()
-        files = sorted(path for path in artefacts.STUDY.rglob("*") if path.is_file())
+        files = sorted(path for path in STUDY.rglob("*") if path.is_file())
         contents.append({str(path): path.read_bytes() for path in files})
     assert contents[0] == contents[1]
 

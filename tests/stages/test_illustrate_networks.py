@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline import artefacts
 from pipeline.checks import StudyError
+from pipeline.config.yaml_files import dump_yaml
 from pipeline.example_images import load_example_images
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_network_pictures
-from pipeline.yaml_files import dump_yaml
+from pipeline.storage.files import save_json
+from pipeline.storage.paths import STUDY
+from pipeline.storage.runs import Card, model_file, run_folder, save_run_task, seal_run
+from pipeline.storage.splits import SPLITS, DatasetCard, load_task, save_dataset_card, save_split
 from stages import illustrate_networks
 
 CLASSES = ("cat", "dog", "frog")
@@ -35,10 +38,10 @@ def study(study_folder, rng):
 
     labels = np.arange(30) % 3
     images = rng.integers(0, 256, (30, 16, 16, 3), dtype=np.uint8)
-    artefacts.save_split("validation", images, labels, np.arange(30) + 100)
-    sizes = dict.fromkeys(artefacts.SPLITS, 30)
-    card = artefacts.DatasetCard("d", "d", "0", CLASSES, (16, 16, 3), sizes, seed=0)
-    artefacts.save_dataset_card(card, pd.DataFrame({"id": []}))
+    save_split("validation", images, labels, np.arange(30) + 100)
+    sizes = dict.fromkeys(SPLITS, 30)
+    card = DatasetCard("d", "d", "0", CLASSES, (16, 16, 3), sizes, seed=0)
+    save_dataset_card(card, pd.DataFrame({"id": []}))
 
     def dense():
         return layers.Flatten(), layers.Dense(3, activation="softmax")
@@ -50,16 +53,16 @@ def study(study_folder, rng):
 
 
 def store(name, seed, model):
-    folder = artefacts.run_folder(name, seed)
+    folder = run_folder(name, seed)
     folder.mkdir(parents=True)
-    model.save(artefacts.model_file(name, seed, "deep"))
-    artefacts.save_run_task(name, seed, artefacts.load_task())
+    model.save(model_file(name, seed, "deep"))
+    save_run_task(name, seed, load_task())
     values = {"run": name, "family": "deep", "method": "m", "features": (), "options": {}}
     values |= {"seed": seed, "score_kind": "probability", "sizes": {}, "parameters": 77}
     values |= {"train_seconds": 1.0, "predict_ms_per_image": 1.0, "stage_seconds": 1.0}
     values |= {"device": "d", "engine": "e", "peak_memory_mb": 1.0, "versions": {}}
-    artefacts.save_json(folder / "card.json", artefacts.Card(**values))
-    artefacts.seal_run(name, seed, "")
+    save_json(folder / "card.json", Card(**values))
+    seal_run(name, seed, "")
 
 
 def write(**document):
@@ -81,7 +84,7 @@ def test_tables_and_pictures(study):
         assert row["caption"].startswith("deep says ")
         assert f" %) of the image of class {row['class']}: " in row["caption"]
     for path in table["image"]:
-        with Image.open(artefacts.STUDY / path) as picture:
+        with Image.open(STUDY / path) as picture:
             assert min(picture.size) >= 128
             assert max(picture.size) <= 512
 
@@ -90,7 +93,7 @@ def test_the_same_study_gives_the_same_bytes(study):
     contents = []
     for _ in range(2):
         illustrate_networks.main()
-        files = sorted(path for path in artefacts.STUDY.rglob("*") if path.is_file())
+        files = sorted(path for path in STUDY.rglob("*") if path.is_file())
         contents.append({str(path): path.read_bytes() for path in files})
     assert contents[0] == contents[1]
 
@@ -99,19 +102,19 @@ def test_networks_that_were_removed_lose_their_pictures(study):
     illustrate_networks.main()
     write(deep={"flat": {"method": "mlp"}})
     illustrate_networks.main()
-    assert [path.name for path in (artefacts.STUDY / "networks").iterdir()] == ["flat"]
+    assert [path.name for path in (STUDY / "networks").iterdir()] == ["flat"]
     write(deep={})
     illustrate_networks.main()
     assert load_network_pictures().empty
-    assert list((artefacts.STUDY / "networks").iterdir()) == []
+    assert list((STUDY / "networks").iterdir()) == []
 
 
 def test_a_network_that_was_not_trained_names_its_stage(study):
-    artefacts.model_file("flat", 0, "deep").write_bytes(b"PK but no more")
-    artefacts.seal_run("flat", 0, "")
+    model_file("flat", 0, "deep").write_bytes(b"PK but no more")
+    seal_run("flat", 0, "")
     with pytest.raises(StudyError, match=r"cannot be read.*dvc repro train_deep@flat"):
         illustrate_networks.main()
-    artefacts.model_file("flat", 0, "deep").unlink()
+    model_file("flat", 0, "deep").unlink()
     with pytest.raises(StudyError, match="dvc repro train_deep@flat"):
         illustrate_networks.main()
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline import artefacts
+from pipeline.storage.splits import load_dataset_card
 from stages import fetch, prepare
 
 
@@ -46,7 +46,7 @@ def test_all_that_is_left_out_is_told(study_folder, capsys, rng):
     Path("params.yaml").write_text(yaml.safe_dump({"seed": 0, "dataset": dataset}))
     fetch.main()
     prepare.main()
-    card = artefacts.load_dataset_card()
+    card = load_dataset_card()
     assert sum(card.sizes.values()) == 444
     assert card.class_names == ("ant", "bee")
     assert card.original_sides == {"smallest": 48, "median": 48, "largest": 48}

@@ -21,7 +21,9 @@ import numpy as np
 import pytest
 from small_study import contents, write_params
 
-from pipeline import artefacts
+from pipeline.storage.paths import RESUME
+from pipeline.storage.runs import load_card, load_history, load_predictions, run_folder
+from pipeline.storage.splits import Task, save_split, save_task
 
 pytestmark = pytest.mark.slow
 
@@ -113,9 +115,9 @@ class Folder:
         before = Path.cwd()
         os.chdir(self.path)
         try:
-            predictions = artefacts.load_predictions("net", seed, "")
-            history = artefacts.load_history("net", seed, "")
-            best = artefacts.load_card("net", seed, "").notes["best_epoch"]
+            predictions = load_predictions("net", seed, "")
+            history = load_history("net", seed, "")
+            best = load_card("net", seed, "").notes["best_epoch"]
         finally:
             os.chdir(before)
         history = history[~history["metric"].isin(VARYING)]
@@ -127,11 +129,11 @@ class Folder:
         }
 
     def seed_files(self, seed: int) -> dict[str, bytes]:
-        return contents(self.path / artefacts.run_folder("net", seed))
+        return contents(self.path / run_folder("net", seed))
 
     def kept(self) -> list[str]:
         """What lies in .resume/, folders of finished seeds and files of trainings under way."""
-        found = (self.path / artefacts.RESUME).glob("*/net/*")
+        found = (self.path / RESUME).glob("*/net/*")
         return sorted(f"{path.parent.parent.name} {path.suffix}".rstrip() for path in found)
 
 
@@ -145,9 +147,9 @@ def prepare(folder: Path) -> None:
             labels = rng.integers(0, 3, n)
             images = rng.integers(0, 200, (n, 16, 16, 3))
             images[np.arange(n), ..., labels] += 12
-            artefacts.save_split(split, images.astype(np.uint8), labels, np.arange(n))
-        task = artefacts.Task(("red", "green", "blue"), (16, 16, 3), SIZES)
-        artefacts.save_task(task)
+            save_split(split, images.astype(np.uint8), labels, np.arange(n))
+        task = Task(("red", "green", "blue"), (16, 16, 3), SIZES)
+        save_task(task)
     finally:
         os.chdir(before)
 
@@ -198,7 +200,7 @@ def killed(root, tmp_path_factory):
     folder = Folder(tmp_path_factory.mktemp("killed") / "study", root, one_core=True)
     options = {"seeds": [0, 1]}
     steps = {"after an epoch": folder.train(options, kill_at=r"epoch 1/")}
-    [state] = (folder.path / artefacts.RESUME / "training" / "net").glob("*.npz")
+    [state] = (folder.path / RESUME / "training" / "net").glob("*.npz")
     flip_a_bit(state)
     steps["damaged"] = folder.train(options, kill_at=r"epoch 1/")
     steps["within an epoch"] = folder.train(options, r"epoch \d/", half_an_epoch)

@@ -15,10 +15,17 @@ import pandas as pd
 import pytest
 from small_study import BIN, PARAMS, RUNS, SIZES, Step, Study, checkout, contents
 
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS
-from pipeline.prediction import open_run
+from pipeline.commands.predict import open_run
 from pipeline.results import RESULT_TABLES, load_results
+from pipeline.storage.runs import load_card, load_predictions, model_file, run_folder
+from pipeline.storage.splits import (
+    SPLITS,
+    load_dataset_card,
+    load_ids,
+    load_image_index,
+    load_images,
+    load_labels,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +63,9 @@ def pulled(root: Path, study: Study) -> Step:
     study.call(dvc, "remote", "add", "--default", "store", store, cwd=study.folder)
     study.call(dvc, "push", "--run-cache", cwd=study.folder)
     other = Study(checkout(root, study.root.parent / "other"))
-    other.call(sys.executable, "-m", "pipeline.workspace", "create", "tiny", cwd=other.root)
+    other.call(
+        sys.executable, "-m", "pipeline.commands.workspace", "create", "tiny", cwd=other.root
+    )
     other.call(dvc, "remote", "add", "--default", "store", store, cwd=other.folder)
     return other.call(dvc, "repro", "--pull", cwd=other.folder)
 
@@ -384,10 +393,10 @@ def test_pictures_of_what_the_features_see(steps):
 def test_tables_agree_with_the_predictions():
     """Counted anew from predictions and labels, without a line of the evaluation."""
     tables = load_results().tables
-    labels = {split: artefacts.load_labels(split) for split in SPLITS}
-    names = artefacts.load_dataset_card().class_names
+    labels = {split: load_labels(split) for split in SPLITS}
+    names = load_dataset_card().class_names
     for row in tables["accuracy"].itertuples():
-        scores = artefacts.load_predictions(row.run, 0, "").scores
+        scores = load_predictions(row.run, 0, "").scores
         predicted = {split: scores[split].argmax(axis=1) for split in SPLITS}
         for split in SPLITS:
             found = getattr(row, f"{split}_accuracy")
@@ -427,24 +436,22 @@ def test_dvc_shows_metrics_and_plots(study):
 
 @pytest.mark.usefixtures("study")
 def test_no_image_is_in_two_splits():
-    ids = {split: artefacts.load_ids(split) for split in SPLITS}
+    ids = {split: load_ids(split) for split in SPLITS}
     assert {split: len(each) for split, each in ids.items()} == SIZES
     assert len(np.unique(np.concatenate(list(ids.values())))) == sum(SIZES.values())
-    pixels = [
-        image.tobytes() for split in SPLITS for image in np.asarray(artefacts.load_images(split))
-    ]
+    pixels = [image.tobytes() for split in SPLITS for image in np.asarray(load_images(split))]
     assert len(set(pixels)) > 0.95 * len(pixels), "nor is its copy (patches of sky are alike)"
 
 
 @pytest.mark.usefixtures("study")
 def test_labels_are_those_of_the_index():
-    names = artefacts.load_dataset_card().class_names
-    index = artefacts.load_image_index().set_index("id")
+    names = load_dataset_card().class_names
+    index = load_image_index().set_index("id")
     assert len(index) == sum(SIZES.values())
     for split in SPLITS:
-        rows = index.loc[artefacts.load_ids(split)]
+        rows = index.loc[load_ids(split)]
         assert set(rows["split"]) == {split}
-        assert rows["class"].tolist() == [names[label] for label in artefacts.load_labels(split)]
+        assert rows["class"].tolist() == [names[label] for label in load_labels(split)]
         # An image's name tells its photograph and split once more, from where it was cut.
         told = [name.split("/")[:2] for name in rows["name"]]
         assert told == [[split, name] for name in rows["class"]]
@@ -453,9 +460,9 @@ def test_labels_are_those_of_the_index():
 @pytest.mark.usefixtures("study")
 @pytest.mark.parametrize("run", RUNS)
 def test_every_run_leaves_the_same_things(run):
-    folder = artefacts.run_folder(run, 0)
+    folder = run_folder(run, 0)
     kind = "deep" if run in PARAMS["deep"] else "classical"
-    model = artefacts.model_file(run, 0, kind)
+    model = model_file(run, 0, kind)
     assert {path.name for path in folder.iterdir()} == {
         "predictions.npz",
         "history.csv",
@@ -465,12 +472,12 @@ def test_every_run_leaves_the_same_things(run):
         model.name,
         *(["tuning.csv"] if run == "both_svm" else []),
     }
-    predictions = artefacts.load_predictions(run, 0, "")
+    predictions = load_predictions(run, 0, "")
     for split in SPLITS:
-        np.testing.assert_array_equal(predictions.ids[split], artefacts.load_ids(split))
+        np.testing.assert_array_equal(predictions.ids[split], load_ids(split))
         assert predictions.scores[split].shape == (SIZES[split], 10)
         assert predictions.scores[split].dtype == np.float32
-    card = artefacts.load_card(run, 0, "")
+    card = load_card(run, 0, "")
     family = "hybrid" if run == "vgg_svm" else kind
     assert (card.run, card.family, card.seed, card.sizes) == (run, family, 0, SIZES)
     assert card.method == PARAMS[kind][run]["method"]
@@ -482,9 +489,9 @@ def test_every_run_leaves_the_same_things(run):
 @pytest.mark.usefixtures("study")
 @pytest.mark.parametrize("run", RUNS)
 def test_a_stored_model_gives_the_stored_predictions_from_pixels(run):
-    opened, images = open_run(run), np.asarray(artefacts.load_images("test"))
-    stored = artefacts.load_predictions(run, 0, "")
-    assert opened.class_names == artefacts.load_dataset_card().class_names
+    opened, images = open_run(run), np.asarray(load_images("test"))
+    stored = load_predictions(run, 0, "")
+    assert opened.class_names == load_dataset_card().class_names
     scores, probabilities = stored.scores["test"], stored.probabilities["test"]
     atol = 1e-4 * np.abs(scores).max()
     np.testing.assert_allclose(opened.scores(images), scores, rtol=1e-4, atol=atol)

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import artefacts
-from pipeline.stored_models import load_stored_model
+from pipeline.storage.features import FeatureCard, save_extractor, save_features
+from pipeline.storage.runs import load_card, load_predictions, load_tuning, run_folder
+from pipeline.storage.splits import PREPARED, Task, images_seal, load_images, save_split, save_task
+from pipeline.storage.stored_models import load_stored_model
 from stages import train_classical
 
 SIZES = {"train": 120, "validation": 60, "test": 40}
@@ -30,23 +32,23 @@ def study(storable, tmp_path, monkeypatch, rng):
         labels = np.arange(n) % 3
         images = rng.integers(0, 90, (n, 4, 4, 3)).astype(np.uint8)
         images[np.arange(n), :, :, labels] += 60
-        artefacts.save_split(split, images, labels, 1000 + np.arange(n))
+        save_split(split, images, labels, 1000 + np.arange(n))
     for split in SIZES:
-        features = LeftHalf().transform(artefacts.load_images(split))
-        artefacts.save_features("left", split, features, artefacts.images_seal())
-    artefacts.save_task(artefacts.Task(("r", "g", "b"), (4, 4, 3), SIZES))
-    (artefacts.PREPARED / "labels" / "test.npy").unlink()  # for evaluate alone
+        features = LeftHalf().transform(load_images(split))
+        save_features("left", split, features, images_seal())
+    save_task(Task(("r", "g", "b"), (4, 4, 3), SIZES))
+    (PREPARED / "labels" / "test.npy").unlink()  # for evaluate alone
 
 
 def run_stage(options, family="classical"):
-    card = artefacts.FeatureCard("left", "left", {}, 24, 7, 0.5, 1e-3, 1.0, family)
-    artefacts.save_extractor("left", LeftHalf(), card, artefacts.images_seal())
+    card = FeatureCard("left", "left", {}, 24, 7, 0.5, 1e-3, 1.0, family)
+    save_extractor("left", LeftHalf(), card, images_seal())
     entry = {"method": "linear_svm", "features": ["left"], **options}
     study = {"seed": 3, "classical": {"svm": entry}}
     with open("params.yaml", "w") as stream:  # JSON is YAML
         json.dump(study, stream)
     train_classical.main("svm")
-    return artefacts.load_card("svm", 3, "train it")
+    return load_card("svm", 3, "train it")
 
 
 def test_a_tuned_and_mirrored_run_on_deep_features(study):
@@ -63,12 +65,12 @@ def test_a_tuned_and_mirrored_run_on_deep_features(study):
     assert 0.5 + card.notes["mirroring_seconds"] < card.train_seconds
     assert card.train_seconds < 0.5 + card.stage_seconds - card.tuning_seconds
     assert "optuna" in card.versions
-    assert len(artefacts.load_tuning("svm", 3, "train it")) == 4
+    assert len(load_tuning("svm", 3, "train it")) == 4
 
-    found = artefacts.load_predictions("svm", 3, "train it")
+    found = load_predictions("svm", 3, "train it")
     stored = load_stored_model("svm", 3, "classical")
     for split, n in SIZES.items():
-        images = artefacts.load_images(split)
+        images = load_images(split)
         assert found.scores[split].shape == found.probabilities[split].shape == (n, 3)
         np.testing.assert_allclose(stored.scores(images), found.scores[split], rtol=0, atol=1e-5)
         np.testing.assert_allclose(
@@ -85,7 +87,7 @@ def test_a_plain_run(study):
     # The extractor's, the scaling of 24 features, and 24 weights for each of 3 classes.
     assert card.notes["multiply_adds"] == 4000 + 24 + 72
     assert "optuna" not in card.versions
-    assert not (artefacts.run_folder("svm", 3) / "tuning.csv").exists()
+    assert not (run_folder("svm", 3) / "tuning.csv").exists()
 
 
 def test_a_count_that_an_author_has_left_out_is_left_out(study, monkeypatch):
@@ -95,7 +97,7 @@ def test_a_count_that_an_author_has_left_out_is_left_out(study, monkeypatch):
 
 def test_mirror_images_are_flipped_left_to_right(study):
     run_stage({"mirrored": True})
-    images = artefacts.load_images("train")
+    images = load_images("train")
     half = images.shape[2] // 2
     both = np.concatenate([images[:, :, :half], images[:, :, ::-1][:, :, :half]])
     stored = load_stored_model("svm", 3, "classical")

@@ -14,11 +14,12 @@ import pytest
 from in_process import run_study
 from PIL import Image
 
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS
-from pipeline.measurements import load_corrupted
-from pipeline.prediction import open_run
+from pipeline.commands.predict import open_run
 from pipeline.results import RESULT_TABLES, load_network_pictures, load_results
+from pipeline.storage.measurements import load_corrupted
+from pipeline.storage.paths import STUDY
+from pipeline.storage.runs import load_history, load_predictions
+from pipeline.storage.splits import SPLITS, load_ids, load_image_index, load_images, load_labels
 
 pytestmark = pytest.mark.slow
 
@@ -107,16 +108,16 @@ def test_every_table_has_rows_and_the_page_is_there(study):
     cells = tables["confusion"].groupby("run")["count"].agg(["size", "sum"])
     assert (cells["size"] == 4).all()
     assert (cells["sum"] == SIZES["test"]).all()
-    page = (artefacts.STUDY / "index.html").read_text(encoding="utf-8")
+    page = (STUDY / "index.html").read_text(encoding="utf-8")
     assert all(name in page for name in RUNS)
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_each_run_tells_two_classes_apart(study, run):
     """Also with the columns in the right order: exchanged, nearly all would be wrong."""
-    stored = artefacts.load_predictions(run, 0, "")
+    stored = load_predictions(run, 0, "")
     for split, size in SIZES.items():
-        labels = artefacts.load_labels(split)
+        labels = load_labels(split)
         for found in (stored.scores[split], stored.probabilities[split]):
             assert found.shape == (size, 2)
             assert (found.argmax(axis=1) == labels).mean() > 0.75
@@ -126,20 +127,20 @@ def test_each_run_tells_two_classes_apart(study, run):
 @pytest.mark.parametrize("run", PARAMS["corrupt"])
 def test_corrupted_images_have_two_scores_each(study, run):
     found = load_corrupted(run, "")
-    rows = np.searchsorted(artefacts.load_ids("test"), found.ids)
-    stored = artefacts.load_predictions(run, 0, "").scores["test"][rows]
+    rows = np.searchsorted(load_ids("test"), found.ids)
+    stored = load_predictions(run, 0, "").scores["test"][rows]
     np.testing.assert_allclose(found.clean, stored, rtol=1e-4, atol=1e-4)
     assert found.corrupted["brightness"].shape == (2, 20, 2)
     # Slightly brighter images are mostly the same class; of exchanged columns hardly one.
-    labels = artefacts.load_labels("test")[rows]
+    labels = load_labels("test")[rows]
     assert (found.corrupted["brightness"][0].argmax(axis=1) == labels).mean() > 0.7
 
 
 def test_pictures_of_a_network_name_the_class_that_it_predicts(study):
     run = open_run("lenet5")
     pictures = load_network_pictures().query("kind == 'gradcam'")
-    ids = artefacts.load_ids("validation")
-    images = np.asarray(artefacts.load_images("validation"))
+    ids = load_ids("validation")
+    images = np.asarray(load_images("validation"))
     assert len(pictures) == 5
     for row in pictures.itertuples():
         (name,) = run.predict(images[ids == row.id])
@@ -149,10 +150,10 @@ def test_pictures_of_a_network_name_the_class_that_it_predicts(study):
 
 def test_the_network_has_one_output_and_its_loss_is_that_of_two_columns(study):
     assert open_run("lenet5").model.output_shape == (None, 1)
-    right = artefacts.load_labels("validation")
-    stored = artefacts.load_predictions("lenet5", 0, "").scores["validation"]
+    right = load_labels("validation")
+    stored = load_predictions("lenet5", 0, "").scores["validation"]
     surprise = -np.log(np.clip(stored[np.arange(len(right)), right], 1e-7, 1)).mean()
-    history = artefacts.load_history("lenet5", 0, "")
+    history = load_history("lenet5", 0, "")
     losses = history.query("split == 'validation' and metric == 'loss'")["value"]
     assert surprise == pytest.approx(losses.min(), abs=1e-4)
 
@@ -163,8 +164,8 @@ def test_the_network_has_one_output_and_its_loss_is_that_of_two_columns(study):
 @pytest.mark.parametrize("name", RUNS)
 def test_an_opened_run_gives_the_stored_predictions(study, name):
     run = open_run(name)
-    stored = artefacts.load_predictions(name, 0, "")
-    images = artefacts.load_images("test")
+    stored = load_predictions(name, 0, "")
+    images = load_images("test")
     assert (run.class_names, run.image_shape) == (CLASSES, (32, 32, 3))
     np.testing.assert_allclose(run.scores(images), stored.scores["test"], rtol=1e-4, atol=1e-4)
     found = run.probabilities(images)
@@ -175,12 +176,12 @@ def test_an_opened_run_gives_the_stored_predictions(study, name):
 
 
 def test_files_are_read_as_prepare_reads_them(study):
-    index = artefacts.load_image_index().set_index("id")
+    index = load_image_index().set_index("id")
     run = open_run("linear_svm")
     for split in SPLITS:
-        names = index.loc[artefacts.load_ids(split), "name"]
+        names = index.loc[load_ids(split), "name"]
         found = run.read(Path(PARAMS["dataset"]["path"]) / name for name in names)
-        np.testing.assert_array_equal(found, artefacts.load_images(split))
+        np.testing.assert_array_equal(found, load_images(split))
 
 
 @pytest.mark.parametrize("name", ["rbf_svm", "lenet5"])

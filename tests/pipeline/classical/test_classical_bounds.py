@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from pipeline.registry import load_spec, method_names
+from pipeline.config.registry import load_spec, method_names
 from tests.pipeline.numeric_options import numbers
 
 METHODS = method_names("classical")

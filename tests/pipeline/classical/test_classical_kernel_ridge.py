@@ -7,8 +7,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge as TheirRidge
 
-from pipeline.classical import kernel_matrix
 from pipeline.classical.kernel_ridge import KernelRidge, Spec
+from pipeline.classical.solvers import kernel_matrix
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_mirror_images_make_it_blind_to_mirroring(rng):
 
 
 def test_it_says_so_where_it_does_not_converge(rng, monkeypatch):
-    from pipeline.classical import kernel_solver
+    from pipeline.classical.solvers import kernel_solver
 
     monkeypatch.setattr(kernel_solver, "_MOST_STEPS", 2)
     x, y = blobs(rng)

@@ -4,8 +4,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.svm import SVC
 
-from pipeline.classical.one_vs_one import class_pairs, class_scores
 from pipeline.classical.opencv_svm import OpenCVSVM
+from pipeline.classical.solvers.one_vs_one import class_pairs, class_scores
 
 
 def digits(n_classes):

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from pipeline.classical import projection
 from pipeline.classical.linear_svm import Spec
 from pipeline.classical.projection import PrincipalComponents
-from pipeline.classical.scaling import prepare_in_place
+from pipeline.classical.run.scaling import prepare_in_place
 
 
 @pytest.fixture

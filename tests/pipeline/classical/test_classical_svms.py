@@ -5,13 +5,13 @@ import pytest
 from sklearn.datasets import make_classification
 from sklearn.svm import SVC, LinearSVC
 
-from pipeline import registry
 from pipeline.checks import StudyError
 from pipeline.class_scores import of_decisions
 from pipeline.classical.linear_svm import LinearSVM
 from pipeline.classical.rbf_svm import RBFSVM
 from pipeline.classical.spec import UnitScaler, stored_numbers
-from pipeline.object_files import load_object, save_object
+from pipeline.config import registry
+from pipeline.storage.object_files import load_object, save_object
 
 
 def problem(n_classes, n=600, d=30, seed=0):
@@ -64,7 +64,7 @@ def test_rbf_batches_do_not_matter(monkeypatch):
     x, y = problem(4)
     machine = RBFSVM().fit(x, y)
     whole = machine.pair_decisions(x)
-    monkeypatch.setattr("pipeline.classical.rbf_kernel._BATCH_BYTES", 7 * 4 * len(x))
+    monkeypatch.setattr("pipeline.classical.solvers.rbf_kernel._BATCH_BYTES", 7 * 4 * len(x))
     assert machine.pair_decisions(x) == pytest.approx(whole, abs=1e-4)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.data import color_classes
 from pipeline.data.random_figures import FIGURES, RADII, figure_mask
 from pipeline.data.splits import make_splits

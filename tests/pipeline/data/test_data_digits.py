@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.data import digits
 from pipeline.data.splits import make_splits
 

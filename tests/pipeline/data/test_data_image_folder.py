@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from pipeline.checks import StudyError, counted
-from pipeline.data import archives
 from pipeline.data.image_folder import Spec
+from pipeline.data.reading import archives
 from pipeline.data.splits import make_splits
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 
 
 def parse(**options):

@@ -7,13 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.artefacts import SPLITS, Source
 from pipeline.checks import StudyError
 from pipeline.data.image_folder import Spec as FolderSpec
 from pipeline.data.photos import Spec as BundledSpec
 from pipeline.data.spec import RawDataset
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.sampling import stratified_order
+from pipeline.storage.source import Source
+from pipeline.storage.splits import SPLITS
 
 NAMES = ("bird", "ant", "cat")  # not sorted: the dataset's own order has to stay
 

@@ -12,7 +12,7 @@ def three_classes():
 @pytest.fixture(scope="session")
 def trained(three_classes):
     """LeNet-5 on three classes; (spec, result)."""
-    from pipeline.deep.training import train
+    from pipeline.deep.training.fitting import train
 
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=6, batch_size=20, learning_rate=3e-3, dropout=0.1)
@@ -27,6 +27,6 @@ def unchecked(request, monkeypatch):
     """
     if "checked" in request.keywords or "preflight" in request.module.__name__:
         return
-    from pipeline.deep import training
+    from pipeline.deep.training import fitting
 
-    monkeypatch.setattr(training, "preflight", lambda *_: {})
+    monkeypatch.setattr(fitting, "preflight", lambda *_: {})

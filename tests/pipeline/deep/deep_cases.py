@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline import registry
+from pipeline.config import registry
 
 COLOURS = np.array(
     [

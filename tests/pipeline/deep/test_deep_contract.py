@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from deep_cases import deep_spec, splits
 
-from pipeline import artefacts, registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.deep.spec import output_units
-from pipeline.deep.training import train
-from pipeline.network_files import check_network_file
-from pipeline.stored_models import load_network
+from pipeline.deep.training.fitting import train
+from pipeline.storage.network_files import check_network_file
+from pipeline.storage.runs import HISTORY_COLUMNS
+from pipeline.storage.splits import SPLITS
+from pipeline.storage.stored_models import load_network
 
 METHODS = registry.method_names("deep")
 OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]}}
@@ -57,13 +59,13 @@ def test_scores_are_probabilities_of_every_image(run):
         assert scores.shape == (len(images[split]), 3)
         assert scores.dtype == np.float32
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
-    assert set(result.scores) == set(artefacts.SPLITS)
+    assert set(result.scores) == set(SPLITS)
 
 
 def test_history_has_a_row_for_each_epoch_split_and_metric(run):
     spec, _, result = run
     history = result.history
-    assert tuple(history.columns) == artefacts.HISTORY_COLUMNS
+    assert tuple(history.columns) == HISTORY_COLUMNS
     assert set(history["x_kind"]) == {"epoch"}
     keys = history[["x", "split", "metric"]].apply(tuple, axis=1)
     expected = {

@@ -7,10 +7,10 @@ agree, and three steps lead to finite scores.
 import numpy as np
 from deep_cases import splits
 
-from pipeline import registry
-from pipeline.deep.training import train
-from pipeline.entries import read_yaml
-from pipeline.workspace import merge
+from pipeline.commands.workspace import merge
+from pipeline.config import registry
+from pipeline.config.entries import read_yaml
+from pipeline.deep.training.fitting import train
 
 STEPS, BATCH = 3, 4
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.artefacts import Card
 from pipeline.evaluation.accuracy import accuracy
 from pipeline.evaluation.runs import Answers, ScoredRun
+from pipeline.storage.runs import Card
 
 
 def made_up_answers(rng, n=300, classes=4) -> Answers:

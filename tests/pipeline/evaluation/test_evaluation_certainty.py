@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts import HISTORY_COLUMNS
 from pipeline.evaluation.certainty import certainty_table, most_and_least_sure
 from pipeline.evaluation.runs import Answers, ScoredRun
 from pipeline.results import CERTAINTY_COLUMNS
+from pipeline.storage.runs import HISTORY_COLUMNS
 
 CONFIDENCE = np.array([0.5, 0.9, 0.9, 0.3, 0.8, 0.3, 1.0], dtype=np.float32)
 CORRECT = np.array([True, True, False, False, True, True, False])

@@ -18,8 +18,8 @@ from pipeline.evaluation.corruption import (
     drops_compared,
     robustness,
 )
-from pipeline.measurements import CorruptedCard, CorruptedScores
 from pipeline.results import CORRUPTION_COLUMNS
+from pipeline.storage.measurements import CorruptedCard, CorruptedScores
 
 NAMES, LEVELS = ("fog", "contrast"), (1, 3, 5)
 REMEDY = "dvc repro corrupt@svm"

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts import Card
 from pipeline.evaluation.accuracy import Proportion
 from pipeline.evaluation.cost import cost_table, on_frontier
 from pipeline.evaluation.runs import ScoredRun
 from pipeline.results import COST_COLUMNS
+from pipeline.storage.runs import Card
 
 
 def card(run, seed=0, **changes):

@@ -17,8 +17,8 @@ from pipeline.evaluation.duplicates import (
     unique_images,
 )
 from pipeline.evaluation.runs import Answers, ScoredRun
-from pipeline.measurements import COPY_COLUMNS, DUPLICATE_COLUMNS, Duplicates, LikenessCheck
 from pipeline.results import NEAR_DUPLICATE_COLUMNS
+from pipeline.storage.measurements import COPY_COLUMNS, DUPLICATE_COLUMNS, Duplicates, LikenessCheck
 
 ANSWERS = Answers(
     ("cat", "8"),

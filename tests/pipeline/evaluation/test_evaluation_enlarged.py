@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.artefacts import Card, DatasetCard
 from pipeline.evaluation.enlarged import enlarged_sentences
+from pipeline.storage.runs import Card
+from pipeline.storage.splits import DatasetCard
 
 
 def dataset(stored: int, *sides: int) -> DatasetCard:

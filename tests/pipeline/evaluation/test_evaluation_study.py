@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import artefacts
-from pipeline.artefacts import SPLITS, Card, DatasetCard, Predictions
 from pipeline.checks import StudyError
 from pipeline.evaluation.duplicates import no_duplicates
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.study import evaluate
-from pipeline.measurements import DUPLICATE_COLUMNS
 from pipeline.results import (
     RESULT_TABLES,
     TUNING_RESULT_COLUMNS,
     load_results,
     save_results,
 )
+from pipeline.storage.measurements import DUPLICATE_COLUMNS
+from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
+from pipeline.storage.splits import SPLITS, DatasetCard
 
 CLASSES = ("cat", "dog")
 LABELS = {
@@ -55,7 +55,7 @@ def seed_record(run, family="classical", seed=0, wrong=None, **changes):
     x_kind = "epoch" if family == "deep" else "images"
     history = pd.DataFrame(
         [(2, x_kind, "train", "accuracy", 0.5), (4, x_kind, "train", "accuracy", 1.0)],
-        columns=list(artefacts.HISTORY_COLUMNS),
+        columns=list(HISTORY_COLUMNS),
     )
     card = Card(
         run=run,
@@ -207,7 +207,7 @@ def trials(*accuracies):
         (trial, "complete", 4, accuracy, 1.0, '{"C": 1}')
         for trial, accuracy in enumerate(accuracies)
     ]
-    return pd.DataFrame(rows, columns=list(artefacts.TUNING_COLUMNS))
+    return pd.DataFrame(rows, columns=list(TUNING_COLUMNS))
 
 
 def test_trials_of_all_tuned_runs_stand_below_each_other(two_families):
@@ -286,7 +286,7 @@ def test_learning_rates_and_times_pass_into_the_curves():
     more = [(1, "epoch", "train", "learning_rate", 0.1), (1, "epoch", "train", "seconds", 20.5),
             (1, "epoch", "train", "images_per_second", 2200.0),
             (1, "epoch", "validation", "macro_f1", 0.4)]  # fmt: skip
-    columns = list(artefacts.HISTORY_COLUMNS)
+    columns = list(HISTORY_COLUMNS)
     history = pd.concat([record.history, pd.DataFrame(more, columns=columns)])
     found = study(run_record("net", replace(record, history=history))).tables["learning_curves"]
     assert len(found) == 6

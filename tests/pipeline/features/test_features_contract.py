@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
-from pipeline.object_files import load_object, save_object
+from pipeline.storage.object_files import load_object, save_object
 
 METHODS = registry.method_names("features")
 OPTIONS = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline import registry
+from pipeline.config import registry
 
 
 def count(entry, shape=(32, 32, 3)):
@@ -70,7 +70,7 @@ def test_patches():
 
 def test_vgg16_features_count_as_the_layers_of_the_network_do():
     from pipeline.deep.cost import multiply_adds
-    from pipeline.pretrained import vgg16_base
+    from pipeline.pretrained.vgg16 import vgg16_base
 
     layers = ("block1_pool", "block3_conv1")
     entry = {"method": "vgg16_features", "weights": "random", "image_size": 40, "layers": layers}

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline import registry
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.features.vgg16_features import Spec
-from pipeline.object_files import load_object, save_object
-from pipeline.pretrained import vgg16_base
+from pipeline.pretrained.vgg16 import vgg16_base
+from pipeline.storage.object_files import load_object, save_object
 
 LAYERS = ("block1_pool", "block2_conv1")
 
@@ -59,7 +59,8 @@ def test_a_stored_extractor_needs_no_weights_file_and_loads_without_keras(images
     copy = load_object(path, "transform", "extract it")
     np.testing.assert_allclose(copy.transform(images), expected)
     code = (
-        "import sys; from pathlib import Path; from pipeline.object_files import load_object; "
+        "import sys; from pathlib import Path; "
+        "from pipeline.storage.object_files import load_object; "
         "load_object(Path(sys.argv[1]), 'transform', ''); "
         "print([name for name in ('keras', 'tensorflow') if name in sys.modules])"
     )

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.artefacts import HISTORY_COLUMNS, TUNING_COLUMNS, Card, DatasetCard, Predictions
 from pipeline.evaluation.runs import RunRecord, SeedRecord
 from pipeline.evaluation.samples import save_pictures
 from pipeline.evaluation.study import evaluate
@@ -32,6 +31,8 @@ from pipeline.results import (
     save_feature_pictures,
     save_network_pictures,
 )
+from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
+from pipeline.storage.splits import DatasetCard
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZES = {"train": 800, "validation": 200, "test": 400}

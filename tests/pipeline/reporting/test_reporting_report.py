@@ -26,7 +26,6 @@ from synthetic_study import (
     written,
 )
 
-from pipeline import artefacts
 from pipeline.checks import StudyError
 from pipeline.evaluation.samples import save_pictures
 from pipeline.reporting import curves, matrices
@@ -47,6 +46,7 @@ from pipeline.results import (
     load_network_pictures,
     save_results,
 )
+from pipeline.storage.paths import STUDY
 
 FIGURES = ("accuracy", "agreement", "confusion", "corruption", "corruption_severity",
            "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
@@ -323,14 +323,14 @@ def test_the_same_results_give_the_same_bytes(study_folder):
     results, images, ids = made_up(**CASES["tiny"])
     save_pictures(images, ids, results)
     write_report(results, {})
-    kept = {p: p.read_bytes() for p in artefacts.STUDY.rglob("*") if p.is_file()}
+    kept = {p: p.read_bytes() for p in STUDY.rglob("*") if p.is_file()}
     save_results(results)
     code = (
         "from pipeline.reporting.report import write_report\n"
         "from pipeline.results import load_results\n"
         "write_report(load_results(), {})"
     )
-    here = str(Path(artefacts.__file__).parent.parent)
+    here = str(Path(__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": here}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert {p: p.read_bytes() for p in kept} == kept

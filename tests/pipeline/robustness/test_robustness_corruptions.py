@@ -14,7 +14,7 @@ from skimage.filters import gaussian
 
 from pipeline.checks import StudyError
 from pipeline.robustness import blur, digital
-from pipeline.robustness.colour import plasma
+from pipeline.robustness.color import plasma
 from pipeline.robustness.corruptions import CORRUPTIONS, corrupt
 from pipeline.robustness.draws import draw
 from pipeline.robustness.severities import CONSTANTS, LEVELS, MISSING

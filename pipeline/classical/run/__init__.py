@@ -1,0 +1,1 @@
+"""What a classical run does around its classifier."""

@@ -1,0 +1,66 @@
+"""The linear machine with a squared hinge: `linear_svm`, and the end of `nystroem_svm`.
+
+The objective stands in `pipeline.classical.linear_svm`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.classical.solvers.linear_model import LinearClassifier
+from pipeline.classical.solvers.loss import Loss
+
+
+class LinearSVM(LinearClassifier):
+    """One-against-rest squared-hinge SVM, as LIBLINEAR has it."""
+
+    def fit(self, features: NDArray, labels: NDArray) -> LinearSVM:
+        """Fit on (n, d) features and (n,) labels of at least two classes."""
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        positive = codes[:, None] == np.arange(len(self.classes_))[None, :]
+        # One machine serves two classes; more need one each.
+        signs = np.where(positive[:, 1:] if len(self.classes_) == 2 else positive, 1, -1)
+        self._minimise(features, SquaredHinge(signs.astype(np.float32), self.C))
+        return self
+
+
+class SquaredHinge(Loss):
+    """C times the squared slack, for (n, k) `signs` of +1 and -1."""
+
+    separate = True
+    intercept_penalty = 1.0
+
+    def __init__(self, signs: NDArray[np.float32], C: float) -> None:
+        self.signs, self.C = signs, C
+        self.n_outputs = signs.shape[1]
+
+    def value(self, outputs: NDArray) -> NDArray[np.float64]:
+        """Return the loss of each output, (k,)."""
+        slack = self._slack(outputs)
+        slack *= slack
+        return self.C * slack.sum(axis=0, dtype=np.float64)
+
+    def slope(self, outputs: NDArray) -> NDArray:
+        """Return -2 C y slack."""
+        slack = self._slack(outputs)
+        slack *= self.signs
+        slack *= -2 * self.C
+        return slack
+
+    def curvature(self, outputs: NDArray) -> NDArray:
+        """Return 2 C where there is slack, else 0."""
+        return (self._slack(outputs) > 0).astype(outputs.dtype) * outputs.dtype.type(2 * self.C)
+
+    def bend(self, curvature: NDArray, change: NDArray) -> NDArray:
+        """Return the change of the slope."""
+        return curvature * change
+
+    def mean_curvature(self, curvature: NDArray) -> float:
+        """Return 2 C times the part of images with slack."""
+        return float(curvature.mean(dtype=np.float64))
+
+    def _slack(self, outputs: NDArray) -> NDArray:
+        slack = outputs * self.signs
+        np.subtract(1, slack, out=slack)
+        return np.maximum(slack, 0, out=slack)

@@ -1,0 +1,1 @@
+"""The search for options on the validation split."""

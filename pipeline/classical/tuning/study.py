@@ -1,0 +1,97 @@
+"""The search for a run's options, on training and validation images alone.
+
+Optuna's tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter
+Optimization", section 4) proposes combinations from the ranges of the `tune:` entry; asynchronous
+successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", section
+3.2) gives up those that are in the worse half after a quarter or a half of the images. A trial
+learns from a stratified part of the training split, parts of growing size being nested, and is
+scored by its accuracy on the whole validation split. The first trial is the entry's own options, so
+that the search never ends below them on the images it looked at.
+
+Two things to know of the result: options that fit few images need not be the best for all of them
+(`images: null` searches with all), and validation accuracy of the winner flatters it, being the
+best of many.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.classical.run.training_set import checked_training_set, join
+from pipeline.classical.spec import ClassicalSpec
+from pipeline.classical.tuning.search import Search, with_chosen
+from pipeline.storage.runs import TUNING_COLUMNS
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found, and what it cost."""
+
+    spec: ClassicalSpec
+    """The run with the chosen options, and its `tune` as it was given."""
+    trials: pd.DataFrame
+    """Columns `TUNING_COLUMNS`, in the order in which they were tried."""
+    seconds: float
+    notes: dict[str, Any]
+    """For the card: trials, images, pruned, best_validation_accuracy, chosen, ranges."""
+
+
+def tune(
+    spec: ClassicalSpec,
+    features: Mapping[str, Sequence[NDArray[np.float32]]],
+    labels: Mapping[str, NDArray[np.int64]],
+    n_classes: int,
+    seed: int,
+    mirrors: Sequence[NDArray[np.float32]] | None = None,
+) -> Tuned:
+    """Search the ranges of ``spec.tune``; the same seed gives the same trials.
+
+    A search is part of the method and costs many fits, so a run has one: where it has several
+    seeds, the first searches, and all are trained with what it found. Of equal trials the first
+    wins.
+
+    Args:
+        spec: the run's options; `tune` must be given.
+        features: split -> the (n, d) float32 feature sets that the run joins; those of the test
+            split are checked, and not looked at otherwise.
+        labels: split -> (n,) int64, for train and validation alone.
+        n_classes: labels are in [0, n_classes).
+        seed: of the search, of the nested parts of the training split, and of the classifier.
+        mirrors: the (n, d) float32 sets of the mirrored training images, where ``spec.mirrored``;
+            each part of the training split comes with its own.
+
+    Raises:
+        StudyError: as `train`, or if options that were drawn together do not fit each other.
+    """
+    if spec.tune is None:
+        raise ValueError("found no `tune` in the options; expected ranges to search")
+    training = checked_training_set(spec.features, features, labels, n_classes, mirrors)
+    search = Search(
+        spec, spec.tune, training, join(features["validation"]), labels["validation"], seed
+    )
+    search.run()
+    best = max(search.complete, key=lambda row: row["validation_accuracy"])
+    chosen = best["options"]
+    table = pd.DataFrame(search.rows)
+    table["options"] = [json.dumps(options) for options in table["options"]]
+    return Tuned(
+        spec=with_chosen(spec, chosen).model_copy(update={"tune": spec.tune}),
+        trials=table[list(TUNING_COLUMNS)],
+        seconds=time.perf_counter() - search.started,
+        notes={
+            "trials": len(search.rows),
+            "images": search.sizes[-1],
+            "pruned": len(search.rows) - len(search.complete),
+            "best_validation_accuracy": best["validation_accuracy"],
+            "chosen": chosen,
+            "ranges": spec.tune.model_dump(mode="json")["ranges"],
+        },
+    )

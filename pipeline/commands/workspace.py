@@ -1,0 +1,215 @@
+"""A study in a folder of its own: ``params.yaml`` with overlays, and a DVC beside the checkout's.
+
+``workspaces/<study>/`` holds the merged params.yaml, a copy of dvc.yaml, links to the code, and all
+that the study makes. The checkout stays as it was.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback, even during these imports
+
+import configparser
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+from pipeline.commands import dvc_command
+from pipeline.storage.features import FEATURES
+from pipeline.storage.files import save_text
+from pipeline.storage.paths import DOWNLOADS, STUDY
+from pipeline.storage.runs import RUNS
+
+if __name__ == "__main__":
+    dvc_command.stop_at_once()  # before what takes long to import
+
+from pipeline import system_errors
+from pipeline.checks import StudyError, check_known
+from pipeline.commands.verification import verify_study
+from pipeline.config.entries import PARAMS
+from pipeline.config.params import load_params
+from pipeline.config.yaml_files import dump_yaml, read_yaml
+
+WORKSPACES = Path("workspaces")
+STUDIES = Path("studies")
+_METHOD_KEYS = ("name", "method")
+
+
+def merge(base: Any, overlay: Any) -> Any:
+    """Lay an overlay over a document.
+
+    Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
+    entry that names another method (or dataset) replaces the whole entry, since options belong to
+    their method.
+    """
+    if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
+        return overlay
+    if any(
+        isinstance(new := overlay.get(key), str) and new != base.get(key) for key in _METHOD_KEYS
+    ):
+        base = {}
+    merged = dict(base)
+    for key, value in overlay.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value if value == {} else merge(merged.get(key), value)
+    return merged
+
+
+def create(study: str, root: Path) -> Path:
+    """Make or refresh ``workspaces/<study>/`` under `root`, and return it.
+
+    Args:
+        study: the name of an overlay in ``studies/``, or several joined by ``+``, of which the
+            later are laid over the earlier.
+        root: the checkout.
+
+    Raises:
+        StudyError: if there is no such overlay, or a file is no YAML.
+    """
+    known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
+    names = study.split("+")
+    for name in names:
+        check_known(name, known, "study")
+    overlays = [STUDIES / f"{name}.yaml" for name in names]
+    document = read_yaml(root / PARAMS)
+    for overlay in overlays:
+        document = merge(document, read_yaml(root / overlay))
+    folder = root / WORKSPACES / study
+    for made in (folder / ".dvc", folder / FEATURES, folder / RUNS):
+        made.mkdir(parents=True, exist_ok=True)
+    # What was downloaded once serves all studies.
+    (root / DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    _link(folder / DOWNLOADS, root / DOWNLOADS)
+    text = dump_yaml(relocate(document, root, folder))
+    named = ", ".join(["params.yaml", *map(str, overlays)])
+    _write(folder / PARAMS, f"# Made from {named}: edit those.\n{text}")
+    _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
+    _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
+    _write(folder / ".dvc" / "config", _config(root, folder))
+    for shared in ("pipeline", "stages", ".dvc/plots"):
+        _link(folder / shared, root / shared)
+    return folder
+
+
+def reproduce(folder: Path) -> int:
+    """Check params.yaml, run ``dvc repro`` in a study's folder, and say where the report is."""
+    params = load_params(folder / PARAMS)
+    with tempfile.TemporaryFile(dir=folder):
+        pass  # a folder that cannot be written is told here, and not by DVC in its own words
+    dvc_command.clear_up(folder)
+    code = dvc_command.run_dvc(folder, "repro")
+    if code == 0:
+        with chdir(folder):  # places of artifacts are relative to the study's folder
+            verify_study(params)
+        report = folder / STUDY / "index.html"
+        print(f"\nThe report: {os.path.relpath(report)}")
+    return code
+
+
+def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, Any]:
+    """Rewrite the relative paths of a params.yaml that moves from `root` to `folder`."""
+
+    def moved(entry: Any, key: str, words: tuple[str, ...] = ()) -> Any:
+        value = entry.get(key) if isinstance(entry, Mapping) else None
+        if not isinstance(value, str) or value in words or Path(value).is_absolute():
+            return entry
+        return {**entry, key: os.path.relpath(root / value, folder)}
+
+    relocated = {**document, "dataset": moved(document.get("dataset"), "path")}
+    words = ("imagenet", "random")
+    for kind in ("features", "deep"):
+        if isinstance(document.get(kind), Mapping):
+            relocated[kind] = {k: moved(v, "weights", words) for k, v in document[kind].items()}
+    return relocated
+
+
+def _config(root: Path, folder: Path) -> str:
+    """Return the settings of a workspace's DVC: its own, and those of the checkout's that it lacks.
+
+    So what a person sets there, such as a remote, stays.
+    """
+    own, shared = _settings(folder / ".dvc" / "config"), _settings(root / ".dvc" / "config")
+    for section in shared.sections():
+        for key, value in shared.items(section):
+            if section not in own:
+                own.add_section(section)
+            if key in ("url", "dir") and "://" not in value and not Path(value).is_absolute():
+                value = os.path.relpath(root / ".dvc" / value, folder / ".dvc")
+            own[section].setdefault(key, value)
+    if "core" not in own:
+        own.add_section("core")
+    own["core"]["no_scm"] = "true"
+    blocks = [
+        f"[{name}]\n" + "".join(f"    {key} = {value}\n" for key, value in own.items(name))
+        for name in own.sections()
+    ]
+    return "".join(blocks)
+
+
+def _settings(path: Path) -> configparser.RawConfigParser:
+    settings = configparser.RawConfigParser(delimiters=("=",), default_section="")
+    settings.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        settings.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise StudyError(
+            f"{path} cannot be read: {error}. Mend it, or remove it, which also removes the "
+            "remotes that are named there"
+        ) from None
+    return settings
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        save_text(path, text)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.resolve() == target.resolve():
+        return
+    if link.is_symlink() or link.is_file():
+        link.unlink()
+    elif link.exists():
+        shutil.rmtree(link)
+    link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m pipeline.commands.workspace run [study]``, where a study may be ``jpeg+cpu``.
+
+    ``create <study>`` makes its folder and runs nothing.
+    """
+    if not ((arguments[:1] == ["run"] and len(arguments) <= 2) or _creates(arguments)):
+        usage = "python -m pipeline.commands.workspace run [study]; or: ... create <study>"
+        print(f"usage: {usage}", file=sys.stderr)
+        return 2
+    root = Path.cwd()
+    try:
+        folder = create(arguments[1], root) if len(arguments) == 2 else root
+        if _creates(arguments):
+            print(os.path.relpath(folder))
+            return 0
+        return reproduce(folder)
+    except Exception as error:
+        message = system_errors.explain(error, f"study {' '.join(arguments[1:])}".rstrip())
+        if message is None and not isinstance(error, StudyError):
+            raise
+        print(f"error: {message or error}", file=sys.stderr)
+        return 1
+
+
+def _creates(arguments: list[str]) -> bool:
+    return len(arguments) == 2 and arguments[0] == "create"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,193 @@
+"""The model of all of params.yaml, for the stages that need the whole: `check` and `evaluate`.
+
+The stages between them read their own entry (`pipeline.config.entries`) and do not depend on this
+module: a new section in the file, or another rule that holds between entries, reruns no training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.checks import StudyError, did_you_mean, listing, shortened, shown
+from pipeline.config import registry
+from pipeline.config.entries import PARAMS, check_name, run_seeds
+from pipeline.config.yaml_files import read_yaml
+from pipeline.storage.measurements import CorruptOptions
+
+_MOST_PROBLEMS = 50
+"""After so many, no further entries are looked at."""
+
+
+class Run(BaseModel):
+    """One run of the roster, whatever its kind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    """`classical` or `deep`: the section of params.yaml."""
+    seeds: tuple[int, ...]
+    spec: registry.MethodSpec
+
+    @property
+    def remedy(self) -> str:
+        """The command that makes what this run leaves."""
+        return f"dvc repro train_{self.kind}@{self.name}"
+
+
+class _Plain(BaseModel):
+    """The entries of params.yaml that name no method."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    """The study's seed: of the splits, and of each run that names none."""
+    not_run: dict[str, str]
+    """What this study leaves out, and why, {} for nothing: a line each in the report."""
+
+
+class Params(_Plain):
+    """All of params.yaml, every method's options parsed."""
+
+    dataset: registry.MethodSpec
+    """The images."""
+    features: dict[str, registry.MethodSpec]
+    """Feature sets by name."""
+    classical: dict[str, registry.MethodSpec]
+    """Classical runs by name."""
+    deep: dict[str, registry.MethodSpec]
+    """Networks by name."""
+    corrupt: dict[str, CorruptOptions]
+    """Runs that are held against corrupted test images, by name; {} for none."""
+
+    @property
+    def roster(self) -> tuple[Run, ...]:
+        """All runs, classical before deep, in the order of the file."""
+        return tuple(
+            Run(name=name, kind=kind, seeds=run_seeds(spec, self.seed), spec=spec)
+            for kind, specs in (("classical", self.classical), ("deep", self.deep))
+            for name, spec in specs.items()
+        )
+
+
+def load_params(path: Path = PARAMS) -> Params:
+    """Read and check all of params.yaml.
+
+    Raises:
+        StudyError: naming every problem of the file at once, a line each.
+    """
+    document = read_yaml(path)
+    problems: list[str] = _unknown_sections(document)
+    parsed: dict[str, Any] = {"dataset": None, "features": {}, "classical": {}, "deep": {}}
+    for kind in parsed:
+        try:
+            parsed[kind] = _parse_section(document, kind, problems)
+        except StudyError as error:
+            problems += str(error).splitlines()
+    corrupt = _parse_corrupt(document, problems)
+    problems += _dangling(document, parsed)
+    try:
+        plain = _Plain.model_validate(document)
+    except ValidationError as error:
+        problems += registry.explain(error, "", _Plain).splitlines()
+    if problems:
+        more = " or more" if len(problems) >= _MOST_PROBLEMS else ""
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)}{more} problems"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise StudyError(f"{path} has {count}:\n{lines}")
+    return Params(**dict(plain), **parsed, corrupt=corrupt)
+
+
+def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
+    known = list(Params.model_fields)
+    return [
+        f"{shortened(str(key), 60)}: unknown section{did_you_mean(str(key), known) or ';'} "
+        f"known: {listing(known)}"
+        for key in islice(document, _MOST_PROBLEMS)
+        if key not in known
+    ]
+
+
+def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) -> Any:
+    section = document.get(kind)
+    if kind == "dataset":
+        if isinstance(section, Mapping) and "path" not in section:
+            problems.append("dataset.path: found nothing; expected a path, such as data/incoming")
+        return registry.parse(kind, section, kind)
+    if not isinstance(section, Mapping):
+        found = "nothing" if section is None else shown(section)
+        raise StudyError(f"{kind}: found {found}; expected names with their entries, or {{}}")
+    specs = {}
+    for name, entry in section.items():
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+        try:
+            check_name(kind, name)
+            specs[name] = registry.parse(kind, entry, f"{kind}.{name}")
+        except StudyError as error:
+            problems += str(error).splitlines()
+    return specs
+
+
+def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str, CorruptOptions]:
+    """Parse the runs that are to be held against corrupted images; each must be in the roster."""
+    section = document.get("corrupt")
+    if not isinstance(section, Mapping):
+        found = "nothing" if section is None else shown(section)
+        problems.append(f"corrupt: found {found}; expected names of runs with options, or {{}}")
+        return {}
+    sections = [document.get(kind) for kind in ("classical", "deep")]
+    runs = [str(run) for kind in sections if isinstance(kind, Mapping) for run in kind]
+    parsed = {}
+    for name, entry in section.items():
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+        where = f"corrupt.{shortened(str(name), 60)}"
+        if name not in runs:
+            hint = did_you_mean(str(name), runs) or ";"
+            problems.append(f"{where}: no run {shown(name)}{hint} runs: {listing(runs, 40)}")
+        if not isinstance(entry, Mapping):
+            problems.append(f"{where}: found {shown(entry)}; expected options, or {{}} for none")
+            continue
+        try:
+            parsed[name] = CorruptOptions.model_validate(dict(entry))
+        except ValidationError as error:
+            problems += registry.explain(error, where, CorruptOptions).splitlines()
+    return parsed
+
+
+def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
+    """Names that point nowhere, names used twice, and a study without a run."""
+    section = document.get("features")
+    defined = [str(name) for name in section] if isinstance(section, Mapping) else []
+    missing = (
+        f"classical.{run}.features: no feature set {shown(name)}"
+        f"{did_you_mean(name, defined) or ';'} defined: {listing(defined, 40)}"
+        for run, spec in parsed["classical"].items()
+        for name in spec.features
+        if name not in defined
+    )
+    problems = list(islice(missing, _MOST_PROBLEMS))
+    # Without regard to case: on some file systems A and a are one folder.
+    classical = {name.casefold() for name in parsed["classical"]}
+    problems += [
+        f"deep.{name}: a classical run has this name too; expected each run's name once"
+        for name in parsed["deep"]
+        if name.casefold() in classical
+    ]
+    for kind in ("features", "classical", "deep"):
+        names = Counter(name.casefold() for name in parsed[kind])
+        problems += [
+            f"{kind}.{name}: another name differs in case alone; some file systems mix them up"
+            for name in parsed[kind]
+            if names[name.casefold()] > 1
+        ]
+    if not (document.get("classical") or document.get("deep")):
+        problems.append("found no run; expected at least one entry under classical or deep")
+    return problems

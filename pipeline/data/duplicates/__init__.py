@@ -1,0 +1,1 @@
+"""Images that occur twice: exact copies and near-duplicates."""

@@ -1,0 +1,105 @@
+"""Single image files, read as the images of a dataset are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError, listing
+from pipeline.data.reading.decoding import Picture, decode_files
+from pipeline.data.reading.pixel_values import Range
+from pipeline.data.reading.value_ranges import beyond, deep_notes
+
+
+def read_images(
+    paths: Iterable[Path],
+    size: int,
+    value_range: Range | Literal["full"] | None = None,
+    value_range_8_bits: Range | None = None,
+    held: Sequence[float] | None = None,
+    cut_off: bool = False,
+) -> NDArray[np.uint8]:
+    """Decode and resize files to one array.
+
+    Args:
+        paths: image files of any format that a dataset may hold.
+        size: the side of the square images.
+        value_range: of gray images with more than 8 bits, as in `image_folder.Spec`.
+        value_range_8_bits: the same of images with 8 bits.
+        held: what the study's images with more than 8 bits use (`value_ranges.held_range`).
+        cut_off: whether values beyond the ranges may be cut off.
+
+    Returns:
+        (n, size, size, 3) uint8, RGB, in the order of `paths`.
+
+    Raises:
+        StudyError: if a file is missing or cannot be read, with all that cannot; or if images with
+            more than 8 bits use a sliver of their range, and no `value_range` is given; or if
+            values lie beyond a range, of more than a few pixels, and `cut_off` is not set.
+    """
+    stretched, plain = _pair(value_range), _pair(value_range_8_bits)
+    pictures: list[Picture] = []
+    outside: list[str] = []
+    problems: list[str] = []
+    for name, decoded in decode_files(_contents(paths), size, stretched, plain):
+        if isinstance(decoded, str):
+            problems.append(f"{name} ({decoded})")
+        else:
+            pictures.append(decoded)
+            expected = _applied(decoded, stretched, plain)
+            if expected and (found := beyond(decoded, expected, held if decoded.layout else None)):
+                outside.append(f"{name} ({found}; {expected[0]:,.6g} to {expected[1]:,.6g})")
+    if problems:
+        raise StudyError(
+            f"{len(problems)} of {len(problems) + len(pictures)} files cannot be read: "
+            f"{listing(problems, 8)}; expected images. Mend them, or leave them out"
+        )
+    if not pictures:
+        raise StudyError("found no file; expected paths of images")
+    if outside and not cut_off:
+        raise StudyError(
+            f"{len(outside)} of {len(pictures)} files hold values beyond the range that the study "
+            f"was read with, which would be cut off (found; expected): {listing(outside, 8)}. Say "
+            "read(paths, value_range=...) with the values of these files that are black and white; "
+            "with the study's own if they are to be cut off"
+        )
+    _check_range(pictures, stretched or value_range)
+    return np.stack([each.pixels for each in pictures])
+
+
+def _pair(value_range: Sequence[float] | str | None) -> Range | None:
+    """Return a range, which is a list where it comes from JSON; None for ``full`` and none."""
+    if value_range is None or isinstance(value_range, str):
+        return None
+    return value_range[0], value_range[1]
+
+
+def _applied(picture: Picture, stretched: Range | None, plain: Range | None) -> Range | None:
+    """Return the range by which an image was stretched."""
+    if picture.layout is None:
+        return plain
+    return stretched if picture.layout.gray else None
+
+
+def _check_range(pictures: list[Picture], value_range: Range | Literal["full"] | None) -> None:
+    try:
+        deep_notes(pictures, value_range, "files to read")
+    except StudyError as error:
+        raise StudyError(
+            f"{error}. The images of the study were read with value_range: "
+            f"{value_range or 'none'}; for these files alone, say read(paths, value_range=...)"
+        ) from None
+
+
+def _contents(paths: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+    for path in paths:
+        try:
+            yield str(path), path.read_bytes()
+        except OSError as error:
+            raise StudyError(
+                f"{path} cannot be read ({error.strerror}); expected an image"
+            ) from None

@@ -1,0 +1,89 @@
+"""Images that would not fit in memory side by side, or in full as RGB.
+
+At any time the images being decoded have `PIXELS_AT_ONCE` pixels together, or are one larger image
+alone. That one is converted and shrunk row by row, so that it needs no more than the bytes in which
+Pillow holds it, up to 4 a pixel.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.data.reading.pixel_values import Found, Layout, Range, to_rgb
+
+LARGE_PIXELS = 16_000_000
+"""Images of more pixels are shrunk as they are converted, row by row."""
+PIXELS_AT_ONCE = 64_000_000
+"""Pixels that are decoded at a time, by all threads together; some 11 bytes each."""
+_STRIP_VALUES = 1 << 20
+"""Pixels of a large image that are converted at a time."""
+
+
+class Budget:
+    """Bounds how many pixels are decoded at a time; one image that is above it gets all of it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._used = 0
+
+    @contextmanager
+    def held(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for an image of so many pixels, and keep it for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._used or self._used + pixels <= PIXELS_AT_ONCE)
+            self._used += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._used -= pixels
+                self._changed.notify_all()
+
+
+def shrunk(
+    image: Image.Image,
+    layout: Layout | None,
+    size: int,
+    value_range: Range | None,
+    range_8_bits: Range | None = None,
+) -> tuple[NDArray[np.uint8], Found]:
+    """Average a large image over areas, a strip of rows at a time.
+
+    Returns:
+        (height, width, 3) uint8 with no side above `size`, and the values that were found.
+    """
+    width, height = image.size
+    rows = max(1, _STRIP_VALUES // width)
+    small = (min(width, size), min(height, size))
+    total = np.zeros((small[1], small[0], 3))
+    found: list[Found] = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        part = image.crop((0, top, width, bottom))
+        strip, values = to_rgb(part, layout, value_range, range_8_bits)
+        narrow = cv2.resize(
+            strip.astype(np.float32), (small[0], bottom - top), interpolation=cv2.INTER_AREA
+        )
+        weights = _overlap(small[1], height, top, bottom)
+        reached = np.flatnonzero(weights.any(axis=1))
+        total[reached] += np.tensordot(weights[reached], narrow.astype(np.float64), axes=1)
+        found.append(values)
+    ends = [end for each in found for end in each.extremes or ()]
+    sample = np.concatenate([each.sample for each in found])
+    values = Found((min(ends), max(ends)) if ends else None, sample)
+    return np.rint(total).astype(np.uint8), values
+
+
+def _overlap(small: int, large: int, top: int, bottom: int) -> NDArray[np.float64]:
+    """Return the share of each row top..bottom of `large` rows in each of `small` rows."""
+    step = large / small
+    lows = np.arange(small)[:, None] * step
+    rows = np.arange(top, bottom)[None, :]
+    return (np.minimum(lows + step, rows + 1) - np.maximum(lows, rows)).clip(min=0) / step

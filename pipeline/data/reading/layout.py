@@ -1,0 +1,143 @@
+"""Which split and class an image belongs to, by the folders that it lies in.
+
+The splits are called ``train``, ``val`` (``valid``, ``validation``) and ``test``; the last two may
+lack. Without split folders, ``<class>/<image>``, all images are training images, of which the
+others are taken. One folder around all of it is seen through. Classes and images are ordered by
+name, so that the order in an archive or on a disk changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from pipeline.checks import StudyError, did_you_mean, in_message, listing
+from pipeline.storage.splits import SPLITS
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+LAYOUT = "<split>/<class>/<image>, with splits train, val and test, or <class>/<image>"
+
+Parts = tuple[str, ...]
+"""The parts of a path: ``("train", "cat", "1.png")``, or ``("cat", "1.png")``."""
+Placed = dict[str, tuple[str, str, str]]
+"""Path of an image -> its split, its class, and its path below any folder around all."""
+
+
+def lay_out(names: Sequence[str], where: str) -> Placed:
+    """Find split and class of each image.
+
+    Args:
+        names: the paths of all images.
+        where: the archive or folder, for messages.
+
+    Returns:
+        Their places, sorted by the path below any folder around all.
+
+    Raises:
+        StudyError: if the folders are not laid out as expected.
+    """
+    parts = {name: PurePosixPath(name).parts for name in names}
+    while _is_wrapped(list(parts.values())):
+        parts = {name: below[1:] for name, below in parts.items()}
+    tops = sorted({below[0] for below in parts.values()})
+    splits = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
+    depth = 3 if splits else 2
+    stray = next((name for name, below in parts.items() if len(below) != depth), None)
+    if stray or (splits and len(splits) < len(tops)):
+        loose = any(below[0] in splits and len(below) == 2 for below in parts.values())
+        way_out = _way_out(tops, splits) if loose else ""
+        folders = sorted({below[0] for below in parts.values() if len(below) > 1})
+        raise StudyError(_stray_message(where, stray, tops, splits, folders) + way_out)
+    if len(set(splits.values())) < len(splits):
+        raise StudyError(f"{where}: found {listing(splits)}; expected one folder for each split")
+    if splits and "train" not in splits.values():
+        raise StudyError(f"{where}: found {listing(tops)}, but no train folder; expected {LAYOUT}")
+    ordered = sorted(names, key=lambda name: parts[name])
+    placed = {
+        name: (splits.get(parts[name][0], "train"), parts[name][-2], "/".join(parts[name]))
+        for name in ordered
+    }
+    _check_classes(placed, where)
+    return placed
+
+
+def _is_wrapped(paths: Sequence[Parts]) -> bool:
+    """Say whether one folder that means nothing lies around all images."""
+    if len({below[0] for below in paths}) != 1 or min(map(len, paths)) < 3:
+        return False
+    if paths[0][0].lower() not in SPLIT_FOLDERS:
+        return True
+    return min(map(len, paths)) > 3 and all(below[1].lower() in SPLIT_FOLDERS for below in paths)
+
+
+def _stray_message(
+    where: str,
+    stray: str | None,
+    tops: Sequence[str],
+    splits: dict[str, str],
+    folders: Sequence[str],
+) -> str:
+    others = [top for top in tops if top not in splits]
+    remedy = ""
+    if splits and others:
+        found = f"the folders {listing(others)} beside {listing(splits)}"
+    else:
+        beside = f" beside the folders {listing(folders)}" if folders and not splits else ""
+        found = in_message(stray) + beside
+        remedy = ". Move it into the folder of its class, or out of there"
+    hints = (did_you_mean(top.lower(), SPLIT_FOLDERS) for top in others)
+    hint = next((hint for hint in hints if hint), ";") if len(tops) <= len(SPLITS) else ";"
+    return f"{where}: found {found}{hint} expected {LAYOUT}{remedy}"
+
+
+def _way_out(tops: Sequence[str], splits: dict[str, str]) -> str:
+    """Say how a class keeps the name of a split, for people with pictures of trains."""
+    first = next(iter(splits))
+    beside = next((f"train/{in_message(top)}, " for top in tops if top not in splits), "")
+    return (
+        f". If {first} is a class here and not a split, move all class folders into one folder "
+        f"called train: {beside}train/{first}"
+    )
+
+
+def _check_classes(placed: Placed, where: str) -> None:
+    _check_twins(sorted({name for _, name, _ in placed.values()}), where)
+    classes: dict[str, set[str]] = {}
+    for split, name, _ in placed.values():
+        classes.setdefault(split, set()).add(name)
+    for split, names in classes.items():
+        lacking, added = sorted(classes["train"] - names), sorted(names - classes["train"])
+        if lacking or added:
+            raise StudyError(
+                f"{where}: found other classes in {split} than in train (lacking: "
+                f"{listing(lacking)}; added: {listing(added)}); expected the same class folders, "
+                "each with images, in every split"
+            )
+    if len(classes["train"]) < 2:
+        raise StudyError(
+            f"{where}: found one class only ({listing(classes['train'])}); expected at least two "
+            f"class folders, as {LAYOUT}"
+        )
+
+
+def _check_twins(names: Sequence[str], where: str) -> None:
+    """Refuse classes that differ in case or in outer spaces alone, in one split or in two.
+
+    Single letters may differ in case: they are classes of handwriting.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        key = name.strip() if len(name) == 1 else name.strip().casefold()
+        if key in seen:
+            raise StudyError(
+                f"{where}: found the classes {seen[key]!r} and {name!r}, which differ in case or "
+                "spaces alone; expected names that differ otherwise. Rename one of the folders, or "
+                "put their images into one"
+            )
+        seen[key] = name

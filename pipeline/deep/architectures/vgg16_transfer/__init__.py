@@ -1,0 +1,1 @@
+"""VGG16 with weights learned elsewhere, and a head of its own."""

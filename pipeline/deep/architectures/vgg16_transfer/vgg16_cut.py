@@ -1,0 +1,72 @@
+"""Where VGG16 is cut into a part that is frozen and a part that is trained. No Keras."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pipeline.pretrained.vgg16 import Pooling, block_of, output_shape
+from pipeline.pretrained.weights import up_to_deepest
+
+KEPT_VALUES = 20_000
+"""The most float16 numbers that are kept of an image: 60,000 images and 45,000 mirrored ones take 4
+GB. Enough to unfreeze one block at up to 96 pixels, two at up to 64."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """VGG16 up to the deepest layer that is read, its topmost blocks trained, the others frozen."""
+
+    layers: tuple[str, ...]
+    """Whose outputs are read."""
+    pooling: Pooling
+    image_size: int
+    unfrozen: int
+    """How many of the blocks are trained, from the top."""
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are, up to the deepest layer that is read."""
+        return block_of(self.every[-1])
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All layers, up to the deepest one that is read."""
+        return up_to_deepest(self.layers)
+
+    @property
+    def boundary(self) -> str | None:
+        """The last frozen layer, if trained ones follow it."""
+        frozen = self.blocks - self.unfrozen
+        return f"block{frozen}_pool" if 0 < frozen < self.blocks else None
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The layers that are trained."""
+        if not self.unfrozen:
+            return ()
+        return self.every[self.every.index(self.boundary) + 1 :] if self.boundary else self.every
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Those that are read before the boundary; without anything trained, all that are."""
+        behind = {self.boundary, *self.trained}
+        return tuple(name for name in self.layers if name not in behind)
+
+    @property
+    def parts(self) -> dict[str, tuple[int, ...]]:
+        """What the frozen part gives of an image, by layer: vectors, and the boundary's output."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name in self.below:
+            shape = output_shape(name, self.image_size)
+            shapes[name] = (math.prod(shape) if self.pooling == "flatten" else shape[-1],)
+        if self.boundary:
+            shapes[self.boundary] = output_shape(self.boundary, self.image_size)
+        return shapes
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether the trained part starts at pixels: all is trained, or too much would be kept."""
+        if not self.unfrozen:
+            return False
+        return not self.boundary or sum(map(math.prod, self.parts.values())) > KEPT_VALUES

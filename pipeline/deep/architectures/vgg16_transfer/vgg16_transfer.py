@@ -1,0 +1,208 @@
+"""VGG16 trained on ImageNet, read out for other images: frozen first, then unfrozen block by block.
+
+Simonyan and Zisserman (2015), section 5 and appendix B, read the network's features out for other
+datasets; Yosinski et al. (2014), "How transferable are features in deep neural networks?", train
+transferred layers further. Departures: layers before the last one are read out too, as small images
+leave the deepest ones a few positions only; images are resized to one size, without crops; the head
+is a small network instead of a linear SVM. See `pipeline.pretrained.vgg16` for the convolutions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, model_validator
+
+from pipeline.deep.architectures.vgg16_transfer.phases import OF_PIXELS, PhaseOptions, read_phases
+from pipeline.deep.architectures.vgg16_transfer.vgg16_cut import Cut
+from pipeline.deep.options import Dropout, Epochs, LearningRate
+from pipeline.deep.spec import DeepSpec
+from pipeline.pretrained import vgg16
+from pipeline.pretrained.vgg16 import BaseOptions, ComputePrecision
+from pipeline.pretrained.weights import load_weights, weights_record
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Spec(BaseOptions, DeepSpec):
+    """VGG16 trained on ImageNet: a head on its frozen features, then more of it where wanted.
+
+    What lies below the lowest trained layer is computed once an image and kept, unless it is more
+    than `vgg16_cut.KEPT_VALUES`; then, and where all is trained, pixels go in.
+    """
+
+    epochs: Epochs = 20
+    """The most passes over the training images in the first phase: the head on the frozen base."""
+    learning_rate: LearningRate = 5e-4
+    """The optimizer's largest step size; the schedule lowers it."""
+    hidden: int = Field(default=1024, ge=0, le=65_536)
+    """Units of a hidden layer in the head; 0 for a linear head."""
+    dropout: Dropout = 0.5
+    """Share of inputs of each layer of the head that are dropped in training."""
+    then: tuple[PhaseOptions, ...] = ()
+    """Phases after the first: `unfreeze`, the number of topmost blocks that are trained, or all,
+    and what else changes: epochs, learning_rate and the optimizer's other options, flip; crop,
+    shift and cutout where pixels go in."""
+
+    _unfrozen: int = PrivateAttr(0)  # topmost blocks that this phase trains
+    _seed: int = PrivateAttr(0)  # of random weights: unfrozen blocks start as the base had them
+
+    @model_validator(mode="before")
+    @classmethod
+    def _phases_read(cls, options: Any) -> Any:
+        return read_phases(options, "then")
+
+    @model_validator(mode="after")
+    def _phases_fit(self) -> Self:
+        _refuse_pixel_options(self, "", "Put it into a phase of `then` that unfreezes all")
+        least, most = 1, self.cut.blocks
+        for index, phase in enumerate(self.then):
+            where, blocks = f"then.{index}", self._blocks(phase)
+            if not least <= blocks <= most:
+                raise ValueError(
+                    f"{where}.unfreeze: found {phase.unfreeze}; expected {least} to {most}, or "
+                    f"all: `layers` reads {most} blocks, and no phase freezes again what one "
+                    "before it trained"
+                )
+            phase.check_optimizer(where, self.optimizer, self.schedule)
+            if not self._during(phase).cut.reads_pixels:
+                _refuse_pixel_options(phase, f"{where}: ", "Drop it, or unfreeze all")
+            least = blocks
+        return self
+
+    @property
+    def cut(self) -> Cut:
+        """Where this phase divides frozen layers from trained ones."""
+        return Cut(self.layers, self.pooling, self.image_size, self._unfrozen)
+
+    def phases(self) -> tuple[Self, ...]:
+        """Return the training of the head, and one for each of `then`."""
+        first = self.model_copy(update={"then": ()})
+        return (first, *map(self._during, self.then))
+
+    def record(self) -> dict[str, Any]:
+        """Return the name and checksum of the weights file."""
+        return weights_record(self.weights)
+
+    def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
+        """Build the convolutions below what this phase trains; None where pixels go in.
+
+        They give the pooled features of those of `layers` that they hold and, where blocks behind
+        them are trained, the whole output of the last of them.
+        """
+        self._seed = seed
+        if self.cut.reads_pixels:
+            return None
+        return vgg16.vgg16_base(
+            self.weights,
+            self.image_size,
+            self.cut.below,
+            self.pooling,
+            seed,
+            image_shape,
+            self._computed_in(),
+            self.cut.boundary,
+        )
+
+    def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
+        """Standardise features in the first phase; in later ones the network does."""
+        if self._unfrozen:
+            return None
+        from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
+            fitted_standardisation,
+        )
+
+        return fitted_standardisation(inputs)
+
+    def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
+        """Build the head, on standardised features (d,), and below it what this phase unfreezes."""
+        from keras import Input, Model
+
+        if not self._unfrozen:
+            features = Input(input_shape, name="features")
+            return Model(features, self._head(features, n_outputs), name="head")
+        from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
+            frozen_standardisation,
+        )
+
+        inputs = Input(input_shape, name="inputs")
+        vectors = self._vectors(inputs)
+        x = vgg16.join([vectors[name] for name in self.layers])
+        x = frozen_standardisation()(x)
+        network = Model(inputs, self._head(x, n_outputs), name="unfrozen")
+        vgg16.set_weights(network, load_weights(self.weights, self._seed, self.layers))
+        return network
+
+    def _head(self, x: keras.KerasTensor, n_outputs: int) -> keras.KerasTensor:
+        from pipeline.deep import layers as build
+
+        x = build.dropout(x, self, "features_dropout")
+        if self.hidden:
+            x = build.dense(x, self, self.scaled(self.hidden), "hidden")
+            x = build.dropout(x, self, "hidden_dropout")
+        return build.output_layer(n_outputs, self)(x)
+
+    def _vectors(self, inputs: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+        """Return the vector of each of `layers`, from pixels or from what the base gives."""
+        from pipeline.deep.layers import kernel_options
+
+        cut = self.cut
+        if cut.reads_pixels:
+            outputs = {"pixels": vgg16.vgg16_pixels(inputs, self.image_size)}
+            vectors: dict[str, keras.KerasTensor] = {}
+            names = cut.every
+        else:
+            vectors = _take_apart(inputs, cut.parts)
+            outputs = {cut.boundary: vectors.pop(cut.boundary)} if cut.boundary else {}
+            names = cut.trained
+        (x,) = outputs.values()
+        penalty = kernel_options(self)["kernel_regularizer"]
+        outputs |= vgg16.vgg16_layers(x, names, self._computed_in(), cut.trained, penalty)
+        rest = [name for name in self.layers if name not in vectors]
+        made = vgg16.vgg16_vectors(outputs, rest, self.pooling)
+        return vectors | dict(zip(rest, made, strict=True))
+
+    def _blocks(self, phase: PhaseOptions) -> int:
+        return self.cut.blocks if phase.unfreeze == "all" else phase.unfreeze
+
+    def _during(self, phase: PhaseOptions) -> Self:
+        """Return the options of one phase: this run's, with the phase's in their place."""
+        spec = self.model_copy(update={"then": (), **phase.changes})
+        spec._unfrozen = self._blocks(phase)
+        return spec
+
+    def _computed_in(self) -> ComputePrecision:
+        from pipeline.deep.device import compute_policy
+
+        policy: Any = compute_policy(self.precision).removeprefix("mixed_")
+        return policy
+
+
+def _take_apart(
+    inputs: keras.KerasTensor, parts: Mapping[str, tuple[int, ...]]
+) -> dict[str, keras.KerasTensor]:
+    """Cut (n, d) into consecutive parts of the shapes in `parts`. Stock layers only."""
+    from keras import layers
+
+    found, start, left = {}, 0, inputs.shape[1]
+    column = layers.Reshape((left, 1), dtype="float32", name="column")(inputs)
+    for name, shape in parts.items():
+        left -= math.prod(shape)
+        cut = layers.Cropping1D((start, left), dtype="float32", name=f"{name}_values")(column)
+        found[name] = layers.Reshape(shape, dtype="float32", name=f"{name}_frozen")(cut)
+        start += math.prod(shape)
+    return found
+
+
+def _refuse_pixel_options(options: Any, where: str, remedy: str) -> None:
+    """Raise ValueError for an augmentation that a phase without pixels cannot have."""
+    for option in OF_PIXELS:
+        if value := getattr(options, option):
+            raise ValueError(
+                f"{where}found {option}: {value}, where training reads features that were computed "
+                f"once an image; expected flip alone. {remedy}"
+            )

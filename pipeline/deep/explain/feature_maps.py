@@ -1,0 +1,84 @@
+"""What the first convolution of a network makes of images: some of its maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.deep.explain.activations import end_of, first_convolution, layer_output
+from pipeline.deep.explain.tile_sheets import tile_sheet
+
+MOST_CHANNELS = 16
+MAP_SIDE = 48
+"""Larger maps are reduced to it before they are drawn."""
+WHITE = 98
+"""Percentile of a map's values that is white: few positions are far brighter than all others."""
+GREYS = 32
+"""Levels of grey in a drawing, which so is a small file."""
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """The same channels of one layer for several images."""
+
+    layer: str
+    channels: tuple[int, ...]
+    """Ascending; those that vary most over all positions of all images."""
+    total: int
+    """Channels that the layer has."""
+    values: NDArray[np.float32]
+    """(images, channels, height, width)."""
+
+    @property
+    def caption(self) -> str:
+        """Say what the sheet of an image shows, and how it is scaled."""
+        shown = len(self.channels)
+        which = f"the {shown} maps" if shown == self.total else f"{shown} of the {self.total} maps"
+        rest = "" if shown == self.total else ", those that vary most"
+        return (
+            f"{which} of the first convolution, {self.layer}{rest}. Each is scaled over the "
+            f"{len(self.values)} images: black is its smallest value, white its largest "
+            f"{100 - WHITE} %"
+        )
+
+
+def feature_maps(model: keras.Model, images: NDArray[np.uint8]) -> FeatureMaps | None:
+    """Return what the first convolution gives, its normalisation and activation included.
+
+    Args:
+        model: from pixels on.
+        images: (n, height, width, 3) uint8 RGB.
+
+    Returns:
+        None for a network without a convolution.
+    """
+    convolution = first_convolution(model)
+    if convolution is None:
+        return None
+    maps = np.moveaxis(layer_output(model, end_of(model, convolution), images), -1, 1)
+    spread = maps.var(axis=(0, 2, 3))
+    chosen = np.sort(np.argsort(-spread, kind="stable")[:MOST_CHANNELS])
+    return FeatureMaps(
+        convolution.name, tuple(map(int, chosen)), maps.shape[1], np.asarray(maps[:, chosen])
+    )
+
+
+def map_sheets(maps: FeatureMaps) -> list[NDArray[np.uint8]]:
+    """Draw one sheet an image, (height, width, 3) uint8: its maps from left to right, in grey."""
+    low = maps.values.min(axis=(0, 2, 3), keepdims=True)
+    high = np.percentile(maps.values, WHITE, axis=(0, 2, 3), keepdims=True)
+    shares = np.clip((maps.values - low) / np.maximum(high - low, 1e-12), 0, 1, dtype=np.float32)
+    return [_sheet(each) for each in shares]
+
+
+def _sheet(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    height, width = shares.shape[1:]
+    scale = min(1.0, MAP_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = np.stack([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in shares])
+    levels = np.rint(np.rint(small * (GREYS - 1)) * (255 / (GREYS - 1))).astype(np.uint8)
+    return tile_sheet(levels[..., None].repeat(3, axis=-1))

@@ -1,0 +1,208 @@
+"""A few steps on a copy of a network: whether it learns at all, and how long a step takes.
+
+All is done on the copy, so that the weights, moving averages, optimizer and seeds of the network
+itself stay exactly as they are.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.class_scores import of_probabilities
+from pipeline.deep import device
+from pipeline.deep.cost import leaf_layers, multiply_adds
+from pipeline.deep.training.scoring import cross_entropy
+
+IMAGES, STEPS, FEWEST_STEPS, SMALLEST_BATCH = 32, 20, 4, 16
+MULTIPLY_ADDS = {False: 3e10, True: 3e12}
+"""Of forward passes in all steps: some 5 s on two cores; on an accelerator the batch itself."""
+LEARNT, SECONDS = 0.25, 6.0
+"""Steps end early where the loss has fallen to this share, or so many seconds are over."""
+LEARNING_RATE = 1e-3
+"""Of Adam, whose steps depend little on a network's scale: its authors' default."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the copy did."""
+
+    first_loss: float
+    """Cross-entropy before any step, in nats."""
+    losses: tuple[float, ...]
+    """Cross-entropy on one batch, before each step and after the last one."""
+    images: int
+    """Different images in that batch."""
+    kernels: int
+    """Trainable weights of two dimensions or more."""
+    moved: int
+    """Those of them that the steps changed."""
+    finite: bool
+    """Whether all weights are finite after the steps."""
+    batch_size: int
+    seconds_per_step: float
+    """The median of steps of `batch_size` images, without the first ones, which compile."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps were made."""
+        return len(self.losses) - 1
+
+    @property
+    def seconds_per_image(self) -> float:
+        """Of a training step."""
+        return self.seconds_per_step / self.batch_size
+
+    @property
+    def lowest(self) -> float:
+        """The lowest loss after a step."""
+        return min(self.losses[1:])
+
+
+def run_trial(
+    network: keras.Model,
+    inputs: NDArray,
+    labels: NDArray[np.int64],
+    batch_size: int,
+    xla: bool,
+) -> Trial:
+    """Measure the first loss, and try to learn one batch by heart, on a copy of `network`.
+
+    The copy has neither dropout nor penalties, and is trained by Adam on cross-entropy, whatever
+    the options say: the question is whether gradients reach the weights and lower the loss. The
+    batch has up to 32 different images, repeated to fill as much of `batch_size` as is affordable.
+
+    Args:
+        network: from one batch of inputs to probabilities (b, classes) or (b, 1).
+        inputs: (n, ...) of the training split.
+        labels: (n,) in 0..classes-1.
+        batch_size: of the training.
+        xla: whether to compile as XLA does.
+    """
+    size, steps = affordable(multiply_adds(network), batch_size)
+    rows = spread_rows(len(labels), max(size, 128))
+    with undisturbed_randomness():
+        copy = bare_copy(network)
+        first = _cross_entropy(copy, inputs[rows], labels[rows], size)
+        few = rows[spread_rows(len(rows), min(IMAGES, size))]
+        repeated = np.resize(few, size)
+        losses, seconds = _steps(copy, inputs[repeated], labels[repeated], steps, xla)
+        kernels, moved, finite = _changes(network, copy)
+    del copy
+    gc.collect()  # a model holds itself in circles
+    return Trial(
+        first_loss=first,
+        losses=losses,
+        images=len(set(few.tolist())),
+        kernels=kernels,
+        moved=moved,
+        finite=finite,
+        batch_size=size,
+        seconds_per_step=seconds,
+    )
+
+
+def affordable(adds: int, batch_size: int) -> tuple[int, int]:
+    """Return how many images and steps a trial has, by the multiply-adds of one image."""
+    budget = MULTIPLY_ADDS[device.has_accelerator()]
+    passes = budget / max(adds, 1)
+    size = SMALLEST_BATCH
+    while size < batch_size and 2 * size * STEPS <= passes:
+        size *= 2
+    size = min(size, batch_size)
+    return size, int(max(FEWEST_STEPS, min(STEPS, passes / size)))
+
+
+def spread_rows(n: int, count: int) -> NDArray[np.int64]:
+    """Return up to `count` different rows of `n`, evenly spread, in order."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(np.int64))
+
+
+def bare_copy(network: keras.Model) -> keras.Model:
+    """Return a model of the same layers and weights, without dropout and penalties."""
+
+    def bare(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        if type(layer).__name__.endswith("Dropout"):
+            config["rate"] = 0.0
+        config |= {name: None for name in config if name.endswith("_regularizer")}
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=bare, recursive=True)
+    for ours, theirs in zip(leaf_layers(copy), leaf_layers(network), strict=True):
+        ours.trainable = theirs.trainable
+        if theirs.weights:
+            ours.set_weights(theirs.get_weights())
+    return copy
+
+
+@contextmanager
+def undisturbed_randomness() -> Iterator[None]:
+    """Give Python's own generator back as it was: Keras draws seeds of new layers from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+def _cross_entropy(
+    model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], batch_size: int
+) -> float:
+    """Measure in training mode: moving averages of batch normalization may not have begun yet.
+
+    In batches, since every layer's output stays in memory until the last one is computed.
+    """
+    batches = np.array_split(inputs, math.ceil(len(inputs) / batch_size))  # of nearly one size
+    outputs = np.concatenate(
+        [keras.ops.convert_to_numpy(model(batch, training=True)) for batch in batches]
+    )
+    if not np.isfinite(outputs).all():
+        return math.nan
+    return cross_entropy(of_probabilities(outputs.astype(np.float32)), labels)
+
+
+def _steps(
+    model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], steps: int, xla: bool
+) -> tuple[tuple[float, ...], float]:
+    losses, seconds = [], []
+    two = model.output_shape[-1] == 1
+    kind: Any = (
+        keras.losses.BinaryCrossentropy() if two else keras.losses.SparseCategoricalCrossentropy()
+    )
+    targets = labels[:, None].astype(np.float32) if two else labels
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, name="trial")
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, loss=kind, jit_compile=xla, auto_scale_loss=False)
+    for _ in range(steps):
+        start = time.perf_counter()
+        losses.append(float(model.train_on_batch(inputs, targets)))
+        seconds.append(time.perf_counter() - start)
+        over = losses[-1] <= LEARNT * losses[0] or sum(seconds[1:]) > SECONDS
+        if over and len(losses) >= FEWEST_STEPS:
+            break
+    losses.append(float(model.train_on_batch(inputs, targets)))
+    return tuple(losses), float(np.median(seconds[1:]))
+
+
+def _changes(network: keras.Model, copy: keras.Model) -> tuple[int, int, bool]:
+    """Return the trainable kernels, those that differ, and whether all weights are finite."""
+    kernels = moved = 0
+    finite = True
+    for ours, theirs in zip(copy.trainable_weights, network.trainable_weights, strict=True):
+        value = keras.ops.convert_to_numpy(ours)
+        finite = finite and bool(np.isfinite(value).all())
+        if value.ndim > 1:
+            kernels += 1
+            moved += bool((value != keras.ops.convert_to_numpy(theirs)).any())
+    return kernels, moved, finite

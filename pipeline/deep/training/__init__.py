@@ -1,0 +1,1 @@
+"""Training a network, resumable at every epoch."""

@@ -1,0 +1,167 @@
+"""From options to something that can be trained: inputs, network, compiled training model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.deep import device
+from pipeline.deep.cost import leaf_layers
+from pipeline.deep.input.training_input import TrainingInput
+from pipeline.deep.sanity.memory import weights_that_fit
+from pipeline.deep.spec import DeepSpec, output_units
+from pipeline.deep.training.base_features import BaseFeatures, base_features
+from pipeline.deep.training.epochs import Trainable
+from pipeline.deep.training.losses import build_loss
+from pipeline.deep.training.optimizers import build_optimizer
+from pipeline.storage.splits import SPLITS
+
+MIRRORED = "mirrored train"
+"""What the features of the mirrored training images are called, beside the splits."""
+
+
+class Phase:
+    """One phase of a training: what it is trained on, and the network at every state of it.
+
+    Args:
+        spec: the phase's options, one of `DeepSpec.phases`.
+        index: of the phase, from 0.
+        phases: how many there are.
+        images: split -> (n, height, width, 3) uint8, RGB.
+        n_classes: number of classes.
+        seed: of initial weights.
+        cache_folder: where features of a frozen base are kept; None keeps none.
+    """
+
+    def __init__(
+        self,
+        spec: DeepSpec,
+        index: int,
+        phases: int,
+        images: Mapping[str, NDArray[np.uint8]],
+        n_classes: int,
+        seed: int,
+        cache_folder: Path | None,
+    ) -> None:
+        self.spec, self.index, self.phases = spec, index, phases
+        self.n_classes, self.seed = n_classes, seed
+        self.image_shape = tuple(images["train"].shape[1:])
+        # Once more, so that a phase begins alike whether or not the one before it was just trained.
+        keras.utils.set_random_seed(seed)
+        self.policy = device.compute_policy(spec.precision)
+        with _policy(self.policy):
+            self.base = spec.frozen_base(self.image_shape, seed)
+        self.features = self._features(images, cache_folder)
+        self.inputs = {split: found.values for split, found in self.features.items()}
+        start = time.perf_counter()
+        with _policy(self.policy):
+            self._build()
+        self.setup_seconds = time.perf_counter() - start + self._base_seconds()
+        """Of what has to be done before the first epoch; test images are not learnt from."""
+
+    def _features(
+        self, images: Mapping[str, NDArray[np.uint8]], cache_folder: Path | None
+    ) -> dict[str, BaseFeatures]:
+        """Return what is trained on: features of the base, or the pixels, which cost nothing."""
+        if self.base is None:
+            return {split: BaseFeatures(images[split], 0.0) for split in SPLITS}
+        self.base.jit_compile = device.compiles_with_xla(self.spec.xla)
+        found = {
+            split: base_features(self.base, images[split], split, cache_folder) for split in SPLITS
+        }
+        if self.spec.flip:
+            found[MIRRORED] = base_features(
+                self.base, images["train"], "train", cache_folder, mirrored=True
+            )
+        return found
+
+    def _base_seconds(self) -> float:
+        return sum(found.seconds for name, found in self.features.items() if name != "test")
+
+    def _build(self) -> None:
+        spec, inputs = self.spec, self.inputs["train"]
+        shape = tuple(inputs.shape[1:])
+        with weights_that_fit(spec):
+            network = spec.network(shape, output_units(self.n_classes))
+        spec.initialise(network, inputs)
+        preprocessing = spec.preprocessing(inputs)
+        first = keras.Input(shape, dtype=str(inputs.dtype), name="inputs")
+        x = preprocessing(first) if preprocessing is not None else first
+        self.all_outputs = keras.Model(first, network(x), name="trained")
+        # Auxiliary heads serve in training alone: the network that is kept does not compute them.
+        main = keras.Model(network.inputs, network.outputs[0], name=network.name)
+        self.network = keras.Model(first, main(x), name="network")
+        self.network.jit_compile = device.compiles_with_xla(spec.xla)
+
+    def trainable(self, labels: Mapping[str, NDArray[np.int64]]) -> Trainable:
+        """Compile for training.
+
+        Args:
+            labels: "train" and "validation" -> (n,) int64.
+        """
+        spec = self.spec
+        mirrored = self.inputs.get(MIRRORED)
+        n_bytes = self.inputs["train"].nbytes + (mirrored.nbytes if mirrored is not None else 0)
+        source = TrainingInput(
+            self.inputs["train"],
+            labels["train"],
+            spec,
+            self.seed,
+            mirrored=mirrored,
+            on_device=device.keeps_data(spec.data_on_device, n_bytes),
+        )
+        with _policy(self.policy):
+            model = source.model(self.all_outputs)
+        weights = spec.loss_weights()
+        steps = len(source.batches)
+        model.compile(
+            optimizer=build_optimizer(spec, steps),
+            loss=[build_loss(spec, self.n_classes) for _ in weights],
+            loss_weights=list(weights),
+            jit_compile=device.compiles_with_xla(spec.xla),
+            steps_per_execution=device.steps_per_call(spec.steps_per_call, steps),
+        )
+        # Built by the first step, its variables would make TensorFlow trace that step twice.
+        model.optimizer.build(model.trainable_variables)
+        return Trainable(
+            spec=spec,
+            phase=self.index,
+            phases=self.phases,
+            network=self.network,
+            model=model,
+            batches=source.batches,
+            inputs=self.inputs,
+            labels=labels,
+        )
+
+    def start_from(self, before: keras.Model) -> None:
+        """Take over the weights of the layers that `before`, an earlier phase's network, shares."""
+        known = {layer.name: layer for layer in leaf_layers(before)}
+        for layer in leaf_layers(self.network):
+            if layer.name in known and layer.weights:
+                layer.set_weights(known[layer.name].get_weights())
+
+    def from_pixels(self) -> keras.Model:
+        """Join base and network, sharing their weights, into one model that starts at pixels."""
+        pixels = keras.Input(self.image_shape, name="pixels")
+        x = self.base(pixels) if self.base is not None else pixels
+        for layer in self.network.layers[1:]:
+            x = layer(x)
+        return keras.Model(pixels, x, name="classifier")
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Let layers that are built inside compute in `name`."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

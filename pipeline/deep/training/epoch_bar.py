@@ -1,0 +1,51 @@
+"""The bar that a person sees while an epoch is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from pipeline.deep.input.batches import Batches
+
+
+class EpochBar(keras.callbacks.Callback):
+    """A bar of the epoch's images with the time left, on a terminal; nothing in a log file."""
+
+    async_safe = True
+    """Keras's name for a callback that need not be called before the next step begins."""
+
+    def __init__(self, batches: Batches, number: int) -> None:
+        super().__init__()
+        self._total, self._batch_size = batches.images_per_epoch, batches.batch_size
+        self._bar = Progress(
+            TextColumn(f"epoch {number}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("images,"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            transient=True,
+            disable=not Console().is_terminal,
+        )
+        self._task = self._bar.add_task("", total=self._total)
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Show the bar."""
+        self._bar.start()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Move it on."""
+        self._bar.update(self._task, completed=min((batch + 1) * self._batch_size, self._total))
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Take it away."""
+        self._bar.stop()

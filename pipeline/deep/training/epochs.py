@@ -1,0 +1,190 @@
+"""The loop over epochs: train, measure, keep the best, stop when nothing improves."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.deep.input.batches import Batches
+from pipeline.deep.spec import DeepSpec
+from pipeline.deep.training.epoch_bar import EpochBar
+from pipeline.deep.training.failures import StopAtNaN, raise_run_away
+from pipeline.deep.training.history import Course, Epoch
+from pipeline.deep.training.schedules import Plateau, learning_rate_at
+from pipeline.deep.training.scoring import Measured, measure
+from pipeline.inference import network_scores
+from pipeline.progress import duration
+from pipeline.sampling import stratified_order
+
+Weights = list[NDArray]
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A phase that is ready to be trained."""
+
+    spec: DeepSpec
+    phase: int
+    phases: int
+    network: keras.Model
+    """From inputs as they are stored to class probabilities, or to one sigmoid unit."""
+    model: keras.Model
+    """Compiled; from what `batches` give to all outputs; its layers are those of `network`."""
+    batches: Batches
+    inputs: Mapping[str, NDArray]
+    """"train" and "validation" -> (n, ...) as `network` takes them."""
+    labels: Mapping[str, NDArray[np.int64]]
+
+
+Keep = Callable[[Course, keras.Model, Weights], None]
+"""Stores a training's state: the course, the model as it is trained on, the best weights."""
+
+
+def fit(trainable: Trainable, course: Course, best: Weights, seed: int, keep: Keep) -> None:
+    """Train a phase to its end, and leave `network` with the weights of the best epoch so far.
+
+    Both splits are measured after each epoch in inference mode (no dropout, weights as they then
+    are, or their moving average), so that their curves compare, which Keras's running averages over
+    an epoch do not. The training curve is measured on as many training images as there are
+    validation images, always the same, drawn by class: all of them would cost about a third of an
+    epoch more, and this way both curves are equally noisy. Losses are cross-entropies without
+    penalties on weights, whatever is minimised.
+
+    Args:
+        trainable: the phase.
+        course: of the training so far; epochs of this phase that it holds are not trained again.
+        best: the weights of `course.best_epoch`, or the initial ones.
+        seed: of the order of images and of augmentation.
+        keep: called after each epoch.
+
+    Raises:
+        StudyError: when the loss is no longer finite.
+    """
+    spec, network = trainable.spec, trainable.network
+    watched = _watched(trainable, seed)
+    plateau = Plateau(spec, course.plateau or None) if spec.schedule == "plateau" else None
+    for in_phase in range(course.epochs_of(trainable.phase) + 1, spec.epochs + 1):
+        if _is_over(spec, course):
+            break
+        began = time.perf_counter()
+        raw = _train_one(trainable, in_phase, len(course.epochs) + 1, plateau)
+        trained = time.perf_counter()
+        validation = _measure(network, *watched["validation"])
+        seconds = time.perf_counter() - began
+        better = course.add(
+            Epoch(
+                phase=trainable.phase,
+                train=_measure(network, *watched["train"]),
+                validation=validation,
+                learning_rate=_middle_rate(spec, in_phase, plateau),
+                seconds=seconds,
+                images_per_second=trainable.batches.images_per_epoch / (trained - began),
+            )
+        )
+        _check_finite(trainable, in_phase, course, plateau)
+        best = network.get_weights() if better else best
+        if plateau is not None:
+            plateau.update(better)
+            course.plateau = plateau.state
+        if raw is not None:
+            for variable, value in zip(trainable.model.trainable_variables, raw, strict=True):
+                variable.assign(value)
+        keep(course, trainable.model, best)
+        _print_line(trainable, course, in_phase, better)
+    network.set_weights(best)
+
+
+def _is_over(spec: DeepSpec, course: Course) -> bool:
+    return spec.patience is not None and course.waited >= spec.patience
+
+
+def _watched(trainable: Trainable, seed: int) -> dict[str, tuple[NDArray, NDArray[np.int64]]]:
+    inputs, labels = trainable.inputs, trainable.labels
+    shown = np.sort(stratified_order(labels["train"], seed)[: len(labels["validation"])])
+    return {
+        "train": (inputs["train"][shown], labels["train"][shown]),
+        "validation": (inputs["validation"], labels["validation"]),
+    }
+
+
+def _train_one(
+    trainable: Trainable, in_phase: int, number: int, plateau: Plateau | None
+) -> Weights | None:
+    """Train one epoch; with an average, leave it in the model and return the weights themselves."""
+    spec, model = trainable.spec, trainable.model
+    if plateau is not None:
+        model.optimizer.learning_rate = _middle_rate(spec, in_phase, plateau)
+    trainable.batches.start_epoch(number)
+    raw = _KeepRaw()
+    watch = StopAtNaN()
+    callbacks = [watch, EpochBar(trainable.batches, number), *([raw] if spec.ema else [])]
+    # Keras overwrites weights by their average at the end of each fit.
+    model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,
+              shuffle=False, callbacks=callbacks)  # fmt: skip
+    if spec.ema:
+        # On JAX they then are the optimizer's own arrays, which a prediction would give away.
+        for variable in model.trainable_variables:
+            variable.assign(keras.ops.copy(variable))
+    if watch.loss is not None:
+        raise_run_away(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
+    return raw.weights
+
+
+def _middle_rate(spec: DeepSpec, in_phase: int, plateau: Plateau | None) -> float:
+    scale = plateau.scale if plateau is not None else 1.0
+    return learning_rate_at(spec, in_phase - 0.5) * scale
+
+
+def _measure(network: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -> Measured:
+    return measure(network_scores(network, inputs), labels)
+
+
+def _check_finite(
+    trainable: Trainable, in_phase: int, course: Course, plateau: Plateau | None
+) -> None:
+    epoch = course.epochs[-1]
+    losses = [epoch.train.loss, epoch.validation.loss]
+    if all(map(math.isfinite, losses)) and all(
+        np.isfinite(weight).all() for weight in trainable.network.get_weights()
+    ):
+        return
+    rate = _middle_rate(trainable.spec, in_phase, plateau)
+    raise_run_away(trainable.spec, len(course.epochs), rate, math.nan)
+
+
+class _KeepRaw(keras.callbacks.Callback):
+    """Keeps the weights as they are at the end of an epoch, before an average replaces them."""
+
+    weights: Weights | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        variables = self.model.trainable_variables
+        self.weights = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _print_line(trainable: Trainable, course: Course, in_phase: int, better: bool) -> None:
+    spec, epoch = trainable.spec, course.epochs[-1]
+    left = spec.epochs - in_phase
+    of_phase = [each.seconds for each in course.epochs if each.phase == trainable.phase]
+    phase = f"phase {trainable.phase + 1}, " if trainable.phases > 1 else ""
+    print(
+        f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f} %  "
+        f"validation {100 * epoch.validation.accuracy:.1f} %  loss {epoch.validation.loss:.3f}  "
+        f"{epoch.seconds:.1f} s, {epoch.images_per_second:,.0f} images/s"
+        f"{f'  about {duration(float(np.median(of_phase)) * left)} left' if left else ''}"
+        f"{'  best so far' if better else ''}",
+        flush=True,
+    )
+    if _is_over(spec, course) or not left:
+        early = f"; stopped early, {spec.patience} epochs without a better one" if left else ""
+        print(
+            f"{phase}kept epoch {course.best_epoch} of {len(course.epochs)}, validation "
+            f"{course.monitor} {getattr(course.best.validation, course.monitor):.3f}{early}",
+            flush=True,
+        )

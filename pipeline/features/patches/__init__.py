@@ -1,0 +1,1 @@
+"""Learned patches: a k-means dictionary and its codes."""

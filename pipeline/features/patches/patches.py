@@ -1,0 +1,183 @@
+"""Features learnt without labels: image patches coded by a dictionary of patches, and pooled."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from pipeline.checks import StudyError
+from pipeline.features.patches.coding import PatchCoder, patch_grid
+from pipeline.features.patches.dictionary import PatchDictionary, draw_patches, learn_dictionary
+from pipeline.features.patches.pictures import dictionary_sheet, redrawn
+from pipeline.features.spec import Extractor, FeatureSpec, check_size
+
+_MOST_NUMBERS = 1 << 28
+"""Of the training patches: 1 GB."""
+
+
+class Spec(FeatureSpec):
+    """Options of the learnt patches."""
+
+    method: Literal["patches"] = "patches"
+    """The name of this extractor."""
+    size: int = Field(default=6, ge=2, le=16)
+    """Side of a patch in pixels."""
+    stride: int = Field(default=1, ge=1, le=16)
+    """Pixels from one patch of an image to the next."""
+    count: int = Field(default=400, ge=2, le=16_384)
+    """Atoms of the dictionary."""
+    dictionary: Literal["kmeans", "random"] = "kmeans"
+    """The atoms: centroids of whitened training patches, or such patches themselves."""
+    samples: int = Field(default=50_000, ge=100, le=2_000_000)
+    """Training patches to learn the whitening and the dictionary from, at most."""
+    whiten_eps: float = Field(default=0.1, ge=1e-6, le=10)
+    """Added to the variances that whitening makes equal; the larger, the smoother the atoms."""
+    coding: Literal["triangle", "nearest"] = "triangle"
+    """By how much an atom is nearer than the mean of all, or 1 for the nearest `fraction`."""
+    fraction: float = Field(default=0.4, ge=1e-6, le=0.9)
+    """Of the atoms, and of their negatives, that code a patch; with coding `nearest` only."""
+    pooling: Literal["average", "sum"] = "average"
+    """How the codes of the patches of a cell become one."""
+    grid: int = Field(default=2, ge=1, le=8)
+    """The places of patches are cut into grid × grid cells."""
+    sqrt: bool = True
+    """Square root of the pooled codes, which evens out few strong and many weak ones."""
+
+    @property
+    def neighbours(self) -> int:
+        """Atoms that code a patch, at least one; 0 for the triangle coding."""
+        return max(1, round(self.fraction * self.count)) if self.coding == "nearest" else 0
+
+    @property
+    def dimension(self) -> int:
+        """Numbers that describe an image."""
+        return self.grid**2 * self.count * (2 if self.coding == "nearest" else 1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.coding != "nearest" and "fraction" in self.model_fields_set:
+            raise ValueError(f"expected no fraction with coding: {self.coding}")
+        if self.samples < self.count:
+            raise ValueError(
+                f"expected samples of at least count, {self.count:,}, not {self.samples:,}"
+            )
+        if self.samples * self.size**2 * 3 > _MOST_NUMBERS:
+            raise ValueError(
+                f"expected at most {_MOST_NUMBERS // (self.size**2 * 3):,} samples of "
+                f"{self.size}×{self.size} pixels, not {self.samples:,}; more do not fit in memory"
+            )
+        return self
+
+    def build(self, seed: int) -> Patches:
+        """Return the extractor; `seed` draws the training patches and the first atoms."""
+        return Patches(self, seed)
+
+
+class Patches(Extractor):
+    """Patches of an image, contrast-normalised and whitened, coded by a learnt dictionary.
+
+    A. Coates, H. Lee, A. Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature
+    Learning", AISTATS 2011, section 3: contrast and whitening, k-means with the "triangle" coding
+    max(0, mean(z) - z) of the distances z to all atoms, pooling over quadrants.
+
+    ``coding="nearest"`` with ``dictionary="random"`` is that of L. Thiry, M. Arbel, E. Belilovsky,
+    E. Oyallon, "The Unreasonable Effectiveness of Patches in Deep Convolutional Kernels Methods",
+    ICLR 2021: 1 for each of the nearest atoms, and apart from them for each of the nearest
+    negatives of atoms, else 0.
+
+    Departures: variances in the contrast are of the population; Coates et al. sum over quadrants
+    and leave square roots out; Thiry et al. normalise no contrast, pad the image, and pool twice
+    over overlapping windows before a low-rank classifier.
+
+    After `fit`, `dictionary_` holds what was learnt.
+    """
+
+    dictionary_: PatchDictionary
+
+    def __init__(self, spec: Spec, seed: int) -> None:
+        self.spec = spec
+        self.seed = seed
+
+    def fit(self, images: NDArray[np.uint8]) -> Self:
+        """Learn the whitening and the dictionary from patches of the training images.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order.
+
+        Raises:
+            StudyError: if `images` is something else, too small, or has fewer patches than atoms.
+        """
+        self._check(images)
+        spec = self.spec
+        rng = np.random.default_rng(self.seed)
+        patches = draw_patches(images, spec.size, spec.samples, rng)
+        if len(patches) < spec.count:
+            raise StudyError(
+                f"patches: found {len(patches):,} patches in {len(images):,} training images; "
+                f"expected at least {spec.count:,}, one an atom. Choose a smaller count"
+            )
+        kmeans = spec.dictionary == "kmeans"
+        self.dictionary_ = learn_dictionary(patches, spec.count, spec.whiten_eps, kmeans, rng)
+        return self
+
+    def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the pooled codes of images.
+
+        Args:
+            images: (n, height, width, 3) uint8 in RGB order.
+
+        Returns:
+            (n, grid · grid · width) float32, >= 0: cells from the top left, row by row; in each the
+            atoms, and with coding `nearest` their negatives after them.
+
+        Raises:
+            StudyError: if `images` is something else, or too small.
+        """
+        self._check(images)
+        spec = self.spec
+        coder = PatchCoder(self.dictionary_, spec.size, spec.stride, spec.neighbours)
+        average = spec.pooling == "average"
+        grid = patch_grid(images.shape[1:3], spec.size, spec.stride, spec.grid, average)
+        features = coder.pooled(images, grid)
+        if spec.sqrt:
+            np.sqrt(features, out=features)
+        return features
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers of the atoms, the whitening, and the mean patch."""
+        learnt = self.dictionary_
+        return learnt.atoms.size + learnt.whitening.size + learnt.mean.size
+
+    def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
+        """Count, for each patch, its contrast, its whitening, and its distances to all atoms.
+
+        With d numbers a patch: squares and quotients (2 d), whitening (d · d), its squared length
+        (d), and a product with each atom (d · atoms), which serves the atom's negative too.
+        """
+        spec = self.spec
+        down, across = ((side - spec.size) // spec.stride + 1 for side in image_shape[:2])
+        d = 3 * spec.size**2
+        return down * across * d * (3 + d + spec.count)
+
+    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Draw the image, and beside it the image put together again from its nearest atoms.
+
+        Each patch is replaced by the atom nearest to it, whitening undone, on mid-grey: what the
+        code keeps, without the brightness and the contrast, which it does not.
+        """
+        self._check(image[None])
+        return redrawn(image, self.dictionary_, self.spec.size)
+
+    def learnt_picture(self) -> NDArray[np.uint8]:
+        """Draw the atoms with the whitening undone, up to 400 of them, the greyest ones first."""
+        return dictionary_sheet(self.dictionary_, self.spec.size)
+
+    def _check(self, images: NDArray[np.uint8]) -> None:
+        spec = self.spec
+        least = spec.size + (spec.grid - 1) * spec.stride
+        cells = f"{spec.grid}×{spec.grid} cells. Choose a smaller size or grid"
+        check_size(images, least, "patches", f", for patches of {spec.size} pixels in {cells}")

@@ -1,0 +1,62 @@
+"""What a dictionary of patches looks like, and an image seen through it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.features.patches.dictionary import (
+    Floats,
+    PatchDictionary,
+    draw_patches,
+    nearest_atoms,
+    normalise_contrast,
+)
+from pipeline.features.picture_panels import Picture, enlarged, side_by_side
+
+_MOST_ATOMS = 400
+_SHEET = 800
+"""Pixels that a sheet may be wide."""
+_GAP = 2
+_CONTRAST = 70
+"""Levels of grey that stand for one standard deviation of a patch."""
+
+
+def dictionary_sheet(dictionary: PatchDictionary, size: int) -> Picture:
+    """Draw up to 400 atoms as patches, each stretched from black to white; grey ones first."""
+    atoms = dictionary.atoms_as_patches()[:_MOST_ATOMS].reshape(-1, size, size, 3)
+    colour = atoms.std(axis=3).mean(axis=(1, 2)) / np.maximum(atoms.std(axis=(1, 2, 3)), 1e-6)
+    columns = int(np.ceil(np.sqrt(len(atoms))))
+    rows = -(-len(atoms) // columns)
+    zoom = max(1, min(16, (_SHEET // columns - _GAP) // size))
+    tile = zoom * size + _GAP
+    sheet = np.full((rows * tile + _GAP, columns * tile + _GAP, 3), 255, dtype=np.uint8)
+    for place, atom in enumerate(np.argsort(colour, kind="stable")):
+        y, x = (_GAP + tile * at for at in divmod(place, columns))
+        square = np.kron(_stretched(atoms[atom]), np.ones((zoom, zoom, 1), dtype=np.uint8))
+        sheet[y : y + zoom * size, x : x + zoom * size] = square
+    return sheet
+
+
+def redrawn(image: Picture, dictionary: PatchDictionary, size: int) -> Picture:
+    """Draw an image, and beside it the mean of the atoms nearest to all of its patches."""
+    height, width = image.shape[:2]
+    places = (height - size + 1, width - size + 1)
+    every = draw_patches(image[None], size, places[0] * places[1], np.random.default_rng(0))
+    normalise_contrast(every)
+    every -= dictionary.mean
+    whitened: Floats = np.matmul(every, dictionary.whitening)
+    nearest = nearest_atoms(whitened, dictionary.atoms)
+    drawn = dictionary.atoms_as_patches()[nearest].reshape(*places, size, size, 3)
+    sums, hits = np.zeros((height, width, 3)), np.zeros((height, width, 1))
+    for y in range(size):
+        for x in range(size):
+            sums[y : y + places[0], x : x + places[1]] += drawn[:, :, y, x]
+            hits[y : y + places[0], x : x + places[1]] += 1
+    levels = np.clip(128 + _CONTRAST * sums / hits, 0, 255).astype(np.uint8)
+    return side_by_side(enlarged(image), enlarged(levels))
+
+
+def _stretched(patch: Floats) -> NDArray[np.uint8]:
+    return np.asarray(cv2.normalize(patch, None, 0, 255, cv2.NORM_MINMAX), dtype=np.uint8)

@@ -1,0 +1,245 @@
+"""The weights of VGG16's convolutions: read from any of Keras's files, downloaded, or drawn.
+
+Simonyan and Zisserman (2015), table 1, column D: names and shapes of the layers. Files are looked
+into without Keras, so that a wrong one is found before anything is computed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import requests
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError, check_known, listing
+from pipeline.storage.integrity import file_digest
+
+if TYPE_CHECKING:
+    import h5py
+
+BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
+"""Table 1, column D: a block, how many 3×3 convolutions it has, their filters."""
+KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
+KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
+"""What Keras downloads for ``weights="imagenet"``, 58,889,256 bytes, under ~/.keras/models."""
+
+Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Layer -> kernel (3, 3, inputs, filters), the first one's inputs in BGR order; bias (filters,)."""
+
+
+def layer_names() -> tuple[str, ...]:
+    """Return the names of the layers that can be read, from the first to the deepest."""
+    names: list[str] = []
+    for block, count, _ in BLOCKS:
+        names += [f"block{block}_conv{index}" for index in range(1, count + 1)]
+        names.append(f"block{block}_pool")
+    return tuple(names)
+
+
+def up_to_deepest(layers: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of all layers from the first to the deepest of `layers`."""
+    deepest = max(layer_names().index(name) for name in layers)
+    return layer_names()[: deepest + 1]
+
+
+def kernel_shapes() -> dict[str, tuple[int, ...]]:
+    """Return the shape (3, 3, inputs, filters) of each convolution's kernel, by name."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    inputs = 3
+    for block, count, filters in BLOCKS:
+        for index in range(1, count + 1):
+            shapes[f"block{block}_conv{index}"] = (3, 3, inputs, filters)
+            inputs = filters
+    return shapes
+
+
+def check_layers(layers: Sequence[str]) -> None:
+    """Raise `StudyError` unless `layers` names at least one layer of VGG16, and none twice."""
+    if not layers:
+        raise StudyError("expected at least one layer of VGG16, such as block5_pool")
+    for name in layers:
+        check_known(name, layer_names(), "VGG16 layer")
+    if len(set(layers)) < len(layers):
+        raise StudyError("expected each layer at most once")
+
+
+def check_weights_file(path: Path) -> None:
+    """Raise `StudyError` unless `path` is an HDF5 file with the 13 convolutions of VGG16.
+
+    Reads names and shapes alone, in milliseconds, without Keras. The three fully connected layers
+    may be in the file; they are not used.
+    """
+    with _opened(path) as file:
+        found = _variables(file)
+        shapes = {layer: tuple(v.shape for v in found[layer].values()) for layer in found}
+        expected = kernel_shapes()
+        strangers = [name for name in shapes if name not in expected | dict.fromkeys(_TOP)]
+        missing = [name for name in expected if name not in shapes]
+        if missing or strangers:
+            also = f" (not of VGG16: {listing(strangers, 3)})" if strangers and not missing else ""
+            raise StudyError(
+                f"{path} holds the weights of another network: found the layers "
+                f"{listing(shapes, 6)}{also}; expected the 13 convolutions of VGG16: "
+                f"{listing(expected, 4)}. {_WAYS_ON}"
+            )
+        for name, kernel in expected.items():
+            if sorted(shapes[name], key=len) != [kernel[-1:], kernel]:
+                raise StudyError(
+                    f"{path} holds the weights of another network: found shapes "
+                    f"{listing(shapes[name])} in {name}; expected {kernel} and {kernel[-1:]}. "
+                    f"{_WAYS_ON}"
+                )
+
+
+def check_imagenet_weights() -> None:
+    """Raise `StudyError` if Keras's weights are neither here nor to be had; downloads nothing.
+
+    Without this, a machine with no network would find it out after all other runs.
+    """
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    if (home / "models" / KERAS_FILE).exists():
+        return
+    try:
+        requests.head(KERAS_ADDRESS, timeout=10).raise_for_status()
+    except requests.RequestException as error:
+        raise _no_weights(type(error).__name__) from None
+
+
+def read_weights(path: Path) -> Weights:
+    """Read kernels and biases by the names of their layers, whatever Keras wrote the file.
+
+    Raises:
+        StudyError: if the file is missing, damaged, of another network, or holds NaN or infinity.
+    """
+    check_weights_file(path)
+    weights: Weights = {}
+    with _opened(path) as file:
+        variables = _variables(file)
+        for name in kernel_shapes():
+            kernel, bias = (np.asarray(variables[name][n], dtype=np.float32) for n in (4, 1))
+            if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+                raise StudyError(f"{path}: found NaN or infinity in {name}; {_WAYS_ON}")
+            weights[name] = kernel, bias
+    return weights
+
+
+def random_weights(seed: int, layers: Sequence[str] | None = None) -> Weights:
+    """Draw kernels as He et al. (2015) do, which keeps the signal's size; biases are zero.
+
+    Args:
+        seed: of the draws.
+        layers: draw up to the deepest of them, which changes no number; None draws all.
+    """
+    rng = np.random.default_rng(seed)
+    wanted = up_to_deepest(layers or layer_names())
+    weights: Weights = {}
+    for name, shape in kernel_shapes().items():
+        if name not in wanted:
+            break
+        kernel = rng.standard_normal(shape, dtype=np.float32) * np.sqrt(2 / np.prod(shape[:3]))
+        weights[name] = kernel.astype(np.float32), np.zeros(shape[-1], dtype=np.float32)
+    return weights
+
+
+def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
+    """Read, download or draw the weights of all layers up to the deepest of `layers`.
+
+    Args:
+        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
+        seed: of random weights.
+        layers: names out of `layer_names`.
+
+    Raises:
+        StudyError: for unknown layers, or weights that cannot be used.
+    """
+    check_layers(layers)
+    if weights == "random":
+        values = random_weights(seed, layers)
+    else:
+        values = read_weights(_downloaded() if weights == "imagenet" else Path(weights))
+    return {name: values[name] for name in up_to_deepest(layers) if name in values}
+
+
+def weights_record(weights: str) -> dict[str, Any]:
+    """Return what a card says of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
+
+    The file is named without its folder, so that the card is the same on every machine. Downloads
+    it where `weights` is ``"imagenet"`` and it is not here yet.
+    """
+    if weights == "random":
+        return {"weights": weights, "weights_file": None, "weights_sha256": None}
+    path = _downloaded() if weights == "imagenet" else Path(weights)
+    if not path.is_file():
+        check_weights_file(path)
+    kind = weights if weights == "imagenet" else "file"
+    return {"weights": kind, "weights_file": path.name, "weights_sha256": file_digest(path)}
+
+
+_TOP = ("fc1", "fc2", "predictions")
+_WAYS_ON = (
+    "Give Keras's VGG16 file in `weights:`, or set it to imagenet (a download of 59 MB), or to "
+    "random (an untrained control)"
+)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    if not path.is_file():
+        raise StudyError(f"there is no weights file {path} (in {Path.cwd()}). {_WAYS_ON}")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except OSError as error:
+        fault = "is damaged or cut short" if h5py.is_hdf5(path) else "is no HDF5 file"
+        raise StudyError(
+            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Fetch it again. {_WAYS_ON}"
+        ) from None
+
+
+def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
+    """Return layer -> number of dimensions -> variable; a layer is the group a variable lies in.
+
+    True of every layout that Keras has had: ``block1_conv1/block1_conv1_W_1:0``, the same below
+    ``model_weights/``, ``block1_conv1/block1_conv1/kernel:0`` and ``layers/block1_conv1/vars/0``.
+    """
+    import h5py
+
+    found: dict[str, dict[int, h5py.Dataset]] = {}
+
+    def visit(name: str, item: Any) -> None:
+        groups = [part for part in name.split("/")[:-1] if part != "vars"]
+        if isinstance(item, h5py.Dataset) and groups and not name.startswith("optimizer"):
+            found.setdefault(groups[-1], {})[item.ndim] = item
+
+    file.visititems(visit)
+    return found
+
+
+def _downloaded() -> Path:
+    """Return Keras's own copy of the weights, downloaded if it is not here yet."""
+    import keras
+
+    try:
+        return Path(
+            keras.utils.get_file(
+                KERAS_FILE, KERAS_ADDRESS, cache_subdir="models", file_hash=KERAS_MD5
+            )
+        )
+    except Exception as error:  # urllib and Keras raise many kinds, some of them bare
+        raise _no_weights(error) from None
+
+
+def _no_weights(reason: object) -> StudyError:
+    return StudyError(
+        f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). Copy "
+        f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
+        "need it, or set `weights: random` for an untrained control"
+    )

@@ -1,0 +1,185 @@
+"""Reading and writing single files.
+
+Files are replaced atomically, so that a stage that is killed leaves the old file or the new one,
+never half of one. Each set of files has a manifest of its checksums (`pipeline.storage.integrity`),
+against which every file is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline import litter
+from pipeline.checks import StudyError
+from pipeline.storage import integrity, strict
+
+Record = TypeVar("Record")
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and put it in its place if the block succeeds.
+
+    The first call for a folder removes what killed processes have left there. An error on the way
+    gets a note of what was being written, for `pipeline.system_errors`.
+    """
+    size = 0
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        litter.sweep(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=litter.prefix(), suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except Exception as error:
+        if temporary is not None and temporary.exists():
+            size = temporary.stat().st_size
+        error.add_note(f"writing {path} ({size:,} bytes were written)")
+        raise
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Write JSON, indented, keys in their given order; a dataclass becomes an object."""
+    if hasattr(value, "__dataclass_fields__"):
+        value = asdict(value)
+    save_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def save_array(path: Path, array: NDArray) -> None:
+    """Write one array as ``.npy``."""
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def save_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, without its index, floats to nine significant digits.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, which
+    `load_table` takes away again.
+    """
+    with atomic(path) as temporary:
+        _map_texts(table, _defused).to_csv(
+            temporary, index=False, float_format="%.9g", lineterminator="\n"
+        )
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+"""How a cell begins that a spreadsheet computes, or one that was kept from it. The list, with
+letters of full width, is of OWASP's page on CSV injection."""
+
+
+def _defused(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _armed(text: str) -> str:
+    """Take back what `_defused` does."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Change the texts in all cells; numbers and empty cells stay."""
+
+    def each(value: Any) -> Any:
+        return change(value) if isinstance(value, str) else value
+
+    columns = {
+        str(name): table[name].map(each) for name in table.select_dtypes(exclude=["number", "bool"])
+    }
+    return table.assign(**columns) if columns else table
+
+
+def load_json(path: Path, remedy: str) -> Any:
+    """Read JSON; `remedy` is the command that makes the file where it is missing or broken."""
+    existing = existing_file(path, remedy)
+    try:
+        return json.loads(existing.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
+        raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
+
+
+def load_array(path: Path, remedy: str) -> NDArray:
+    """Open an array memory-mapped and read-only: outputs of DVC are links into its cache."""
+    existing = existing_file(path, remedy)
+    try:
+        return np.load(existing, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise StudyError(f"{path} is no .npy file ({error}); make it anew: {remedy}") from None
+
+
+def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
+    """Read a CSV table, the texts as they were given to `save_table`."""
+    existing = existing_file(path, remedy)
+    try:
+        table = pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)
+        return _map_texts(table, _armed)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
+
+
+def load_record(kind: type[Record], path: Path, remedy: str) -> Record:
+    """Read a dataclass from JSON; lists become tuples where the class has them."""
+    return strict.read_record(kind, load_json(path, remedy), path, remedy)
+
+
+def load_sealed(kind: type[Record], path: Path, remedy: str) -> Record:
+    """Read a dataclass from JSON that holds its own checksum."""
+    content = integrity.unseal(load_json(path, remedy), path, remedy)
+    return strict.read_record(kind, content, path, remedy)
+
+
+def load_checked_table(path: Path, columns: dict[str, strict.Column], remedy: str) -> pd.DataFrame:
+    """Read a CSV table that has exactly these columns, in this order, of these kinds."""
+    table = load_table(path, remedy, dtype=strict.read_dtypes(columns))
+    return strict.check_table(table, columns, path, remedy)
+
+
+def intact(manifest: Path, of: dict[str, Any], name: str, remedy: str) -> Path:
+    """Return the path of a file beside a manifest, once its content is what was written.
+
+    Raises:
+        StudyError: if the file or the manifest is missing, is of something else, or was changed.
+    """
+    existing_file(manifest.parent / name, remedy)
+    return integrity.load_manifest(manifest, of, remedy).verify(name)
+
+
+def existing_file(path: Path, remedy: str) -> Path:
+    """Return the path, or raise `StudyError` with the command that makes the file."""
+    if not path.exists():
+        raise StudyError(f"there is no {path}; make it with: {remedy}")
+    return path
+
+
+def load_arrays(path: Path, remedy: str) -> dict[str, NDArray]:
+    """Read all arrays of an ``.npz`` file."""
+    existing = existing_file(path, remedy)
+    try:
+        with np.load(existing, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception as error:  # reading a broken archive raises whatever it leads to
+        raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None

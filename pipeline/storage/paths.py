@@ -1,0 +1,17 @@
+"""Folders that more than one subject shares; all relative to the study's folder.
+
+That is the working directory of every stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+INCOMING = Path("data/incoming")
+"""Where a person places data; a dependency, never an output."""
+DOWNLOADS = Path("data/downloads")
+"""Where downloads end; neither a dependency nor an output, so that no stage deletes them."""
+RESUME = Path(".resume")
+"""Partial downloads and intermediate results, under the hash of all that determines them."""
+CHECKED = Path("data/checked.txt")
+STUDY = Path("reports/study")

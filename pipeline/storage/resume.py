@@ -1,0 +1,240 @@
+"""What a killed training goes on from, and what a finished one need not do again: ``.resume/``.
+
+It stands apart from `pipeline.storage`, since no stage reads what another leaves here. Everything
+lies under the hash of all that determines it (`state_key`), so that nothing is taken up by a run
+with other options, data or code; a state or seed that is damaged counts as none.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import system_errors
+from pipeline.checks import StudyError
+from pipeline.storage import integrity
+from pipeline.storage.files import atomic, save_json
+from pipeline.storage.paths import RESUME
+
+TRAINING = RESUME / "training"
+"""``<run>/<key>.npz``: trainings that are under way."""
+SEEDS = RESUME / "seeds"
+"""``<run>/<key>/``: what finished seeds have left, ``files/`` and ``manifest.json``."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """All that a training needs to go on as if it had never stopped."""
+
+    arrays: dict[str, NDArray]
+    """Numbers of NumPy's own kinds; bfloat16 has to come as float32, which holds it exactly."""
+    facts: dict[str, Any]
+    """What JSON can say, infinities included; tuples come back as lists."""
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def state_key(facts: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of facts that JSON can say, whatever the order of their names."""
+    return integrity.digest(dict(facts))
+
+
+def code_digest(prefix: str = "pipeline.") -> str:
+    """Return the SHA-256 of the project's code that this process runs or may yet run.
+
+    A training must not go on with other code than it began with: its result would be that of
+    neither. So an edit to any of these files, a comment too, starts it anew, as it does for DVC.
+
+    Read are the files of all loaded modules with this prefix, and of all that they import, inside
+    functions too: otherwise the digest would depend on how far the process has come, and a training
+    that imports a module late would overlook an edit to it. Not seen are modules outside of
+    the prefix, the script that was started among them; libraries, whose versions a key has to give
+    separately; and imports by a computed name, unless they have happened.
+    """
+    top = sys.modules[prefix.partition(".")[0]]
+    root = Path(str(top.__file__)).parent.parent
+    waiting = [name for name in sys.modules if name.startswith(prefix)]
+    sources: dict[str, bytes] = {}
+    while waiting:
+        name = waiting.pop()
+        path = _source_file(root, name)
+        if name not in sources and path is not None:
+            sources[name] = path.read_bytes()
+            waiting += [each for each in _imports(sources[name]) if each.startswith(prefix)]
+    digest = hashlib.sha256()
+    for name, source in sorted(sources.items()):
+        digest.update(f"{name} {len(source)}\n".encode())
+        digest.update(source)
+    return digest.hexdigest()
+
+
+def _source_file(root: Path, name: str) -> Path | None:
+    """Return the file of a module, or None if the name is that of something inside a module."""
+    path = root.joinpath(*name.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _imports(source: bytes) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+# --- trainings under way -------------------------------------------------------------------------
+
+
+def state_file(run: str, key: str) -> Path:
+    """Return where the state of one seed of a run is kept while it is trained."""
+    return TRAINING / run / f"{key}.npz"
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write a state as one file, which replaces the one before it at once.
+
+    Arrays and facts lie together, so that they are always of the same moment. Written to the disk
+    before it takes the old one's place: a power cut too leaves one of them whole.
+
+    Raises:
+        ValueError: if an array is of no kind that ``.npy`` keeps without pickling.
+    """
+    for name, array in state.arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"{name} has the dtype {array.dtype}; convert it to float32 before")
+    content = {f"array/{name}": array for name, array in state.arrays.items()}
+    text = json.dumps(state.facts, ensure_ascii=True).encode("ascii")
+    content["facts"] = np.frombuffer(text, dtype=np.uint8)
+    content["sha256"] = np.frombuffer(_content_digest(content), dtype=np.uint8)
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def load_state(path: Path) -> TrainingState | None:
+    """Read a state; None where there is none, or where it is damaged, which a printed line says."""
+    if not path.exists():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            content = {name: stored[name] for name in stored.files}
+        if _content_digest(content) != content.pop("sha256").tobytes():
+            raise ValueError("its content does not have its checksum")
+        facts = json.loads(content.pop("facts").tobytes())
+    except Exception as error:  # reading a broken archive raises whatever it leads to
+        if system_errors.is_shortage(error):
+            raise  # it may be whole, and training anew would replace it
+        print(f"{path} is damaged ({error}); training starts from the beginning", flush=True)
+        return None
+    return TrainingState(
+        {name.removeprefix("array/"): array for name, array in content.items()}, facts
+    )
+
+
+def _content_digest(content: Mapping[str, NDArray]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(content.keys() - {"sha256"}):
+        array = content[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.digest()
+
+
+# --- finished seeds ------------------------------------------------------------------------------
+
+
+def seed_folder(run: str, key: str) -> Path:
+    """Return where the outputs of one finished seed of a run are kept."""
+    return SEEDS / run / key
+
+
+def keep_seed(run: str, key: str, folder: Path) -> None:
+    """Keep a copy of the folder of a finished seed; its training state is no longer needed.
+
+    A copy and no hard link: DVC moves outputs into its cache, write-protects them and links them
+    back, so that a link of ours would be one file with its cache, and whatever changed the one in
+    place would break the other.
+    """
+    with _replacing(seed_folder(run, key)) as temporary:
+        shutil.copytree(folder, temporary / "files", copy_function=shutil.copyfile)
+        files = integrity.files_below(temporary / "files")
+        manifest = integrity.make_manifest(temporary, {"run": run, "key": key}, files)
+        save_json(temporary / integrity.MANIFEST, manifest)
+    state_file(run, key).unlink(missing_ok=True)
+
+
+def restore_seed(run: str, key: str, folder: Path) -> bool:
+    """Put a finished seed back in its folder, in place of what is there.
+
+    Returns:
+        Whether there was one; one that is damaged counts as none, which a printed line says.
+    """
+    kept = seed_folder(run, key)
+    if not kept.exists():
+        return False
+    if not _is_whole(kept, run, key):
+        print(f"{kept} is damaged; the seed is trained anew", flush=True)
+        return False
+    with _replacing(folder) as temporary:
+        shutil.copytree(
+            kept / "files", temporary, copy_function=shutil.copyfile, dirs_exist_ok=True
+        )
+    return True
+
+
+def prune(run: str, keep_keys: Collection[str]) -> None:
+    """Remove all that is kept of a run under other keys, and what killed processes left half."""
+    kept = {f"{key}.npz" for key in keep_keys} | set(keep_keys)
+    for parent in (TRAINING / run, SEEDS / run):
+        for path in list(parent.iterdir()) if parent.exists() else []:
+            if path.name not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder`, and put it in its place if the block succeeds."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_whole(kept: Path, run: str, key: str) -> bool:
+    files = integrity.files_below(kept / "files")
+    try:
+        manifest = integrity.load_manifest(kept / integrity.MANIFEST, {"run": run, "key": key}, "")
+        for name in manifest.files:
+            manifest.verify(name)
+    except StudyError as error:
+        cause = error.__context__
+        if cause is not None and system_errors.is_shortage(cause):
+            raise
+        return False
+    return bool(files) and {file.relative_to(kept).as_posix() for file in files} == set(
+        manifest.files
+    )

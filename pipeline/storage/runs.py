@@ -1,0 +1,225 @@
+"""What every run leaves: predictions, history, card, trials and model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.storage import integrity, strict
+from pipeline.storage.files import (
+    atomic,
+    existing_file,
+    load_arrays,
+    load_checked_table,
+    load_record,
+    save_json,
+    save_table,
+)
+from pipeline.storage.splits import SPLITS, Task
+
+RUNS = Path("runs")
+ScoreKind = Literal["probability", "decision"]
+HISTORY_KINDS: dict[str, strict.Column] = {
+    "x": "number", "x_kind": "text", "split": "text", "metric": "text", "value": "number",
+}  # fmt: skip
+HISTORY_COLUMNS = tuple(HISTORY_KINDS)
+TUNING_KINDS: dict[str, strict.Column] = {
+    "trial": "integer", "state": "text", "images": "integer", "validation_accuracy": "number",
+    "seconds": "number", "options": "text",
+}  # fmt: skip
+TUNING_COLUMNS = tuple(TUNING_KINDS)
+"""A row a trial: `state` is ``complete`` or ``pruned``, `images` the training images of its last
+fit, `options` a JSON object, option -> value."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores of one run for every image of every split."""
+
+    ids: dict[str, NDArray[np.int64]]
+    """split -> (n,) image ids."""
+    scores: dict[str, NDArray[np.float32]]
+    """split -> (n, classes), the larger the likelier, also with two classes."""
+    probabilities: dict[str, NDArray[np.float32]]
+    """split -> (n, classes), rows sum to 1. Where the scores are decisions, they are calibrated on
+    the validation split, so that those of validation itself flatter; else they are the scores."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a run is and what it cost."""
+
+    run: str
+    family: Literal["classical", "deep", "hybrid"]
+    method: str
+    features: tuple[str, ...]
+    options: dict[str, Any]
+    """All options of the method, defaults included."""
+    seed: int
+    score_kind: ScoreKind
+    sizes: dict[str, int]
+    parameters: int
+    """Stored numbers that are used to predict, those of the feature extractors included."""
+    train_seconds: float
+    """From pixels to the fitted model, feature extraction included, learning curve excluded."""
+    predict_ms_per_image: float
+    """From pixels to scores, measured on the test split."""
+    stage_seconds: float
+    """The whole stage for this seed: with learning curve, predictions of all splits, saving, and
+    tuning."""
+    device: str
+    engine: str
+    """The library that fitted it, with its version."""
+    peak_memory_mb: float
+    versions: dict[str, str]
+    tuning_seconds: float = 0.0
+    """Of the search for options, where the run has one; `train_seconds` leaves it out."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What only this family has: ``best_epoch``, ``weights_sha256``, ``stopped_early``, ..."""
+
+
+_LEARNING = "images and labels to learn from"
+"""The key of a run's manifest that holds `learning_seal`."""
+
+
+def run_folder(run: str, seed: int) -> Path:
+    """Return the folder of one seed of a run."""
+    return RUNS / run / f"seed-{seed}"
+
+
+def save_run(
+    run: str,
+    seed: int,
+    predictions: Predictions,
+    history: pd.DataFrame,
+    card: Card,
+    tuning: pd.DataFrame | None = None,
+    learning: str = "",
+) -> None:
+    """Write what every run leaves: predictions, history and card (the model has its own call).
+
+    Where the run was tuned, also its trials, columns `TUNING_COLUMNS`. Last comes the manifest of
+    all files in the folder, so that the model has to be there before. `learning` is the checksum of
+    the data that it was trained on (`learning_seal`).
+    """
+    folder = run_folder(run, seed)
+    arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
+    arrays |= {f"{split}_scores": s.astype(np.float32) for split, s in predictions.scores.items()}
+    if card.score_kind == "decision":
+        for split, values in predictions.probabilities.items():
+            arrays[f"{split}_probabilities"] = values.astype(np.float32)
+    with atomic(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    save_table(folder / "history.csv", history[list(HISTORY_COLUMNS)])
+    if tuning is not None:
+        save_table(folder / "tuning.csv", tuning[list(TUNING_COLUMNS)])
+    save_json(folder / "card.json", card)
+    seal_run(run, seed, learning)
+
+
+def seal_run(run: str, seed: int, learning: str) -> None:
+    """Write the manifest of the files that one seed of a run has left."""
+    folder = run_folder(run, seed)
+    of = {"run": run, "seed": seed, _LEARNING: learning}
+    # Hidden ones are what a killed process has left.
+    files = [path for path in integrity.files_below(folder) if path.name[0] != "."]
+    manifest = integrity.make_manifest(folder, of, files)
+    save_json(folder / integrity.MANIFEST, manifest)
+
+
+def run_manifest(
+    run: str, seed: int, remedy: str, learning: str | None = None
+) -> integrity.Manifest:
+    """Read the manifest of one seed of a run.
+
+    Args:
+        run: its name.
+        seed: the seed.
+        remedy: the command that makes the run.
+        learning: the checksum of the data that it should have been trained on, if that matters.
+    """
+    of: dict[str, Any] = {"run": run, "seed": seed}
+    if learning is not None:
+        of[_LEARNING] = learning
+    return integrity.load_manifest(run_folder(run, seed) / integrity.MANIFEST, of, remedy)
+
+
+def intact_run_file(run: str, seed: int, name: str, remedy: str) -> Path:
+    """Return the path of a file that a run has left, once its content is what was written."""
+    existing_file(run_folder(run, seed) / name, remedy)
+    return run_manifest(run, seed, remedy).verify(name)
+
+
+def model_file(run: str, seed: int, family: str) -> Path:
+    """Return where the fitted model of a run is kept: ``model.keras`` or ``model.npz``."""
+    return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.npz")
+
+
+def save_run_task(run: str, seed: int, task: Task) -> None:
+    """Write what a run was trained on, beside its model; `save_run` comes after it."""
+    save_json(run_folder(run, seed) / "task.json", task)
+
+
+def load_run_task(run: str, seed: int, remedy: str) -> Task:
+    """Read what one seed of a run was trained on."""
+    return load_record(Task, intact_run_file(run, seed, "task.json", remedy), remedy)
+
+
+def load_card(run: str, seed: int, remedy: str) -> Card:
+    """Read the card of one seed of a run."""
+    path = intact_run_file(run, seed, "card.json", remedy)
+    card = load_record(Card, path, remedy)
+    if (card.run, card.seed) != (run, seed):
+        found = f"found the card of run {card.run!r}, seed {card.seed}"
+        integrity.refuse(path, f"{found}; expected {run!r}, seed {seed}", remedy)
+    sets = card.notes.get("feature_sets", {})
+    if not isinstance(sets, dict) or not all(isinstance(each, dict) for each in sets.values()):
+        strict.refuse(path, f"notes.feature_sets: found {sets!r:.80}; expected objects", remedy)
+    if not isinstance(adds := card.notes.get("multiply_adds", 0), int | float):
+        strict.refuse(path, f"notes.multiply_adds: found {adds!r:.80}; expected a number", remedy)
+    return card
+
+
+def load_history(run: str, seed: int, remedy: str) -> pd.DataFrame:
+    """Read the history of one seed of a run, columns `HISTORY_COLUMNS`."""
+    path = intact_run_file(run, seed, "history.csv", remedy)
+    return load_checked_table(path, HISTORY_KINDS, remedy)
+
+
+def load_tuning(run: str, seed: int, remedy: str) -> pd.DataFrame:
+    """Read the trials of one seed of a run that was tuned, columns `TUNING_COLUMNS`."""
+    path = intact_run_file(run, seed, "tuning.csv", remedy)
+    table = load_checked_table(path, TUNING_KINDS, remedy)
+    for text in table["options"]:
+        try:
+            options = json.loads(text)
+        except (TypeError, ValueError, RecursionError):
+            options = None
+        if not isinstance(options, dict):
+            strict.refuse(path, f"options: found {text!r:.80}; expected a JSON object", remedy)
+    return table
+
+
+def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
+    """Read the predictions of one seed of a run."""
+    path = intact_run_file(run, seed, "predictions.npz", remedy)
+    arrays = load_arrays(path, remedy)
+
+    def checked(what: str, split: str, dtype: Any, dimensions: int) -> NDArray:
+        return strict.take_array(arrays, f"{split}_{what}", dtype, dimensions, path, remedy)
+
+    scores = {split: checked("scores", split, np.float32, 2) for split in SPLITS}
+    shares = {f"{split}_probabilities" for split in SPLITS} & arrays.keys()
+    return Predictions(
+        ids={split: checked("ids", split, np.int64, 1) for split in SPLITS},
+        scores=scores,
+        probabilities={s: checked("probabilities", s, np.float32, 2) for s in SPLITS}
+        if shares
+        else scores,
+    )

@@ -1,0 +1,223 @@
+"""What `prepare` leaves: images, labels and splits.
+
+Images are (n, height, width, 3) uint8 in RGB order; labels (n,) int64; ids (n,) int64, the position
+of an image in its dataset, by which everything is paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.storage import integrity, strict
+from pipeline.storage.files import (
+    intact,
+    load_array,
+    load_record,
+    load_sealed,
+    load_table,
+    save_array,
+    save_json,
+    save_table,
+)
+
+SPLITS = ("train", "validation", "test")
+PREPARED = Path("data/prepared")
+TASK = PREPARED / "task.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a training has to know of the dataset: an edit to its title or place reruns none.
+
+    A copy lies beside each trained model, so that whoever opens it knows what its columns mean and
+    which pixels it takes, and notices that the study has other images by now.
+    """
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    """(height, width, 3)."""
+    sizes: dict[str, int]
+    """Images in each split."""
+    decoding: dict[str, Any] = field(default_factory=dict)
+    """Options of `pipeline.data.reading.image_files.read_images` that make such images of files."""
+    digest: str = ""
+    """SHA-256 of all images and ids, and of the labels to learn from."""
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What `prepare` made: the facts of the dataset that evaluation and readers need."""
+
+    name: str
+    description: str
+    sha256: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    """(height, width, 3)."""
+    sizes: dict[str, int]
+    """Images in each split."""
+    seed: int
+    skipped: tuple[str, ...] = ()
+    """Files that could not be read, where a parameter allowed some."""
+    independent: bool = True
+    """Whether test images were drawn independently; intervals and tests assume it."""
+    left_out: tuple[dict[str, Any], ...] = ()
+    """What else of the source is not among the images: ``what``, ``count`` and some ``names``."""
+    original_sides: dict[str, int] = field(default_factory=dict)
+    """Of the images' shorter sides before they were resized, in pixels: ``smallest``, ``median``
+    and ``largest``; empty where images come in one size."""
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of how the images were read, a sentence each."""
+
+
+_PREPARE = "dvc repro prepare"
+
+
+def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
+    """Write the images, labels and ids of one split, and the manifests of both folders.
+
+    Labels lie in files of their own: only `evaluate` depends on those of the test split.
+    """
+    folder, answers = PREPARED / split, PREPARED / "labels"
+    save_array(folder / "images.npy", images)
+    save_array(folder / "ids.npy", np.asarray(ids, dtype=np.int64))
+    files = [folder / "images.npy", folder / "ids.npy"]
+    save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, {"split": split}, files))
+    save_array(answers / f"{split}.npy", np.asarray(labels, dtype=np.int64))
+    of = {"labels of": split}
+    save_json(
+        _labels_manifest(split),
+        integrity.make_manifest(answers, of, [answers / f"{split}.npy"], f"{split}.json"),
+    )
+
+
+def _labels_manifest(split: str) -> Path:
+    return PREPARED / "labels" / f"{split}.json"
+
+
+def _of_split(split: str, name: str, dtype: Any, shape: tuple[int | None, ...]) -> NDArray:
+    path = intact(PREPARED / split / integrity.MANIFEST, {"split": split}, name, _PREPARE)
+    return strict.check_array(load_array(path, _PREPARE), dtype, shape, path, _PREPARE)
+
+
+def load_images(split: str) -> NDArray[np.uint8]:
+    """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
+    return _of_split(split, "images.npy", np.uint8, (None, None, None, 3))
+
+
+def load_labels(split: str) -> NDArray[np.int64]:
+    """Read the labels of a split: (n,) int64."""
+    path = intact(_labels_manifest(split), {"labels of": split}, f"{split}.npy", _PREPARE)
+    found = load_array(path, _PREPARE)
+    return np.array(strict.check_array(found, np.int64, (None,), path, _PREPARE))
+
+
+def load_ids(split: str) -> NDArray[np.int64]:
+    """Read the ids of the images of a split: (n,) int64."""
+    return np.array(_of_split(split, "ids.npy", np.int64, (None,)))
+
+
+def save_task(task: Task) -> None:
+    """Write what a training has to know of the dataset, with its own checksum."""
+    save_json(TASK, integrity.seal(asdict(task)))
+
+
+def save_dataset_card(
+    card: DatasetCard, index: pd.DataFrame, decoding: Mapping[str, Any] | None = None
+) -> None:
+    """Write the card, the task, and the index: a row an image, ``id, split, class, name``.
+
+    It comes after `save_split`: last is the manifest of all that was prepared. `decoding` is that
+    of `Task`; by default files are resized only.
+    """
+    options = dict(decoding or {"size": card.image_shape[0]})
+    save_task(Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest()))
+    save_table(PREPARED / "index.csv", index)
+    save_json(PREPARED / "dataset.json", card)
+    names = ("task.json", "index.csv", "dataset.json")
+    parts = [PREPARED / split / integrity.MANIFEST for split in SPLITS]
+    parts += [_labels_manifest(split) for split in SPLITS]
+    files = [PREPARED / name for name in names] + [path for path in parts if path.exists()]
+    manifest = integrity.make_manifest(PREPARED, {"prepared": "dataset"}, files)
+    save_json(PREPARED / integrity.MANIFEST, manifest)
+
+
+def _prepared(name: str) -> Path:
+    manifest = PREPARED / integrity.MANIFEST
+    return intact(manifest, {"prepared": "dataset"}, name, _PREPARE)
+
+
+def _learnt_from() -> list[tuple[Path, dict[str, str]]]:
+    """Return the manifests of what runs read of the prepared splits; test labels are not in it."""
+    images = [(PREPARED / split / integrity.MANIFEST, {"split": split}) for split in SPLITS]
+    labels = [(_labels_manifest(split), {"labels of": split}) for split in ("train", "validation")]
+    return images + labels
+
+
+def _prepared_digest() -> str:
+    """Return one checksum of what runs read of the splits that are prepared."""
+    there = [(path, of) for path, of in _learnt_from() if path.exists()]
+    return integrity.digest([integrity.load_manifest(*each, _PREPARE).seal for each in there])
+
+
+def load_task() -> Task:
+    """Read what a training has to know of the dataset."""
+    return load_sealed(Task, TASK, _PREPARE)
+
+
+def load_dataset_card() -> DatasetCard:
+    """Read the card of the prepared dataset."""
+    return load_record(DatasetCard, _prepared("dataset.json"), _PREPARE)
+
+
+def load_image_index() -> pd.DataFrame:
+    """Read ``id, split, class, name`` of all images. It tells test labels: for evaluate alone."""
+    return load_table(_prepared("index.csv"), _PREPARE, dtype={"class": str, "name": str})
+
+
+def check_prepared() -> None:
+    """Raise `StudyError` unless all parts of the prepared data are of one run of `prepare`.
+
+    It looks at the manifests of the splits, the labels, the task and the index. It tells of test
+    labels: for evaluate alone.
+    """
+    manifest = PREPARED / integrity.MANIFEST
+    found = integrity.load_manifest(manifest, {"prepared": "dataset"}, _PREPARE)
+    for name in found.files:
+        found.verify(name)
+    for split in SPLITS:
+        for part in (PREPARED / split / integrity.MANIFEST, _labels_manifest(split)):
+            found.verify(part.relative_to(PREPARED).as_posix())
+
+
+def images_seal() -> str:
+    """Return one checksum of the images and ids of all splits, from their manifests."""
+    return integrity.digest([_split_seal(split) for split in SPLITS])
+
+
+def learning_seal() -> str:
+    """Return one checksum of all prepared data that a training may depend on.
+
+    Those are images and ids of all splits, the labels to learn from, and the task; neither the test
+    labels nor the title. A run's manifest holds it, so that `evaluate` notices a run that was
+    trained on other data.
+    """
+    seals = [integrity.load_manifest(*each, _PREPARE).seal for each in _learnt_from()]
+    return integrity.digest([*seals, asdict(load_task())])
+
+
+def _split_seal(split: str) -> str:
+    path = PREPARED / split / integrity.MANIFEST
+    return integrity.load_manifest(path, {"split": split}, _PREPARE).seal

@@ -1,0 +1,157 @@
+"""A trained run as it is stored, opened: from pixels to scores of classes.
+
+Everything that asks a stored model for answers opens it here, so that a run of any family reads the
+same pixels and gives the same form of scores. `pipeline.commands.predict` adds what people need who
+have files and no arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.checks import StudyError, check_finite, did_you_mean, listing
+from pipeline.inference import network_scores
+from pipeline.storage.pixel_checks import check_pixels
+from pipeline.storage.runs import RUNS, Card, load_card, load_run_task, run_folder
+from pipeline.storage.splits import PREPARED, TASK, Task, load_task
+from pipeline.storage.stored_models import load_stored_model
+
+Kind = Literal["classical", "deep"]
+"""A section of params.yaml; a hybrid stands among the classical runs."""
+
+
+@dataclass(frozen=True)
+class PixelModel:
+    """One seed of a run, with what it has to know of its images.
+
+    All methods take images as (n, height, width, 3) uint8, **in RGB order**, values from 0 to 255,
+    of the size that the run was trained on, and raise `StudyError` for anything else. Images in
+    BGR order, as OpenCV reads them, cannot be told from others and get wrong answers.
+    """
+
+    card: Card
+    task: Task
+    model: Any
+    """`pipeline.classical.run.training.PixelClassifier`, or `keras.Model`."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the columns of scores."""
+        return self.task.class_names
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, 3) of the images that it takes."""
+        return self.task.image_shape
+
+    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (n, classes) scores, the larger the likelier: the answer is the largest."""
+        check_pixels(images, self.image_shape, self._name)
+        if self.card.family == "deep":
+            return self._checked(network_scores(self.model, images))
+        return self._checked(self.model.scores(images))
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (n, classes) probabilities, whose rows sum to 1.
+
+        Those of classical runs and hybrids are calibrated on the validation split, one class
+        against the rest, so that their largest can be another class than that of the largest score.
+        Those of a network are its scores; ``calibration.csv`` tells how far they can be believed.
+        """
+        if self.card.family == "deep":
+            return self.scores(images)
+        check_pixels(images, self.image_shape, self._name)
+        return self._checked(self.model.probabilities(images))
+
+    def predict(self, images: NDArray[np.uint8]) -> list[str]:
+        """Return the name of the class of each image."""
+        return [self.class_names[code] for code in self.scores(images).argmax(axis=1)]
+
+    @property
+    def _name(self) -> str:
+        return f"run {self.card.run!r}, seed {self.card.seed}"
+
+    def _checked(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        if scores.ndim != 2 or scores.shape[1] != len(self.class_names):
+            raise StudyError(
+                f"{self._name}: found scores of shape {scores.shape}; expected "
+                f"(n, {len(self.class_names)}), one for each class. The model is not that of this "
+                f"run; make it anew with: {_remedy(self.card.run, _kind(self.card))}"
+            )
+        check_finite(scores, f"scores of {self._name}")
+        return scores
+
+
+def open_model(name: str, seed: int | None = None, kind: Kind | None = None) -> PixelModel:
+    """Open one seed of a run in the working directory, which is the study's folder.
+
+    Args:
+        name: of the run.
+        seed: None for the only one, or the smallest.
+        kind: the section of params.yaml that the run stands in, for messages where even its card
+            is missing.
+
+    Raises:
+        StudyError: if there is none, it cannot be read, or it was trained on other images than the
+            study now holds.
+    """
+    seed = _smallest_seed(name, kind) if seed is None else seed
+    remedy = _remedy(name, kind)
+    card = load_card(name, seed, remedy)
+    kind = _kind(card)
+    remedy = _remedy(name, kind)
+    task = load_run_task(name, seed, remedy)
+    _check_current(task, f"{run_folder(name, seed)}", remedy)
+    return PixelModel(card, task, load_stored_model(name, seed, kind))
+
+
+def _smallest_seed(name: str, kind: Kind | None) -> int:
+    folder = RUNS / name
+    found = [path.name.removeprefix("seed-") for path in folder.glob("seed-*")]
+    seeds = [int(seed) for seed in found if seed.isdecimal()]
+    if not seeds:
+        known = sorted(path.parent.name for path in RUNS.glob("[!_.]*/seed-*"))
+        hint = did_you_mean(name, known) or ";"
+        raise StudyError(
+            f"there is no trained run {folder}{hint} found: {listing(dict.fromkeys(known), 40)}. "
+            f"Name one of them, in a study's folder, or train it with: {_remedy(name, kind)}"
+        )
+    return min(seeds)
+
+
+def _check_current(task: Task, where: str, remedy: str) -> None:
+    """Raise `StudyError` if the study's images are others than those that a run was trained on.
+
+    Where nothing is prepared beside a run, as in a copy of it, there is nothing to compare.
+    """
+    if not TASK.exists():
+        return
+    now = load_task()
+    told = [
+        f"{each.name.replace('_', ' ')}: found {new}, trained on {old}"
+        for each in fields(now)
+        if each.name != "digest"
+        and (new := getattr(now, each.name)) != (old := getattr(task, each.name))
+    ]
+    if now.digest != task.digest:
+        told.append(
+            f"images, ids or labels: found {now.digest[:12]}, trained on {task.digest[:12]}"
+        )
+    if told:
+        raise StudyError(
+            f"{where} was trained on other images than {PREPARED} holds "
+            f"({'; '.join(told)}). Train it anew with: {remedy}. To use it as it is, copy "
+            f"{where} to another folder, to the same place there, and open it in that folder"
+        )
+
+
+def _kind(card: Card) -> Kind:
+    return "deep" if card.family == "deep" else "classical"
+
+
+def _remedy(name: str, kind: Kind | None) -> str:
+    return f"dvc repro train_{kind}@{name}" if kind else "dvc repro"

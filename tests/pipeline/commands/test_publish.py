@@ -1,0 +1,97 @@
+import json
+import subprocess
+
+import pytest
+import yaml
+
+from pipeline.checks import StudyError
+from pipeline.commands import publish as module
+from pipeline.commands.publish import publish, refresh
+from pipeline.results import CELL_PICTURES
+
+
+def test_readme_is_rewritten_between_the_marks_alone(tmp_path):
+    readme = tmp_path / "README.md"
+    marks = "<!-- results of x: begin -->{}<!-- results of x: end -->"
+    readme.write_text(f"before\n{marks.format('old')}\nafter\n", encoding="utf-8")
+    for text in ("| new |\n", "| newer |"):
+        refresh(readme, "x", text)
+        expected = marks.format(f"\n{text.strip()}\n")
+        assert readme.read_text(encoding="utf-8") == f"before\n{expected}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["no marks", "<!-- results of x: begin --> and no end"])
+def test_readme_without_both_marks_is_left_alone(tmp_path, text):
+    readme = tmp_path / "README.md"
+    readme.write_text(text, encoding="utf-8")
+    refresh(readme, "x", "table")
+    assert readme.read_text(encoding="utf-8") == text
+
+
+def test_a_study_that_was_not_run_is_refused_before_anything_is_removed(tmp_path):
+    kept = tmp_path / "reports" / "reference" / "x" / "summary.md"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of last time", encoding="utf-8")
+    with pytest.raises(StudyError, match="run the study first"):
+        publish(tmp_path / "workspaces" / "x", "x", tmp_path)
+    assert kept.read_text(encoding="utf-8") == "of last time"
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    """A workspace that was run, with a report of one read-only file, and a stubbed `dvc status`."""
+    study = tmp_path / "workspaces" / "x"
+    report = study / "reports" / "study" / "index.html"
+    report.parent.mkdir(parents=True)
+    report.write_text("new page", encoding="utf-8")
+    report.chmod(0o444)
+    (study / "dvc.lock").write_text("schema: '2.0'", encoding="utf-8")
+    params = {"seed": 0, "dataset": {"name": "image_folder", "path": "../../../elsewhere/a.zip"}}
+    (study / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    marks = "<!-- results of ref: begin -->\n<!-- results of ref: end -->\n"
+    (tmp_path / "README.md").write_text(marks, encoding="utf-8")
+    monkeypatch.setattr(module, "load_results", lambda folder: folder.name)
+    monkeypatch.setattr(module, "headline", lambda results: f"table of {results}")
+    status = {"check": ["always changed"]}
+    done = lambda *_, **__: subprocess.CompletedProcess([], 0, json.dumps(status))  # noqa: E731
+    monkeypatch.setattr(module.subprocess, "run", done)
+    return study, status
+
+
+def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
+    study, _ = finished
+    for _ in range(2):
+        target = publish(study, "ref", tmp_path)
+        (target / "of-last-time.csv").touch()
+    target = publish(study, "ref", tmp_path)
+    assert sorted(p.name for p in target.iterdir()) == ["dvc.lock", "index.html", "params.yaml"]
+    assert (target / "index.html").stat().st_mode & 0o200, "a committed file can be written to"
+    params = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
+    assert params["dataset"]["path"] == "../elsewhere/a.zip"
+    assert "table of ref" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert [p.name for p in target.parent.iterdir()] == ["ref"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"train_deep@a": [{"changed deps": {"params.yaml": "modified"}}]},
+        {"check": [{"changed outs": {"data/checked.txt": "deleted"}}, "always changed"]},
+    ],
+)
+def test_results_of_other_parameters_are_refused(finished, tmp_path, changed):
+    study, status = finished
+    status.update(changed)
+    with pytest.raises(StudyError, match="not of its parameters and this code"):
+        publish(study, "ref", tmp_path)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_pictures_that_the_page_holds_already_are_left_out(finished, tmp_path):
+    study, _ = finished
+    for name in (f"{CELL_PICTURES}/3.jpg", "samples/3.png"):
+        picture = study / "reports" / "study" / name
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(b"a picture")
+    target = publish(study, "ref", tmp_path)
+    assert [path.name for path in (target / "samples").iterdir()] == ["3.png"]

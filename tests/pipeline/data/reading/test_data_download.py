@@ -1,0 +1,232 @@
+"""Downloads, against a server on this machine that breaks off, refuses ranges, or lies."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import socket
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.checks import StudyError
+from pipeline.data.reading import download, progress
+from pipeline.data.reading.download import RemoteFile, find_or_download
+
+CONTENT = np.random.default_rng(0).bytes(400_000)
+PART = Path(".resume/downloads/data.bin.part")
+FINISHED = Path("data/downloads/data.bin")
+WAYS_ON = ("data/incoming", "dataset.path", "make demo")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `content`; each request is cut short after the next number of `cuts`, if any."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content = CONTENT
+        self.cuts: list[int] = []
+        self.ranges: list[str | None] = []
+        self.understands_ranges = True
+        self.says_length = True
+        self.status: int | None = None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.server.ranges.append(asked)
+        if self.server.status:
+            self.send_error(self.server.status)
+            return
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        start = start if self.server.understands_ranges else 0
+        if start >= len(self.server.content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        body = self.server.content[start:]
+        if self.server.says_length:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: self.server.cuts.pop(0)] if self.server.cuts else body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(study_folder, monkeypatch):
+    monkeypatch.setattr(download, "PAUSE", 0)
+    monkeypatch.setenv("no_proxy", "*")
+    Path("data/incoming").mkdir(parents=True)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def remote(server) -> RemoteFile:
+    return RemoteFile(
+        name="data.bin",
+        url=f"http://127.0.0.1:{server.server_port}/data.bin",
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+    )
+
+
+INCOMING = Path("data/incoming")
+
+
+def test_it_is_downloaded_once(server, remote):
+    assert find_or_download(remote, INCOMING) == FINISHED
+    assert FINISHED.read_bytes() == CONTENT
+    assert not PART.exists()
+    assert find_or_download(remote, INCOMING) == FINISHED
+    assert server.ranges == [None]
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server, remote):
+    server.cuts = [150_000, 100_000]
+    assert find_or_download(remote, INCOMING).read_bytes() == CONTENT
+    starts = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in server.ranges[1:]]
+    # Whole blocks are kept; at most one block is asked for again.
+    assert 150_000 - 65_536 < starts[0] <= 150_000
+    assert starts[0] < starts[1] <= starts[0] + 100_000
+    assert len(starts) == 2
+
+
+def test_a_later_attempt_goes_on_from_the_partial_file(server, remote):
+    PART.parent.mkdir(parents=True)
+    PART.write_bytes(CONTENT[:123_456])
+    assert find_or_download(remote, INCOMING).read_bytes() == CONTENT
+    assert server.ranges == ["bytes=123456-"]
+
+
+def test_a_server_without_ranges_is_read_from_the_start(server, remote):
+    server.understands_ranges = False
+    PART.parent.mkdir(parents=True)
+    PART.write_bytes(CONTENT[:123_456])
+    assert find_or_download(remote, INCOMING).read_bytes() == CONTENT
+
+
+def test_a_server_without_ranges_that_always_breaks_is_given_up(server, remote):
+    server.understands_ranges = False
+    server.cuts = [200_000, 100_000] * 10
+    with pytest.raises(StudyError, match="Three ways on"):
+        find_or_download(remote, INCOMING)
+    assert len(server.ranges) == 1 + download.ATTEMPTS
+
+
+def test_a_partial_file_that_is_too_long_is_begun_anew(server, remote):
+    PART.parent.mkdir(parents=True)
+    PART.write_bytes(CONTENT + b"more")
+    assert find_or_download(remote, INCOMING).read_bytes() == CONTENT
+    assert server.ranges == [None]
+
+
+def test_a_whole_partial_file_needs_no_server(server, remote):
+    PART.parent.mkdir(parents=True)
+    PART.write_bytes(CONTENT)
+    assert find_or_download(remote, INCOMING).read_bytes() == CONTENT
+    assert server.ranges == []
+
+
+def test_a_wrong_download_is_deleted_and_said(server, remote):
+    wrong = replace(remote, sha256="0" * 64)
+    Path("data/incoming/other.txt").write_text("a person's")
+    with pytest.raises(StudyError, match="deleted") as caught:
+        find_or_download(wrong, INCOMING)
+    assert remote.sha256 in str(caught.value)
+    assert "0" * 64 in str(caught.value)
+    assert not PART.exists()
+    assert not FINISHED.exists()
+    assert Path("data/incoming/other.txt").exists()
+
+
+@pytest.mark.parametrize("says_length", [True, False])
+@pytest.mark.parametrize("content", [b"<html>please log in</html>", CONTENT * 2])
+def test_another_file_is_not_stored(server, remote, content, says_length):
+    server.content, server.says_length = content, says_length
+    with pytest.raises(StudyError) as caught:
+        find_or_download(remote, INCOMING)
+    assert all(way in str(caught.value) for way in WAYS_ON)
+    assert not FINISHED.exists()
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_a_refusal_is_said(server, remote, status):
+    server.status = status
+    with pytest.raises(StudyError, match=f"server says: {status}"):
+        find_or_download(remote, INCOMING)
+
+
+def test_no_network_names_three_ways_on(server, remote):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    with pytest.raises(StudyError) as caught:
+        find_or_download(replace(remote, url=f"http://127.0.0.1:{port}/data.bin"), INCOMING)
+    assert all(way in str(caught.value) for way in WAYS_ON)
+    assert remote.sha256 in str(caught.value)
+
+
+def test_a_broken_download_is_kept_for_the_next_time(server, remote):
+    server.cuts = [200_000, *[0] * 9]
+    with pytest.raises(StudyError, match="are kept"):
+        find_or_download(remote, INCOMING)
+    assert CONTENT.startswith(PART.read_bytes())
+    assert PART.stat().st_size > 200_000 - 65_536
+
+
+@pytest.mark.parametrize("place", ["data/incoming/data.bin", "elsewhere/cifar.bin"])
+@pytest.mark.parametrize("as_folder", [True, False])
+def test_a_placed_file_is_used_where_it_lies(server, remote, place, as_folder):
+    placed = Path(place)
+    if as_folder:
+        placed = placed.with_name("data.bin")
+    placed.parent.mkdir(exist_ok=True)
+    placed.write_bytes(CONTENT)
+    assert find_or_download(remote, placed.parent if as_folder else placed) == placed
+    assert server.ranges == []
+
+
+@pytest.mark.parametrize("wrong", [b"", b"something else", CONTENT[:-1], CONTENT + b"x"])
+def test_a_wrong_placed_file_is_left_as_it_is(server, remote, wrong):
+    placed = Path("data/incoming/data.bin")
+    placed.write_bytes(wrong)
+    with pytest.raises(StudyError) as caught:
+        find_or_download(remote, INCOMING)
+    assert placed.read_bytes() == wrong
+    message = str(caught.value)
+    assert f"{len(wrong):,} bytes" in message
+    assert hashlib.sha256(wrong).hexdigest() in message
+    assert remote.sha256 in message
+    assert ("cut short" in message) == (0 < len(wrong) < len(CONTENT))
+    assert server.ranges == []
+
+
+def test_a_path_that_leads_nowhere_is_not_passed_over(server, remote):
+    with pytest.raises(StudyError, match=r"there is no typo/data\.bin"):
+        find_or_download(remote, Path("typo/data.bin"))
+    assert server.ranges == []
+
+
+def test_a_log_gets_a_line_a_tenth(server, remote, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "QUIET", 0)
+    find_or_download(remote, INCOMING)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "downloading" in line]
+    assert 5 <= len(lines) <= 10
+    assert all("s left" in line for line in lines)
+    assert "0.4 of 0.4 MB" in lines[-1]
+
+
+def test_a_short_download_says_nothing_in_a_log(server, remote, capsys):
+    find_or_download(remote, INCOMING)
+    assert capsys.readouterr().out == ""

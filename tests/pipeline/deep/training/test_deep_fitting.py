@@ -1,0 +1,219 @@
+"""The engine: what is learnt, what is kept, what is said."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from deep_cases import deep_spec, splits
+
+from pipeline.checks import StudyError
+from pipeline.deep.training.fitting import stored_numbers, train
+
+
+def values(result, split, metric):
+    history = result.history
+    chosen = history[(history["split"] == split) & (history["metric"] == metric)]
+    return chosen.sort_values("x")["value"].to_numpy()
+
+
+def course(result):
+    """The history without what depends on the machine's load."""
+    history = result.history
+    return history[~history["metric"].isin(["seconds", "images_per_second"])]
+
+
+def mean_surprise(scores, labels):
+    """The cross-entropy, image by image."""
+    pairs = zip(scores, labels, strict=True)
+    return float(np.mean([-np.log(max(float(row[label]), 1e-7)) for row, label in pairs]))
+
+
+def test_learns_what_can_be_learnt(trained, three_classes):
+    _, result = trained
+    _, labels, test_labels = three_classes
+    assert (result.scores["train"].argmax(axis=1) == labels["train"]).mean() > 0.95
+    assert (result.scores["test"].argmax(axis=1) == test_labels).mean() > 0.9
+
+
+def test_best_epoch_has_the_lowest_validation_loss(trained):
+    _, result = trained
+    assert result.notes["best_epoch"] == values(result, "validation", "loss").argmin() + 1
+
+
+def test_scores_belong_to_the_best_epoch(three_classes):
+    """Learning too fast, so that the last epoch is not the best one."""
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=6, batch_size=20, learning_rate=0.02)
+    for seed in range(5):
+        result = train(spec, images, labels, 3, seed=seed)
+        if result.notes["best_epoch"] < result.notes["epochs_run"]:
+            break
+    else:
+        pytest.fail("no seed had its best epoch before the last one")
+    scores, right = result.scores["validation"], labels["validation"]
+    best = result.notes["best_epoch"] - 1
+    assert mean_surprise(scores, right) == pytest.approx(
+        values(result, "validation", "loss")[best], abs=1e-4
+    )
+    assert (scores.argmax(axis=1) == right).mean() == values(result, "validation", "accuracy")[best]
+    np.testing.assert_allclose(
+        result.model.predict(images["validation"], verbose=0), scores, atol=1e-5
+    )
+
+
+def test_same_seed_same_course(trained, three_classes):
+    spec, first = trained
+    images, labels, _ = three_classes
+    again = train(spec, images, labels, 3, seed=1)
+    other = train(spec.model_copy(update={"epochs": 1}), images, labels, 3, seed=2)
+    assert course(again).equals(course(first))
+    np.testing.assert_array_equal(again.scores["test"], first.scores["test"])
+    assert values(other, "validation", "loss")[0] != values(first, "validation", "loss")[0]
+
+
+def test_training_curve_is_measured_without_dropout(three_classes):
+    """Nine tenths dropped: running averages would be far below what the network can do."""
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=1, batch_size=10, dropout=0.9, learning_rate=1e-3)
+    same = {**images, "validation": images["train"]}
+    result = train(spec, same, {**labels, "validation": labels["train"]}, 3, seed=0)
+    # As many training images are shown as there are validation images: here, the same ones.
+    for metric in ("accuracy", "loss"):
+        assert values(result, "train", metric) == pytest.approx(
+            values(result, "validation", metric), abs=1e-6
+        )
+
+
+def test_stops_early_and_says_so(three_classes, capsys):
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=40, patience=2, batch_size=20, learning_rate=0.02)
+    result = train(spec, images, labels, 3, seed=0)
+    assert result.notes["stopped_early"]
+    assert result.notes["epochs_run"] == result.notes["best_epoch"] + 2 < 40
+    assert "stopped early" in capsys.readouterr().out
+
+
+@pytest.mark.checked
+def test_progress_is_a_line_a_check_and_a_line_an_epoch(three_classes, capsys):
+    images, labels, _ = three_classes
+    train(deep_spec("lenet5", epochs=2), images, labels, 3, seed=0)
+    lines = capsys.readouterr().out.splitlines()
+    checks = [line.split("  ")[0] for line in lines[:-3]]
+    assert checks[0] == "device"
+    assert {"inputs", "labels", "model", "memory", "first loss", "one batch", "time"} <= {*checks}
+    assert re.fullmatch(
+        r"epoch 1/2  train [\d.]+ %  validation [\d.]+ %  loss [\d.]+  [\d.]+ s, [\d,]+ images/s  "
+        r"about \d+ s left  best so far",
+        lines[-3],
+    )
+    assert lines[-2].startswith("epoch 2/2")
+    assert "left" not in lines[-2]
+    assert lines[-1].startswith("kept epoch")
+
+
+def test_the_best_epoch_is_that_of_the_monitored_metric(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", epochs=5, batch_size=20, learning_rate=0.02, monitor="accuracy")
+    result = train(spec, images, labels, 3, seed=3)
+    reached = values(result, "validation", "accuracy")
+    assert result.notes["best_epoch"] == reached.argmax() + 1
+    assert result.notes["monitor"] == "accuracy"
+
+
+def test_history_tells_rate_and_speed_of_each_epoch(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec(
+        "lenet5", epochs=4, batch_size=50, schedule="step", milestones=[0.5], learning_rate=0.01
+    )
+    result = train(spec, images, labels, 3, seed=0)
+    np.testing.assert_allclose(values(result, "train", "learning_rate"), [0.01] * 2 + [0.001] * 2)
+    assert (values(result, "train", "images_per_second") > 0).all()
+    assert values(result, "train", "seconds").sum() <= result.train_seconds
+
+
+def test_a_plateau_lowers_the_rate(three_classes):
+    """Steps too small to improve anything by much, and a metric that stands still."""
+    images, labels, _ = three_classes
+    spec = deep_spec(
+        "lenet5", epochs=6, batch_size=100, schedule="plateau", plateau_patience=2, factor=0.5,
+        learning_rate=1e-9, monitor="accuracy",
+    )  # fmt: skip
+    result = train(spec, images, labels, 3, seed=0)
+    rates = values(result, "train", "learning_rate")
+    np.testing.assert_allclose(rates / 1e-9, [1, 1, 1, 0.5, 0.5, 0.25])
+
+
+def test_an_average_is_what_is_measured_and_stored(three_classes):
+    """Near 1 it stays where training began, though the weights themselves have learnt."""
+    images, labels, _ = three_classes
+    options = {"epochs": 3, "batch_size": 20, "learning_rate": 3e-3, "dropout": 0.0}
+    plain = train(deep_spec("lenet5", **options), images, labels, 3, seed=1)
+    slow = train(deep_spec("lenet5", ema=0.999999, **options), images, labels, 3, seed=1)
+    losses = values(slow, "validation", "loss")
+    np.testing.assert_allclose(losses, losses[0], rtol=0.01)
+    assert values(plain, "validation", "loss")[-1] < 0.7 * losses[-1]
+    quick = train(deep_spec("lenet5", ema=1e-6, **options), images, labels, 3, seed=1)
+    np.testing.assert_allclose(quick.scores["test"], plain.scores["test"], atol=1e-3)
+
+
+def test_data_on_the_device_and_several_steps_a_call_change_no_number(three_classes):
+    images, labels, _ = three_classes
+    options = {"epochs": 2, "batch_size": 20, "flip": True, "crop": 2, "dropout": 0.1}
+    usual = train(deep_spec("lenet5", **options), images, labels, 3, seed=1)
+    other = train(
+        deep_spec("lenet5", data_on_device=True, steps_per_call=3, **options),
+        images, labels, 3, seed=1,
+    )  # fmt: skip
+    np.testing.assert_allclose(usual.scores["test"], other.scores["test"], atol=1e-4)
+
+
+def test_auxiliary_heads_serve_in_training_alone():
+    images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
+    options = {"width": 0.05, "epochs": 1, "batch_size": 16}
+    alone = train(deep_spec("googlenet", **options), images, labels, 3, seed=0)
+    helped = train(deep_spec("googlenet", auxiliary=True, **options), images, labels, 3, seed=0)
+    assert helped.parameters == alone.parameters
+    assert not np.array_equal(helped.scores["test"], alone.scores["test"])
+
+
+def test_a_loss_that_runs_away_is_an_error_that_says_what_to_try(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec("lenet5", optimizer="sgd", learning_rate=1e6, epochs=3, batch_size=20)
+    with pytest.raises(StudyError, match=r"epoch 1, .*sgd at a learning rate of 1e\+06.* try "):
+        train(spec, images, labels, 3, seed=0)
+
+
+def test_counts_the_numbers_of_the_standardisation():
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Normalization(mean=[1.0, 2, 3], variance=[1.0, 1, 1]),
+            keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(5)]),
+        ]
+    )
+    assert stored_numbers(model) == 6 + (48 + 1) * 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": np.zeros(7, int)}, "train labels: found shape"),
+        ({"labels": np.full(200, 3)}, "expected 0 to 2"),
+        ({"images": np.zeros((200, 16, 16, 3), np.float32)}, "train images: .*float32"),
+        ({"images": np.zeros((200, 20, 20, 3), np.uint8)}, "expected that of the training images"),
+    ],
+)
+def test_wrong_arrays_are_refused(three_classes, change, message):
+    images, labels, _ = three_classes
+    images = {**images, **({"train": change["images"]} if "images" in change else {})}
+    labels = {**labels, **({"train": change["labels"]} if "labels" in change else {})}
+    with pytest.raises(StudyError, match=message):
+        train(deep_spec("lenet5"), images, labels, 3, seed=0)
+
+
+def test_one_class_is_refused(three_classes):
+    images, labels, _ = three_classes
+    labels = {split: np.zeros_like(array) for split, array in labels.items()}
+    with pytest.raises(StudyError, match="at least two"):
+        train(deep_spec("lenet5"), images, labels, 1, seed=0)

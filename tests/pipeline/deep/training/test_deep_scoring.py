@@ -1,0 +1,50 @@
+"""What is measured on the scores."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, log_loss
+
+from pipeline.deep.training.scoring import accuracy, cross_entropy, macro_f1, measure
+
+
+def test_cross_entropy_equals_scikit_learn():
+    rng = np.random.default_rng(0)
+    scores = rng.dirichlet(np.ones(4), 50)
+    labels = rng.integers(0, 4, 50)
+    expected = log_loss(labels, scores, labels=range(4))
+    assert cross_entropy(scores, labels) == pytest.approx(expected)
+
+
+def test_one_certain_mistake_is_not_infinite():
+    assert cross_entropy(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-np.log(1e-7))
+
+
+def test_accuracy_by_hand():
+    scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
+    assert accuracy(scores, np.array([1, 0, 0])) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("present", [6, 4, 1])
+def test_macro_f1_equals_scikit_learn_also_without_some_classes(present):
+    rng = np.random.default_rng(present)
+    scores = rng.dirichlet(np.ones(6), 80)
+    scores[:, 5] = 0
+    labels = rng.integers(0, present, 80)
+    expected = f1_score(
+        labels, scores.argmax(axis=1), average="macro", labels=range(6), zero_division=0
+    )
+    assert macro_f1(scores, labels) == pytest.approx(expected)
+
+
+def test_macro_f1_by_hand():
+    scores = np.eye(3)[[0, 0, 1, 1]]
+    assert macro_f1(scores, np.array([0, 1, 1, 1])) == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
+
+
+def test_measure_is_all_three():
+    rng = np.random.default_rng(2)
+    scores, labels = rng.dirichlet(np.ones(3), 40), rng.integers(0, 3, 40)
+    found = measure(scores, labels)
+    assert found.loss == cross_entropy(scores, labels)
+    assert found.accuracy == accuracy(scores, labels)
+    assert found.macro_f1 == macro_f1(scores, labels)
