@@ -35,33 +35,11 @@ from pipeline.checks import StudyError, check_known
 from pipeline.commands.verification import verify_study
 from pipeline.config.entries import PARAMS
 from pipeline.config.params import load_params
-from pipeline.config.yaml_files import dump_yaml, read_yaml
+from pipeline.config.yaml_files import dump_yaml
+from pipeline.overlays import compose
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")
-_METHOD_KEYS = ("name", "method")
-
-
-def merge(base: Any, overlay: Any) -> Any:
-    """Lay an overlay over a document.
-
-    Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
-    entry that names another method (or dataset) replaces the whole entry, since options belong to
-    their method.
-    """
-    if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
-        return overlay
-    if any(
-        isinstance(new := overlay.get(key), str) and new != base.get(key) for key in _METHOD_KEYS
-    ):
-        base = {}
-    merged = dict(base)
-    for key, value in overlay.items():
-        if value is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = value if value == {} else merge(merged.get(key), value)
-    return merged
 
 
 def create(study: str, root: Path) -> Path:
@@ -73,16 +51,14 @@ def create(study: str, root: Path) -> Path:
         root: the checkout.
 
     Raises:
-        StudyError: if there is no such overlay, or a file is no YAML.
+        StudyError: if there is no such overlay, or one that `pipeline.overlays` refuses.
     """
     known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
     names = study.split("+")
     for name in names:
         check_known(name, known, "study")
     overlays = [STUDIES / f"{name}.yaml" for name in names]
-    document = read_yaml(root / PARAMS)
-    for overlay in overlays:
-        document = merge(document, read_yaml(root / overlay))
+    document = compose(root, overlays)
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / FEATURES, folder / RUNS):
         made.mkdir(parents=True, exist_ok=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from in_process import learn
 from scipy.stats import ttest_1samp
 
-from pipeline.commands.workspace import merge
-from pipeline.config.yaml_files import read_yaml
 from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
+from pipeline.overlays import compose
 from pipeline.storage.runs import load_predictions
 from pipeline.storage.splits import load_dataset_card, load_labels
 
@@ -19,8 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("study_folder")]
 
 def control(root, name: str) -> dict[str, Any]:
     """Return the committed study without its network."""
-    overlay = read_yaml(root / "studies" / f"{name}.yaml")
-    return merge(read_yaml(root / "params.yaml"), overlay) | {"deep": {}}
+    return compose(root, [Path("studies") / f"{name}.yaml"]) | {"deep": {}}
 
 
 def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:

@@ -11,7 +11,7 @@ from dvc.utils.serialize import parse_yaml
 
 from pipeline.checks import StudyError
 from pipeline.commands import dvc_command, workspace
-from pipeline.commands.workspace import create, main, merge
+from pipeline.commands.workspace import create, main
 from pipeline.config.params import load_params
 from pipeline.config.yaml_files import read_yaml
 
@@ -30,61 +30,6 @@ deep:
 not_run: {}
 corrupt: {}
 """
-
-
-# --- merging --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("base", "overlay", "expected"),
-    [
-        pytest.param({"a": 1}, {"b": 2}, {"a": 1, "b": 2}, id="a key is added"),
-        pytest.param({"a": 1}, {"a": 2}, {"a": 2}, id="a value is replaced"),
-        pytest.param({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}}, {"a": {"x": 1, "y": 3}}, id="deep"),
-        pytest.param({"a": 1, "b": 2}, {"a": None}, {"b": 2}, id="null removes"),
-        pytest.param({"a": {"x": 1, "y": 2}}, {"a": {"x": None}}, {"a": {"y": 2}}, id="null, deep"),
-        pytest.param({"b": 2}, {"a": None}, {"b": 2}, id="null of what is not there"),
-        pytest.param({"a": [1, 2]}, {"a": [3]}, {"a": [3]}, id="lists are replaced whole"),
-        pytest.param({"a": {"x": 1}}, {"a": 5}, {"a": 5}, id="a mapping by a number"),
-        pytest.param({"a": 5}, {"a": {"x": 1}}, {"a": {"x": 1}}, id="a number by a mapping"),
-        pytest.param({"a": {"x": 1}, "b": 2}, {"a": {}}, {"a": {}, "b": 2}, id="{} empties"),
-        pytest.param({"a": 1}, {}, {"a": 1}, id="an empty overlay"),
-        pytest.param(
-            {"m": {"method": "hog", "cell": 8}},
-            {"m": {"method": "hog", "signed": True}},
-            {"m": {"method": "hog", "cell": 8, "signed": True}},
-            id="the same method is merged",
-        ),
-        pytest.param(
-            {"m": {"method": "hog", "cell": 8}},
-            {"m": {"method": "color_histogram", "bins": 4}},
-            {"m": {"method": "color_histogram", "bins": 4}},
-            id="another method replaces the entry",
-        ),
-        pytest.param(
-            {"dataset": {"name": "cifar10", "validation": 5000, "path": "x"}, "seed": 1},
-            {"dataset": {"name": "photos"}},
-            {"dataset": {"name": "photos"}, "seed": 1},
-            id="another dataset replaces it",
-        ),
-        pytest.param(
-            {"m": {"method": "hog", "cell": 8}},
-            {"m": {"cell": 4}},
-            {"m": {"method": "hog", "cell": 4}},
-            id="an option alone keeps the method",
-        ),
-    ],
-)
-def test_merge(base, overlay, expected):
-    assert merge(base, overlay) == expected
-
-
-def test_merge_changes_neither_of_its_arguments():
-    base = {"a": {"x": 1, "y": 2}, "m": {"method": "hog", "cell": 8}}
-    overlay = {"a": {"x": None}, "m": {"method": "color_histogram"}}
-    before = yaml.safe_dump([base, overlay])
-    merge(base, overlay)
-    assert yaml.safe_dump([base, overlay]) == before
 
 
 # --- the folder -----------------------------------------------------------------------------------
@@ -180,6 +125,15 @@ def test_an_empty_overlay_changes_nothing(checkout):
     expected = yaml.safe_load(PARAMS)
     expected["dataset"]["path"] = "../../data/incoming"
     assert params_of(create("tiny", checkout)) == expected
+
+
+def test_an_overlay_may_name_the_runs_that_it_keeps(checkout):
+    (checkout / "studies/tiny.yaml").write_text("only: [lenet5]\n", encoding="utf-8")
+    found = params_of(create("tiny", checkout))
+    expected = yaml.safe_load(PARAMS)
+    assert found["deep"] == {"lenet5": expected["deep"]["lenet5"]}
+    assert found["classical"] == found["features"] == {}
+    assert list(found) == list(expected), "`only` itself is no section of params.yaml"
 
 
 def test_code_is_linked_and_the_graph_copied(checkout):
@@ -382,6 +336,10 @@ def test_failure_is_passed_on_and_no_report_is_promised(checkout, monkeypatch, c
         ("deep: null", "deep: found nothing"),
         ("dataset: {name: cifar10}", "dataset.path: found nothing; expected"),
         ("seed: [", "is not YAML"),
+        (
+            "only: [svn, lenet5]",
+            "unknown run in studies/tiny.yaml: only: 'svn'; did you mean 'svm'",
+        ),
     ],
 )
 def test_mistakes_are_told_before_dvc_is_called(

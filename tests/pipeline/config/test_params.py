@@ -5,7 +5,8 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config.params import load_params
-from pipeline.config.yaml_files import dump_yaml, read_yaml
+from pipeline.config.yaml_files import dump_yaml
+from pipeline.overlays import compose
 
 RIGHT = """
 seed: 3
@@ -120,13 +121,9 @@ STUDIES = sorted(path.stem for path in (Path(__file__).parents[3] / "studies").g
 
 @pytest.mark.parametrize("study", [*STUDIES, "jpeg+cpu", "jpeg+depth", "jpeg+full"])
 def test_committed_studies_are_right(root, tmp_path, study):
-    from pipeline.commands.workspace import merge
-
-    merged = read_yaml(root / "params.yaml")
-    for overlay in study.split("+"):
-        merged = merge(merged, read_yaml(root / "studies" / f"{overlay}.yaml"))
+    overlays = [Path("studies") / f"{overlay}.yaml" for overlay in study.split("+")]
     path = tmp_path / "params.yaml"
-    path.write_text(dump_yaml(merged), encoding="utf-8")
+    path.write_text(dump_yaml(compose(root, overlays)), encoding="utf-8")
     assert load_params(path).roster
 
 

@@ -7,22 +7,19 @@ agree, and three steps lead to finite scores.
 import numpy as np
 from deep_cases import splits
 
-from pipeline.commands.workspace import merge
 from pipeline.config import registry
-from pipeline.config.entries import read_yaml
 from pipeline.deep.training.fitting import train
+from pipeline.overlays import compose
 
 STEPS, BATCH = 3, 4
 
 
 def recipes(root):
     """What to train of all networks, by study and run; what is the same in several comes once."""
-    base = read_yaml(root / "params.yaml")
     found = {}
-    for overlay in (None, *sorted((root / "studies").glob("*.yaml"))):
-        document = base if overlay is None else merge(base, read_yaml(overlay))
-        for run, entry in document.get("deep", {}).items():
-            name = "params" if overlay is None else overlay.stem
+    studies = {path.stem: [path] for path in sorted((root / "studies").glob("*.yaml"))}
+    for name, overlays in {"params": [], **studies}.items():
+        for run, entry in compose(root, overlays).get("deep", {}).items():
             if (shortened := short(entry)) not in found.values():
                 found[f"{name}-{run}"] = shortened
     return found

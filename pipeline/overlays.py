@@ -1,0 +1,136 @@
+"""Overlays: what a study changes in params.yaml, and which of its runs it keeps.
+
+An overlay is a YAML file with the sections of params.yaml, in which only differences stand, and
+with one key of its own::
+
+    only: [raw_svm, hog_svm, lenet5]
+
+Of all that lies below the overlay, `only` keeps the runs that it names and those that the overlay
+itself gives an entry. Feature sets that no run joins any more are dropped, and so are the
+corruption measurements of dropped runs, unless the overlay itself gives them an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.checks import StudyError, check_known, listing, shown
+from pipeline.config.entries import PARAMS
+from pipeline.config.yaml_files import read_yaml
+
+ONLY = "only"
+_RUNS = ("classical", "deep")
+_METHOD_KEYS = ("name", "method")
+
+
+def compose(root: Path, overlays: Iterable[Path]) -> dict[str, Any]:
+    """Return the document of ``params.yaml`` with overlays laid over it.
+
+    Args:
+        root: the folder of ``params.yaml``.
+        overlays: paths relative to `root`; the later are laid over the earlier.
+
+    Raises:
+        StudyError: if a file is not YAML, or an `only` names what is not there.
+    """
+    document = read_yaml(root / PARAMS)
+    for path in overlays:
+        document = lay_over(document, read_yaml(root / path), path)
+    return document
+
+
+def lay_over(base: Mapping[str, Any], overlay: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Lay one overlay over a document: `merge`, and then what its `only` says.
+
+    Args:
+        base: the document, sections by name; it is not changed.
+        overlay: what `path` holds.
+        path: of the overlay, for messages.
+
+    Raises:
+        StudyError: for an `only` that is no list of runs, or names a run that is not there.
+    """
+    changes = {key: value for key, value in overlay.items() if key != ONLY}
+    merged = merge(base, changes)
+    if ONLY not in overlay:
+        return merged
+    names = _named_runs(overlay[ONLY], base, merged, path)
+    return _reduced(merged, changes, names)
+
+
+def merge(base: Any, overlay: Any) -> Any:
+    """Merge a document with changes to it.
+
+    Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
+    entry that names another method (or dataset) replaces the whole entry, since options belong to
+    their method.
+    """
+    if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
+        return overlay
+    if any(
+        isinstance(new := overlay.get(key), str) and new != base.get(key) for key in _METHOD_KEYS
+    ):
+        base = {}
+    merged = dict(base)
+    for key, value in overlay.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value if value == {} else merge(merged.get(key), value)
+    return merged
+
+
+def _named_runs(
+    names: Any, base: Mapping[str, Any], merged: Mapping[str, Any], path: Path
+) -> set[str]:
+    """Return the runs that an `only` names, each of which is in the merged document."""
+    expected = "expected the names of the runs to keep, such as [raw_svm, lenet5]"
+    if not isinstance(names, list) or not names:
+        raise StudyError(f"{path}: {ONLY}: found {shown(names)}; {expected}")
+    if odd := [name for name in names if not isinstance(name, str)]:
+        raise StudyError(f"{path}: {ONLY}: found {listing(map(shown, odd))} in it; {expected}")
+    there = _runs(merged)
+    for name in names:
+        check_known(name, [*there, *_runs(base)], f"run in {path}: {ONLY}:")
+        if name not in there:
+            raise StudyError(
+                f"{path}: found {name} in {ONLY}, and in a section that drops it; expected one of "
+                f"the two. Take it out of {ONLY} to drop it"
+            )
+    return set(names)
+
+
+def _reduced(
+    merged: Mapping[str, Any], changes: Mapping[str, Any], names: Collection[str]
+) -> dict[str, Any]:
+    """Drop other runs than `names` and those of `changes`, and then what nothing uses."""
+
+    def kept(section: str, wanted: Collection[str]) -> dict[str, Any]:
+        own = _section(changes, section)
+        entries = _section(merged, section).items()
+        return {name: entry for name, entry in entries if name in wanted or name in own}
+
+    reduced = {**merged, **{kind: kept(kind, names) for kind in _RUNS if kind in merged}}
+    joined = {name for entry in _runs(reduced).values() for name in _feature_sets(entry)}
+    for section, wanted in (("features", joined), ("corrupt", _runs(reduced))):
+        if section in reduced:
+            reduced[section] = kept(section, wanted)
+    return reduced
+
+
+def _runs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return run -> its entry, of all sections of runs."""
+    return {name: entry for kind in _RUNS for name, entry in _section(document, kind).items()}
+
+
+def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a section; an empty one where there is none, or what the check later refuses."""
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _feature_sets(entry: Any) -> list[str]:
+    found = entry.get("features") if isinstance(entry, Mapping) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
