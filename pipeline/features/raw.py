@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.features.picture_panels import enlarged
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 17
 """Pixels that are worked on at once: 1.5 MB in single precision."""
@@ -29,6 +29,14 @@ class Spec(FeatureSpec):
     grey: bool = False
     """The luminance alone, else red, green and blue."""
 
+    def smallest_side(self) -> int:
+        """Return `size`: images are made smaller, never larger."""
+        return self.size or 1
+
+    def size_advice(self) -> str:
+        """Return what to choose for smaller images."""
+        return ". Choose a smaller size, or none"
+
     def build(self, seed: int) -> Raw:
         """Return the extractor; nothing in it is random."""
         return Raw(self)
@@ -46,7 +54,7 @@ class Raw(Extractor):
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Check that the images are large enough; there is nothing to learn."""
-        self._check(images)
+        self.spec.check_images(images)
         return self
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,7 +70,7 @@ class Raw(Extractor):
         Raises:
             StudyError: if `images` is something else, or smaller than `size`.
         """
-        self._check(images)
+        self.spec.check_images(images)
         height, width = self._shape(images)
         features = np.empty((len(images), height * width * self._channels), dtype=np.float32)
         for here, batch in batches(images, batch_size(images.shape, _BATCH_PIXELS, 1)):
@@ -76,7 +84,7 @@ class Raw(Extractor):
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Draw the image in as few pixels as are kept of it."""
-        self._check(image[None])
+        self.spec.check_images(image[None])
         levels = self._pixels(image[None]).reshape(*self._shape(image[None]), -1) * 255
         kept = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         return enlarged(np.ascontiguousarray(np.broadcast_to(kept, (*kept.shape[:2], 3))))
@@ -102,6 +110,3 @@ class Raw(Extractor):
             pixels = np.stack([cv2.resize(each, size, interpolation=area) for each in pixels])
         pixels /= 255
         return np.minimum(pixels, 1, out=pixels)  # weights may add up to a hair above 1
-
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        check_size(images, self.spec.size or 1, "raw", ". Choose a smaller size, or none")

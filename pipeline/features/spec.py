@@ -96,26 +96,32 @@ class FeatureSpec(MethodSpec, ABC):
     def check_files(self) -> None:
         """Raise `StudyError` if a file that the options name is missing or another one; cheap."""
 
+    def smallest_side(self) -> int:
+        """Return the smallest height and width of images that the extractor can read."""
+        return 1
+
+    def size_advice(self) -> str:
+        """Return what needs `smallest_side`, and what to choose instead; it ends the message."""
+        return ""
+
+    def check_images(self, images: NDArray[np.uint8]) -> None:
+        """Raise `StudyError` unless `images` can be read: what they are, and how large.
+
+        Args:
+            images: (n, height, width, 3) uint8.
+        """
+        check_images(images)
+        height, width = images.shape[1:3]
+        least = self.smallest_side()
+        if min(height, width) < least:
+            raise StudyError(
+                f"{self.method}: found images of {height}×{width} pixels; expected at least "
+                f"{least}×{least}{self.size_advice()}"
+            )
+
     @abstractmethod
     def build(self, seed: int) -> Extractor:
         """Return the extractor, unfitted; `seed` decides all that it draws at random."""
-
-
-def check_size(images: NDArray[np.uint8], least: int, method: str, why: str) -> None:
-    """Raise `StudyError` unless `images` are images, of at least least × least pixels.
-
-    Args:
-        images: (n, height, width, 3) uint8.
-        least: pixels of their shorter side.
-        method: the extractor's name, for the message.
-        why: what takes that many, and what to choose instead; ends the message.
-    """
-    check_images(images)
-    if min(images.shape[1:3]) < least:
-        raise StudyError(
-            f"{method}: found images of {images.shape[1]}×{images.shape[2]} pixels; expected at "
-            f"least {least}×{least}{why}"
-        )
 
 
 _BATCH_NUMBERS = 1 << 23

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checks import check_images
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
 from pipeline.keras_backend import check_backend
@@ -63,7 +62,7 @@ class VGG16Features(Extractor):
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Read the weights."""
-        check_images(images)
+        self.spec.check_images(images)
         check_backend()  # now, rather than after all weights are read
         self.weights_: Weights = load_weights(self.spec.weights, self.seed, self.spec.layers)
         return self
@@ -80,7 +79,7 @@ class VGG16Features(Extractor):
         Raises:
             StudyError: if `images` is something else.
         """
-        check_images(images)
+        self.spec.check_images(images)
         n = len(images)
         progress = Tenths("VGG16", n) if n > _QUIET else None
         network = self._network((images.shape[1], images.shape[2], 3))

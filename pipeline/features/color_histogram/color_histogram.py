@@ -17,7 +17,7 @@ from pipeline.features.color_histogram.bars import (
     grid_of_bars,
 )
 from pipeline.features.picture_panels import enlarged, side_by_side
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 16
 """The arrays of one batch then fit a processor's second-level cache."""
@@ -90,6 +90,14 @@ class Spec(FeatureSpec):
         bins = self.channel_bins
         return self.grid**2 * (int(np.prod(bins)) if self.joint else sum(bins))
 
+    def smallest_side(self) -> int:
+        """Return the side that leaves each cell of the grid a pixel."""
+        return self.grid
+
+    def size_advice(self) -> str:
+        """Return what to choose for smaller images."""
+        return " for that grid. Choose a smaller grid"
+
     def build(self, seed: int) -> ColorHistogram:
         """Return the extractor; nothing in it is random."""
         return ColorHistogram(self)
@@ -112,7 +120,7 @@ class ColorHistogram(Extractor):
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Check that the images hold a pixel a cell at least; there is nothing to learn."""
-        self._check(images)
+        self.spec.check_images(images)
         return self
 
     def counts(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -128,7 +136,7 @@ class ColorHistogram(Extractor):
         Raises:
             StudyError: if `images` is something else, or smaller than the grid.
         """
-        self._check(images)
+        self.spec.check_images(images)
         counts = np.empty((len(images), self.spec.dimension), dtype=np.int64)
         for here, batch_counts in self._batch_counts(images):
             counts[here] = batch_counts
@@ -146,7 +154,7 @@ class ColorHistogram(Extractor):
         Raises:
             StudyError: if `images` is something else, or smaller than the grid.
         """
-        self._check(images)
+        self.spec.check_images(images)
         features = np.empty((len(images), self.spec.dimension), dtype=np.float32)
         for here, batch_counts in self._batch_counts(images):
             features[here] = batch_counts
@@ -177,10 +185,6 @@ class ColorHistogram(Extractor):
             channels = [histogram[0] for histogram in histograms]
             bars = grid_of_bars(channels, self.spec.grid, CHANNEL_COLOURS[self.spec.space])
         return side_by_side(enlarged(image), bars)
-
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        why = " for that grid. Choose a smaller grid"
-        check_size(images, self.spec.grid, "color_histogram", why)
 
     def _batch_counts(self, images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Give the counts of a batch at a time: its slice, and (images, dimension)."""

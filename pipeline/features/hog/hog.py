@@ -14,7 +14,7 @@ from pipeline.features.hog.hard_binning import CountedBlocks
 from pipeline.features.hog.layout import Layout
 from pipeline.features.hog.orientation_bins import Orientations
 from pipeline.features.hog.trilinear_interpolation import InterpolatedBlocks
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 Cell = Annotated[int, Field(ge=1, le=256)]
 
@@ -76,6 +76,15 @@ class Spec(FeatureSpec):
             )
         return self
 
+    def smallest_side(self) -> int:
+        """Return the side of the largest block."""
+        return max(self.cells) * self.block
+
+    def size_advice(self) -> str:
+        """Return what to choose for smaller images."""
+        cells = f"{self.block} cells of {max(self.cells)} pixels"
+        return f", for blocks of {cells}. Choose a smaller cell or block"
+
     def build(self, seed: int) -> Hog:
         """Return the extractor; nothing in it is random."""
         return Hog(self)
@@ -109,7 +118,7 @@ class Hog(Extractor):
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Check that the images hold a block at least; there is nothing to learn."""
-        self._check(images)
+        self.spec.check_images(images)
         return self
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -125,7 +134,7 @@ class Hog(Extractor):
         Raises:
             StudyError: if `images` is something else, or smaller than a block.
         """
-        self._check(images)
+        self.spec.check_images(images)
         _, height, width, _ = images.shape
         descriptor, pixels = self._descriptor(height, width)
         dimension = self.spec.layout.dimension(height, width)
@@ -176,8 +185,3 @@ class Hog(Extractor):
         if self.spec.convention == "skimage":
             return CountedBlocks(layout, height, width), hard_binning.BATCH_PIXELS
         return InterpolatedBlocks(layout, height, width), trilinear_interpolation.BATCH_PIXELS
-
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        cell, block = max(self.spec.cells), self.spec.block
-        cells = f"{block} cells of {cell} pixels. Choose a smaller cell or block"
-        check_size(images, cell * block, "hog", f", for blocks of {cells}")

@@ -14,7 +14,7 @@ from pipeline.features.lbp.binary_patterns import (
     neighbour_offsets,
     pattern_labels,
 )
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches, check_size
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 14
 """The arrays of one batch then fit a processor's second-level cache."""
@@ -66,6 +66,14 @@ class Spec(FeatureSpec):
             )
         return self
 
+    def smallest_side(self) -> int:
+        """Return the side that leaves each cell of the grid a pixel."""
+        return self.grid
+
+    def size_advice(self) -> str:
+        """Return what to choose for smaller images."""
+        return " for that grid. Choose a smaller grid"
+
     def build(self, seed: int) -> Lbp:
         """Return the extractor; nothing in it is random."""
         return Lbp(self)
@@ -90,7 +98,7 @@ class Lbp(Extractor):
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Check that the images hold a pixel a cell at least; there is nothing to learn."""
-        self._check(images)
+        self.spec.check_images(images)
         return self
 
     def labels(self, images: NDArray[np.uint8], radius: float) -> NDArray[np.uint16]:
@@ -119,7 +127,7 @@ class Lbp(Extractor):
         Raises:
             StudyError: if `images` is something else, or smaller than the grid.
         """
-        self._check(images)
+        self.spec.check_images(images)
         spec = self.spec
         cells = spec.grid**2 * spec.bins
         places, areas = self._places(*images.shape[1:3])
@@ -163,10 +171,6 @@ class Lbp(Extractor):
         zoom = _PICTURE / min(labels.shape)
         size = [min(2 * _PICTURE, round(side * zoom)) for side in labels.shape[::-1]]
         return cv2.resize(colours[..., ::-1], size, interpolation=cv2.INTER_NEAREST)
-
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        why = " for that grid. Choose a smaller grid"
-        check_size(images, self.spec.grid, "lbp", why)
 
     def _places(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return where pixels' histograms begin, (height, width, 1), and the cells' areas."""

@@ -12,7 +12,7 @@ from pipeline.checks import StudyError
 from pipeline.features.patches.coding import PatchCoder, patch_grid
 from pipeline.features.patches.dictionary import PatchDictionary, draw_patches, learn_dictionary
 from pipeline.features.patches.pictures import dictionary_sheet, redrawn
-from pipeline.features.spec import Extractor, FeatureSpec, check_size
+from pipeline.features.spec import Extractor, FeatureSpec
 
 _MOST_NUMBERS = 1 << 28
 """Of the training patches: 1 GB."""
@@ -71,6 +71,15 @@ class Spec(FeatureSpec):
             )
         return self
 
+    def smallest_side(self) -> int:
+        """Return the side that leaves each cell of the grid a patch."""
+        return self.size + (self.grid - 1) * self.stride
+
+    def size_advice(self) -> str:
+        """Return what to choose for smaller images."""
+        patches = f"patches of {self.size} pixels in {self.grid}×{self.grid} cells"
+        return f", for {patches}. Choose a smaller size or grid"
+
     def build(self, seed: int) -> Patches:
         """Return the extractor; `seed` draws the training patches and the first atoms."""
         return Patches(self, seed)
@@ -110,7 +119,7 @@ class Patches(Extractor):
         Raises:
             StudyError: if `images` is something else, too small, or has fewer patches than atoms.
         """
-        self._check(images)
+        self.spec.check_images(images)
         spec = self.spec
         rng = np.random.default_rng(self.seed)
         patches = draw_patches(images, spec.size, spec.samples, rng)
@@ -136,7 +145,7 @@ class Patches(Extractor):
         Raises:
             StudyError: if `images` is something else, or too small.
         """
-        self._check(images)
+        self.spec.check_images(images)
         spec = self.spec
         coder = PatchCoder(self.dictionary_, spec.size, spec.stride, spec.neighbours)
         average = spec.pooling == "average"
@@ -169,15 +178,9 @@ class Patches(Extractor):
         Each patch is replaced by the atom nearest to it, whitening undone, on mid-grey: what the
         code keeps, without the brightness and the contrast, which it does not.
         """
-        self._check(image[None])
+        self.spec.check_images(image[None])
         return redrawn(image, self.dictionary_, self.spec.size)
 
     def learnt_picture(self) -> NDArray[np.uint8]:
         """Draw the atoms with the whitening undone, up to 400 of them, the greyest ones first."""
         return dictionary_sheet(self.dictionary_, self.spec.size)
-
-    def _check(self, images: NDArray[np.uint8]) -> None:
-        spec = self.spec
-        least = spec.size + (spec.grid - 1) * spec.stride
-        cells = f"{spec.grid}×{spec.grid} cells. Choose a smaller size or grid"
-        check_size(images, least, "patches", f", for patches of {spec.size} pixels in {cells}")

@@ -140,6 +140,23 @@ def test_other_arrays_are_refused(method, fitted, wrong):
         fitted.transform(wrong)
 
 
+def test_the_smallest_side_is_read_and_a_smaller_one_refused(method, images):
+    extractor = _build(method)
+    side = extractor.spec.smallest_side()
+    crops = [images[:, y : y + side, x : x + side] for y in range(0, 9, 2) for x in range(0, 9, 2)]
+    found = extractor.fit(np.concatenate(crops)).transform(crops[0])
+    assert found.shape == (len(images), found.shape[1])
+    assert np.isfinite(found).all()
+    too_small = images[:2, : side - 1]
+    if side == 1:
+        return
+    message = rf"{method}: found images of {side - 1}×32 pixels; expected at least {side}×{side}"
+    for refused in (_build(method).fit, extractor.transform, extractor.spec.check_images):
+        with pytest.raises(StudyError, match=message):
+            refused(too_small)
+    assert extractor.spec.size_advice(), "what to choose instead"
+
+
 def test_the_number_of_threads_does_not_matter(method, fitted, photo_patches):
     images = photo_patches if method != "vgg16_features" else photo_patches[:20]
     with threadpool_limits(1):
