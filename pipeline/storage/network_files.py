@@ -32,11 +32,11 @@ _WEIGHTED = {
 }
 """Layers that make arrays of the size that the file says."""
 _LAYERS = {
-    *("Activation", "Add", "Average", "AveragePooling2D", "Concatenate", "Cropping2D", "Dropout"),
-    *("ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D", "GlobalMaxPooling2D"),
-    *("InputLayer", "LeakyReLU", "MaxPooling2D", "Maximum", "Multiply", "Permute", "ReLU"),
-    *("Rescaling", "Reshape", "Resizing", "Softmax", "SpatialDropout2D", "Subtract"),
-    *("UpSampling2D", "ZeroPadding2D"),
+    *("Activation", "Add", "Average", "AveragePooling2D", "Concatenate", "Cropping1D"),
+    *("Cropping2D", "Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D"),
+    *("GlobalMaxPooling2D", "Identity", "InputLayer", "LeakyReLU", "MaxPooling2D", "Maximum"),
+    *("Multiply", "Permute", "ReLU", "Rescaling", "Reshape", "Resizing", "Softmax"),
+    *("SpatialDropout2D", "Subtract", "UpSampling2D", "ZeroPadding2D"),
 }
 _INITIALIZERS = {
     *("Constant", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity"),
@@ -54,8 +54,11 @@ _CLASSES = {
 """(module, class): none reads a file, holds code, or calls anything by name."""
 _ANY_SIZE = 4096
 """Up to this any size is believed; a larger one has to be that of an array of the weights."""
-_NO_SIZES = {"seed", "mean", "variance"}
-"""Numbers of layers that are no sizes: pixels of high contrast have a variance of up to 16,256."""
+_INPUT_SIZE = 20_000
+"""The same of an input: so many numbers a frozen part may give the part that is trained."""
+_NO_SIZES = {"seed", "mean", "variance", "max_value", "cropping", "target_shape"}
+"""Numbers of layers that make no array larger: pixels of high contrast have a variance of up to
+16,256, and what is cropped or reshaped has at most as many values as before."""
 
 
 def check_network_file(path: Path) -> None:
@@ -101,8 +104,9 @@ def _check_class(config: dict[str, Any], sizes: set[int]) -> None:
     if name == "__keras_tensor__" or (module, name) in _MODELS:
         return
     said = [config.get("config"), config.get("build_config") if name in _WEIGHTED else None]
+    believed = _INPUT_SIZE if name == "InputLayer" else _ANY_SIZE
     for number in _numbers(said):
-        if number > _ANY_SIZE and number not in sizes:
+        if number > believed and number not in sizes:
             raise ValueError(f"{name} has the size {number:,}, which no array of the weights has")
 
 

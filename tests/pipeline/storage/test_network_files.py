@@ -89,6 +89,22 @@ def test_pixels_of_any_mean_and_variance_are_no_sizes(path):
     np.testing.assert_allclose(np.unique(found), [-1, 1])
 
 
+def test_a_network_that_takes_features_apart_is_opened(path):
+    """As a fine-tuned one does, behind a frozen part that gives many numbers."""
+    layers = keras.layers
+    first = keras.Input((60, 60, 3))
+    x = layers.Identity(dtype="float16")(layers.ReLU(max_value=65504.0)(layers.Flatten()(first)))
+    x = layers.Reshape((10_800, 1))(x)
+    features = keras.Input((10_800, 1))
+    head = layers.Reshape((50, 50, 1))(layers.Cropping1D((8_300, 0))(features))
+    head = keras.Model(features, layers.Flatten()(head))
+    keras.Model(first, head(x)).save(path)
+    seal_run("net", 0, "")
+    images = np.arange(60 * 60 * 3, dtype=np.uint16).astype(np.uint8).reshape(1, 60, 60, 3)
+    found = load_stored_model("net", 0, "deep").predict(images, verbose=0)
+    np.testing.assert_array_equal(found, images.reshape(1, -1)[:, 8_300:])
+
+
 # --- config ---------------------------------------------------------------------------------------
 
 
@@ -134,6 +150,7 @@ def hostile_layers(canary):
         "terabytes of kernels": layer("Conv2D", {"filters": 4, "kernel_size": [10**6, 10**6]}),
         "terabytes once built": layer("Dense", {"units": 3})
         | {"build_config": {"input_shape": [None, 10**12]}},
+        "an input of megabytes": layer("InputLayer", {"batch_shape": [None, 10**6]}),
         "an image of terabytes": layer("Resizing", {"height": 10**6, "width": 10**6}),
     }
 
