@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from pipeline.checks import listing
 from pipeline.host_memory import byte_size
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
@@ -25,9 +26,9 @@ class LayerCost:
     """Shape without the batch; of its first output where it has several."""
     trainable: int
     frozen: int
-    multiply_adds: int
-    """Products of a kernel and an input, as the literature counts; biases, normalisations,
-    activations and poolings are left out."""
+    multiply_adds: int | None
+    """Products of a kernel and an input, as the literature counts; biases, normalizations,
+    activations and poolings are left out. None for a kind of layer that is not known here."""
 
 
 def layer_table(model: keras.Model) -> list[LayerCost]:
@@ -44,9 +45,34 @@ def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield layer
 
 
-def multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of one input on its way through the model, in inference."""
-    return sum(layer.multiply_adds for layer in layer_table(model))
+def multiply_adds(model: keras.Model) -> int | None:
+    """Return the multiply-adds of one input on its way through the model, in inference.
+
+    None where a layer's are not known; `uncounted_layers` names it.
+    """
+    return None if uncounted_layers(model) else counted_multiply_adds(model)
+
+
+def counted_multiply_adds(model: keras.Model) -> int:
+    """Return the multiply-adds of the layers whose kind is known: at least so many there are."""
+    return sum(layer.multiply_adds or 0 for layer in layer_table(model))
+
+
+def uncounted_layers(model: keras.Model) -> tuple[str, ...]:
+    """Return ``name (kind)`` of all layers and operations whose multiply-adds are not known."""
+    layers = [each for each in layer_table(model) if each.multiply_adds is None]
+    named = [f"{each.name} ({each.kind})" for each in layers]
+    named += [f"{each.name} ({type(each).__name__})" for each in _bare_operations(model)]
+    return tuple(named)
+
+
+def _bare_operations(model: keras.Model) -> Iterator[keras.Operation]:
+    """Yield the operations of a model, and of models in it, that are no layers: ``x + y``."""
+    for each in getattr(model, "operations", model.layers):
+        if isinstance(each, keras.Model):
+            yield from _bare_operations(each)
+        elif not isinstance(each, keras.layers.Layer):
+            yield each
 
 
 def training_bytes(model: keras.Model) -> int:
@@ -102,10 +128,12 @@ def summary(model: keras.Model) -> str:
     table = layer_table(model)
     trainable, frozen = sum(each.trainable for each in table), sum(each.frozen for each in table)
     weighted = sum(bool(each.trainable or each.frozen) for each in table)
-    adds = sum(each.multiply_adds for each in table)
+    adds = f"{count(counted_multiply_adds(model))} multiply-adds an image"
+    if uncounted := uncounted_layers(model):
+        adds = f"at least {adds}, those of {listing(uncounted, 3)} not counted"
     return (
         f"{weighted} layers with weights, {trainable:,} trainable and {frozen:,} other parameters "
-        f"({byte_size(sum(weight_bytes(model)))}), {count(adds)} multiply-adds an image"
+        f"({byte_size(sum(weight_bytes(model)))}), {adds}"
     )
 
 
@@ -131,19 +159,59 @@ def _cost(layer: keras.Layer) -> LayerCost:
     )
 
 
-def _multiply_adds(layer: keras.Layer, outputs: tuple[int, ...]) -> int:
+def _multiply_adds(layer: keras.Layer, outputs: tuple[int, ...]) -> int | None:
+    """Count one layer; a subclass may do anything, so it is unknown."""
+    if type(layer) in FREE:
+        return 0
+    counted = COUNTED.get(type(layer))
+    return None if counted is None else counted(layer, outputs)
+
+
+def _dense(layer: Any, outputs: tuple[int, ...]) -> int:
     """Count inputs of each output times outputs: a kernel is (..., inputs, outputs)."""
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return math.prod(layer.kernel.shape[:2]) * math.prod(outputs)
-    if isinstance(layer, keras.layers.SeparableConv2D):
-        # Every pixel of the depthwise step's output has inputs × depth_multiplier channels.
-        *pixels, filters = outputs
-        depth = layer.pointwise_kernel.shape[2]
-        kernel = math.prod(layer.depthwise_kernel.shape[:2])
-        return math.prod(pixels) * depth * (kernel + filters)
-    if isinstance(layer, (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Dense)):
-        return math.prod(layer.kernel.shape[:-1]) * math.prod(outputs)
-    return 0
+    return math.prod(layer.kernel.shape[:-1]) * math.prod(outputs)
+
+
+def _depthwise(layer: Any, outputs: tuple[int, ...]) -> int:
+    return math.prod(layer.kernel.shape[:2]) * math.prod(outputs)
+
+
+def _separable(layer: Any, outputs: tuple[int, ...]) -> int:
+    """Count both steps: a pixel of the first has inputs × depth_multiplier channels."""
+    *pixels, filters = outputs
+    depth = layer.pointwise_kernel.shape[2]
+    kernel = math.prod(layer.depthwise_kernel.shape[:2])
+    return math.prod(pixels) * depth * (kernel + filters)
+
+
+COUNTED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
+    keras.layers.Conv1D: _dense,
+    keras.layers.Conv2D: _dense,
+    keras.layers.Dense: _dense,
+    keras.layers.DepthwiseConv2D: _depthwise,
+    keras.layers.SeparableConv2D: _separable,
+}
+FREE = frozenset(
+    getattr(keras.layers, name)
+    for name in (
+        # activations, and what acts in training alone
+        *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"),
+        *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise"),
+        # normalizations and resizing
+        *("BatchNormalization", "GroupNormalization", "LayerNormalization", "Normalization"),
+        *("Rescaling", "Resizing", "UpSampling1D", "UpSampling2D"),
+        # poolings
+        *("AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D"),
+        *("GlobalAveragePooling1D", "GlobalAveragePooling2D"),
+        *("GlobalMaxPooling1D", "GlobalMaxPooling2D"),
+        # of several inputs, number by number
+        *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
+        # places
+        *("Cropping1D", "Cropping2D", "Flatten", "Identity", "InputLayer", "Permute"),
+        *("RepeatVector", "Reshape", "ZeroPadding1D", "ZeroPadding2D"),
+    )
+)
+"""Layers without a product of a kernel and an input."""
 
 
 def _shape(tensor: keras.KerasTensor) -> tuple[int, ...]:

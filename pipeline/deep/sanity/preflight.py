@@ -13,7 +13,7 @@ import keras
 
 from pipeline.checks import StudyError
 from pipeline.deep import device
-from pipeline.deep.cost import leaf_layers, multiply_adds, summary
+from pipeline.deep.cost import counted_multiply_adds, leaf_layers, summary
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.sanity.input_checks import check_classes, check_inputs
 from pipeline.deep.sanity.learning_checks import first_loss, learns_one_batch
@@ -68,10 +68,15 @@ def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
     passed("first loss", first_loss(trial, n_classes, spec.method))
     passed("one batch", learns_one_batch(trial, network, spec, n_classes))
     # Auxiliary heads are in what is trained, and not in the network that was tried.
-    seconds = trial.seconds_per_image * multiply_adds(model) / max(1, multiply_adds(network))
+    seconds = trial.seconds_per_image * _relative_cost(model, network)
     estimate = _estimate(seconds, batches, 2 * len(labels["validation"]), spec.epochs)
     passed("time", _time(estimate, trial, batches.batch_size))
     return found
+
+
+def _relative_cost(model: keras.Model, network: keras.Model) -> float:
+    """Return the arithmetic of what is trained over that of `network`; not of unknown layers."""
+    return counted_multiply_adds(model) / max(1, counted_multiply_adds(network))
 
 
 def _device(network: keras.Model, model: keras.Model, batches: Batches) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline.class_scores import of_probabilities
 from pipeline.deep import device
-from pipeline.deep.cost import leaf_layers, multiply_adds
+from pipeline.deep.cost import counted_multiply_adds, leaf_layers
 from pipeline.deep.training.scoring import cross_entropy
 
 IMAGES, STEPS, FEWEST_STEPS, SMALLEST_BATCH = 32, 20, 4, 16
@@ -89,7 +89,7 @@ def run_trial(
         batch_size: of the training.
         xla: whether to compile as XLA does.
     """
-    size, steps = affordable(multiply_adds(network), batch_size)
+    size, steps = affordable(counted_multiply_adds(network), batch_size)
     rows = spread_rows(len(labels), max(size, 128))
     with undisturbed_randomness():
         copy = bare_copy(network)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images, check_labels
-from pipeline.deep.cost import leaf_layers, multiply_adds
+from pipeline.deep.cost import leaf_layers, multiply_adds, uncounted_layers
 from pipeline.deep.device import device_name
 from pipeline.deep.sanity.preflight import preflight
 from pipeline.deep.spec import DeepSpec
@@ -183,6 +183,14 @@ def _check(
     spec.check_size(images["train"].shape[1:])
 
 
+def _counted(model: keras.Model) -> dict[str, Any]:
+    """Return the note on multiply-adds, or, where they are not known, on the layers at fault."""
+    adds = multiply_adds(model)
+    if adds is None:
+        return {"multiply_adds_unknown_of": list(uncounted_layers(model))}
+    return {"multiply_adds": adds}
+
+
 def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> dict[str, Any]:
     base_seconds = {split: round(found.seconds, 3) for split, found in phase.features.items()}
     specs = spec.phases()
@@ -200,7 +208,7 @@ def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> 
         "backend": keras.backend.backend(),
         "precision": phase.policy,
         **({"threads": spec.fixed_threads} if spec.fixed_threads else {}),
-        "multiply_adds": multiply_adds(model),
+        **_counted(model),
         **({"phases": phases} if len(phases) > 1 else {}),
         **({"base_seconds": base_seconds} if any(base_seconds.values()) else {}),
         **course.notes,

@@ -2,13 +2,18 @@ import keras
 import pytest
 
 from pipeline.deep.cost import (
+    COUNTED,
+    FREE,
     count,
+    counted_multiply_adds,
     layer_table,
     multiply_adds,
     summary,
     training_bytes,
+    uncounted_layers,
     weight_bytes,
 )
+from pipeline.storage.network_files import _CLASSES
 
 
 def small_net(*layers, shape=(8, 8, 4)):
@@ -51,6 +56,48 @@ def test_lenet5_as_counted_by_hand():
 )
 def test_multiply_adds_of_a_layer(layer, expected):
     assert multiply_adds(small_net(layer)) == expected
+
+
+class Doubled(keras.layers.Dense):
+    """Keras's layer by another author: what it computes, nobody here knows."""
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (Doubled(3, name="own"), "Doubled"),
+        (keras.layers.Conv2DTranspose(2, 3, name="own"), "Conv2DTranspose"),
+        (keras.layers.Dot(axes=3, name="own"), "Dot"),
+        (keras.layers.EinsumDense("abcd,de->abce", (8, 8, 5), name="own"), "EinsumDense"),
+    ],
+)
+def test_a_kind_of_layer_that_is_not_known_makes_the_sum_unknown(layer, kind):
+    given = keras.Input((8, 8, 4))
+    x = keras.layers.Conv2D(4, 1)(given)
+    x = layer([x, given] if kind == "Dot" else x)
+    inner = keras.Model(given, keras.layers.Flatten()(x))
+    model = keras.Model(given, keras.layers.Dense(2)(inner(given)))
+    assert multiply_adds(model) is None
+    assert uncounted_layers(model) == (f"own ({kind})",)
+    known = 8 * 8 * 4 * 4 + 2 * inner.output_shape[-1]
+    assert counted_multiply_adds(model) == known
+    assert summary(model).endswith(
+        f"at least {count(known)} multiply-adds an image, those of own ({kind}) not counted"
+    )
+
+
+def test_an_operation_that_is_no_layer_is_unknown():
+    given = keras.Input((4,))
+    inner = keras.Model(given, keras.layers.Dense(2)(keras.ops.sin(given)))
+    model = keras.Model(given, inner(given))
+    assert multiply_adds(model) is None
+    (named,) = uncounted_layers(model)
+    assert named.endswith("(Sin)")
+
+
+def test_all_layers_that_a_stored_network_may_have_are_known():
+    allowed = {name for module, name in _CLASSES if module == "keras.layers"}
+    assert allowed <= {kind.__name__ for kind in (*COUNTED, *FREE)}
 
 
 def test_models_in_models_are_counted_once():
