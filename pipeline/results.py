@@ -139,7 +139,7 @@ FEATURE_PICTURE_COLUMNS = (
 ``image`` (what a set keeps of it) and ``learnt`` (of no image: `id` -1, no class). `image` is the
 picture's path inside ``reports/study/``, `caption` says what it shows. ``networks.csv`` has the
 same columns: a run in `features`, its parameters in `dimension`; kinds ``learnt`` (kernels of the
-first layer), ``maps`` (of the first convolution) and ``gradcam`` (where the last convolution speaks
+first layer), ``maps`` (of the first convolution) and ``gradcam`` (where the last maps speak
 for the class that the network predicts)."""
 CELL_PICTURES = "samples/small"
 """Where the pictures behind the cells of confusion matrices lie inside ``reports/study/``."""

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checks import StudyError
 from pipeline.config.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.results import FeaturePicture, save_network_pictures
-from pipeline.storage.runs import Card
+from pipeline.storage.runs import Card, run_folder
 from pipeline.storage.stored_models import first_seed
 from pipeline.storage.stored_runs import open_model
 from stages import run
@@ -80,14 +81,26 @@ def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePic
         for which, sheet in enumerate(feature_maps.map_sheets(maps)):
             caption = f"on the image of class {examples.class_names[which]}: {maps.caption}"
             yield drawing.of_image(which, "maps", sheet, caption)
-    seen = grad_cam.grad_cam(model, examples.pixels)
-    if seen is not None:
+    if (layer := _grad_cam_layer(opened.card)) is not None:
+        seen = grad_cam.grad_cam(model, examples.pixels, layer)
         for which, image in enumerate(examples.pixels):
             pixels = enlarged(grad_cam.overlay(image, seen.maps[which]), SIDE)
             said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f} %)"
             actual = f"the image of class {examples.class_names[which]}"
             caption = f"says {said} of {actual}: {seen.caption(which)}"
             yield drawing.of_image(which, "gradcam", pixels, caption)
+
+
+def _grad_cam_layer(card: Card) -> str | None:
+    """Return what a network's card says of itself; None where it has no maps to read."""
+    try:
+        return card.notes["grad_cam_layer"]
+    except KeyError:
+        raise StudyError(
+            f"{run_folder(card.run, card.seed) / 'card.json'}: found no notes.grad_cam_layer; "
+            "expected the layer that Grad-CAM reads, or null. Train the run anew with: "
+            f"dvc repro train_deep@{card.run}"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -53,6 +53,15 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
         """Return what the loss of each output of `network` counts; the first is the network's."""
         return (1.0,)
 
+    def grad_cam_layer(self) -> str | None:
+        """Return the layer of `network` whose maps Grad-CAM reads: the last ones that have places.
+
+        Its output is (n, height, width, channels): that of the last convolution with what belongs
+        to it, such as its activation, or of the addition or concatenation behind it. None for a
+        network without such maps.
+        """
+        return None
+
     def phases(self) -> tuple[Self, ...]:
         """Return the trainings that follow each other, each an own set of options.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,13 +47,13 @@ def study(study_folder, rng):
     def dense():
         return layers.Flatten(), layers.Dense(3, activation="softmax")
 
-    store("flat", 0, network(*dense()))
-    store("deep", 4, network(layers.Conv2D(5, 3, activation="relu", name="c1"), *dense()))
+    store("flat", 0, None, network(*dense()))
+    store("deep", 4, "c1", network(layers.Conv2D(5, 3, activation="relu", name="c1"), *dense()))
     write(deep={"flat": {"method": "mlp"}, "deep": {"method": "lenet5", "seeds": [4, 5]}})
     return study_folder
 
 
-def store(name, seed, model):
+def store(name, seed, grad_cam_layer, model):
     folder = run_folder(name, seed)
     folder.mkdir(parents=True)
     model.save(model_file(name, seed, "deep"))
@@ -61,6 +62,7 @@ def store(name, seed, model):
     values |= {"seed": seed, "score_kind": "probability", "sizes": {}, "parameters": 77}
     values |= {"train_seconds": 1.0, "predict_ms_per_image": 1.0, "stage_seconds": 1.0}
     values |= {"device": "d", "engine": "e", "peak_memory_mb": 1.0, "versions": {}}
+    values["notes"] = {"grad_cam_layer": grad_cam_layer}
     save_json(folder / "card.json", Card(**values))
     seal_run(name, seed, "")
 
@@ -116,6 +118,16 @@ def test_a_network_that_was_not_trained_names_its_stage(study):
         illustrate_networks.main()
     model_file("flat", 0, "deep").unlink()
     with pytest.raises(StudyError, match="dvc repro train_deep@flat"):
+        illustrate_networks.main()
+
+
+def test_a_card_that_names_no_layer_says_so(study):
+    path = run_folder("deep", 4) / "card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    save_json(path, card | {"notes": {}})
+    seal_run("deep", 4, "")
+    expected = r"deep/seed-4/card\.json: found no notes\.grad_cam_layer.*dvc repro train_deep@deep"
+    with pytest.raises(StudyError, match=expected):
         illustrate_networks.main()
 
 

@@ -88,6 +88,10 @@ class Spec(DeepSpec):
         """Return the side of which whitening and three poolings leave one position."""
         return 8 + self.patch - 1
 
+    def grad_cam_layer(self) -> str:
+        """Return the activation of the last convolution."""
+        return f"group3_conv2_{self.activation}"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; the shapes beside it are those of 32×32 images at width 1.
 

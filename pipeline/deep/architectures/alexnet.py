@@ -106,6 +106,10 @@ class Spec(DeepSpec):
                 f"Set image_size: {SIZES[self.form]}{other}, or drop this run"
             )
 
+    def grad_cam_layer(self) -> str:
+        """Return the activation of the last convolution."""
+        return f"conv5_{self.activation}"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network of `form`, behind a resizing where `image_size` asks for one."""
         from keras import Input, Model

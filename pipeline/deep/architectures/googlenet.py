@@ -71,6 +71,10 @@ class Spec(DeepSpec):
         """Return 1, and 0.3 for each auxiliary head."""
         return (1.0, AUXILIARY_WEIGHT, AUXILIARY_WEIGHT) if self.auxiliary else (1.0,)
 
+    def grad_cam_layer(self) -> str:
+        """Return the last module, which joins four branches."""
+        return "inception_5b"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; beside it the sides of 224 pixels (and of 32, small form), channels.
 

@@ -52,6 +52,10 @@ class Spec(DeepSpec):
         """Return the side that leaves S4 one position."""
         return 12 if self.first_padding == "same" else 16
 
+    def grad_cam_layer(self) -> str:
+        """Return the activation of the last convolution."""
+        return f"c3_{self.activation}"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; the shapes beside it are those of a padded 28×28 image."""
         from keras import Input, Model, layers

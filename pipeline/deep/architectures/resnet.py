@@ -65,6 +65,10 @@ class Spec(DeepSpec):
             )
         return self
 
+    def grad_cam_layer(self) -> str:
+        """Return the activation of the last block, behind its addition."""
+        return f"stage3_block{(self.depth - 2) // 6}_{self.activation}"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; the shapes beside it are those of 32×32 images at width 1."""
         from keras import Input, Model, layers

@@ -75,6 +75,10 @@ class Spec(DeepSpec):
     crop: Pixels = 4
     """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
 
+    def grad_cam_layer(self) -> str:
+        """Return the activation of the last convolution."""
+        return f"block5_conv3_{self.activation}"
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; the shapes beside it are those of 32×32 pixels, then of 224×224."""
         from keras import Input, Model

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checks import check_known
 from pipeline.deep.cost import leaf_layers
 
 
@@ -18,9 +19,15 @@ def first_convolution(model: keras.Model) -> keras.Layer | None:
     return next(filter(_is_convolution, leaf_layers(model)), None)
 
 
-def last_convolution(model: keras.Model) -> keras.Layer | None:
-    """Return the last convolution of a network; None where it has none."""
-    return next(filter(_is_convolution, reversed(list(leaf_layers(model)))), None)
+def layer_named(model: keras.Model, name: str) -> keras.Layer:
+    """Return the layer of a name, however deep.
+
+    Raises:
+        StudyError: if there is none.
+    """
+    layers = {layer.name: layer for layer in leaf_layers(model)}
+    check_known(name, list(layers), "layer of this network")
+    return layers[name]
 
 
 def end_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:

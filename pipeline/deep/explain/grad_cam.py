@@ -4,11 +4,12 @@ Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, "Grad-CAM: visual explanat
 networks via gradient-based localization" (ICCV 2017), section 3. The score of a class, before the
 softmax, is derived with respect to the maps of the last convolution; the mean derivative of a map
 is its weight (equation 1), and what is positive of the weighted sum of the maps is the evidence for
-the class (equation 2).
+the class (equation 2). Which layer that is, a network says itself (`DeepSpec.grad_cam_layer`), and
+its card notes it.
 
 Departures from the paper and limits:
 
-* The normalisation, addition, concatenation and activation behind the convolution belong to it, as
+* The normalization, addition, concatenation and activation behind the convolution belong to it, as
   in the authors' own use on residual networks, whose blocks end in an addition.
 * Maps are stretched over the whole image. Convolutions without padding see less of the margins, so
   that the stretched map then lies off by a pixel or two there.
@@ -29,9 +30,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.checks import StudyError
 from pipeline.class_scores import of_probabilities
 from pipeline.deep.cost import leaf_layers
-from pipeline.deep.explain.activations import changed_output, end_of, infer, last_convolution
+from pipeline.deep.explain.activations import changed_output, infer, layer_named
 from pipeline.deep.explain.gradients import gradient
 
 OPACITY = 0.5
@@ -43,7 +45,7 @@ class ClassEvidence:
     """Of each image the class that the network predicts, and where it finds it."""
 
     layer: str
-    """The last convolution."""
+    """The layer whose maps are read."""
     predicted: NDArray[np.int64]
     """(n,) classes."""
     probability: NDArray[np.float32]
@@ -61,26 +63,29 @@ class ClassEvidence:
         )
 
 
-def grad_cam(model: keras.Model, images: NDArray[np.uint8]) -> ClassEvidence | None:
+def grad_cam(model: keras.Model, images: NDArray[np.uint8], layer_name: str) -> ClassEvidence:
     """Explain the predictions for a few images.
 
     Args:
         model: from pixels to probabilities; its last layer has a softmax, or one sigmoid unit.
         images: (n, height, width, 3) uint8 RGB, so few that they make one batch.
+        layer_name: of the layer to read, whose output is (n, height, width, channels).
 
-    Returns:
-        None for a network without a convolution.
+    Raises:
+        StudyError: if the network has no such layer, or it gives no maps.
     """
-    convolution = last_convolution(model)
-    if convolution is None:
-        return None
-    layer = end_of(model, convolution)
+    layer = layer_named(model, layer_name)
+    if len(layer.output.shape) != 4:
+        raise StudyError(
+            f"found that the layer {layer_name} gives {tuple(layer.output.shape)}; expected "
+            "(images, height, width, channels). Name another one in `grad_cam_layer` of the network"
+        )
     scores = of_probabilities(np.asarray(keras.ops.convert_to_numpy(infer(model, images))))
     predicted = scores.argmax(axis=1)
     maps, slopes = _maps_and_slopes(model, layer, images, predicted)
     weights = slopes.mean(axis=(1, 2), keepdims=True)
     return ClassEvidence(
-        layer=convolution.name,
+        layer=layer_name,
         predicted=predicted,
         probability=scores.max(axis=1),
         maps=np.maximum((weights * maps).sum(axis=-1), 0),

@@ -209,6 +209,7 @@ def _notes(spec: DeepSpec, course: Course, phase: Phase, model: keras.Model) -> 
         "precision": phase.policy,
         **({"threads": spec.fixed_threads} if spec.fixed_threads else {}),
         **_counted(model),
+        "grad_cam_layer": spec.grad_cam_layer(),
         **({"phases": phases} if len(phases) > 1 else {}),
         **({"base_seconds": base_seconds} if any(base_seconds.values()) else {}),
         **course.notes,

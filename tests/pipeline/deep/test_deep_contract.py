@@ -4,12 +4,16 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from deep_cases import deep_spec, splits
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.deep.cost import leaf_layers, multiply_adds, uncounted_layers
+from pipeline.deep.explain.activations import end_of
+from pipeline.deep.explain.grad_cam import grad_cam
 from pipeline.deep.spec import output_units
 from pipeline.deep.training.fitting import train
 from pipeline.storage.network_files import check_network_file
@@ -90,6 +94,56 @@ def test_costs_are_measured(run):
     assert result.device
     assert result.parameters >= result.model.count_params()
     json.dumps(result.notes)
+    assert uncounted_layers(result.model) == ()
+    assert result.notes["multiply_adds"] == multiply_adds(result.model) > 0
+
+
+def test_the_card_says_which_layer_grad_cam_reads(run):
+    """The last layer with places of all those that a convolution leads to."""
+    spec, images, result = run
+    found = result.notes["grad_cam_layer"]
+    assert found == spec.grad_cam_layer()
+    layers = list(leaf_layers(result.model))
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
+    if not convolutions:
+        assert found is None
+        return
+    assert found == end_of(result.model, convolutions[-1]).name
+    evidence = grad_cam(result.model, images["test"][:2], found)
+    assert evidence.maps.shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "layer"),
+    [
+        ("lenet5", {"activation": "maxout"}, "c3_maxout"),
+        ("lenet5", {"activation": "tanh", "pooling": "average"}, "c3_tanh"),
+        ("alexnet", {"form": "original", "image_size": 67}, "conv5_relu"),
+        ("vgg16", {"head": "original", "batch_norm": False}, "block5_conv3_relu"),
+        ("airbench", {"activation": "prelu", "batch_norm": False}, "group3_conv2_prelu"),
+        ("googlenet", {"form": "original", "activation": "maxout"}, "inception_5b"),
+        ("resnet", {"depth": 32, "shortcut": "projection"}, "stage3_block5_relu"),
+        ("resnet", {"residual": False, "activation": "elu"}, "stage3_block3_elu"),
+    ],
+)
+def test_options_do_not_mislead_it(method, options, layer):
+    spec = deep_spec(method, width=0.05, **options)
+    network = spec.network((32, 32, 3), 3)
+    convolutions = [each for each in network.layers if isinstance(each, keras.layers.Conv2D)]
+    assert spec.grad_cam_layer() == layer == end_of(network, convolutions[-1]).name
+
+
+@pytest.mark.parametrize(
+    ("layers", "layer"),
+    [
+        (["block3_pool"], "block3_conv3"),
+        (["block4_conv1", "block2_pool"], "block4_conv1"),
+    ],
+)
+@pytest.mark.parametrize("then", [[], [{"unfreeze": 1, "epochs": 1}]])
+def test_a_pretrained_network_is_read_at_its_deepest_convolution(layers, layer, then):
+    given = {"weights": "random", "image_size": 32, "layers": layers, "width": 0.05, "then": then}
+    assert deep_spec("vgg16_transfer", **given).grad_cam_layer() == layer
 
 
 def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):

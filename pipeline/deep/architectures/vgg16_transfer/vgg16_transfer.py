@@ -118,6 +118,10 @@ class Spec(BaseOptions, DeepSpec):
 
         return fitted_standardisation(inputs)
 
+    def grad_cam_layer(self) -> str:
+        """Return the deepest convolution, with its activation, whatever is read of it."""
+        return [name for name in self.cut.every if "conv" in name][-1]
+
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the head, on standardised features (d,), and below it what this phase unfreezes."""
         from keras import Input, Model

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from deep_cases import deep_spec
 
+from pipeline.checks import StudyError
 from pipeline.deep.explain.grad_cam import grad_cam, overlay
 
 SIDE = 12
@@ -41,8 +42,8 @@ def images():
 @pytest.mark.parametrize("inside", [True, False])
 def test_the_map_peaks_where_the_class_is(images, inside):
     network = colour_network(4 * np.eye(2), "softmax", inside)
-    found = grad_cam(network, images[:2])
-    assert found.layer == "light"
+    found = grad_cam(network, images[:2], "light_relu")
+    assert found.layer == "light_relu"
     assert found.predicted.tolist() == [0, 1]
     assert (found.maps[0, :4, :3] > 0).all()
     assert found.maps[0].max() == found.maps[0, 0, 0]
@@ -56,7 +57,7 @@ def test_before_global_average_pooling_it_is_a_class_activation_map(rng):
     images = rng.integers(0, 256, (4, SIDE, SIDE, 3), dtype=np.uint8)
     weights = rng.normal(size=(2, 5))
     network = colour_network(weights, "softmax")
-    found = grad_cam(network, images)
+    found = grad_cam(network, images, "light_relu")
     scores = images[..., :2].mean(axis=(1, 2)) / 255 @ weights
     assert found.predicted.tolist() == scores.argmax(axis=1).tolist()
     expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -68,7 +69,7 @@ def test_before_global_average_pooling_it_is_a_class_activation_map(rng):
 
 
 def test_one_sigmoid_unit_explains_either_class(images):
-    found = grad_cam(colour_network([[-9.0], [9.0]], "sigmoid"), images[:2])
+    found = grad_cam(colour_network([[-9.0], [9.0]], "sigmoid"), images[:2], "light_relu")
     assert found.predicted.tolist() == [0, 1]
     assert (found.maps[0, :4, :3] > 0).all()
     assert found.maps[0, 8, 8] == 0
@@ -78,24 +79,33 @@ def test_one_sigmoid_unit_explains_either_class(images):
 
 
 def test_no_evidence_is_said(images):
-    found = grad_cam(colour_network(4 * np.eye(2), "softmax"), images[2:])
+    found = grad_cam(colour_network(4 * np.eye(2), "softmax"), images[2:], "light_relu")
     assert not found.maps.any()
-    assert found.caption(0) == "no position of the maps of light speaks for it"
+    assert found.caption(0) == "no position of the maps of light_relu speaks for it"
     assert np.ptp(overlay(images[2], found.maps[0]), axis=(0, 1)).tolist() == [0, 0, 0]
 
 
 def test_images_do_not_meet(rng):
     """Normalisation is that of inference, and each map is its own image's."""
-    network = deep_spec("resnet", width=0.25).network((16, 16, 3), 4)
+    spec = deep_spec("resnet", width=0.25)
+    network, layer = spec.network((16, 16, 3), 4), spec.grad_cam_layer()
     images = rng.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-    together, alone = grad_cam(network, images), grad_cam(network, images[1:2])
+    together, alone = grad_cam(network, images, layer), grad_cam(network, images[1:2], layer)
     assert together.predicted[1] == alone.predicted[0]
     scale = max(together.maps[1].max(), 1e-9)
     np.testing.assert_allclose(together.maps[1] / scale, alone.maps[0] / scale, atol=1e-3)
 
 
-def test_a_perceptron_has_no_map(images):
-    assert grad_cam(deep_spec("mlp", units=4).network((SIDE, SIDE, 3), 2), images) is None
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("light_rel", "unknown layer of this network 'light_rel'; did you mean 'light_relu'"),
+        ("output", r"the layer output gives \(None, 2\); expected \(images, height"),
+    ],
+)
+def test_a_layer_without_maps_is_refused(images, layer, message):
+    with pytest.raises(StudyError, match=message):
+        grad_cam(colour_network(4 * np.eye(2), "softmax"), images, layer)
 
 
 def test_the_overlay_is_brightest_at_the_peak(images):
