@@ -18,8 +18,9 @@ def main() -> None:
     spec, _ = load_entry("dataset")
     source = cast("DatasetSpec", spec).fetch()
     save_source(source)
-    found = escaped(source.path or "bundled images")
-    print(f"{source.name}: {found}, SHA-256 {source.sha256}")
+    for file in source.files:
+        found = escaped(file.path or "bundled images")
+        print(f"{source.name}: {found}, SHA-256 {file.sha256}")
 
 
 if __name__ == "__main__":

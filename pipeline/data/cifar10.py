@@ -48,15 +48,13 @@ class Spec(DatasetSpec):
 
     def fetch(self) -> Source:
         """Find the archive under `path`, or download it; 170 MB."""
-        path = find_or_download(ARCHIVE, Path(self.path))
+        files = find_or_download([ARCHIVE], Path(self.path))
         description = f"CIFAR-10 (Krizhevsky 2009), {ARCHIVE.name} from {ARCHIVE.url}"
-        return Source(self.name, path.as_posix(), ARCHIVE.sha256, ARCHIVE.size, description)
+        return Source(self.name, files, description)
 
     def load(self, source: Source) -> RawDataset:
         """Read the batches out of the archive."""
-        path = Path(source.path or "")
-        if not path.is_file():
-            raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
+        path = source.file(ARCHIVE.name).located()
         wanted = {*BATCHES, NAMES}
         found = {
             Path(name).name: _unpickle(content or b"", name)

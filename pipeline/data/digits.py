@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 
 FILE = "datasets/data/digits.csv.gz"
@@ -48,11 +49,10 @@ class Spec(DatasetSpec):
     def fetch(self) -> Source:
         """Look whether the file is there; `path` is not used."""
         content = _read_file()
+        digest = hashlib.sha256(content).hexdigest()
         return Source(
             name=self.name,
-            path=None,
-            sha256=hashlib.sha256(content).hexdigest(),
-            size=len(content),
+            files=(SourceFile(Path(FILE).name, None, digest, len(content)),),
             description=f"{SIDE}×{SIDE} handwritten digits that ship with scikit-learn; each of 13 "
             "writers is in all splits, so accuracies do not hold for new writers",
         )

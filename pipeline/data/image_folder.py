@@ -24,6 +24,7 @@ from pipeline.data.reading.left_out import Others, check_folders, check_links, h
 from pipeline.data.reading.names import is_hidden
 from pipeline.data.reading.value_ranges import held_range, range_notes
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 
 
@@ -70,13 +71,12 @@ class Spec(DatasetSpec):
         kind = "images in the folder" if path.is_dir() else "images in the archive"
         hidden = len(hidden_paths(path)) if path.is_dir() else 0
         description = f"{kind} {escaped(path.name)}"
-        return Source(self.name, path.as_posix(), digest, size, description, hidden)
+        file = SourceFile(path.name, path.as_posix(), digest, size)
+        return Source(self.name, (file,), description, hidden)
 
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive."""
-        path = Path(source.path or "")
-        if not path.exists():
-            raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
+        path = source.files[0].located()
         others = Others(path)
         given = (self.value_range, self.value_range_8_bits)
         ranges = [each if isinstance(each, tuple) else None for each in given]

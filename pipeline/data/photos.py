@@ -22,6 +22,7 @@ from pydantic import Field
 from pipeline.checks import StudyError
 from pipeline.data.reading.decoding import decode
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
@@ -61,12 +62,11 @@ class Spec(DatasetSpec):
 
     def fetch(self) -> Source:
         """Look whether all photographs are there; `path` is not used."""
-        contents = [content for _, content in sorted(_read_photos().items())]
+        content = b"".join(content for _, content in sorted(_read_photos().items()))
+        digest = hashlib.sha256(content).hexdigest()
         return Source(
             name=self.name,
-            path=None,
-            sha256=hashlib.sha256(b"".join(contents)).hexdigest(),
-            size=sum(map(len, contents)),
+            files=(SourceFile("ten photographs", None, digest, len(content)),),
             description=f"{PATCH}×{PATCH} patches of ten photographs that ship with scikit-image "
             "and scikit-learn; patches of one photograph overlap, so intervals are too narrow",
         )

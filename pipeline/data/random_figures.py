@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
@@ -131,10 +132,5 @@ def drawn_by(name: str, file: str, description: str) -> Source:
         description: what the images are.
     """
     code = Path(__file__).read_bytes() + Path(file).read_bytes()
-    return Source(
-        name=name,
-        path=None,
-        sha256=hashlib.sha256(code).hexdigest(),
-        size=len(code),
-        description=description,
-    )
+    drawn = SourceFile(Path(file).name, None, hashlib.sha256(code).hexdigest(), len(code))
+    return Source(name, (drawn,), description)

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.storage import integrity
-from pipeline.storage.files import load_sealed, save_json
+from pipeline.storage.files import SourceFile, load_sealed, save_json
 
 SOURCE = Path("data/source.json")
 
 
 @dataclass(frozen=True)
 class Source:
-    """What `fetch` found: an archive or a folder, or nothing where images ship with a library."""
+    """What `fetch` found: the files of a dataset, in the order that the dataset gives them."""
 
     name: str
     """The dataset's name in the registry."""
-    path: str | None
-    """Where the data lie, relative to the study's folder; None for bundled images."""
-    sha256: str
-    """Of the archive, or of a folder's sorted file names and contents."""
-    size: int
-    """In bytes."""
+    files: tuple[SourceFile, ...]
+    """At least one."""
     description: str
     """One line for the report: what the data are and where they are from."""
     hidden: int = 0
     """Hidden files and folders of a folder: passed over, but counted, so `prepare` is to know."""
+
+    @property
+    def sha256(self) -> str:
+        """That of the file; of several files, that of what ``sha256sum`` prints of them all."""
+        if len(self.files) == 1:
+            return self.files[0].sha256
+        lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
+        return hashlib.sha256(lines.encode("utf-8")).hexdigest()
+
+    def file(self, name: str) -> SourceFile:
+        """Return the file of a name; KeyError if there is none."""
+        return {file.name: file for file in self.files}[name]
 
 
 def save_source(source: Source) -> None:

@@ -1,21 +1,24 @@
-"""One outside file: found where a person placed it, or downloaded, and always checked.
+"""Outside files: found where a person placed them, or downloaded, and always checked.
 
 A file that a person placed is read and never changed. A download grows in ``.resume/downloads`` and
-is moved to ``data/downloads`` only once its SHA-256 is right, so what lies there is whole.
+is moved to ``data/downloads`` only once its SHA-256 is right, so what lies there is whole. Of
+several files each goes its own way: what was there, or has arrived, is not fetched again.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.checks import ShortageError, StudyError
+from pipeline.checks import ShortageError, StudyError, listing
 from pipeline.data.reading.progress import byte_progress
+from pipeline.storage.files import SourceFile
 from pipeline.storage.integrity import file_digest
 from pipeline.storage.paths import DOWNLOADS, INCOMING, RESUME
 
@@ -47,16 +50,30 @@ class RemoteFile:
     """As its publisher gives it, for people to compare; what is checked is the SHA-256."""
 
 
-def find_or_download(remote: RemoteFile, path: Path) -> Path:
-    """Return where the file lies, downloaded if it is not here, and checked in any case.
+def find_or_download(remotes: Sequence[RemoteFile], path: Path) -> tuple[SourceFile, ...]:
+    """Return where files lie, downloaded if they are not here, and checked in any case.
 
     Args:
-        remote: the file.
-        path: where a person may have placed it: the file, or a folder that holds it by its name.
+        remotes: the files, in order.
+        path: where a person may have placed them: a folder that holds them by their names; or the
+            file, if there is one.
 
     Raises:
         StudyError: if what was found is another file, or there is none and no network.
     """
+    if len(remotes) > 1 and path.is_file():
+        raise StudyError(
+            f"dataset.path: found the file {path}; expected a folder that holds "
+            f"{listing(remote.name for remote in remotes)}"
+        )
+    return tuple(
+        SourceFile(remote.name, _found(remote, path).as_posix(), remote.sha256, remote.size)
+        for remote in remotes
+    )
+
+
+def _found(remote: RemoteFile, path: Path) -> Path:
+    """Return where one file lies; see `find_or_download`."""
     placed = path / remote.name if path.is_dir() else path
     finished = DOWNLOADS / remote.name
     if placed.is_file():

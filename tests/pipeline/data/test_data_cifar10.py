@@ -133,9 +133,10 @@ def test_images_labels_and_names(placed, batches):
 def test_the_source_is_recorded(placed):
     path = placed()
     source = cifar10.Spec(name="cifar10").fetch()
-    assert source.path == path.as_posix()
-    assert source.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert source.size == path.stat().st_size
+    (file,) = source.files
+    assert (file.name, file.path) == (cifar10.ARCHIVE.name, path.as_posix())
+    assert source.sha256 == file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert file.size == path.stat().st_size
 
 
 def test_the_official_record():

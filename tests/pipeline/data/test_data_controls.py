@@ -135,7 +135,7 @@ def test_the_record_says_that_it_is_a_control(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     spec = registry.parse("dataset", {"name": name, "path": "not/there"}, "dataset")
     source = spec.fetch()
-    assert source.path is None
+    assert [file.path for file in source.files] == [None]
     assert len(source.sha256) == 64
     assert "a control, drawn by code" in source.description
     assert spec.independent

@@ -116,7 +116,7 @@ def test_nothing_is_downloaded(raw, monkeypatch, tmp_path):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.chdir(tmp_path)
     source = photos.Spec(name="photos", path="not/there").fetch()
-    assert source.path is None
+    assert [file.path for file in source.files] == [None]
     assert len(source.sha256) == 64
     np.testing.assert_array_equal(load().images, raw.images)
 

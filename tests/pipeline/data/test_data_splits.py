@@ -13,6 +13,7 @@ from pipeline.data.photos import Spec as BundledSpec
 from pipeline.data.spec import RawDataset
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.sampling import stratified_order
+from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
@@ -264,7 +265,7 @@ def test_labels_are_shuffled_by_the_seed():
 
 
 def test_the_card_says_that_labels_are_shuffled():
-    source = Source("pets", "pets.zip", "ab" * 32, 5, "cats and dogs")
+    source = Source("pets", (SourceFile("pets.zip", "pets.zip", "ab" * 32, 5),), "cats and dogs")
     assert title_and_description(spec(), source) == ("pets", "cats and dogs")
     title, description = title_and_description(spec(shuffle_labels=True, title="Pets"), source)
     assert title == "Pets, labels shuffled"

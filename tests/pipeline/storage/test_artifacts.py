@@ -1,5 +1,6 @@
 """Every file between two stages: what is written is what is read, whole or not at all."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from awkward_files import AWKWARD, DAMAGES, DIGITS, contents
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.storage import integrity
 from pipeline.storage.features import (
     FeatureCard,
     check_features,
@@ -21,6 +23,7 @@ from pipeline.storage.features import (
     save_features,
 )
 from pipeline.storage.files import (
+    SourceFile,
     atomic,
     load_array,
     load_json,
@@ -42,7 +45,7 @@ from pipeline.storage.runs import (
     model_file,
     save_run,
 )
-from pipeline.storage.source import Source, load_source, save_source
+from pipeline.storage.source import SOURCE, Source, load_source, save_source
 from pipeline.storage.splits import (
     PREPARED,
     SPLITS,
@@ -260,10 +263,34 @@ def test_tables_keep_nine_digits_and_awkward_names():
 
 def test_source():
     for path in ("data/incoming/a.zip", None):
-        source = Source("photos", path, "ab" * 32, 5, "bundled — images")
+        source = Source("photos", (SourceFile("a", path, "ab" * 32, 5),), "bundled — images")
         save_source(source)
         assert load_source() == source
+        assert source.sha256 == "ab" * 32
     assert files() == ["data/source.json"]
+
+
+def test_source_of_several_files():
+    for name in ("images.gz", "labels.gz"):
+        Path(name).write_text(name, encoding="utf-8")
+    digests = {name: integrity.file_digest(Path(name)) for name in ("images.gz", "labels.gz")}
+    parts = tuple(SourceFile(name, name, digest, 9) for name, digest in digests.items())
+    source = Source("digits", parts, "two files")
+    save_source(source)
+    assert load_source() == source
+    assert source.file("labels.gz").located() == Path("labels.gz")
+    said = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
+    assert source.sha256 == hashlib.sha256(said.encode()).hexdigest()
+    Path("labels.gz").unlink()
+    with pytest.raises(StudyError, match=r"no labels\.gz any more; run: dvc repro --force fetch"):
+        source.file("labels.gz").located()
+
+
+def test_source_of_an_older_version():
+    older = {"name": "photos", "path": None, "sha256": "ab", "size": 5, "description": "images"}
+    save_json(SOURCE, integrity.seal({**older, "hidden": 0}))
+    with pytest.raises(StudyError, match=r"lacking: 'files'; .*make it anew with: dvc repro fetch"):
+        load_source()
 
 
 def test_split(rng):
@@ -391,7 +418,7 @@ def test_model_file_of_each_family():
 FILES = {
     "source": (
         "data/source.json",
-        lambda: save_source(Source("photos", None, "ab", 5, "images")),
+        lambda: save_source(Source("photos", (SourceFile("a", None, "ab", 5),), "images")),
         load_source,
         "dvc repro fetch",
     ),
