@@ -1,1 +1,1 @@
-"""Classifiers over feature vectors, one file each, and how a run of one is trained."""
+"""Classifiers of feature vectors, one file each, and the training of their runs."""

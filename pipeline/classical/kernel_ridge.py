@@ -1,20 +1,19 @@
-"""Kernel ridge regression on +1 and -1, one class against the rest: the least-squares SVM.
+"""Kernel ridge regression on targets +1 and -1, one-vs-rest: the least-squares SVM.
 
-For each class k, with targets y of +1 for its images and -1 for others, b their mean, and the
-radial kernel matrix K (Suykens & Vandewalle 1999, "Least Squares Support Vector Machine
-Classifiers"; Rifkin, Yeo & Poggio 2003, "Regularized Least-Squares Classification", find it as
-accurate as the hinge)::
+For each class k, with targets y of +1 for its images and -1 for others, their mean b, and the RBF
+kernel matrix K::
 
     (K + alpha I) c = y - b        score(x) = sum_i c_i k(x_i, x) + b
 
-Departure: b is the mean of the targets instead of a free intercept. One against the rest is what
-makes the difference to `rbf_svm`, which is one against one, as LIBSVM is: see docs/decisions.md.
+Sources: Suykens & Vandewalle 1999, "Least Squares Support Vector Machine Classifiers"; Rifkin, Yeo
+& Poggio 2003, "Regularized Least-Squares Classification", who find it as accurate as the hinge
+loss. Departure: b is the mean of the targets instead of a free intercept. It differs from `rbf_svm`
+mainly in being one-vs-rest, whereas LIBSVM is one-vs-one: see docs/decisions.md.
 
-Exact, by conjugate gradients with the whole matrix in memory
-(`pipeline.classical.solvers.kernel_matrix`), all classes side by side, preconditioned by the
-Nyström approximation from some random columns
-(Frangella, Tropp & Udell 2023, "Randomized Nyström Preconditioning"). Mirror images of the training
-images enter by the kernel, not as further rows.
+The solution is exact to a tolerance. Conjugate gradients use the whole matrix in memory
+(`pipeline.classical.solvers.kernel_matrix`), solve for all classes at once, and are preconditioned
+by the Nyström approximation from random columns (Frangella, Tropp & Udell 2023, "Randomized Nyström
+Preconditioning"). Mirror images of the training images change the kernel; they add no rows.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ from pipeline.classical.spec import (
 
 
 class KernelRidge(DecisionClassifier):
-    """Least squares in the space of a radial kernel (module docstring).
+    """Least squares in the space of an RBF kernel (module docstring).
 
     Args:
         alpha: the penalty; positive.
-        gamma: the kernel's width, or ``"scale"`` for 1 / (d * variance of all features).
-        tol: the residual, as a part of the targets' length, at which the solver stops.
+        gamma: the kernel coefficient, or ``"scale"`` for 1 / (d * variance of all features).
+        tol: the solver stops at this norm of the residual relative to the targets.
         mirrored: whether the second half of the rows are mirror images of the first, in order.
-        seed: of the columns of the preconditioner, which changes the result within `tol` alone.
+        seed: seed for the preconditioner's columns; it changes the result only within `tol`.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class KernelRidge(DecisionClassifier):
         self.gamma_ = width_of(self.gamma, x)
         self.classes_, codes = np.unique(labels[: len(sets[0])], return_inverse=True)
         positive = codes[:, None] == np.arange(len(self.classes_))
-        # One machine serves two classes; more need one each.
+        # Two classes need one machine; more need one each.
         targets = np.where(positive[:, 1:] if len(self.classes_) == 2 else positive, 1.0, -1.0)
         self.intercept_ = targets.mean(axis=0)
         solution = solve(
@@ -94,31 +93,31 @@ class KernelRidge(DecisionClassifier):
 
     @property
     def multiply_adds(self) -> int:
-        """Of the kernel with all training images (and mirror images), and of its sums."""
+        """Products in the kernel with all training (and mirror) images, and in its sums."""
         return kernel_products(self.vectors_, self.weights_)
 
 
 class Spec(ClassicalSpec):
-    """Least squares with a radial kernel, one against the rest; all training images are kept."""
+    """Least squares with an RBF kernel, one-vs-rest; all training images are kept."""
 
     deterministic: ClassVar[bool] = True
 
     alpha: Weight = 0.03
-    """The penalty: what is added to the diagonal of the kernel matrix, whose own is 1."""
+    """The penalty, which is added to the diagonal of ones of the kernel matrix."""
     gamma: KernelWidth | Literal["scale"] = "scale"
-    """Kernel width; `scale` is 1 / (number of features x their variance)."""
+    """Kernel coefficient; `scale` is 1 / (number of features x their variance)."""
     tol: Tolerance = 1e-3
-    """The solver stops at this residual, as a part of the targets' length."""
+    """The solver stops at this norm of the residual relative to the targets."""
 
     def classifier(self, seed: int) -> KernelRidge:
-        """Return the classifier; `seed` changes nothing beyond `tol`, and so is left at 0."""
+        """Return the classifier; its seed stays 0, because it has no effect beyond `tol`."""
         return KernelRidge(self.alpha, self.gamma, self.tol, self.mirrored)
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes of the kernel matrix, its preconditioner, and the stored images."""
+        """Return the bytes of the kernel matrix, the preconditioner and the stored images."""
         rows = (2 if self.mirrored else 1) * n
         return solver_bytes(n) + 4 * rows * d + 16 * n * n_classes
 
     def engine(self) -> str:
-        """Return what fits it, for the run's card."""
+        """Return the solver and its library, for the run's card."""
         return f"preconditioned conjugate gradients in NumPy {np.__version__}"

@@ -1,14 +1,14 @@
 """Logistic regression: softmax over linear scores, with an L2 penalty.
 
-The objective is that of scikit-learn's ``LogisticRegression(C=C)``, for scores
-z = W x + b of K classes and the class y_i of image i::
+The objective is that of scikit-learn's ``LogisticRegression(C=C)``, for scores z = W x + b of K
+classes and the class y_i of image i::
 
     1/2 ||W||^2 + C * sum_i (log sum_k exp(z_ik) - z_i,y_i)
 
-with free intercepts. Two classes have one weight vector, of the second against the first (their
-softmax is the logistic function of its score). Solved by truncated Newton
+Intercepts are free. Two classes have one weight vector, for the second against the first; their
+softmax is the logistic function of its score. Truncated Newton solves the problem
 (`pipeline.classical.solvers.newton`). A run's scores are the logits, and are calibrated like those
-of every other classifier.
+of any other classifier.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ class LogisticRegression(LinearClassifier):
     def fit(self, features: NDArray, labels: NDArray) -> LogisticRegression:
         """Fit on (n, d) features and (n,) labels of at least two classes."""
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        self._minimise(features, CrossEntropy(codes, len(self.classes_), self.C))
+        self._minimize(features, CrossEntropy(codes, len(self.classes_), self.C))
         return self
 
     def predict_proba(self, features: NDArray) -> NDArray[np.float64]:
-        """Return (n, classes) probabilities as the model has them, not calibrated."""
+        """Return the model's own (n, classes) probabilities, without calibration."""
         scores = self.decision_function(features)
         return _softmax(scores[:, None] if scores.ndim == 1 else scores)
 
 
 class CrossEntropy(Loss):
-    """C times the negative log likelihood of (n,) class codes; one output for two classes.
+    """C times the negative log-likelihood of (n,) class codes; one output for two classes.
 
-    With one output its score is that of class 1, and class 0 scores 0.
+    A single output is the score of class 1, and class 0 has score 0.
     """
 
     separate = False
@@ -54,15 +54,15 @@ class CrossEntropy(Loss):
 
     def value(self, outputs: NDArray) -> NDArray[np.float64]:
         """Return the loss, (1,)."""
-        # In double precision: the loss of an image on the right side is lost among its scores.
+        # In float32, the small loss of a correctly classified image would be rounded away.
         scores = _all_scores(outputs).astype(np.float64)
         top = scores.max(axis=1)
         logs = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
         logs -= scores[np.arange(len(scores)), self.codes]
         return np.array([self.C * logs.sum()])
 
-    def slope(self, outputs: NDArray) -> NDArray:
-        """Return C (p - 1 at the image's class)."""
+    def gradient(self, outputs: NDArray) -> NDArray:
+        """Return C (p - y) for one-hot labels y."""
         found = _softmax(outputs.astype(np.float64))
         found[np.arange(len(found)), self.codes] -= 1
         found *= self.C
@@ -72,12 +72,12 @@ class CrossEntropy(Loss):
         """Return the probabilities p of the outputs."""
         return _softmax(outputs)[:, -self.n_outputs :]
 
-    def bend(self, curvature: NDArray, change: NDArray) -> NDArray:
+    def hessian_product(self, curvature: NDArray, change: NDArray) -> NDArray:
         """Return C (p change - p (p . change))."""
-        pulls = curvature * change
-        pulls -= curvature * pulls.sum(axis=1, keepdims=True)
-        pulls *= self.C
-        return pulls
+        product = curvature * change
+        product -= curvature * product.sum(axis=1, keepdims=True)
+        product *= self.C
+        return product
 
     def mean_curvature(self, curvature: NDArray) -> float:
         """Return C times the mean of p (1 - p)."""
@@ -102,18 +102,18 @@ class Spec(ClassicalSpec):
     deterministic: ClassVar[bool] = True
 
     C: Weight = 1e-2
-    """Weight of the likelihood against the penalty, for standardised features."""
+    """Weight of the likelihood relative to the penalty, for standardized features."""
     tol: Tolerance = 1e-4
-    """Stop where the objective is within this part of its minimum."""
+    """The solver stops when the objective is this close to its minimum, as a fraction of it."""
 
     def classifier(self, seed: int) -> LogisticRegression:
         """Return the classifier; it is deterministic, so `seed` changes nothing."""
         return LogisticRegression(C=self.C, tol=self.tol)
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes of the second moments and of the outputs; features are not copied."""
+        """Return the bytes of the second moments and the outputs; features are not copied."""
         return newton_bytes((2 if self.mirrored else 1) * n, d, n_classes)
 
     def engine(self) -> str:
-        """Return what fits it, for the run's card."""
+        """Return the solver and its library, for the run's card."""
         return f"truncated Newton in NumPy {np.__version__}"

@@ -1,11 +1,11 @@
-"""Linear SVM on the Nyström map of a radial kernel: nearly a kernel SVM, at a linear one's cost.
+"""Linear SVM on the Nyström map of an RBF kernel: nearly a kernel SVM, at the cost of a linear one.
 
 With m landmarks drawn from the training images, image x becomes the m numbers
 K_mm^(-1/2) k(landmarks, x), whose inner products approximate the kernel (Williams & Seeger 2001,
-"Using the Nyström Method to Speed Up Kernel Machines", section 2). A squared-hinge machine of
-`pipeline.classical.linear_svm` follows, one against the rest. Departure: directions in which the
-landmarks' own kernel has an eigenvalue below 1e-6 of the largest are left out, because float32
-shows nothing but rounding there.
+"Using the Nyström Method to Speed Up Kernel Machines", section 2). The squared-hinge SVM of
+`pipeline.classical.linear_svm` follows, one-vs-rest. Departure: directions in which the landmarks'
+kernel has an eigenvalue below 1e-6 of the largest are left out, because in float32 they contain
+only rounding errors.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class NystroemSVM(DecisionClassifier):
     """Squared-hinge SVM in the span of the kernel at some training images.
 
     Args:
-        components: landmarks; all training images where there are fewer.
-        gamma: the kernel's width, or ``"scale"`` for 1 / (d * variance of all features).
-        C: weight of the loss against the penalty; positive.
-        tol: the objective is within this part of its minimum where the solver stops.
-        seed: of the choice of landmarks.
+        components: number of landmarks; all training images if there are fewer.
+        gamma: the kernel coefficient, or ``"scale"`` for 1 / (d * variance of all features).
+        C: weight of the loss relative to the penalty; positive.
+        tol: the solver stops when the objective is this close to its minimum, as a fraction of it.
+        seed: seed for drawing the landmarks.
     """
 
     def __init__(
@@ -84,41 +84,42 @@ class NystroemSVM(DecisionClassifier):
 
     @property
     def multiply_adds(self) -> int:
-        """Of the kernel with the landmarks, of the map, and of the machine on it."""
+        """Products in the kernel with the landmarks, in the map, and in the linear SVM."""
         return kernel_products(self.landmarks_, self.map_) + self.machine_.multiply_adds
 
 
 def _inverse_root(kernel: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return (m, rank) B with B B' the inverse of the (m, m) kernel, of its larger eigenvalues."""
+    """Return (m, rank) B with B B' the inverse of the (m, m) kernel on its larger eigenvalues."""
     values, vectors = np.linalg.eigh(kernel)
     kept = values > _SMALLEST_EIGENVALUE * values[-1]
     return np.ascontiguousarray(vectors[:, kept] / np.sqrt(values[kept]), dtype=np.float32)
 
 
 class Spec(ClassicalSpec):
-    """A linear SVM on the Nyström map of a radial kernel; the seed draws the landmarks."""
+    """A linear SVM on the Nyström map of an RBF kernel; the seed draws the landmarks."""
 
     deterministic: ClassVar[bool] = False
 
     components: Annotated[int, Field(ge=1, le=20_000)] = 2000
-    """Landmarks drawn from the training images. Fitting holds 4 bytes times this an image."""
+    """Landmarks drawn from the training images. Fitting needs 4 bytes per landmark and image."""
     gamma: KernelWidth | Literal["scale"] = "scale"
-    """Kernel width; `scale` is 1 / (number of features x their variance)."""
+    """Kernel coefficient; `scale` is 1 / (number of features x their variance)."""
     C: Weight = 1.0
-    """Weight of the loss against the penalty."""
+    """Weight of the loss relative to the penalty."""
     tol: Tolerance = 1e-4
-    """Stop where the objective of each class is proven to be within this part of its minimum."""
+    """The solver stops when each class's objective is proven to be this close to its minimum, as a
+    fraction of it."""
 
     def classifier(self, seed: int) -> NystroemSVM:
-        """Return the classifier, whose landmarks `seed` draws."""
+        """Return the classifier; `seed` draws its landmarks."""
         return NystroemSVM(self.components, self.gamma, self.C, self.tol, seed)
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes of the map of all images, of its making, and of the machine on it."""
+        """Return the bytes of the mapped images, of computing the map, and of the linear SVM."""
         rows = (2 if self.mirrored else 1) * n
         m = min(self.components, rows)
         return 4 * m * (rows + 3 * d) + 8 * 3 * m**2 + newton_bytes(rows, m, n_classes)
 
     def engine(self) -> str:
-        """Return what fits it, for the run's card."""
+        """Return the solver and its library, for the run's card."""
         return f"Nyström map and truncated Newton in NumPy {np.__version__}"

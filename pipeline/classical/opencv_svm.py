@@ -1,14 +1,14 @@
 """OpenCV's support vector machine, ``cv2.ml.SVM``, as in its HOG + SVM digits sample.
 
-C-SVM with a linear or a radial kernel, one against one. OpenCV gives the class alone; the decision
-values behind it are computed here from its support vectors, and combined to a score a class as
-those of `rbf_svm` are. So the class of the largest score is OpenCV's own, but where several classes
-win the same number of pairs: OpenCV then takes the first, the scores the one of largest margins.
+This is a C-SVM with a linear or RBF kernel, one-vs-one. OpenCV returns only the class; its decision
+values are computed here from the support vectors and combined into one score per class, as in
+`rbf_svm`. The class with the largest score is OpenCV's own, unless several classes win the same
+number of pairs: then OpenCV takes the first, and the scores take the one with the largest margins.
 
-Slow on large sets: OpenCV's solver runs on one thread, with a small cache of kernel rows. The time
-grows about with the square of the number of images; fit a few thousand first. Also note that
-OpenCV ends after 1,000 iterations unless it is told otherwise, which is far from the optimum on
-more than a few hundred images; here it is told otherwise.
+It is slow on large sets: OpenCV's solver uses one thread and a small cache of kernel rows. The time
+grows roughly with the square of the number of images; fit a few thousand first. By default, OpenCV
+stops after 1,000 iterations, far from the optimum on more than a few hundred images; the default
+here is higher.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ Kernel = Literal["linear", "rbf"]
 
 
 class OpenCVSVM(DecisionClassifier):
-    """``cv2.ml.SVM`` of type C_SVC. Keeps arrays alone, so that it can be stored.
+    """``cv2.ml.SVM`` of type C_SVC. It keeps only arrays, so that it can be stored.
 
     Args:
         kernel: ``linear`` or ``rbf``.
         C: weight of the slack; positive.
-        gamma: width of the radial kernel, or ``"scale"`` for 1 / (d * variance of all features).
+        gamma: the RBF kernel coefficient, or ``"scale"`` for 1 / (d * variance of all features).
         tol: the solver's tolerance on the KKT conditions.
         max_iter: the most iterations of the solver for each pair of classes.
     """
@@ -83,7 +83,7 @@ class OpenCVSVM(DecisionClassifier):
         return machine
 
     def pair_decisions(self, features: NDArray) -> NDArray[np.float64]:
-        """Return (n, pairs) decision values; positive speaks for the first class of a pair."""
+        """Return (n, pairs) decision values; positive ones favor the first class of a pair."""
         check_is_fitted(self)
         if self.kernel == "linear":
             weights = self.support_vectors_.T @ self.pair_weights_
@@ -101,13 +101,13 @@ class OpenCVSVM(DecisionClassifier):
 
     @property
     def n_parameters(self) -> int:
-        """Support vectors, their weights, and an intercept a pair."""
+        """Support vectors, their weights, and one intercept per pair."""
         weights = int(np.count_nonzero(self.pair_weights_))
         return self.support_vectors_.size + weights + self.intercept_.size
 
     @property
     def multiply_adds(self) -> int:
-        """Of the kernel and the sums of all pairs; a linear kernel has one weight vector a pair."""
+        """Products in the kernel and the sums of all pairs; a linear kernel has only the sums."""
         if self.kernel == "linear":
             return self.support_vectors_.shape[1] * self.pair_weights_.shape[1]
         return kernel_products(self.support_vectors_, self.pair_weights_)
@@ -118,7 +118,7 @@ def _pair_weights(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the weights of the support vectors, (vectors, pairs), and the (pairs,) intercepts.
 
-    With a linear kernel OpenCV sums up the vectors of each pair to one, of weight 1.
+    With a linear kernel, OpenCV combines the vectors of each pair into one, with weight 1.
     """
     weights = np.zeros((n_vectors, n_pairs), dtype=np.float32)
     intercepts = np.empty(n_pairs)
@@ -130,16 +130,16 @@ def _pair_weights(
 
 
 class Spec(ClassicalSpec):
-    """OpenCV's own SVM, one against one; for small sets."""
+    """OpenCV's SVM, one-vs-one; for small sets."""
 
     deterministic: ClassVar[bool] = True
 
     kernel: Kernel = "rbf"
     """`linear` or `rbf`."""
     C: Weight = 5.0
-    """Weight of the slack against the margin."""
+    """Weight of the slack relative to the margin."""
     gamma: KernelWidth | Literal["scale"] = "scale"
-    """Width of the radial kernel; `scale` is 1 / (number of features x their variance)."""
+    """RBF kernel coefficient; `scale` is 1 / (number of features x their variance)."""
     tol: Tolerance = 1e-3
     """The solver's tolerance."""
     max_iter: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1_000_000
@@ -150,5 +150,5 @@ class Spec(ClassicalSpec):
         return OpenCVSVM(self.kernel, self.C, self.gamma, self.tol, self.max_iter)
 
     def engine(self) -> str:
-        """Return what fits it, for the run's card."""
+        """Return the solver and its library, for the run's card."""
         return f"OpenCV {cv2.__version__} ml.SVM"

@@ -1,4 +1,4 @@
-"""Projection on principal components, with bounded memory and the same signs everywhere."""
+"""Projection onto principal components, with bounded memory and reproducible signs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 _BLOCK_ROWS = 4096
 _LEAST_VARIANCE = 1e-6
-"""Of the largest: float32 shows nothing but rounding below."""
+"""As a fraction of the largest variance: below it, float32 has only rounding errors."""
 
 
 class PrincipalComponents(TransformerMixin, BaseEstimator):
     """The leading principal components of scaled features, not whitened (Pearson 1901).
 
-    Distances are kept as well as `count` numbers can keep them, so that a kernel of the projection
-    is nearly that of the features, at a cost in proportion to `count`. Equal to
-    ``sklearn.decomposition.PCA(count)`` up to the signs of components, in one pass of matrix
-    products over blocks of rows: no second array of the features' size is made.
+    Distances are preserved as well as `count` numbers can, so a kernel of the projection is nearly
+    that of the features, at a cost proportional to `count`. The result equals
+    ``sklearn.decomposition.PCA(count)`` up to the signs of components. It takes one pass of matrix
+    products over blocks of rows, and never a second array of the features' size.
 
     Args:
-        count: components that are kept; fewer where there are fewer features or images, as in the
-            first steps of a learning curve.
+        count: components to keep; fewer if there are fewer features or images, as in the first
+            steps of a learning curve.
     """
 
     def __init__(self, count: int) -> None:
@@ -31,9 +31,9 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     def fit(self, features: NDArray, labels: NDArray | None = None) -> PrincipalComponents:
         """Find the components of (n, d) float32 features.
 
-        Memory is in proportion to the square of the smaller of n and d. With more features than
+        Memory is proportional to the square of the smaller of n and d. With more features than
         images, the components are found in the space that the images span (Turk & Pentland 1991,
-        "Eigenfaces for Recognition"); directions without variance are left out there.
+        "Eigenfaces for Recognition"), and directions without variance are left out.
         """
         n, d = features.shape
         find = _of_features if d <= n else _of_images
@@ -67,7 +67,7 @@ def _of_features(features: NDArray, count: int) -> tuple[NDArray, NDArray]:
 
 
 def _of_images(features: NDArray, count: int) -> tuple[NDArray, NDArray]:
-    """Return the mean (d,) and leading components (d, at most count) by the (n, n) products."""
+    """Return the mean (d,) and leading components (d, at most count) from the (n, n) products."""
     n, d = features.shape
     mean: NDArray[np.float64] = features.sum(axis=0, dtype=np.float64) / n
     products = np.zeros((n, n))

@@ -1,11 +1,11 @@
-"""Support vector machine with a radial kernel, one against one (Cortes & Vapnik 1995).
+"""Support vector machine with an RBF kernel, one-vs-one (Cortes & Vapnik 1995).
 
-Fitted by scikit-learn-intelex where it is installed (an order of magnitude faster than LIBSVM on
-50,000 images), else by scikit-learn's LIBSVM: the same problem, to solver tolerance. The kernel is
-exp(-gamma ||x - y||^2).
+The kernel is exp(-gamma ||x - y||^2). It is fitted by scikit-learn-intelex if installed (an order
+of magnitude faster than LIBSVM on 50,000 images), otherwise by scikit-learn's LIBSVM. Both solve
+the same problem, to the solver's tolerance.
 
-Prediction is this project's own: the one-against-one decision values of all images are two matrix
-products a batch, in float32, instead of one kernel evaluation at a time.
+Prediction is implemented here: the one-vs-one decision values are two float32 matrix products per
+batch, instead of one kernel evaluation at a time.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from pipeline.classical.spec import (
 
 
 class RBFSVM(DecisionClassifier):
-    """C-SVM with a radial kernel.
+    """C-SVM with an RBF kernel.
 
     Args:
         C: weight of the slack; positive.
-        gamma: the kernel's width, or ``"scale"`` for 1 / (d * variance of all features).
+        gamma: the kernel coefficient, or ``"scale"`` for 1 / (d * variance of all features).
         tol: the solver's tolerance on the KKT conditions.
-        cache_mb: memory for kernel rows while fitting.
+        cache_mb: megabytes for kernel rows while fitting.
     """
 
     def __init__(
@@ -60,14 +60,14 @@ class RBFSVM(DecisionClassifier):
         self.classes_ = machine.classes_
         self.support_vectors_ = np.ascontiguousarray(machine.support_vectors_, dtype=np.float32)
         self.pair_weights_ = _pair_weights(machine)
-        # With two classes scikit-learn turns LIBSVM's sign, so that positive means the second.
+        # With two classes, scikit-learn flips LIBSVM's sign, so that positive means the second.
         self.intercept_ = np.array(machine.intercept_, dtype=np.float64)
         return self
 
     def pair_decisions(self, features: NDArray) -> NDArray[np.float64]:
         """Return (n, pairs) decision values; pairs (0,1), (0,2), ..., (1,2), ... of classes.
 
-        Positive speaks for the first of a pair; with two classes, for the second.
+        Positive values favor the first class of a pair; with two classes, the second.
         """
         check_is_fitted(self)
         sums = kernel_sums(features, self.support_vectors_, self.pair_weights_, self.gamma_)
@@ -83,20 +83,20 @@ class RBFSVM(DecisionClassifier):
 
     @property
     def n_parameters(self) -> int:
-        """Support vectors, their weights, and an intercept a pair."""
+        """Support vectors, their weights, and one intercept per pair."""
         weights = np.count_nonzero(self.pair_weights_)
         return self.support_vectors_.size + int(weights) + self.intercept_.size
 
     @property
     def multiply_adds(self) -> int:
-        """Of the kernel with the support vectors, and of the sums of all pairs of classes."""
+        """Products in the kernel with the support vectors, and in the sums of all class pairs."""
         return kernel_products(self.support_vectors_, self.pair_weights_)
 
 
 def _pair_weights(machine: Any) -> NDArray[np.float32]:
     """Unfold LIBSVM's dual coefficients into (support vectors, pairs).
 
-    LIBSVM keeps classes - 1 coefficients a support vector: for one of class i in the pair with
+    LIBSVM keeps classes - 1 coefficients per support vector: for one of class i in the pair with
     class j, row j - 1 if j > i, else row j (LIBSVM's README, "model file format").
     """
     dual = np.asarray(machine.dual_coef_, dtype=np.float32)
@@ -122,14 +122,14 @@ def _svc_class() -> Any:
 
 
 class Spec(ClassicalSpec):
-    """An SVM with a radial kernel, one against one."""
+    """An SVM with an RBF kernel, one-vs-one."""
 
     deterministic: ClassVar[bool] = True
 
     C: Weight = 5.0
-    """Weight of the slack against the margin."""
+    """Weight of the slack relative to the margin."""
     gamma: KernelWidth | Literal["scale"] = "scale"
-    """Kernel width; `scale` is 1 / (number of features x their variance)."""
+    """Kernel coefficient; `scale` is 1 / (number of features x their variance)."""
     tol: Tolerance = 1e-3
     """The solver's tolerance."""
     cache_mb: Annotated[int, Field(ge=50, le=16_000)] = 1000
@@ -140,13 +140,13 @@ class Spec(ClassicalSpec):
         return RBFSVM(C=self.C, gamma=self.gamma, tol=self.tol, cache_mb=self.cache_mb)
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes of the copies of the features, and of the kernel rows that are kept."""
+        """Return the bytes of the copies of the features and of the cached kernel rows."""
         rows = (2 if self.mirrored else 1) * n
         kept = min(1_000_000 * self.cache_mb, 8 * rows**2)
         return super().classifier_bytes(n, d, n_classes) + kept
 
     def engine(self) -> str:
-        """Return what fits it, for the run's card."""
+        """Return the library that fits it, with its version, for the run's card."""
         from pipeline.machine import versions
 
         package = _svc_class().__module__.split(".")[0]

@@ -1,4 +1,4 @@
-"""What all classical runs share: the feature sets they join, their seeds, their scaling."""
+"""What all classical runs share: their feature sets, seeds and scaling."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipeline.classical.tuning.ranges import Tune, check_ranges, parse_tune
 from pipeline.config.registry import MethodSpec
 
 Scaling = Literal["standard", "unit", "none"]
-# Far beyond what separates classes, and far within what float32 holds: libraries refuse the rest in
-# words of their own, or compute with 0 and infinity.
+# These bounds leave out nothing useful and stay well within float32. Beyond them, libraries raise
+# obscure errors, or compute with 0 and infinity.
 Weight = Annotated[float, Field(ge=1e-10, le=1e10)]
-"""Of the loss against a penalty, or of a penalty."""
+"""Weight of a loss relative to a penalty, or of a penalty."""
 KernelWidth = Annotated[float, Field(ge=1e-15, le=1e6)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 SetWeight = Annotated[float, Field(ge=1e-6, le=1e6)]
@@ -32,32 +32,33 @@ Tolerance = Annotated[float, Field(ge=1e-10, le=0.999)]
 
 
 class ClassicalSpec(MethodSpec):
-    """A classifier over one or more joined feature sets."""
+    """A classifier of one or more joined feature sets."""
 
     deterministic: ClassVar[bool] = False
-    """Whether every seed gives the same classifier."""
+    """Whether all seeds give the same classifier."""
 
     method: str
     """The classifier: the name of a file in pipeline/classical/."""
     features: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)]
     """Names of feature sets under `features`; several are joined in this order."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] | None = None
-    """Seeds to train with; the study's own where none are given. One at most where the classifier
-    is deterministic: more would repeat one machine and pass for stability."""
+    """Seeds to train with; by default the study's seed. At most one if the classifier is
+    deterministic, because identical repetitions would pass for stability."""
     scaling: Scaling = "standard"
-    """`standard`: each feature to mean 0 and variance 1 over the training images. `unit`: each
-    feature set to mean 0 and a root mean square length of 1, so that joined sets count alike
-    whatever their dimension, and features within one keep their proportions. Or `none`."""
+    """`standard` scales each feature to mean 0 and variance 1 over the training images. `unit`
+    scales each feature set to mean 0 and a root mean square length of 1, so that joined sets count
+    equally whatever their dimension, and features within a set keep their proportions. `none` does
+    not scale."""
     weights: Annotated[tuple[SetWeight, ...], Field(max_length=100)] | None = None
-    """With scaling `unit`: what each feature set is multiplied by; 1 where none are given."""
+    """With scaling `unit`, a factor for each feature set; by default 1."""
     pca: Annotated[int, Field(ge=1, le=20_000)] | None = None
-    """Principal components of the scaled, joined features that the classifier gets, at most; null
-    for the features themselves. The cost of a kernel is in proportion to their number."""
+    """The most principal components of the scaled, joined features that the classifier gets; null
+    for the features themselves. The cost of a kernel is proportional to their number."""
     mirrored: bool = False
-    """Whether to learn from the left-right mirror images of the training images too."""
+    """Whether to train on left-right mirror images of the training images too."""
     tune: Tune | None = None
-    """Ranges in which to search for options, on training and validation images, before the run is
-    fitted with the best; null for the options as they are given."""
+    """Ranges to search for options, on training and validation images, before the run is fitted
+    with the best; null for no search."""
 
     @field_validator("features", "seeds")
     @classmethod
@@ -70,7 +71,7 @@ class ClassicalSpec(MethodSpec):
     def _seeds_differ(self) -> Self:
         if self.deterministic and len(self.seeds or ()) > 1:
             raise ValueError(
-                f"expected one seed at most, since {self.method} gives the same with each; "
+                f"expected at most one seed, because {self.method} gives the same result for all; "
                 f"found seeds {listing(self.seeds or ())}"
             )
         return self
@@ -78,10 +79,10 @@ class ClassicalSpec(MethodSpec):
     @model_validator(mode="after")
     def _weights_fit(self) -> Self:
         if self.weights is not None and self.scaling != "unit":
-            raise ValueError(f"expected weights with scaling: unit alone, found {self.scaling}")
+            raise ValueError(f"expected weights only with scaling: unit, found {self.scaling}")
         if self.weights is not None and len(self.weights) != len(self.features):
             raise ValueError(
-                f"expected one weight a feature set ({len(self.features)}), "
+                f"expected one weight per feature set ({len(self.features)}), "
                 f"found {len(self.weights)}"
             )
         return self
@@ -97,17 +98,17 @@ class ClassicalSpec(MethodSpec):
     def _ranges_fit(self) -> Self:
         if self.tune is not None:
             scaling = self.tune.ranges.get("scaling")
-            unit = {"scaling": "unit"} if scaling and scaling.holds("unit") else {}
+            unit = {"scaling": "unit"} if scaling and scaling.contains("unit") else {}
             check_ranges(
                 self.tune,
                 type(self).model_fields,
-                # Weights need scaling `unit`; where both are searched, they are tried with it.
+                # Weights need scaling `unit`. If both are searched, they are checked together.
                 lambda new: self.with_options({**(unit if _weighs(new) else {}), **new}),
             )
         return self
 
     def option(self, name: str) -> Any:
-        """Return the value of an option, or of one element of a list: `weights.1`."""
+        """Return the value of an option, or of a list element such as `weights.1`."""
         option, _, index = name.partition(".")
         value = self._as_given(option)
         return value[int(index)] if index else value
@@ -121,10 +122,10 @@ class ClassicalSpec(MethodSpec):
 
         Args:
             chosen: option -> value; `weights.1` is the second element of the list `weights`.
-                A scaling other than `unit` drops the weights, which are for that one alone.
+                A scaling other than `unit` drops the weights, which apply only to `unit`.
 
         Raises:
-            ValidationError: if a value is none of its option's.
+            ValidationError: if a value is invalid for its option.
             ValueError: if a list has no such element.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
@@ -140,28 +141,28 @@ class ClassicalSpec(MethodSpec):
 
     @abstractmethod
     def classifier(self, seed: int) -> BaseEstimator:
-        """Return the classifier, not yet fitted; it expects float32 and gives decision scores."""
+        """Return the unfitted classifier, which takes float32 and returns decision scores."""
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes that fitting takes beside its (n, d) features, roughly.
+        """Return the approximate bytes that fitting takes in addition to its (n, d) features.
 
         Args:
             n: training images, without their mirror images.
-            d: features that the classifier gets.
+            d: features per image that the classifier gets.
             n_classes: number of classes.
         """
         halves = 2 if self.mirrored else 1
-        return 8 * halves * n * d  # a copy that may become support vectors, and the solver's own
+        return 8 * halves * n * d  # a copy for the support vectors, and one in the solver
 
     @abstractmethod
     def engine(self) -> str:
         """Return the library that fits the classifier, with its version, for the run's card."""
 
     def build(self, seed: int, widths: Sequence[int]) -> Pipeline:
-        """Return scaling and classifier as one estimator, so that a fitted run carries both.
+        """Return scaling and classifier as one estimator, so that a fitted run includes both.
 
         Args:
-            seed: of the classifier.
+            seed: the classifier's seed.
             widths: the dimension of each joined feature set, in order.
         """
         steps = [("scale", self._scaler(widths))]
@@ -183,7 +184,7 @@ def _weighs(options: Mapping[str, Any]) -> bool:
 
 def _with_element(current: Any, index: str, value: Any) -> tuple:
     if not isinstance(current, tuple):
-        raise ValueError(f"found {current!r}; expected an option that is given as a list")
+        raise ValueError(f"found {current!r}; expected an option that takes a list")
     if not index.isdecimal() or int(index) >= len(current):
         raise ValueError(f"expected an element from 0 to {len(current) - 1}, found {index!r}")
     place = int(index)
@@ -191,13 +192,13 @@ def _with_element(current: Any, index: str, value: Any) -> tuple:
 
 
 class DecisionClassifier(ClassifierMixin, BaseEstimator):
-    """A classifier whose `predict` is the class of its largest decision score."""
+    """A classifier that predicts the class with the largest decision score."""
 
     classes_: NDArray
 
     @property
     def multiply_adds(self) -> int | None:
-        """Products from one vector to its scores; None where the author has not counted them."""
+        """Products from one vector to its scores; None if they have not been counted."""
         return None
 
     @abstractmethod
@@ -210,9 +211,10 @@ class DecisionClassifier(ClassifierMixin, BaseEstimator):
 
 
 def stored_numbers(fitted: Pipeline) -> int:
-    """Count the numbers that a fitted run keeps to predict with, in all of its steps."""
+    """Count the numbers that a fitted run keeps for prediction, in all of its steps."""
     scaler = fitted["scale"]
-    # StandardScaler: a mean and a deviation a feature; UnitScaler: a mean, and a factor a set.
+    # StandardScaler: a mean and a deviation per feature. UnitScaler: a mean per feature and a
+    # factor per set.
     scaling = len(scaler.mean_) + len(scaler.scale_) if hasattr(scaler, "mean_") else 0
     if "project" in fitted.named_steps:
         scaling += fitted["project"].components_.size + fitted["project"].mean_.size

@@ -1,1 +1,1 @@
-"""Datasets, one file each, and the splits that every run shares."""
+"""Datasets, one file each, and the splits that all runs share."""

@@ -1,8 +1,8 @@
-"""CIFAR-10: 60,000 colour photographs of 32×32 pixels in ten classes, 50,000 of them to train on.
+"""CIFAR-10: 60,000 color photographs of 32×32 pixels in ten classes, 50,000 of them for training.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (technical report, University of
-Toronto, 2009), chapter 3. The official Python archive is read as it is, without unpacking it: five
-training batches, a test batch and the class names, each a pickle written by Python 2.
+Toronto, 2009), chapter 3. The official Python archive is read without being unpacked. It holds five
+training batches, a test batch and the class names, each in a pickle written by Python 2.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ ARCHIVE = RemoteFile(
     md5="c58f30108f718f92721af3b95e74349a",
 )
 BATCHES = {f"data_batch_{number}": "train" for number in range(1, 6)} | {"test_batch": "test"}
-"""File of the archive -> the split that it belongs to."""
+"""File in the archive -> its split."""
 NAMES = "batches.meta"
 SIDE = 32
 
-# What NumPy puts into a pickled array. Taken from an array, because the function has moved between
-# NumPy's versions; the archive knows it by the oldest of its names.
+# The function that rebuilds a pickled array. It is taken from an array because NumPy has moved it;
+# the archive uses its oldest name.
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -62,7 +62,8 @@ class Spec(DatasetSpec):
         }
         if missing := sorted(wanted - set(found)):
             raise StudyError(
-                f"{path}: found no {listing(missing)}; expected the official {ARCHIVE.name}"
+                f"{path}: found no {listing(missing)}; expected the official {ARCHIVE.name}. "
+                "Delete the file and run: dvc repro --force fetch"
             )
         batches = {name: _batch(found[name], name) for name in BATCHES}
         counts = {name: len(labels) for name, (_, labels) in batches.items()}
@@ -77,14 +78,14 @@ class Spec(DatasetSpec):
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numbers, byte strings, lists, dictionaries and arrays; a pickle can run no code here.
+    """Reads numbers, byte strings, lists, dictionaries and arrays; a pickle cannot run code here.
 
-    The checksum has been verified before; this holds also where somebody changes the record.
+    The checksum was verified earlier. This class protects even if somebody changes `ARCHIVE`.
     """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in an array")
+            raise pickle.UnpicklingError(f"found {module}.{name}, which is not part of an array")
         return _ALLOWED[module, name]
 
 
@@ -92,13 +93,16 @@ def _unpickle(content: bytes, name: str) -> Any:
     try:
         return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise StudyError(f"{name} is no batch of CIFAR-10: {error}") from None
+        raise StudyError(
+            f"{name} is not a CIFAR-10 batch: {error}. Delete the archive and run: "
+            "dvc repro --force fetch"
+        ) from None
 
 
 def _batch(record: Any, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch.
 
-    A row of the archive holds 1,024 red, then green, then blue values, each row by row.
+    A row in the archive holds 1,024 red values, then as many green, then blue, each row by row.
     """
     data = record.get(b"data") if isinstance(record, dict) else None
     labels = record.get(b"labels") if isinstance(record, dict) else None

@@ -1,11 +1,10 @@
-"""A control: classes that differ in colour alone. Drawn by code; nothing to fetch.
+"""A control: classes that differ in color alone. Drawn by code; nothing to fetch.
 
-An image is a grey picture, a random figure on a ground with noise, to which one tint is added in
-all its pixels. The class is the hue of the tint; figures, places, sizes, levels of grey and noise
-have the same distribution in every class. Because a tint is a constant, the gradient of each
-channel is that of the grey picture, exactly: levels and tints are whole numbers, and no sum leaves
-0 to 255. So histograms of gradients (HOG) cannot do better than chance, and colour histograms can
-do without an error.
+An image is a gray picture, a random figure on a noisy background, with one tint added to all of its
+pixels. The class is the hue of the tint; figures, positions, sizes, gray levels and noise have the
+same distribution in every class. Because a tint is constant, the gradient of each channel equals
+that of the gray picture exactly: levels and tints are integers, and no sum leaves 0 to 255. So
+histograms of gradients (HOG) cannot do better than chance, while color histograms can be perfect.
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from pipeline.data.random_figures import FIGURES, ControlSpec, drawn_by, figure_
 from pipeline.storage.source import Source
 
 HUES = ("pink", "violet", "blue", "teal", "green", "orange")
-"""Classes: names for tints that are 60° apart in the plane of Cb and Cr, in this order."""
+"""Classes: names of tints that are 60° apart in the Cb-Cr plane, in this order."""
 
 _CHROMA = 40
-"""Length of a tint in the plane of Cb and Cr, in levels of 255."""
+"""Length of a tint in the Cb-Cr plane, in levels of 255."""
 _FIRST, _SPREAD = np.deg2rad(80), np.deg2rad(12)
-"""The hue of the first class; how far tints of a class lie to either side of its hue, at most."""
-_GREY, _APART, _NOISE = (84.0, 171.0), 30.0, 4.0
-"""Range of the levels of figure and ground, their least difference, and the standard deviation of
-the noise, which is cut off at three: no sum with a tint (71 levels at most) leaves 0 to 255."""
+"""Hue of the first class, and the largest deviation of a tint from the hue of its class."""
+_GRAY, _APART, _NOISE = (84.0, 171.0), 30.0, 4.0
+"""Range of the figure and background levels, their minimum difference, and the standard deviation
+of the noise, which is clipped at three of them: no sum with a tint (at most 71 levels) leaves 0 to
+255."""
 
 
 class Spec(ControlSpec):
@@ -46,21 +46,21 @@ class Spec(ControlSpec):
         )
 
     def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Draw a grey picture, and tint it."""
+        """Draw a gray picture and tint it."""
         figure = list(FIGURES.values())[rng.integers(len(FIGURES))]
         mask = figure_mask(figure, self.size, rng)
-        levels = two_levels(*_GREY, _APART, rng)[:, 0]
+        levels = two_levels(*_GRAY, _APART, rng)[:, 0]
         noise = np.clip(rng.normal(0, _NOISE, mask.shape), -3 * _NOISE, 3 * _NOISE)
-        grey = np.rint(np.where(mask, *levels) + noise).astype(np.int64)
+        gray = np.rint(np.where(mask, *levels) + noise).astype(np.int64)
         hue = _FIRST - label * 2 * np.pi / len(HUES) + rng.uniform(-_SPREAD, _SPREAD)
-        return (grey[..., None] + tint(hue)).astype(np.uint8)
+        return (gray[..., None] + tint(hue)).astype(np.uint8)
 
 
 def tint(hue: float) -> NDArray[np.int64]:
-    """Return what a hue adds to R, G and B, in whole levels: luma (ITU-R BT.601) stays.
+    """Return what a hue adds to R, G and B, in whole levels; luma (ITU-R BT.601) is unchanged.
 
     Args:
-        hue: angle in the plane of Cb (0) and Cr (π/2), in radians.
+        hue: angle in the Cb-Cr plane in radians; 0 is Cb and π/2 is Cr.
     """
     cb, cr = _CHROMA * np.cos(hue), _CHROMA * np.sin(hue)
     return np.rint([1.402 * cr, -0.344136 * cb - 0.714136 * cr, 1.772 * cb]).astype(np.int64)

@@ -1,12 +1,12 @@
 """Handwritten digits, 1,797 images of 8×8 pixels that ship with scikit-learn; nothing to fetch.
 
-They are the test part of the "Optical Recognition of Handwritten Digits" data of the UCI
-repository (E. Alpaydin, C. Kaynak 1998): each pixel counts the black ones, 0 to 16, in a block of
-4×4 of a scanned digit. The copy lacks the training part, so test images are split off here.
+They are the test set of "Optical Recognition of Handwritten Digits" in the UCI repository
+(E. Alpaydin, C. Kaynak 1998): each pixel counts the black pixels, 0 to 16, in a 4×4 block of a
+scanned digit. The copy lacks the training set, so test images are split off here.
 
-Each of 13 people wrote about 138 of the images, and the copy does not say who wrote which. So each
-writer is in all splits: accuracies hold for new digits of known hands, not for new hands, and
-images of one hand are not independent.
+Each of 13 people wrote about 138 of the images, and the copy does not say who wrote which. So every
+writer is in all splits: accuracies apply to new digits by known writers, not to new writers, and
+images by one writer are not independent.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 
 FILE = "datasets/data/digits.csv.gz"
-"""Where the images are in scikit-learn: 64 levels of grey and a label a line."""
+"""Path of the images in scikit-learn: 64 gray levels and a label per line."""
 SIDE = 8
 LEVELS = 16
 
-_DAMAGED = f"sklearn's {FILE}: expected 64 levels of grey and a label a line; found others"
+_DAMAGED = f"sklearn's {FILE}: expected 64 gray levels and a label per line; found something else"
 _REMEDY = "Install the versions of requirements.lock: make setup"
 
 
@@ -58,12 +58,12 @@ class Spec(DatasetSpec):
         )
 
     def load(self, source: Source) -> RawDataset:
-        """Turn levels 0..16 into 0..255, the same in all three channels."""
+        """Scale levels from 0..16 to 0..255, the same in all three channels."""
         table = _parse(_read_file())
         levels = np.rint(table[:, :-1] * (255 / LEVELS)).astype(np.uint8)
-        grey = levels.reshape(-1, SIDE, SIDE, 1)
+        gray = levels.reshape(-1, SIDE, SIDE, 1)
         return RawDataset(
-            images=np.repeat(grey, 3, axis=3),
+            images=np.repeat(gray, 3, axis=3),
             labels=table[:, -1].astype(np.int64),
             class_names=tuple(map(str, range(10))),
             split=np.full(len(table), "train", dtype="<U10"),
@@ -72,7 +72,7 @@ class Spec(DatasetSpec):
 
 
 def _read_file() -> bytes:
-    """Read the file inside the package, without importing it."""
+    """Read the file inside the package without importing the package."""
     spec = importlib.util.find_spec("sklearn")
     folders = (spec.submodule_search_locations if spec else None) or []
     found = [Path(folder) / FILE for folder in folders if (Path(folder) / FILE).is_file()]
@@ -91,8 +91,8 @@ def _parse(content: bytes) -> NDArray[np.float64]:
     except (OSError, EOFError, ValueError) as error:
         raise StudyError(f"{_DAMAGED}: {error}. {_REMEDY}") from None
     if table.ndim != 2 or table.shape[1] != SIDE**2 + 1:
-        raise StudyError(f"{_DAMAGED} in an array of shape {table.shape}. {_REMEDY}")
+        raise StudyError(f"{_DAMAGED}: an array of shape {table.shape}. {_REMEDY}")
     inside = (table >= 0).all() and table[:, :-1].max() <= LEVELS and table[:, -1].max() <= 9
     if not inside:
-        raise StudyError(f"{_DAMAGED}, some beyond 0 to {LEVELS}. {_REMEDY}")
+        raise StudyError(f"{_DAMAGED}: values beyond 0 to {LEVELS}. {_REMEDY}")
     return table

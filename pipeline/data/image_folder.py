@@ -1,7 +1,7 @@
-"""A person's own images, ``<split>/<class>/<image>``, in a folder or an archive.
+"""Your own images, as ``<split>/<class>/<image>`` in a folder or an archive.
 
-`pipeline.data.reading.layout` says how they may be laid out, `pipeline.data.reading.decoding` what
-becomes of gray, transparent or rotated ones. Nothing is unpacked.
+See `pipeline.data.reading.layout` for other layouts, and `pipeline.data.reading.decoding` for how
+gray, transparent and rotated images are read. Archives are not unpacked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.data.reading.folders import check_source, folder_files
 from pipeline.data.reading.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
 from pipeline.data.reading.left_out import Others, check_folders, check_links, hidden_paths
 from pipeline.data.reading.names import is_hidden
-from pipeline.data.reading.value_ranges import held_range, range_notes
+from pipeline.data.reading.value_ranges import range_notes, used_range
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
@@ -30,7 +30,7 @@ from pipeline.storage.source import Source
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:
     if not values[0] < values[1]:
-        raise ValueError("expected the value of black, then the higher one of white")
+        raise ValueError("expected the value of black, then a higher value of white")
     return values
 
 
@@ -42,26 +42,27 @@ class Spec(DatasetSpec):
     """Images in class folders: a folder, .zip, .tar, .tar.gz, .tar.xz or .tar.bz2."""
 
     size: Annotated[int, Field(ge=8, le=512)] = 32
-    """Side of the square images, in pixels; others are resized, the aspect ratio is not kept."""
+    """Side of the square images in pixels; images are resized without keeping the aspect ratio."""
     test: Part = 0.2
-    """A count or a fraction of the training images to test on, where there is no test folder."""
+    """A count or a fraction of the training images to test on if there is no test folder."""
     unreadable: Annotated[int, Field(ge=0, le=10**9)] = 0
-    """How many files may be unreadable; they are left out, and named in the dataset's card."""
+    """How many files may be unreadable; they are left out and named in the dataset's card."""
     value_range: ValueRange | Literal["full"] | None = None
-    """Of gray images with more than 8 bits: the values that become black and white, [0, 4095] for
-    12 bits; values beyond are cut off. ``full``: all that a file can hold, which is also the
-    default, but then images that use less than a fourth of it are refused."""
+    """The values that become black and white in gray images with more than 8 bits: [0, 4095] for 12
+    bits. Values beyond are clipped. ``full`` is everything that a file can hold. So is the default,
+    but then images that use less than a fourth of it are rejected."""
     value_range_8_bits: ValueRange | Literal["full"] | None = None
-    """The same of images with 8 bits, gray and color, which `value_range` leaves as they are:
-    [0, 1] for masks of 0 and 1. A set that uses less than a sixteenth of 0 to 255 is refused."""
+    """The same for images with 8 bits, gray and color, which `value_range` does not affect: [0, 1]
+    for masks of 0 and 1. By default, a set that uses less than a sixteenth of 0 to 255 is
+    rejected."""
 
     @property
     def test_part(self) -> Part:
-        """Part of the training images to test on where there is no test folder."""
+        """Part of the training images to test on if there is no test folder."""
         return self.test
 
     def check_files(self) -> None:
-        """Look at `path`; links to folders are refused, since images would be read there."""
+        """Check `path`; links to folders are rejected, because images would be read there."""
         check_source(Path(self.path), linked_folders=False)
 
     def fetch(self) -> Source:
@@ -80,7 +81,7 @@ class Spec(DatasetSpec):
         others = Others(path)
         given = (self.value_range, self.value_range_8_bits)
         ranges = [each if isinstance(each, tuple) else None for each in given]
-        files = others.passed_over(archives.read_files(path, others.shown, is_read_whole))
+        files = others.filtered(archives.read_files(path, others.shown, is_read_whole))
         images: dict[str, Decoded] = dict(decode_files(files, self.size, *ranges))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
         lines = sorted(f"{name} ({why})" for name, why in problems.items())
@@ -90,14 +91,14 @@ class Spec(DatasetSpec):
         if not pictures:
             found = counted(others.records())
             beside = f" (it holds {found})" if found else ""
-            raise StudyError(f"{path}: found no image that can be read{beside}; expected {LAYOUT}")
+            raise StudyError(f"{path}: found no readable image{beside}; expected {LAYOUT}")
         placed = lay_out(list(pictures), str(path))
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes([*pictures.values()], *given, str(path))
         decoding: dict[str, Any] = {"size": self.size, "value_range": self.value_range}
         if ranges[0] is not None:
-            decoding["held"] = held_range(pictures.values())
+            decoding["held"] = used_range(pictures.values())
         if ranges[1] is not None:
             decoding["value_range_8_bits"] = ranges[1]
         return _assemble(pictures, placed, decoding, tuple(lines), others, notes)
@@ -105,22 +106,22 @@ class Spec(DatasetSpec):
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
         if len(problems) > self.unreadable:
             raise StudyError(
-                f"{path}: found {len(problems)} unreadable of {n} image files: "
-                f"{listing(problems, 8)}; expected at most {self.unreadable}. Mend or remove them, "
-                f"or allow for them with dataset.unreadable: {len(problems)}"
+                f"{path}: {len(problems)} of {n} image files are unreadable: "
+                f"{listing(problems, 8)}; expected at most {self.unreadable}. Repair or remove "
+                f"them, or allow them with dataset.unreadable: {len(problems)}"
             )
 
 
 def _every(name: str) -> bool:
-    """Hold every file that is not hidden: prepare counts also what is no image."""
+    """Accept every file that is not hidden: `prepare` also counts files that are not images."""
     return True
 
 
 def locate(path: Path) -> Path:
-    """Return the one archive or image folder that `path` is, or that lies in it.
+    """Return the one archive or image folder at `path` or in it.
 
     Raises:
-        StudyError: if there is none, or several.
+        StudyError: if there is none, or more than one.
     """
     if not path.exists():
         raise StudyError(f"dataset.path: there is no {path}; expected a folder or an archive")
@@ -136,7 +137,7 @@ def locate(path: Path) -> Path:
         beside = [*packed, *([f"{image} and other images"] if image else [])]
         raise StudyError(
             f"dataset.path: found several sets of images in {path}: {listing(beside)}; expected "
-            "one. Set dataset.path to the one that is meant"
+            "one. Set dataset.path to the one to use"
         )
     if not packed and not image:
         raise StudyError(
@@ -148,7 +149,7 @@ def locate(path: Path) -> Path:
 
 
 def _first_image(folder: Path) -> str | None:
-    """Return the first file of a folder that is an image by name, or else by content."""
+    """Return the first file in a folder that is an image by its name, or else by its content."""
     names = folder_files(folder)
     if named := next((name for name in names if kind_of(name, b"").image), None):
         return named
@@ -167,7 +168,7 @@ def _assemble(
     others: Others,
     notes: tuple[str, ...],
 ) -> RawDataset:
-    """Gather the images in order, giving each one's memory back as it is copied."""
+    """Gather the images in order, and free each one as it is copied."""
     size = decoding["size"]
     pixels = np.empty((len(placed), size, size, 3), dtype=np.uint8)
     sides = np.array([pictures[name].side for name in placed], dtype=np.int64)

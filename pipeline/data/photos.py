@@ -1,12 +1,13 @@
 """Patches of ten photographs that ship inside scikit-image and scikit-learn; nothing to download.
 
-The task is made up for the demo: from which photograph is a 32×32 patch? Each photograph is cut
-into tiles of 96×96 pixels, tiles are dealt to the splits, and a split's patches are cut from its
-own tiles alone. So no pixel of a test patch was ever seen in training, which patches drawn at
-random from a whole photograph would not give.
+The task is made up for the demo: which photograph does a 32×32 patch come from? Each photograph is
+cut into tiles of 96×96 pixels, the tiles are dealt to the splits, and a split's patches are cut
+from its own tiles only. So no pixel of a test patch is seen in training. Patches drawn at random
+from a whole photograph would not guarantee that.
 
-Within a split patches overlap where `stride` is below 32: they are not independent, and intervals
-computed from them are too narrow. With a stride of 32 they are whole, and a third as many.
+Within a split, patches overlap if `stride` is below 32: they are not independent, and intervals
+computed from them are too narrow. With a stride of 32 they do not overlap, and there are a third as
+many.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ PHOTOS = {
     "retina": ("skimage", "data/retina.jpg"),
     "rocket": ("skimage", "data/rocket.jpg"),
 }
-"""Class -> the package that ships the photograph, and where in it."""
+"""Class -> the package that ships the photograph, and its path there."""
 
 _VALIDATION_TILES, _TEST_TILES = 1 / 7, 2 / 7
 
 PatchCount = Annotated[int, Field(ge=1, le=10_000)]
 Corner = tuple[int, int]
-"""Row and column of the upper left pixel, in the photograph."""
+"""Row and column of the upper left pixel in the photograph."""
 
 
 class Spec(DatasetSpec):
@@ -54,11 +55,13 @@ class Spec(DatasetSpec):
 
     independent: ClassVar[bool] = False
     stride: Annotated[int, Field(ge=1, le=TILE - PATCH)] = 16
-    """Pixels from one patch of a tile to the next."""
+    """Distance between neighboring patches of a tile, in pixels."""
     per_class: tuple[PatchCount, PatchCount, PatchCount] = (200, 50, 100)
-    """Patches of each photograph to train, validate and test on, or as many as each can give."""
+    """Patches of each photograph to train, validate and test on, or fewer if any photograph has
+    fewer."""
     tiles_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Deals the tiles. The splits belong to the data, so the study's own seed changes nothing."""
+    """Seed for dealing the tiles. The splits are part of the data, so the study's seed does not
+    change them."""
 
     def fetch(self) -> Source:
         """Look whether all photographs are there; `path` is not used."""
@@ -106,7 +109,7 @@ class Spec(DatasetSpec):
 def deal_tiles(shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, list[Corner]]:
     """Deal the whole tiles of a (height, width, ...) photograph to the splits, 4 : 1 : 2.
 
-    Each split gets at least one; what is left at the lower and right edges is not used.
+    Each split gets at least one tile; the remainders at the lower and right edges are not used.
     """
     tiles = [
         (y, x)
@@ -117,8 +120,9 @@ def deal_tiles(shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, li
     n_test = max(1, round(len(tiles) * _TEST_TILES))
     if len(tiles) <= n_validation + n_test:
         raise StudyError(
-            f"found a photograph of {shape[1]}×{shape[0]} pixels; expected one that holds at least "
-            f"three tiles of {TILE}×{TILE}. Install the versions of requirements.lock"
+            f"found a photograph of {shape[1]}×{shape[0]} pixels; expected one with room for at "
+            f"least three tiles of {TILE}×{TILE}. Install the versions of requirements.lock: "
+            "make setup"
         )
     shuffled = [tiles[index] for index in rng.permutation(len(tiles))]
     held_out = n_validation + n_test
@@ -130,7 +134,7 @@ def deal_tiles(shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, li
 
 
 def _read_photos() -> dict[str, bytes]:
-    """Read the files inside the packages, without importing them: their loaders may download."""
+    """Read the files inside the packages without importing these, since loaders may download."""
     contents = {}
     for name, (package, inside) in PHOTOS.items():
         spec = importlib.util.find_spec(package)

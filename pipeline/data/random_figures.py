@@ -1,8 +1,8 @@
-"""Figures at random places, sizes and angles: what the two control datasets are drawn with.
+"""Figures of random position, size and angle, from which the two control datasets are drawn.
 
-A control is a dataset whose right answer is known before anything is trained, because its images
-are made so that one kind of feature can tell the classes apart and another cannot. A study that
-finds otherwise has a fault, and its results on photographs mean nothing.
+A control is a dataset whose outcome is known before anything is trained: its images are made so
+that one kind of feature can tell the classes apart and another cannot. A study that finds otherwise
+has a bug, and its results on photographs mean nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pipeline.storage.splits import SPLITS
 
 Coordinates = NDArray[np.float64]
 Figure = Callable[[Coordinates, Coordinates], NDArray[np.bool_]]
-"""Whether points, right of and above the middle, lie inside."""
+"""Takes coordinates to the right of and above the center; returns which points lie inside."""
 
 _HALF_SIDE = sqrt(pi) / 2
 _INRADIUS = sqrt(pi / sqrt(27))
@@ -39,24 +39,24 @@ FIGURES: dict[str, Figure] = {
         (np.minimum(abs(x), abs(y)) <= _ARM) & (np.maximum(abs(x), abs(y)) <= 3 * _ARM)
     ),
 }
-"""Each has the area of the unit disc, so that how much of an image it covers does not name it."""
+"""Each has the area of the unit disk, so that the covered area does not reveal the shape."""
 
 REACH = 2 * _INRADIUS
-"""The furthest that a figure goes from its middle: the corners of the triangle."""
+"""The largest distance of a figure's edge from its center: that of the triangle's corners."""
 RADII = (0.16, 0.26)
-"""Of the disc of the same area, as shares of the image's side."""
+"""Range of the radius of a disk of the same area, as fractions of the image's side."""
 TILT = pi / 12
-"""Figures are turned by up to this angle, in radians, to either side."""
+"""Figures are rotated by up to this angle in radians, in either direction."""
 
 ImageCount = Annotated[int, Field(ge=1, le=10_000)]
 
 
 def figure_mask(figure: Figure, size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Draw a figure of random size and tilt at a random place, whole.
+    """Draw a figure of random size and tilt at a random position; all of it fits in the image.
 
     Returns:
-        (size, size) bool, true inside of it; edges are hard, so that an image has no colours
-        between those of figure and ground, of which a longer outline would have more.
+        (size, size) bool, true inside the figure. Edges are hard, because blended colors along
+        them would reveal the length of the outline.
     """
     radius = rng.uniform(*RADII) * size
     margin = REACH * radius
@@ -70,10 +70,10 @@ def figure_mask(figure: Figure, size: int, rng: np.random.Generator) -> NDArray[
 def two_levels(
     low: float, high: float, apart: float, rng: np.random.Generator, channels: int = 1
 ) -> NDArray[np.float64]:
-    """Draw the levels of figure and ground, from one distribution, until they are told apart.
+    """Draw the levels of figure and background from one distribution, until they differ enough.
 
     Returns:
-        (2, channels), uniform in [low, high], the means over channels at least `apart`.
+        (2, channels), uniform in [low, high], with channel means at least `apart` from each other.
     """
     while True:
         levels = rng.uniform(low, high, (2, channels))
@@ -82,14 +82,14 @@ def two_levels(
 
 
 class ControlSpec(DatasetSpec):
-    """Options of a dataset that is drawn image by image, each from a seed of its own."""
+    """Options of a dataset that is drawn image by image, each from its own seed."""
 
     size: Annotated[int, Field(ge=16, le=128)] = 32
     """Height and width of the images, in pixels."""
     per_class: tuple[ImageCount, ImageCount, ImageCount] = (200, 50, 100)
-    """Images of each class to train, validate and test on; more of them keep the first ones."""
+    """Images of each class to train, validate and test on; a larger count keeps the first ones."""
     images_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Draws the images. They belong to the data, so the study's own seed changes nothing."""
+    """Seed for drawing the images. They are the data, so the study's seed does not change them."""
 
     @property
     @abstractmethod
@@ -101,7 +101,7 @@ class ControlSpec(DatasetSpec):
         """Return one (size, size, 3) uint8 RGB image of the class at `label`."""
 
     def load(self, source: Source) -> RawDataset:
-        """Draw all images; their order is that of splits, then of classes."""
+        """Draw all images, ordered by split, then by class."""
         names = self.all_classes
         counts = dict(zip(SPLITS, self.per_class, strict=True))
         places = [
@@ -124,11 +124,11 @@ class ControlSpec(DatasetSpec):
 
 
 def drawn_by(name: str, file: str, description: str) -> Source:
-    """Return the record of images that code makes: its checksum is that of the code.
+    """Return the source record of images drawn by code; its checksum is that of the code.
 
     Args:
         name: the dataset's name.
-        file: the module that draws it, besides this one.
+        file: the module that draws the images, together with this one.
         description: what the images are.
     """
     code = Path(__file__).read_bytes() + Path(file).read_bytes()

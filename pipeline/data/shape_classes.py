@@ -1,10 +1,10 @@
 """A control: classes that differ in shape alone. Drawn by code; nothing to fetch.
 
-An image is one figure on a ground, with noise. The class is the figure's shape. Colours of figure
-and ground come from one distribution, the same in every class, and all shapes have the same area:
-which colours an image has, and how much of each, says nothing of its class. So colour histograms
-of whole images cannot do better than chance, while histograms of gradients (HOG) see the outline.
-A histogram of each cell of a grid is no such control: it sees how far a figure reaches.
+An image is one figure on a noisy background. The class is the figure's shape. The colors of figure
+and background come from one distribution, the same in every class, and all shapes have the same
+area: which colors an image has, and how much of each, is independent of its class. So color
+histograms of whole images cannot do better than chance, while histograms of gradients (HOG) see the
+outline. Color histograms of the cells of a grid can do better: they see how far a figure reaches.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pipeline.data.random_figures import FIGURES, ControlSpec, drawn_by, figure_
 from pipeline.storage.source import Source
 
 _LEVELS, _APART, _NOISE = (30.0, 225.0), 50.0, 8.0
-"""Range of each channel of figure and ground, the least difference between their means over
-channels, and the standard deviation of the noise of each channel."""
+"""Range of each channel of figure and background, the minimum difference between their channel
+means, and the standard deviation of the noise in each channel."""
 
 
 class Spec(ControlSpec):
-    """Discs, squares, triangles and crosses in random colours; the shape is the class."""
+    """Disks, squares, triangles and crosses in random colors; the shape is the class."""
 
     @property
     def all_classes(self) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ class Spec(ControlSpec):
         )
 
     def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Draw a figure on a ground."""
+        """Draw a figure on a background."""
         mask = figure_mask(FIGURES[self.all_classes[label]], self.size, rng)
         levels = two_levels(*_LEVELS, _APART, rng, channels=3)
         image = np.where(mask[..., None], *levels) + rng.normal(0, _NOISE, (*mask.shape, 3))

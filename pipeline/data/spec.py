@@ -1,4 +1,4 @@
-"""What all datasets share: their options, and the arrays that they hand over."""
+"""What all datasets share: their options, and the arrays that they return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pipeline.checks import is_unsafe, listing
 from pipeline.config.registry import MethodSpec
-from pipeline.data.reading.folders import APART, check_source, holds_study
+from pipeline.data.reading.folders import APART, check_source, overlaps_study
 from pipeline.storage.source import Source
 
 MOST_IMAGES = 10**9
@@ -31,7 +31,7 @@ def _count_or_fraction(value: object) -> object:
 
 
 Part = Annotated[int | float, BeforeValidator(_count_or_fraction)]
-"""A part of a set of images: how many, or which fraction between 0 and 1."""
+"""A part of a set of images: a count, or a fraction between 0 and 1."""
 
 
 def _written_out(path: str) -> str:
@@ -42,7 +42,7 @@ def _written_out(path: str) -> str:
 
 def _quoted(name: object) -> object:
     if isinstance(name, bool | float):
-        raise ValueError("expected a name; where a class is called like that, write it in quotes")
+        raise ValueError("expected a name; if a class has this name, write it in quotes")
     return name
 
 
@@ -52,15 +52,16 @@ ClassName = Annotated[
     BeforeValidator(_quoted),
     AfterValidator(partial(normalize, "NFC")),
 ]
-"""Normalized, as class folders are. YAML reads the class names of digits, ``[3, 8]``, as numbers;
-they are meant as names. Of ``1e3`` and ``true`` nobody can tell how they were written."""
+"""Normalized to NFC, as class folders are. YAML reads the class names of digits, ``[3, 8]``, as
+integers, which are accepted as names. Values such as ``1e3`` and ``true`` are rejected, because
+their original spelling is lost."""
 
 
 @dataclass(frozen=True)
 class RawDataset:
     """All images of a source, in its own order, decoded and of one size.
 
-    The id of an image is its position here, before classes are chosen and images are capped.
+    The id of an image is its position here, before classes are selected and `limit` is applied.
     """
 
     images: NDArray[np.uint8]
@@ -69,51 +70,52 @@ class RawDataset:
     """(n,) int64, positions in `class_names`."""
     class_names: tuple[str, ...]
     split: NDArray[np.str_]
-    """(n,) ``train``, ``validation`` or ``test``, as the source has it; the last two may lack."""
+    """(n,) ``train``, ``validation`` or ``test``, as in the source; the last two may be missing."""
     image_names: NDArray[np.str_]
-    """(n,) where each image is in its source: ``train/cat/0001.jpg``, ``data_batch_1/17``."""
+    """(n,) each image's place in its source: ``train/cat/0001.jpg``, ``data_batch_1/17``."""
     skipped: tuple[str, ...] = ()
-    """Files that could not be read, where an option allowed some."""
+    """Unreadable files, if an option allowed some."""
     left_out: tuple[dict[str, Any], ...] = ()
-    """What else is not among the images, by kind: see `DatasetCard`."""
+    """Other files that are not among the images, by kind: see `DatasetCard`."""
     original_sides: NDArray[np.int64] | None = None
-    """(n,) int64, the shorter side of each image before it was resized, in pixels; None where none
-    was resized."""
+    """(n,) int64, the shorter side of each image before resizing, in pixels; None if no image was
+    resized."""
     notes: tuple[str, ...] = ()
-    """What a reader has to know of how the images were read, a sentence each."""
+    """Sentences that a reader needs to know about how the images were read."""
     decoding: dict[str, Any] = field(default_factory=dict)
-    """Options of `pipeline.data.reading.image_files.read_images` that make such images from other
-    files; empty for resizing alone."""
+    """Options with which `pipeline.data.reading.image_files.read_images` reads other files in the
+    same way; empty if files are only resized."""
 
 
 class DatasetSpec(MethodSpec):
-    """Labelled images, and which of them a study uses."""
+    """Labeled images, and which of them a study uses."""
 
     independent: ClassVar[bool] = True
-    """Whether images are drawn one by one, as intervals and tests assume."""
+    """Whether images are independent samples, as intervals and tests assume."""
 
     name: str
     """The dataset: the name of a file in pipeline/data/."""
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
-    """What the report calls the images; the dataset's name where none is given."""
+    """What the report calls the images; by default the dataset's name."""
     path: Annotated[str, Field(min_length=1), AfterValidator(_written_out)] = "data/incoming"
-    """Where the data lie: a file, or a folder that holds it; relative to the study's folder."""
+    """Path of the data, relative to the study's folder: a file, or a folder that contains it."""
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=10_000)] | None = None
-    """The classes to use, at least two; all where none are given. The dataset's order stays."""
+    """The classes to use, at least two; by default all. They keep the dataset's order."""
     limit: Annotated[int, Field(strict=True, ge=2, le=MOST_IMAGES)] | None = None
-    """The most images of each split, stratified; a larger limit contains a smaller one."""
+    """The most images to use from each split, stratified. A larger limit includes the images of a
+    smaller one."""
     validation: Part = 0.1
-    """A count or a fraction of the training images; unused where the data bring such a split."""
+    """A count or a fraction of the training images; unused if the data have a validation split."""
     min_per_class: Annotated[int, Field(strict=True, ge=2, le=MOST_IMAGES)] | None = None
-    """Classes with fewer images, of all splits together, are left out; the report names them."""
+    """Classes with fewer images in all splits together are left out; the report names them."""
 
     shuffle_labels: Annotated[bool, Field(strict=True)] = False
-    """A control: training and validation labels are permuted, so that no run may beat chance."""
+    """A control: training and validation labels are permuted, so that no run should beat chance."""
 
     @field_validator("path")
     @classmethod
     def _apart(cls, path: str) -> str:
-        if holds_study(Path(path)):
+        if overlaps_study(Path(path)):
             raise ValueError(APART)
         return path
 
@@ -121,7 +123,7 @@ class DatasetSpec(MethodSpec):
     @classmethod
     def _can_be_shown(cls, title: str | None) -> str | None:
         if any(map(is_unsafe, title or "")):
-            raise ValueError("expected no control characters, since charts and pages show it")
+            raise ValueError("expected no control characters, because charts and pages show it")
         return title
 
     @field_validator("classes")
@@ -129,31 +131,31 @@ class DatasetSpec(MethodSpec):
     def _distinct(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
         twice = sorted(name for name, count in Counter(names).items() if count > 1)
         if twice:
-            raise ValueError(f"expected each class once, found {listing(twice)} twice")
+            raise ValueError(f"expected each class once, found {listing(twice)} more than once")
         return names
 
     @property
     def test_part(self) -> Part | None:
-        """Part of the training images to test on where the source has no test images.
+        """Part of the training images to test on if the source has no test images.
 
-        None for a dataset whose source always has some.
+        None for a dataset whose source always has test images.
         """
         return None
 
     def check_files(self) -> None:
-        """Look at `path` before DVC or a stage opens anything there.
+        """Check `path` before DVC or a stage opens anything there.
 
         Raises:
-            StudyError: if there is nothing, or what `reading.folders` cannot read.
+            StudyError: if nothing is there, or something that `reading.folders` cannot read.
         """
         check_source(Path(self.path), linked_folders=True)
 
     @abstractmethod
     def fetch(self) -> Source:
-        """Find the data, or download them, and return what was found.
+        """Find or download the data, and return a record of what was found.
 
         Raises:
-            StudyError: if they are neither here nor to be had, or are not what they should be.
+            StudyError: if they cannot be found or downloaded, or are not the expected data.
         """
 
     @abstractmethod
@@ -161,5 +163,5 @@ class DatasetSpec(MethodSpec):
         """Decode all images of what `fetch` found.
 
         Raises:
-            StudyError: if the data are damaged, or are not laid out as expected.
+            StudyError: if the data are damaged or not laid out as expected.
         """

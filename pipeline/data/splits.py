@@ -1,9 +1,9 @@
-"""Training, validation and test images: seeded, stratified, the same for every run.
+"""Training, validation and test images: seeded, stratified, the same for all runs.
 
-The order of the steps is what keeps the splits comparable: classes are chosen first, then missing
-splits are taken from the training images, and the cap comes last. So another `limit` never moves an
-image from one split to another, and a larger limit contains the smaller one. A class with an image
-for each split has one in each, however unequal the classes are.
+The order of the steps keeps splits comparable: classes are selected first, then missing splits are
+taken from the training images, and `limit` is applied last. So a different `limit` never moves an
+image from one split to another, and a larger one includes the images of a smaller one. A class with
+at least one image for each split has one in each, however unequal the class sizes are.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from pipeline.storage.splits import SPLITS
 
 @dataclass(frozen=True)
 class Prepared:
-    """Which images each split holds, by their ids, and their labels."""
+    """The ids and labels of the images in each split."""
 
     ids: dict[str, NDArray[np.int64]]
     """split -> (n,) int64 positions in the `RawDataset`, ascending."""
     labels: dict[str, NDArray[np.int64]]
     """split -> (n,) int64 positions in `class_names`."""
     class_names: tuple[str, ...]
-    """The chosen classes, in the dataset's own order."""
+    """The selected classes, in the dataset's own order."""
     left_out: tuple[dict[str, Any], ...] = ()
-    """Classes that are left out for having too few images, as in `DatasetCard`."""
+    """Classes that are left out because they have too few images, as in `DatasetCard`."""
 
 
 def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
-    """Choose the classes, complete the splits, and cap them.
+    """Select the classes, complete the splits, and apply `limit`.
 
     With `shuffle_labels`, the labels of the training and validation images are permuted at the
-    end, so that splits hold the same images as without it. Test labels stay.
+    end, so that splits contain the same images as without it. Test labels are not changed.
 
     Args:
-        raw: the dataset as its source has it.
-        spec: its options.
+        raw: the dataset, as in its source.
+        spec: the dataset's options.
         seed: the same seed, data and options give the same splits.
 
     Raises:
-        StudyError: if a split would hold no image of some class, if no training image would be
-            left, if a class is unknown or has too few images, or if there is one class only.
+        StudyError: if a split would have no image of some class, if no training image would be
+            left, if a class is unknown or has too few images, or if there is only one class.
     """
     _check_raw(raw)
     kept, small = _kept_classes(raw, spec)
@@ -58,7 +58,7 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
     labels = renumbered[raw.labels]
     names = tuple(raw.class_names[old] for old in kept)
     ids = {s: np.flatnonzero((raw.split == s) & (labels >= 0)) for s in SPLITS}
-    _check_every_class(ids["train"], labels, names, "train", "Add training images of it")
+    _check_every_class(ids["train"], labels, names, "train", "Add training images")
     taken = [split for split in ("test", "validation") if not len(ids[split])]
     _check_enough(ids["train"], labels, names, len(taken) + 1)
     for split, part in (("test", spec.test_part), ("validation", spec.validation)):
@@ -71,7 +71,7 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
             kept_back = len(taken) - taken.index(split)
             ids["train"], ids[split] = _divide(ids["train"], labels, part, seed, split, kept_back)
     for split in SPLITS:
-        remedy = "Use more images, or another part for validation or test"
+        remedy = "Use more images, or other sizes for dataset.validation and dataset.test"
         _check_every_class(ids[split], labels, names, split, remedy)
         ids[split] = _capped(ids[split], labels, spec.limit, seed)
         remedy = f"Raise dataset.limit ({spec.limit}), or choose fewer classes"
@@ -82,7 +82,7 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
 
 
 def title_and_description(spec: DatasetSpec, source: Source) -> tuple[str, str]:
-    """Return what the report calls the images and says of them: shuffled labels in both."""
+    """Return the title and description of the images; both mention shuffled labels."""
     title = spec.title or source.name
     if not spec.shuffle_labels:
         return title, source.description
@@ -105,7 +105,7 @@ def _check_raw(raw: RawDataset) -> None:
 
 
 def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> tuple[list[int], tuple[str, list[str]]]:
-    """Return the classes to use, and what the others are called that have too few images."""
+    """Return the classes to use, then a label and the names of those with too few images."""
     for name in spec.classes or ():
         try:
             check_known(name, raw.class_names, "class")
@@ -123,13 +123,13 @@ def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> tuple[list[int], tuple[
     if len(kept) < 2 and small:
         raise StudyError(
             f"dataset.min_per_class: found fewer than {least:,} images of {listing(small)}, which "
-            f"leaves {len(kept)} of {len(wanted)} classes; expected at least two. Lower it, or add "
-            "images"
+            f"leaves {len(kept)} of {len(wanted)} classes; expected at least two. Lower the "
+            "option, or add images"
         )
     if len(kept) < 2:
         raise StudyError(
-            f"dataset: found one class only ({listing(raw.class_names)}); expected at least two "
-            "to tell apart"
+            f"dataset: found only one class ({listing(raw.class_names)}); expected at least two. "
+            "Add images of another class"
         )
     return kept, (f"class with fewer than {least:,} images", small)
 
@@ -137,7 +137,7 @@ def _kept_classes(raw: RawDataset, spec: DatasetSpec) -> tuple[list[int], tuple[
 def _check_enough(
     ids: NDArray[np.int64], labels: NDArray[np.int64], names: tuple[str, ...], splits: int
 ) -> None:
-    """Raise `StudyError` for classes with fewer training images than splits to be made of them."""
+    """Raise `StudyError` for classes with fewer training images than splits to fill from them."""
     counts = np.bincount(labels[ids], minlength=len(names))
     small = np.flatnonzero(counts < splits)
     if small.size:
@@ -147,8 +147,8 @@ def _check_enough(
         found = listing(f"{names[index]} ({counts[index]})" for index in small)
         raise StudyError(
             f"dataset: found too few images of these classes: {found}; expected at least {splits} "
-            f"of each, one for each of {splits} splits. Add images, or leave such classes out with "
-            f"dataset.min_per_class: {least}"
+            f"of each, one for each of {splits} splits. Add images, or leave these classes out "
+            f"with dataset.min_per_class: {least}"
         )
 
 
@@ -160,10 +160,10 @@ def _divide(
     split: str,
     kept_back: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return what stays of the training ids, and the stratified part of them that leaves.
+    """Return the training ids that remain, and the stratified part that is split off.
 
-    Each class gives at least one image and keeps at least `kept_back`, if the size of the part
-    allows, which that of a fraction always does; a count is taken as it is.
+    Each class gives up at least one image and keeps at least `kept_back`, as far as the size of the
+    part allows. A fraction is rounded so that it does; a count is used unchanged.
     """
     classes = len(np.unique(labels[ids]))
     most = len(ids) - kept_back * classes
@@ -171,7 +171,7 @@ def _divide(
     if count >= len(ids):
         raise StudyError(
             f"dataset.{split}: found {part}, which is {count:,} of {len(ids):,} training images; "
-            "expected fewer, so that some are left to train on"
+            "expected fewer, so that some remain to train on"
         )
     order = _fair_order(labels[ids], seed, kept_back)
     return np.sort(ids[order[count:]]), np.sort(ids[order[:count]])
@@ -186,11 +186,11 @@ def _capped(
 
 
 def _fair_order(labels: NDArray[np.int64], seed: int, kept_back: int = 0) -> NDArray[np.int64]:
-    """Order a stratified dataset so that prefixes hold each class, and so do the rests.
+    """Return a stratified order in which both prefixes and remainders contain every class.
 
     It is `stratified_order` with the first image of each class moved to the front and the last
-    `kept_back` of each moved to the end. A prefix that holds all of the ones and none of the
-    others, as of any dataset with hundreds of images of a class, is the same set as without.
+    `kept_back` of each moved to the end. If a prefix contains all of the former and none of the
+    latter, as with hundreds of images per class, it is the same set as without the moves.
     """
     order = stratified_order(labels, seed)
     ordered = labels[order]
@@ -203,12 +203,13 @@ def _fair_order(labels: NDArray[np.int64], seed: int, kept_back: int = 0) -> NDA
 
 
 def _shuffled(labels: dict[str, NDArray[np.int64]], seed: int) -> dict[str, NDArray[np.int64]]:
-    """Permute the labels of each split but the test split, the same number of each as before.
+    """Permute the labels of all splits except test; the number of each label is unchanged.
 
-    The images of a class get all labels in proportion. A plain permutation leaves a class with a
-    few more of one label than of another; a run that tells classes apart would give it to all of
-    them, and be right or wrong on whole classes at once: at chance on average over permutations,
-    but with one in hand further from it than an interval for independent images allows.
+    The images of each class get all labels in proportion. A plain permutation would leave a class
+    with slightly more of one label than of the others. A run that can tell classes apart would then
+    predict that label for the whole class, and be right or wrong on whole classes at once: at
+    chance on average over permutations, but for any one permutation farther from it than an
+    interval for independent images allows.
     """
     rng = np.random.default_rng(seed)
     shuffled = dict(labels)
@@ -216,7 +217,7 @@ def _shuffled(labels: dict[str, NDArray[np.int64]], seed: int) -> dict[str, NDAr
         one = labels[split]
         by_class = np.lexsort((rng.random(len(one)), one))
         shuffled[split] = np.empty_like(one)
-        # Every stretch of a stratified order holds each label in proportion.
+        # Every stretch of a stratified order contains the labels in proportion.
         shuffled[split][by_class] = one[stratified_order(one, seed)]
     return shuffled
 
@@ -232,11 +233,11 @@ def _check_every_class(
     if len(ids) < len(names):
         raise StudyError(
             f"dataset: found {len(ids)} {split} images for {len(names)} classes; expected at "
-            f"least one of each class. {remedy}"
+            f"least one of each. {remedy}"
         )
     if not counts.all():
         missing = [names[index] for index in np.flatnonzero(counts == 0)]
         raise StudyError(
-            f"dataset: found no {split} image of: {listing(missing)}; expected at least one of "
+            f"dataset: found no {split} image of {listing(missing)}; expected at least one of "
             f"each class. {remedy}"
         )

@@ -1,1 +1,1 @@
-"""Corruptions of images, and the scores that a stored run gives to corrupted ones."""
+"""Image corruptions, and the scores of stored runs on corrupted images."""

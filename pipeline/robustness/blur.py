@@ -1,9 +1,9 @@
-"""Blur: Gaussian, out of focus, through frosted glass, in motion, and by zooming.
+"""Gaussian, defocus, frosted-glass, motion and zoom blur.
 
 All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
 images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants of `severities`: lengths are in pixels of a
-32-pixel image and grow with the side. Departures: those of `draws` and `pixels`, and what a
+Dietterich, ICLR 2019, section 3, with the constants in `severities`: lengths are in pixels of a
+32-pixel image and scale with the side. Departures: those of `draws` and `pixels`, and those that a
 function names.
 """
 
@@ -31,7 +31,7 @@ def gaussian_blur(
 def defocus_blur(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Blur with a disk; the constants are its radius and the blur of its own edge, in pixels."""
+    """Blur with a disk; the constants are its radius and the blur of its edge, in pixels."""
     radius, edge = strengths("defocus_blur", severity)
     kernel = disk(radius, edge, length_factor(images))
     blurred = [cv2.filter2D(image, -1, kernel) for image in intensities(images)]
@@ -44,7 +44,7 @@ def disk(radius: float, edge: float, factor: float) -> NDArray[np.float32]:
     Args:
         radius: in pixels of a 32-pixel image; below 1 the disk is one pixel.
         edge: standard deviation of the Gaussian that smooths it, in the same pixels.
-        factor: by what lengths grow for larger images.
+        factor: what lengths are multiplied by, for images of other sizes.
     """
     reach = max(8, int(np.ceil(radius * factor)) + int(np.ceil(3 * factor)))
     steps = np.arange(-reach, reach + 1)
@@ -57,12 +57,12 @@ def disk(radius: float, edge: float, factor: float) -> NDArray[np.float32]:
 def glass_blur(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Blur, let each pixel take the value of one nearby, some rounds over, and blur again.
+    """Blur, replace each pixel by one nearby, for one or more rounds, and blur again.
 
-    The constants are the blur's standard deviation, the largest step to a pixel nearby (up or left
-    by fewer pixels, or down or right by one fewer), and the rounds. Pixels are gone through from
-    the last to the first, as in the published code, which means to swap two pixels and, because
-    both names stand for the same memory, copies one: so do we.
+    The constants are the blur's standard deviation, the largest step to a nearby pixel (that many
+    pixels up or left, or one fewer down or right), and the number of rounds. Pixels are visited
+    from last to first, as in the published code. That code intends to swap two pixels but only
+    copies one, because both names refer to the same memory. So does this function.
     """
     sigma, step, rounds = strengths("glass_blur", severity)
     factor = length_factor(images)
@@ -84,11 +84,11 @@ def motion_blur(
 ) -> NDArray[np.uint8]:
     """Smear along a line at a random angle of up to 45° from the horizontal.
 
-    The constants are half the length of the line and the standard deviation, in pixels, of half a
-    Gaussian that weighs its pixels. Severities 3 and 4 differ by less than a level of 255.
+    The constants are half the length of the line and the standard deviation, in pixels, of the
+    half-Gaussian that weights its pixels. Severities 3 and 4 differ by less than one level of 255.
 
-    Departure: made by OpenCV with the weights of ImageMagick, not by ImageMagick, whose direction
-    and treatment of the border may differ. Pixels at the border are repeated beyond it.
+    Departure: OpenCV applies ImageMagick's weights; ImageMagick itself is not used, and its
+    direction and border handling may differ. Border pixels are repeated beyond the border.
     """
     radius, sigma = (each * length_factor(images) for each in strengths("motion_blur", severity))
     angles = draw(ids, seed, "motion_blur", lambda rng: rng.uniform(-45, 45, 1))[:, 0]
@@ -100,7 +100,7 @@ def motion_blur(
 
 
 def line(radius: float, sigma: float, angle: float) -> NDArray[np.float32]:
-    """Return a square kernel that sums to 1: half a Gaussian from the centre along `angle`°."""
+    """Return a square kernel that sums to 1: a half-Gaussian from the center along `angle`°."""
     length = 2 * int(np.ceil(radius)) + 1
     steps = np.arange(length)
     weights = np.exp(-(steps**2) / (2 * sigma**2))
@@ -114,10 +114,10 @@ def line(radius: float, sigma: float, angle: float) -> NDArray[np.float32]:
 def zoom_blur(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Average the image with itself, enlarged about its centre by 1.00, 1.01, 1.02, ...
+    """Average the image with copies enlarged about its center by 1.00, 1.01, 1.02, ...
 
-    The constant is the last enlargement in hundredths. The plain image counts twice, as there.
-    Enlarging is linear interpolation, so that all of it is one product with a sparse matrix.
+    The constant is the last enlargement in hundredths. The unenlarged image counts twice, as in the
+    published code. Enlarging is linear, so all of it is one product with a sparse matrix.
     """
     n, height, width, _ = images.shape
     planes = intensities(images).transpose(1, 2, 3, 0).reshape(height * width, -1)
@@ -127,7 +127,7 @@ def zoom_blur(
 
 @lru_cache(maxsize=16)
 def zooming(height: int, width: int, last: int) -> sparse.csr_array:
-    """Return (height · width)² float32: what each pixel of a zoomed image is made of."""
+    """Return the (height · width)² float32 weights of source pixels in each blurred pixel."""
     total = sparse.identity(height * width, dtype=np.float32, format="csr")
     for hundredths in range(last + 1):
         factor = 1 + hundredths / 100
@@ -136,9 +136,9 @@ def zooming(height: int, width: int, last: int) -> sparse.csr_array:
 
 
 def enlargement(side: int, factor: float) -> sparse.csr_array:
-    """Return (side, side): what each pixel of an enlarged line is made of, cut about its centre.
+    """Return the (side, side) weights of source pixels in a line enlarged about its center.
 
-    Interpolation is that of `scipy.ndimage.zoom`, order 1.
+    The line is cropped to its old length. Interpolation is that of `scipy.ndimage.zoom`, order 1.
     """
     kept = int(np.ceil(side / factor))
     first = (side - kept) // 2

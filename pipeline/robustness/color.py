@@ -1,9 +1,9 @@
-"""Changes of colour: brightness, contrast and saturation; and fog, which is laid over the image.
+"""Color changes: brightness, contrast and saturation; and fog, which is laid over the image.
 
 All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
 images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants of `severities`. Departures:
-HSV by OpenCV instead of skimage (equal, and faster); fractions are rounded (see `pixels`).
+Dietterich, ICLR 2019, section 3, with the constants in `severities`. Departures: HSV conversion is
+OpenCV's instead of skimage's (equal, and faster); values are rounded (see `pixels`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def brightness(
 def contrast(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Draw each channel towards its mean over the image; the constant is the share that stays."""
+    """Shrink each channel's deviations from its mean over the image; the constant is the factor."""
     values = intensities(images)
     means = values.mean(axis=(1, 2), keepdims=True)
     return eight_bits((values - means) * strength("contrast", severity) + means)
@@ -41,7 +41,7 @@ def saturate(
 ) -> NDArray[np.uint8]:
     """Multiply the saturation of HSV by one constant and add the other, within [0, 1].
 
-    Severities 1 and 2 take colour away, 3 to 5 add to it.
+    Severities 1 and 2 reduce saturation; 3 to 5 increase it.
     """
     factor, more = strengths("saturate", severity)
     hsv = _hsv(images)
@@ -54,7 +54,7 @@ def fog(
 ) -> NDArray[np.uint8]:
     """Add a cloudy height map, times the first constant, and keep the image's brightest value.
 
-    The second constant says how much smoother the map gets from each scale to the next.
+    The second constant is how much the map's roughness decays from each scale to the next.
     """
     thickness, decay = strengths("fog", severity)
     height, width = images.shape[1:3]
@@ -67,16 +67,16 @@ def fog(
 
 
 def plasma(wobble: NDArray[np.float64], side: int, decay: float) -> NDArray[np.float64]:
-    """Make fractal height maps by the diamond-square method, for all images side by side.
+    """Make fractal height maps by the diamond-square algorithm, for all images at once.
 
-    From scale to scale, the middle of each square and then of each diamond becomes the mean of its
-    four corners, and a random number whose range shrinks with the square of `decay` (as in the
-    published code, where a range is multiplied by itself). Maps wrap around their borders.
+    At each scale, the middle of each square and then of each diamond becomes the mean of its four
+    corners plus a random number. The range of that number shrinks with the square of `decay`, as in
+    the published code, which multiplies the range by itself. Maps wrap around at their borders.
 
     Args:
-        wobble: (n, side²) uniform in [-1, 1], used from the coarsest scale on.
-        side: of the maps, a power of two.
-        decay: by what the root of the range is divided at each scale.
+        wobble: (n, side²) uniform in [-1, 1], used from the coarsest scale to the finest.
+        side: side of the maps in pixels, a power of two.
+        decay: what the square root of the range is divided by at each scale.
 
     Returns:
         (n, side, side), each map from 0 to 1.
@@ -89,10 +89,10 @@ def plasma(wobble: NDArray[np.float64], side: int, decay: float) -> NDArray[np.f
         middles, across, down = amount.reshape(-1, 3, count, count).swapaxes(0, 1)
         corners = maps[:, ::step, ::step]
         edges = corners + np.roll(corners, -1, axis=1)
-        centres = (edges + np.roll(edges, -1, axis=2)) / 4 + middles
-        right = corners + np.roll(corners, -1, axis=2) + centres + np.roll(centres, 1, axis=1)
-        below = edges + centres + np.roll(centres, 1, axis=2)
-        maps[:, half::step, half::step] = centres
+        centers = (edges + np.roll(edges, -1, axis=2)) / 4 + middles
+        right = corners + np.roll(corners, -1, axis=2) + centers + np.roll(centers, 1, axis=1)
+        below = edges + centers + np.roll(centers, 1, axis=2)
+        maps[:, half::step, half::step] = centers
         maps[:, ::step, half::step] = right / 4 + across
         maps[:, half::step, ::step] = below / 4 + down
         used += 3 * count**2

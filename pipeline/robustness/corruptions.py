@@ -1,6 +1,7 @@
 """The corruptions by name.
 
-Adding one: a function of a batch here, its constants in `pipeline.robustness.severities`.
+To add one, write a function of a batch, list it here, and put its constants in
+`pipeline.robustness.severities`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from pipeline.robustness.severities import LEVELS
 
 
 class Corruption(Protocol):
-    """What corrupts a batch: (n, h, w, 3) uint8 RGB in, the same shape out, the input unchanged."""
+    """Corrupts a batch: (n, h, w, 3) uint8 RGB in, the same shape out; the input is unchanged."""
 
     def __call__(
         self, images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
     ) -> NDArray[np.uint8]:
-        """Corrupt each image by its id and the seed, whatever batch it is in."""
+        """Corrupt each image, depending on its id and the seed, but not on its batch."""
 
 
 CORRUPTIONS: dict[str, Corruption] = {
@@ -54,19 +55,20 @@ def corrupt(
         name: one of `CORRUPTIONS`.
         images: (n, h, w, 3) uint8 RGB; may be memory-mapped.
         severity: from 1 to 5.
-        ids: (n,) ids of the images, which decide what is drawn for each.
-        seed: of the study.
+        ids: (n,) ids of the images; they seed the random draws together with `seed`.
+        seed: the study's seed.
 
     Returns:
         (n, h, w, 3) uint8 RGB.
 
     Raises:
-        StudyError: if there is no such corruption or severity, or the images are none.
+        StudyError: if there is no such corruption or severity, if `images` are not images, or if
+            the number of ids is wrong.
     """
     check_known(name, list(CORRUPTIONS), "corruption")
     check_images(images)
     if severity not in LEVELS:
         raise StudyError(f"found severity {severity}; expected one of 1, 2, 3, 4, 5")
     if len(ids) != len(images):
-        raise StudyError(f"found {len(ids)} ids for {len(images)} images; expected one an image")
+        raise StudyError(f"found {len(ids)} ids for {len(images)} images; expected one per image")
     return CORRUPTIONS[name](np.ascontiguousarray(images), severity, ids, seed)

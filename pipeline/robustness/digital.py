@@ -1,9 +1,9 @@
-"""What storing and bending does: larger pixels, JPEG, and elastic distortion.
+"""Pixelation, JPEG compression and elastic distortion.
 
 All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
 images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants of `severities`. Departures:
-those of `draws` and `pixels` in the elastic distortion; the other two are Pillow's, as there.
+Dietterich, ICLR 2019, section 3, with the constants in `severities`. Departures: those of `draws`
+and `pixels` in the elastic distortion. The other two use Pillow, as the published code does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.robustness.pixels import eight_bits, intensities, strength, streng
 def pixelate(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Shrink both sides, the constant times, and enlarge again, each pixel a box."""
+    """Shrink both sides by the constant, then enlarge the image again, each time by boxes."""
     share = strength("pixelate", severity)
     height, width = images.shape[1:3]
     small = (max(1, int(width * share)), max(1, int(height * share)))
@@ -37,7 +37,7 @@ def pixelate(
 def jpeg_compression(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Store as JPEG and read again; the constant is the quality."""
+    """Compress as JPEG and decompress; the constant is the quality."""
     quality = int(strength("jpeg_compression", severity))
     corrupted = np.empty_like(images)
     for image, target in zip(images, corrupted, strict=True):
@@ -51,11 +51,12 @@ def jpeg_compression(
 def elastic_transform(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Move three points of the image at random, and then each pixel a little by itself.
+    """Distort the image by a random affine map, then by small random moves of each pixel.
 
-    The constants, in shares of the shorter side: how far a pixel moves at most, the standard
-    deviation of the Gaussian that smooths these moves, and how far the three points move at most.
-    Severities trade one for the other, and do not rise in every respect.
+    The constants are fractions of the shorter side: how far a pixel moves at most before smoothing,
+    the standard deviation of the Gaussian that smooths these moves, and how far the three points
+    that define the affine map move at most. Higher severities trade one for the other; not all
+    constants increase.
     """
     height, width = images.shape[1:3]
     side = min(height, width)
@@ -75,9 +76,9 @@ def elastic_transform(
 
 
 def _bend(image: NDArray[np.float32], moves: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Move three corners of a square about the centre by (3, 2) pixels, in x and y."""
+    """Move three corners of a square about the center by (3, 2) pixels, in x and y."""
     height, width = image.shape[:2]
-    centre, half = np.array([width // 2, height // 2]), min(height, width) // 3
-    points = (centre + half * np.array([[1, 1], [1, -1], [-1, -1]])).astype(np.float32)
+    center, half = np.array([width // 2, height // 2]), min(height, width) // 3
+    points = (center + half * np.array([[1, 1], [1, -1], [-1, -1]])).astype(np.float32)
     matrix = cv2.getAffineTransform(points, points + moves.astype(np.float32))
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)

@@ -1,4 +1,4 @@
-"""Random numbers that belong to an image, whatever batch, run or severity it comes in."""
+"""Random numbers that depend on the image, and not on its batch, run or severity."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def draw(
     name: str,
     sample: Callable[[np.random.Generator], NDArray],
 ) -> NDArray:
-    """Draw for each image by itself.
+    """Draw a sample for each image from its own generator.
 
-    An image's draws are the same at all severities, so that those differ in strength alone. (The
-    published code draws anew each time.)
+    An image's draws are the same at all severities, so that severities differ in strength alone.
+    (The published code draws new numbers each time.)
 
     Args:
-        ids: (n,) ids of the images, not negative.
-        seed: of the study.
-        name: of the corruption; each has draws of its own.
-        sample: takes a generator, returns an array of one shape for all images.
+        ids: (n,) non-negative ids of the images.
+        seed: the study's seed.
+        name: the corruption; each has its own draws.
+        sample: takes a generator and returns an array, of the same shape for all images.
 
     Returns:
-        (n, ...), an image's sample in each row.
+        (n, ...), one image's sample per row.
     """
     key = zlib.crc32(name.encode())
     return np.stack([sample(np.random.default_rng([seed, key, int(each)])) for each in ids])

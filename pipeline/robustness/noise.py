@@ -1,9 +1,9 @@
-"""Noise: Gaussian, shot, impulse and speckle noise.
+"""Gaussian, shot, impulse and speckle noise.
 
 All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
-images and the study's seed, and return corrupted images of the same shape. Each value of each
-channel is disturbed by itself. Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the
-constants of `pipeline.robustness.severities`; departures are those of `draws` and `pixels`.
+images and the study's seed, and return corrupted images of the same shape. Noise is independent
+for each pixel and channel. Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the
+constants in `severities`. Departures: those of `draws` and `pixels`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.robustness.pixels import eight_bits, intensities, strength
 def gaussian_noise(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Add normal noise; the constant is its standard deviation, of intensities in [0, 1]."""
+    """Add normal noise; the constant is its standard deviation, for intensities in [0, 1]."""
     normal = _normal(images, ids, seed, "gaussian_noise")
     return eight_bits(intensities(images) + strength("gaussian_noise", severity) * normal)
 
@@ -35,7 +35,7 @@ def speckle_noise(
 def shot_noise(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Count photons: a Poisson number at each value; the constant is that expected at white."""
+    """Draw a Poisson photon count for each value; the constant is the expected count at white."""
     photons = strength("shot_noise", severity)
     expected = iter(intensities(images) * photons)
     counts = draw(ids, seed, "shot_noise", lambda rng: rng.poisson(next(expected)))
@@ -45,7 +45,7 @@ def shot_noise(
 def impulse_noise(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Set values to 0 or 255, either alike often (salt and pepper); the constant is their share."""
+    """Set values to 0 or 255, equally often (salt and pepper); the constant is their fraction."""
     shape = (2, *images.shape[1:])
     chance = draw(ids, seed, "impulse_noise", lambda rng: rng.random(shape, dtype=np.float32))
     extreme = np.where(chance[:, 1] < 0.5, np.uint8(0), np.uint8(255))

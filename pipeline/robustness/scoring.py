@@ -1,4 +1,4 @@
-"""Scores of corrupted images, which are made batch by batch and never stored."""
+"""Scores of corrupted images. The images are made batch by batch and never stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.checks import check_finite
 from pipeline.robustness.corruptions import corrupt
 
 BATCH_VALUES = 2**22
-"""Pixels times channels that are corrupted at once: 16 MB in float32, a few times over."""
+"""Pixels times channels that are corrupted at once: 16 MB in float32, for each of a few arrays."""
 
 Scorer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A stored run: (n, h, w, 3) uint8 RGB images in, (n, classes) scores out."""
@@ -20,12 +20,12 @@ Scorer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 def score_clean(
     score: Scorer, images: NDArray[np.uint8], on_images: Callable[[int], None]
 ) -> NDArray[np.float32]:
-    """Return (n, classes) scores of images as they are; arguments as of `score_corrupted`."""
+    """Return (n, classes) scores of uncorrupted images; for arguments see `score_corrupted`."""
     scores = []
     for rows in _batches(images):
         scores.append(score(np.asarray(images[rows])))
         on_images(len(scores[-1]))
-    return _checked(np.concatenate(scores), "scores of test images as they are")
+    return _checked(np.concatenate(scores), "scores of uncorrupted test images")
 
 
 def score_corrupted(
@@ -39,16 +39,16 @@ def score_corrupted(
 ) -> NDArray[np.float32]:
     """Score images under one corruption at several severities.
 
-    All severities of a batch are scored at once: an SVM takes a while over each call.
+    All severities of a batch are scored in one call, because each call to an SVM has a fixed cost.
 
     Args:
         score: the run.
         images: (n, h, w, 3) uint8 RGB; may be memory-mapped.
-        ids: (n,) their ids.
-        name: of the corruption.
-        severities: from 1 to 5 each.
-        seed: of the study.
-        on_images: told the number of images of each batch when it is done.
+        ids: (n,) ids of the images.
+        name: the corruption.
+        severities: each from 1 to 5.
+        seed: the study's seed.
+        on_images: called after each batch with the number of images scored.
 
     Returns:
         (severities, n, classes).

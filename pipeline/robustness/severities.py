@@ -1,12 +1,11 @@
 """How strong each corruption is: the constants that CIFAR-10-C was made with.
 
-They are those of ``make_cifar_c.py`` in the repository hendrycks/robustness, which belongs to
-Hendrycks and Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and
-Perturbations", ICLR 2019. They were chosen for images of 32 pixels. For others, lengths grow in
-proportion to the shorter side over 32, and all else stays; the paper's own constants for ImageNet
-differ from that.
+They come from ``make_cifar_c.py`` in the repository hendrycks/robustness, the code of Hendrycks and
+Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR
+2019. They were chosen for images of 32 pixels. For other sizes, lengths are multiplied by the
+shorter side over 32 and the rest stays; the paper's own ImageNet constants differ from that.
 
-This module imports nothing, so that names can be checked in no time.
+This module imports only the standard library, so that names can be checked quickly.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ CONSTANTS: dict[str, tuple[Any, Any, Any, Any, Any]] = {
     "pixelate": (0.95, 0.90, 0.85, 0.75, 0.65),
     "jpeg_compression": (80, 65, 58, 50, 40),
 }
-"""Name -> what severities 1 to 5 mean; the function of that name says in which unit."""
+"""Name -> constants for severities 1 to 5; the function of that name gives their units."""
 
 MISSING = {
-    "frost": "it is mixed from photographs of frost, which no library ships",
-    "snow": "flakes are drawn and smeared by ImageMagick's motion blur, of which ours is no copy",
-    "spatter": "drops are drawn by a chain of edge detection and equalisation that no library has",
+    "frost": "it blends in photographs of frost, which no library ships",
+    "snow": "its flakes need ImageMagick's motion blur, which the one here does not reproduce",
+    "spatter": "its drops need a chain of edge detection and equalization that no library provides",
 }
-"""Corruptions of CIFAR-10-C that are not made here, and why."""
+"""Corruptions of CIFAR-10-C that are not implemented here, and why."""

@@ -1,1 +1,1 @@
-"""What a classical run does around its classifier."""
+"""Everything that a classical run does around its classifier."""

@@ -1,16 +1,18 @@
 """Probabilities from decision scores, fitted on the validation split.
 
-An SVM says how far an image lies on which side, not how likely it is of a class. Platt (1999,
-"Probabilistic Outputs for Support Vector Machines", section 2.2) maps the score s of a class
-against the rest to ``1 / (1 + exp(-(slope s + intercept)))``, by maximum likelihood on data that
-the machine was not fitted on, with targets (N+ + 1) / (N+ + 2) and 1 / (N- + 2) instead of 1 and 0,
-so that few data do not lead to certainty. With several classes the probabilities of the
-one-against-rest sigmoids are normalised to a sum of 1 (Zadrozny and Elkan 2002). scikit-learn's
-``CalibratedClassifierCV(FrozenEstimator(...), method="sigmoid")`` gives the same; it is not used
-because it cross-validates even a frozen machine, and so refuses a validation split with a class of
-fewer than five images. Here such a class gets its small share.
+An SVM says how far an image is from the boundary, and on which side, but not how likely a class is.
+Platt (1999, "Probabilistic Outputs for Support Vector Machines", section 2.2) maps the score s of a
+class against the rest to ``1 / (1 + exp(-(slope s + intercept)))``, by maximum likelihood on data
+that the machine was not fitted on. The targets are (N+ + 1) / (N+ + 2) and 1 / (N- + 2) instead of
+1 and 0, so that small samples do not give overconfident probabilities. With more than two classes,
+the probabilities of the one-vs-rest sigmoids are normalized to sum to 1 (Zadrozny and Elkan 2002).
 
-The validation split chooses the options of a run and calibrates it: its own probabilities flatter.
+scikit-learn's ``CalibratedClassifierCV(FrozenEstimator(...), method="sigmoid")`` gives the same
+result. It is not used because it cross-validates even a frozen machine, and so rejects a validation
+split with fewer than five images of a class. Here such a class gets a small probability.
+
+The validation split is used to choose a run's options and to calibrate it, so its own probabilities
+are optimistic.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ from sklearn.utils.validation import check_is_fitted
 
 
 class SigmoidCalibrator(BaseEstimator):
-    """One sigmoid a class over its decision score (module docstring)."""
+    """One sigmoid per class of its decision score (module docstring)."""
 
     def fit(self, scores: NDArray, labels: NDArray) -> SigmoidCalibrator:
         """Fit on the (n, classes) scores and (n,) labels in [0, classes) of the validation split.
 
-        With two classes, whose scores are each other's negatives, both sigmoids are one.
+        With two classes, the scores are each other's negatives, and the sigmoids are complementary.
         """
         fitted = [
             _sigmoid(scores[:, label].astype(np.float64), labels == label)
@@ -44,21 +46,21 @@ class SigmoidCalibrator(BaseEstimator):
         check_is_fitted(self)
         each = expit(scores.astype(np.float64) * self.slope_ + self.intercept_)
         total = each.sum(axis=1, keepdims=True)
-        # All sigmoids can underflow at once, far outside of what they were fitted on.
+        # All sigmoids can underflow at once, far outside the scores that they were fitted on.
         even = np.full_like(each, 1 / each.shape[1])
         return np.divide(each, total, out=even, where=total > 0).astype(np.float32)
 
 
 def _sigmoid(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and intercept of the likeliest sigmoid; slope 0 where all scores are equal."""
+    """Return the maximum-likelihood slope and intercept; slope 0 if all scores are equal."""
     n_positive = int(positive.sum())
     target = np.where(
         positive, (n_positive + 1) / (n_positive + 2), 1 / (len(positive) - n_positive + 2)
     )
-    # The sigmoid of a shifted and scaled score is a sigmoid too: this makes the problem round.
-    centre, spread = scores.mean(), scores.std()
+    # Standardized scores make the problem well-conditioned; the result is still a sigmoid.
+    center, spread = scores.mean(), scores.std()
     spread = spread if spread > 0 else 1.0
-    standard = (scores - centre) / spread
+    standard = (scores - center) / spread
 
     def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         logit = line[0] * standard + line[1]
@@ -69,4 +71,4 @@ def _sigmoid(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[
     start = np.array([0.0, np.log((n_positive + 1) / (len(positive) - n_positive + 1))])
     solution = minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-8})
     slope = solution.x[0] / spread
-    return float(slope), float(solution.x[1] - slope * centre)
+    return float(slope), float(solution.x[1] - slope * center)

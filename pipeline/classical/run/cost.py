@@ -1,4 +1,4 @@
-"""What the answer of a fitted run costs, counted from what the run has learnt."""
+"""The cost of a fitted run's prediction, counted from its learned arrays."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pipeline.classical.run.scaling import UnitScaler
 
 
 def multiply_adds(fitted: Pipeline) -> int | None:
-    """Count the products of two numbers from one feature vector to its scores, in inference.
+    """Count the multiplications from one feature vector to its scores.
 
-    By the definition of each step, whatever shortcuts its code takes: scaling one a feature, a
-    projection one a number of its components, a kernel d squares of differences a vector that it
-    is taken with. Sums, exponentials and the votes of pairs of classes are left out, and so are
-    probabilities, which no answer needs. Extractors count alike (`Extractor.multiply_adds`), and
-    networks the products of their kernels and inputs.
+    The count follows the definition of each step, whatever shortcuts its code takes: scaling has
+    one product per feature, a projection one per number in its components, a kernel d squared
+    differences per vector. Sums, exponentials and the votes of class pairs are left out, and so
+    are probabilities, which a prediction does not need. Extractors are counted in the same way
+    (`Extractor.multiply_adds`); networks count the products of their kernels and inputs.
 
     Args:
-        fitted: steps ``scale``, perhaps ``project``, and ``classify``, as `ClassicalSpec.build`
-            makes it.
+        fitted: steps ``scale``, optionally ``project``, and ``classify``, as from
+            `ClassicalSpec.build`.
 
     Returns:
-        The count, or None where the classifier has none.
+        The count, or None if the classifier has none.
     """
     products = fitted["classify"].multiply_adds
     if products is None:

@@ -16,22 +16,22 @@ def learning_curve(
     spec: ClassicalSpec,
     training: TrainingSet,
     validation: NDArray[np.float32],
-    answers: NDArray[np.int64],
+    validation_labels: NDArray[np.int64],
     n_classes: int,
     seed: int,
 ) -> list[tuple]:
-    """Fit on nested, stratified parts of the training split, each with its own mirror images.
+    """Fit on nested, stratified subsets of the training split, each with its own mirror images.
 
     Args:
         spec: the run's options.
         training: all training images.
         validation: (n, d) joined features of the validation split.
-        answers: (n,) labels of the validation split.
-        n_classes: labels are in [0, n_classes). Parts that lack a class are left out.
-        seed: of the parts, and of the classifier.
+        validation_labels: (n,) labels of the validation split.
+        n_classes: labels are in [0, n_classes). Subsets without all classes are left out.
+        seed: seed for the subsets and the classifier.
 
     Returns:
-        Rows of `HISTORY_COLUMNS` for each size but that of all images, which is the run itself.
+        Rows of `HISTORY_COLUMNS` for each size except that of all images, which is the run itself.
         x counts distinct images; training accuracy is on these, not on their mirror images.
     """
     order = stratified_order(training.labels, seed)
@@ -49,14 +49,14 @@ def learning_curve(
             accuracy(
                 decision_scores(model["classify"], features[:size]), labels[:size], model.classes_
             ),
-            accuracy(decision_scores(model, validation), answers, model.classes_),
+            accuracy(decision_scores(model, validation), validation_labels, model.classes_),
         )
-        del features  # before the next part takes its memory
+        del features  # frees memory for the next subset
     return rows
 
 
 def curve_rows(size: int, train: float, validation: float) -> list[tuple]:
-    """Say and return the two rows of one size."""
+    """Print and return the two rows of one size."""
     print(f"{size:>7,} images: train {train:.1%}, validation {validation:.1%}", flush=True)
     return [
         (size, "images", "train", "accuracy", train),

@@ -1,7 +1,7 @@
-"""How much memory a classical run takes, estimated before anything is read.
+"""How much memory a classical run needs, estimated before anything is read.
 
-Counted are the arrays that grow with images and features: joined features, what the projection
-needs, what the classifier keeps. Feature files are memory-mapped and not counted.
+The estimate counts the arrays that grow with images and features: joined features, and the arrays
+of the projection and the classifier. Feature files are memory-mapped and not counted.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pipeline.classical.spec import ClassicalSpec
 from pipeline.host_memory import byte_size
 
 _COMPONENTS = (2000, 1000, 500, 200)
-"""What is proposed where the features themselves do not fit."""
+"""Values of `pca` to suggest if the features themselves do not fit."""
 _EIGENVECTORS = 3
-"""Square matrices of float64 at the height of an eigendecomposition: its input, and workspace."""
+"""Square float64 matrices at the peak of an eigendecomposition: its input and workspace."""
 
 
 def needed_bytes(spec: ClassicalSpec, sizes: Mapping[str, int], width: int, n_classes: int) -> int:
-    """Return the bytes of a fit and of its predictions, roughly.
+    """Return the approximate bytes of fitting and predicting.
 
     Args:
         spec: the run's options.
-        sizes: images of each split.
-        width: features of an image, all joined sets.
+        sizes: split -> number of images.
+        width: features per image in all joined sets.
         n_classes: number of classes.
     """
     rows = sizes["train"] * (2 if spec.mirrored else 1)
@@ -49,17 +49,17 @@ def check_memory(
     """Raise `StudyError` if a run needs more than is available.
 
     Args:
-        name: of the run.
+        name: the run's name.
         spec: its options.
-        sizes: images of each split.
-        widths: feature set -> features of an image.
+        sizes: split -> number of images.
+        widths: feature set -> features per image.
         n_classes: number of classes.
     """
     width, available = sum(widths.values()), host_memory.available()
     needed = needed_bytes(spec, sizes, width, n_classes)
     if available is None or needed <= available:
         return
-    ways = ["features with fewer numbers, such as larger cells", "dataset.limit"]
+    ways = ["smaller feature vectors, for example with larger cells", "dataset.limit"]
     for components in _COMPONENTS:
         smaller = spec.model_copy(update={"pca": components})
         if needed_bytes(smaller, sizes, width, n_classes) <= available:
@@ -67,7 +67,7 @@ def check_memory(
             break
     sets = ", ".join(f"{each} {count:,}" for each, count in widths.items())
     raise StudyError(
-        f"{name}: {spec.method} on {sizes['train']:,} images of {width:,} features ({sets}) needs "
-        f"about {byte_size(needed)} of memory; expected at most the {byte_size(available)} that "
-        f"are available. Try {', or '.join(ways)}"
+        f"{name}: {spec.method} on {sizes['train']:,} images with {width:,} features ({sets}) "
+        f"needs about {byte_size(needed)} of memory; expected at most the "
+        f"{byte_size(available)} available. Try {', or '.join(ways)}"
     )

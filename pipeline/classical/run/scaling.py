@@ -1,4 +1,4 @@
-"""Scaling of joined feature sets, with bounded memory: rows are measured and scaled in blocks."""
+"""Scaling of joined feature sets in blocks of rows, with bounded memory."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _BLOCK_ROWS = 4096
 
 
 class UnitScaler(TransformerMixin, BaseEstimator):
-    """Scales each of several joined feature sets to a root mean square length of its weight.
+    """Scales each of several joined feature sets to a root mean square length equal to its weight.
 
-    Lengths are taken from the mean of the training images, which is subtracted: features that are
-    never negative have a large mean that tells no image from another, and would count as length.
-    A radial kernel of the result is the product of one kernel a set, each with a width in units of
-    that set's own spread: two images are 2 · weight² apart on average, squared.
+    The mean of the training images is subtracted first. Non-negative features have a large mean,
+    which does not distinguish images but would count as length. An RBF kernel of the result is the
+    product of one kernel per set, each with a width in units of that set's own spread: the mean
+    squared distance of two images is 2 · weight².
 
     Args:
         widths: columns of each set, in order.
-        weights: what each set is multiplied by.
+        weights: the factor of each set.
     """
 
     def __init__(self, widths: tuple[int, ...], weights: tuple[float, ...]) -> None:
@@ -36,7 +36,7 @@ class UnitScaler(TransformerMixin, BaseEstimator):
         """Measure the spread of each set over the rows of (n, sum of widths) `features`."""
         if features.shape[1] != sum(self.widths):
             raise StudyError(
-                f"found {features.shape[1]} features an image; expected {sum(self.widths)}, "
+                f"found {features.shape[1]} features per image; expected {sum(self.widths)}, "
                 f"the sum of {listing(self.widths)}"
             )
         sums = np.zeros(features.shape[1])
@@ -49,16 +49,16 @@ class UnitScaler(TransformerMixin, BaseEstimator):
         bounds = np.cumsum(self.widths)[:-1]
         lengths = np.sqrt([part.sum() / len(features) for part in np.split(squares, bounds)])
         means = np.array([np.linalg.norm(part) for part in np.split(self.mean_, bounds)])
-        # A set that is the same for every image, but for rounding, says nothing.
+        # A set that is the same for all images, except for rounding, is set to 0.
         self.scale_ = np.array(self.weights) / np.where(lengths > 1e-6 * means, lengths, np.inf)
         return self
 
     def transform(self, features: NDArray, copy: bool = True) -> NDArray[np.float32]:
-        """Return (n, sum of widths) float32, the mean subtracted, each set times its factor.
+        """Return (n, sum of widths) float32: each set minus its mean, times its factor.
 
         Args:
             features: (n, sum of widths).
-            copy: False works in place, where `features` are float32.
+            copy: False works in place if `features` are float32.
         """
         scaled = np.array(features, dtype=np.float32, copy=copy or None)
         scaled -= self.mean_.astype(np.float32)
@@ -69,17 +69,17 @@ class UnitScaler(TransformerMixin, BaseEstimator):
 def prepare_in_place(model: Pipeline, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Fit all steps of a pipeline before the classifier, without a second copy of the features.
 
-    What ``model[:-1].fit_transform`` gives, but for the rounding of sums that are taken block by
-    block: scikit-learn's scaler would hold several arrays of the size of the features, some of them
-    in double precision.
+    The result is that of ``model[:-1].fit_transform``, except for rounding, because sums are taken
+    block by block. scikit-learn's scaler would need several arrays of the features' size, some of
+    them in float64.
 
     Args:
-        model: steps ``scale``, perhaps ``project``, and ``classify``, as `ClassicalSpec.build`
-            makes it.
-        features: (n, d) float32, writeable; **scaled in place**.
+        model: steps ``scale``, optionally ``project``, and ``classify``, as from
+            `ClassicalSpec.build`.
+        features: (n, d) float32, writable; **scaled in place**.
 
     Returns:
-        What ``model["classify"]`` is to be fitted on: `features`, or their projections.
+        The input for fitting ``model["classify"]``: `features`, or their projections.
     """
     scaler = model["scale"]
     if isinstance(scaler, StandardScaler):

@@ -31,21 +31,21 @@ class TrainedClassifier:
     calibrator: SigmoidCalibrator
     """Scores to probabilities, fitted on the validation split."""
     scores: dict[str, NDArray[np.float32]]
-    """split -> (n, classes) decision scores; accuracy is computed of these."""
+    """split -> (n, classes) decision scores, from which accuracy is computed."""
     probabilities: dict[str, NDArray[np.float32]]
-    """split -> (n, classes), rows sum to 1; those of validation flatter."""
+    """split -> (n, classes), rows sum to 1; those of validation are optimistic."""
     history: pd.DataFrame
     """Columns `HISTORY_COLUMNS`; x counts distinct training images."""
     parameters: int
     fit_seconds: float
-    """Fitting on all training images, and on their mirror images if the run does, alone."""
+    """Seconds of fitting on all training images, and on mirror images if the run uses them."""
     predict_seconds_per_image: float
-    """From features to scores, on the test split."""
+    """Seconds from features to scores, on the test split."""
 
 
 @dataclass(frozen=True)
 class PixelClassifier:
-    """A fitted run from pixels on: extractors and classifier, as it is stored."""
+    """A fitted run that starts from pixels, as it is stored: extractors and classifier."""
 
     extractors: tuple[Any, ...]
     """Fitted extractors, in the order in which their features are joined."""
@@ -61,8 +61,8 @@ class PixelClassifier:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, classes) probabilities of (n, height, width, 3) uint8 RGB images.
 
-        They are calibrated one class against the rest, so that their largest can be another class
-        than that of the largest score; the answer of the run is the latter.
+        They are calibrated one-vs-rest, so the largest probability can be of another class than the
+        largest score. The run's prediction is the class with the largest score.
         """
         return self.calibrator.predict_proba(self.scores(images))
 
@@ -75,44 +75,44 @@ def train(
     seed: int,
     mirrors: Sequence[NDArray[np.float32]] | None = None,
 ) -> TrainedClassifier:
-    """Fit on the training split alone; score all splits; calibrate; measure the learning curve.
+    """Fit on the training split only; score all splits; calibrate; measure the learning curve.
 
-    Beside what it is given, one array of the joined training features is held at a time, scaled in
-    place: 45,000 images of 5,000 features with their mirrors are 1.8 GB, and as much again may be
-    support vectors.
+    In addition to its inputs, it keeps one array of the joined training features at a time, scaled
+    in place: 45,000 images with 5,000 features and their mirror images take 1.8 GB, and support
+    vectors may take as much again.
 
     Args:
-        spec: the run's options; `tune` is for `pipeline.classical.tuning.study`, and is ignored
-            here.
+        spec: the run's options; `tune` is for `pipeline.classical.tuning.study` and ignored here.
         features: split -> the (n, d) float32 feature sets that the run joins, for train,
             validation and test; they may be memory-mapped.
-        labels: split -> (n,) int64, for train and validation alone.
+        labels: split -> (n,) int64, for train and validation only.
         n_classes: labels are in [0, n_classes).
-        seed: of the classifier, and of the nested subsets of the learning curve.
-        mirrors: the (n, d) float32 sets of the left-right mirrored training images, where
-            ``spec.mirrored``; scaling and classifier learn from them too. No mirror image is ever
+        seed: seed for the classifier and for the nested subsets of the learning curve.
+        mirrors: the (n, d) float32 sets of the left-right mirrored training images if
+            ``spec.mirrored``; scaling and classifier learn from them too. Mirror images are never
             scored.
 
     Raises:
-        StudyError: if features hold NaN or infinity, or a class has no training image.
+        StudyError: if features contain NaN or infinity, or a class has no training image.
+        ValueError: if `mirrors` does not fit ``spec.mirrored``.
     """
     if spec.mirrored != (mirrors is not None):
-        raise ValueError("expected mirrors where the options say `mirrored`, and only there")
+        raise ValueError("expected mirrors if, and only if, the options say `mirrored`")
     training = checked_training_set(spec.features, features, labels, n_classes, mirrors)
-    validation, answers = join(features["validation"]), labels["validation"]
-    rows = learning_curve(spec, training, validation, answers, n_classes, seed)
+    validation, validation_labels = join(features["validation"]), labels["validation"]
+    rows = learning_curve(spec, training, validation, validation_labels, n_classes, seed)
     model, train_scores, fit_seconds = _fit(spec, training, seed)
-    test = join(features["test"])  # not sooner: while fitting, memory is short
+    test = join(features["test"])  # after fitting, which needs the memory
     started = time.perf_counter()
     test_scores = decision_scores(model, test)
     predict_seconds = time.perf_counter() - started
     validation_scores = decision_scores(model, validation)
     scores = {"train": train_scores, "validation": validation_scores, "test": test_scores}
-    calibrator = SigmoidCalibrator().fit(validation_scores, answers)
+    calibrator = SigmoidCalibrator().fit(validation_scores, validation_labels)
     rows += curve_rows(
         len(training),
         accuracy(train_scores, labels["train"], model.classes_),
-        accuracy(validation_scores, answers, model.classes_),
+        accuracy(validation_scores, validation_labels, model.classes_),
     )
     return TrainedClassifier(
         model=model,
@@ -129,7 +129,7 @@ def train(
 def _fit(
     spec: ClassicalSpec, training: TrainingSet, seed: int
 ) -> tuple[Pipeline, NDArray[np.float32], float]:
-    """Return the fitted run, its scores of the training images, and the seconds of fitting."""
+    """Return the fitted run, its scores on the training images, and the seconds of fitting."""
     features, labels = training.rows()
     started = time.perf_counter()
     model = spec.build(seed, training.widths)

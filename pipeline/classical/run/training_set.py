@@ -1,4 +1,4 @@
-"""The training images of a classical run: joined feature sets, with or without their mirrors."""
+"""The training images of a classical run: joined feature sets, with or without mirror images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BLOCK_ROWS = 4096
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Feature sets of the training split, joined as they are needed.
+    """Feature sets of the training split, joined when they are needed.
 
-    The sets may be memory-mapped. No joined array is kept: each fit gets its own rows in an array
-    of its own, which it may scale in place, and which is freed after it.
+    The sets may be memory-mapped. No joined array is kept: each fit gets its rows in a new array,
+    which it may scale in place, and which is freed afterwards.
     """
 
     sets: Sequence[NDArray[np.float32]]
@@ -27,10 +27,10 @@ class TrainingSet:
     labels: NDArray[np.int64]
     """(n,)."""
     mirrors: Sequence[NDArray[np.float32]] | None = None
-    """(n, d) each: features of the left-right mirror images, where these are learnt from too."""
+    """(n, d) each: features of the left-right mirror images, if the run learns from them too."""
 
     def __len__(self) -> int:
-        """Distinct images."""
+        """Return the number of distinct images."""
         return len(self.labels)
 
     @property
@@ -41,11 +41,11 @@ class TrainingSet:
     def rows(
         self, chosen: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return features and labels of the chosen images (all where None), then of their mirrors.
+        """Return the features and labels of the chosen images, by default all, then of mirrors.
 
         Returns:
-            (m, sum of d) new float32 array and (m,) labels; m is the number of chosen images,
-            or twice that with mirrors, whose rows come in the same order after all originals.
+            (m, sum of d) new float32 array and (m,) labels; m is the number of chosen images, or
+            twice that with mirrors, whose rows follow all originals in the same order.
         """
         chosen = np.arange(len(self)) if chosen is None else chosen
         count = len(chosen)
@@ -60,7 +60,7 @@ class TrainingSet:
 
 
 def join(sets: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the joined (n, sum of d) float32 features of a split that is not learnt from."""
+    """Return the joined (n, sum of d) float32 features of a split that is not trained on."""
     joined = np.empty((len(sets[0]), sum(part.shape[1] for part in sets)), dtype=np.float32)
     _fill(joined, sets, np.arange(len(joined)))
     return joined
@@ -73,18 +73,18 @@ def checked_training_set(
     n_classes: int,
     mirrors: Sequence[NDArray] | None,
 ) -> TrainingSet:
-    """Check all that a run is given, and return what it learns from.
+    """Check all inputs of a run, and return its training images.
 
     Args:
-        names: of the feature sets, for messages.
+        names: names of the feature sets, for messages.
         features: split -> the (n, d) float32 sets, for train, validation and test.
         labels: split -> (n,) int64, for train and validation.
         n_classes: labels are in [0, n_classes).
         mirrors: the (n, d) sets of the mirrored training images, if the run learns from them.
 
     Raises:
-        StudyError: if features hold NaN or infinity or have the wrong number of rows, or a class
-            has no training image.
+        StudyError: if features contain NaN or infinity or have the wrong number of rows, or if a
+            class has no training image.
     """
     for split in SPLITS:
         expected = len(labels[split] if split in labels else features[split][0])
@@ -96,14 +96,15 @@ def checked_training_set(
     missing = sorted(set(range(n_classes)) - set(labels["train"].tolist()))
     if missing:
         raise StudyError(
-            f"classes {missing} have no training image; expected one of each of {n_classes}"
+            f"classes {missing} have no training image; expected at least one of each of "
+            f"{n_classes} classes. Run: dvc repro --force prepare"
         )
     return TrainingSet(features["train"], labels["train"], mirrors)
 
 
 def _check_sets(names: Sequence[str], sets: Sequence[NDArray], expected: int, what: str) -> None:
     for name, part in zip(names, sets, strict=True):
-        remedy = f"Make it anew with: dvc repro --force featurize@{name}"
+        remedy = f"Regenerate it with: dvc repro --force featurize@{name}"
         if len(part) != expected:
             raise StudyError(
                 f"feature set {name!r}: found {len(part):,} rows for the {what}; "
@@ -116,7 +117,7 @@ def _check_sets(names: Sequence[str], sets: Sequence[NDArray], expected: int, wh
 
 
 def _fill(joined: NDArray[np.float32], sets: Sequence[NDArray], chosen: NDArray[np.int64]) -> None:
-    # In blocks of rows: a whole column block gathered at once would be a second copy of it.
+    # In blocks of rows: gathering a whole set at once would make a second copy of it.
     column = 0
     for part in sets:
         width = part.shape[1]

@@ -1,1 +1,1 @@
-"""Solvers of linear and kernel machines."""
+"""Solvers for linear and kernel machines."""

@@ -1,9 +1,9 @@
-"""The radial kernel of all training images with each other, kept whole in a quarter of the memory.
+"""The RBF kernel matrix of all training images, in an eighth of the memory of float64.
 
-The matrix is symmetric, so that only the blocks on and below its diagonal are kept; its values lie
-in 0..1, so that 16 bits of fixed point hold them to 8e-6: 2 GB for 45,000 images instead of 16 in
-double precision. An error of that size moves no eigenvalue by more than about 1e-5 times the square
-root of the number of images, far below any useful regulariser.
+The matrix is symmetric, so only the blocks on and below its diagonal are stored. Its values lie in
+0..1, so 16-bit fixed point represents them to 8e-6: 2 GB for 45,000 images instead of 16 GB in
+float64. An error of that size moves no eigenvalue by more than about 1e-5 times the square root of
+the number of images, far below any useful regularization.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from pipeline.classical.solvers.rbf_kernel import rbf_kernel
 
 _STEPS = 65_535
 BLOCK = 2_048
-"""Rows and columns of a block: 8 MB, and a few times that while it is made."""
+"""Rows and columns of a block: 8 MB, and a few times that while it is computed."""
 
 
 class KernelMatrix:
-    """Symmetric (n, n) kernel of n images, averaged over mirror images where there are some.
+    """Symmetric (n, n) kernel of n images, averaged over mirror images if there are any.
 
-    With the mirror image m(x) of x the kernel of two images is the mean of k(x, y), k(x, m(y)),
-    k(m(x), y) and k(m(x), m(y)): that of Haasdonk, Vossen and Burkhardt (2005, "Invariance in
-    Kernel Methods by Haar-Integration Kernels", section 3) for the group of two. A machine on it is
-    the same for an image and its mirror image, as one that learnt from both, at the size of one.
+    With the mirror image m(x) of x, the kernel of two images is the mean of k(x, y), k(x, m(y)),
+    k(m(x), y) and k(m(x), m(y)). This is the kernel of Haasdonk, Vossen and Burkhardt (2005,
+    "Invariance in Kernel Methods by Haar-Integration Kernels", section 3) for a group of two. Like
+    a machine that learned from both, one with this kernel scores an image and its mirror image
+    equally, but the matrix is only as large as for one.
 
     Args:
         sets: one or two (n, d) float32 arrays: the images, and their mirror images in that order.
-        gamma: the kernel's width.
-        threads: that share the blocks; BLAS should be held to one thread.
+        gamma: the kernel coefficient.
+        threads: the threads that share the blocks; BLAS should be limited to one thread.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class KernelMatrix:
         self.blocks = list(threads.map(self._block, self.places))
 
     def times(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the product with (n, k) weights, (n, k) float32; the same in any run."""
+        """Return the (n, k) float32 product with (n, k) weights; it is reproducible."""
         total = np.zeros(weights.shape, dtype=np.float32)
         products = self.threads.map(lambda at: self._products(at, weights), range(len(self.places)))
         for (i, j), (below, above) in zip(self.places, products, strict=True):
@@ -54,7 +55,7 @@ class KernelMatrix:
         return total
 
     def columns(self, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the (n, m) kernel of all images with the chosen ones, not rounded."""
+        """Return the (n, m) float32 kernel of all images with the chosen ones, not quantized."""
         found = np.empty((self.n, len(chosen)), dtype=np.float32)
 
         def fill(start: int) -> None:
@@ -87,6 +88,6 @@ class KernelMatrix:
                 part = rbf_kernel(x, y, self.gamma)
                 total = part if total is None else np.add(total, part, out=total)
         if total is None:
-            raise ValueError("found no set of images; expected one, or two")
+            raise ValueError("found no set of images; expected one or two")
         total *= np.float32(1 / (len(rows) * len(columns)))
         return total

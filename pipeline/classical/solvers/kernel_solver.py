@@ -1,4 +1,4 @@
-"""Solving (K + alpha I) c = y for several y side by side, K a radial kernel of many images."""
+"""Solves (K + alpha I) c = y for several y at once, with the RBF kernel matrix K of many images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.machine import allowed_threads
 
 _MOST_STEPS = 300
 _COLUMNS = 2_000
-"""Of the preconditioner, at most a quarter of the images: with more it costs more than it saves."""
+"""The preconditioner's columns, at most a quarter of the images; more would not pay off."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Solution:
     """(n, k)."""
     n_iter: int
     residual: float
-    """The largest of the k residuals, as a part of the length of its y."""
+    """The largest of the k norms of the residual relative to the right-hand side."""
 
 
 def solve(
@@ -42,12 +42,12 @@ def solve(
     """Solve for (n, k) `targets` by preconditioned conjugate gradients.
 
     Args:
-        sets: the (n, d) images, and perhaps their mirror images; see `KernelMatrix`.
-        gamma: the kernel's width.
-        alpha: what is added to the diagonal.
+        sets: the (n, d) images, and optionally their mirror images; see `KernelMatrix`.
+        gamma: the kernel coefficient.
+        alpha: the number that is added to the diagonal.
         targets: (n, k), the right-hand sides.
-        tol: the residual at which to stop, as a part of each right-hand side's length.
-        seed: of the preconditioner's columns.
+        tol: stop at this norm of the residual relative to each right-hand side.
+        seed: seed for the preconditioner's columns.
     """
     count = allowed_threads()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
@@ -59,7 +59,7 @@ def solve(
     if solution.residual > tol:
         warnings.warn(
             f"found a residual of {solution.residual:.1e} after {solution.n_iter} steps; expected "
-            f"{tol:.0e}. Raise alpha, or gamma",
+            f"at most {tol:.0e}. Raise alpha or gamma",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -67,11 +67,11 @@ def solve(
 
 
 def solver_bytes(n: int) -> int:
-    """Return the bytes that `solve` takes for n images, roughly.
+    """Return the approximate bytes that `solve` takes for n images.
 
-    Half of a matrix, in two bytes a number. Beside it, first the blocks that are being made; then
-    the columns of the preconditioner, twice in float32, and its inner matrix in float64 while that
-    is factored.
+    This is half of a matrix with two bytes per number. In addition, there are first the blocks
+    being computed; then the columns of the preconditioner, twice in float32, and its inner matrix
+    in float64 while that is factorized.
     """
     block, columns = min(BLOCK, n), max(1, min(_COLUMNS, n // 4))
     blocks = 8 * block**2 * min(allowed_threads(), -(-n // block))
@@ -79,14 +79,14 @@ def solver_bytes(n: int) -> int:
 
 
 class _Nystroem:
-    """Solves with the Nyström approximation of the kernel, from random columns, plus alpha."""
+    """Solves with alpha plus the Nyström approximation of the kernel from random columns."""
 
     def __init__(self, kernel: KernelMatrix, alpha: float, seed: int) -> None:
         count = max(1, min(_COLUMNS, kernel.n // 4))
         chosen = np.sort(np.random.default_rng(seed).permutation(kernel.n)[:count])
         columns = kernel.columns(chosen)
         corner = columns[chosen].astype(np.float64)
-        # Kernels of near duplicates are singular but for rounding.
+        # Kernels of near-duplicates are singular, except for rounding.
         corner[np.diag_indices(count)] += 1e-5 * max(1.0, np.sqrt(count))
         root = cholesky(corner, lower=True).astype(np.float32)
         self.alpha = np.float32(alpha)
@@ -111,24 +111,24 @@ def _conjugate_gradients(
     weights = np.zeros_like(targets)
     residual = targets.copy()
     lengths = np.maximum(np.linalg.norm(targets, axis=0), np.finfo(np.float32).tiny)
-    ahead = precondition(residual)
-    direction = ahead.copy()
-    product = _dots(residual, ahead)
-    left, step = 1.0, 0
-    while left > tol and step < _MOST_STEPS:
-        bent = kernel.times(direction)
-        bent += np.float32(alpha) * direction
-        # A class that is solved to the last digit has no direction left.
-        length = _ratio(product, _dots(direction, bent))
+    preconditioned = precondition(residual)
+    direction = preconditioned.copy()
+    product = _dots(residual, preconditioned)
+    relative, step = 1.0, 0
+    while relative > tol and step < _MOST_STEPS:
+        change = kernel.times(direction)
+        change += np.float32(alpha) * direction
+        # A class that is solved to the last digit has direction 0.
+        length = _ratio(product, _dots(direction, change))
         weights += length * direction
-        residual -= length * bent
+        residual -= length * change
         step += 1
-        left = float((np.linalg.norm(residual, axis=0) / lengths).max())
-        ahead = precondition(residual)
-        last, product = product, _dots(residual, ahead)
+        relative = float((np.linalg.norm(residual, axis=0) / lengths).max())
+        preconditioned = precondition(residual)
+        last, product = product, _dots(residual, preconditioned)
         direction *= _ratio(product, last)
-        direction += ahead
-    return Solution(weights, step, left)
+        direction += preconditioned
+    return Solution(weights, step, relative)
 
 
 def _dots(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:

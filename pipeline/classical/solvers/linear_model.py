@@ -1,4 +1,4 @@
-"""What classifiers that are linear in their features share."""
+"""What all linear classifiers share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.solvers.loss import Loss
-from pipeline.classical.solvers.newton import minimise
+from pipeline.classical.solvers.newton import minimize
 from pipeline.classical.spec import DecisionClassifier
 
 
 class LinearClassifier(DecisionClassifier):
-    """Weights and an intercept an output; one output for two classes, else one a class.
+    """Weights and an intercept for each output: one output per class, or one for two classes.
 
     Args:
-        C: weight of the loss against the penalty; positive.
-        tol: the objective is within this part of its minimum where the solver stops.
+        C: weight of the loss relative to the penalty; positive.
+        tol: the solver stops when the objective is this close to its minimum, as a fraction of it.
         max_iter: the most Newton steps.
     """
 
@@ -28,10 +28,10 @@ class LinearClassifier(DecisionClassifier):
         self.tol = tol
         self.max_iter = max_iter
 
-    def _minimise(self, features: NDArray, loss: Loss) -> None:
-        """Learn weights and intercepts for a loss on (n, d) features."""
+    def _minimize(self, features: NDArray, loss: Loss) -> None:
+        """Learn the weights and intercepts that minimize a loss on (n, d) features."""
         x = np.ascontiguousarray(features, dtype=np.float32)
-        solution = minimise(x, loss, self.tol, self.max_iter)
+        solution = minimize(x, loss, self.tol, self.max_iter)
         self.coef_ = np.ascontiguousarray(solution.weights[:-1].T)
         self.intercept_ = solution.weights[-1].copy()
         self.objective_ = solution.objective
@@ -39,9 +39,9 @@ class LinearClassifier(DecisionClassifier):
         self.n_iter_ = solution.n_iter
         if self.gap_ > self.tol:
             warnings.warn(
-                f"after {self.n_iter_} Newton steps the objective may still be "
-                f"{self.gap_:.1%} above its minimum, expected {self.tol:.2%}; scale the features, "
-                "or lower C",
+                f"after {self.n_iter_} Newton steps, the objective may still be {self.gap_:.1%} "
+                f"above its minimum; expected at most {self.tol:.2%}. Scale the features, or lower "
+                "C",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -60,5 +60,5 @@ class LinearClassifier(DecisionClassifier):
 
     @property
     def multiply_adds(self) -> int:
-        """One product a weight."""
+        """One product per weight."""
         return self.coef_.size

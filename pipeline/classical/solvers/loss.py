@@ -1,4 +1,4 @@
-"""What `pipeline.classical.solvers.newton` needs to know of a loss."""
+"""The interface of losses for `pipeline.classical.solvers.newton`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ class Loss(ABC):
     """A convex loss of the outputs (n, k), summed over the images."""
 
     separate: ClassVar[bool]
-    """Whether it is a sum over outputs, so that each is a problem by itself."""
+    """Whether it is a sum over outputs, so that each output is a separate problem."""
     intercept_penalty: ClassVar[float]
-    """r of the module docstring: 0 or 1."""
+    """r in the docstring of `newton`: 0 or 1."""
     n_outputs: int
 
     @abstractmethod
     def value(self, outputs: NDArray) -> Array:
-        """Return the loss in float64: (k,) where it is a sum over outputs, else (1,)."""
+        """Return the loss in float64: (k,) if it is a sum over outputs, otherwise (1,)."""
 
     @abstractmethod
-    def slope(self, outputs: NDArray) -> NDArray:
-        """Return its derivative by the outputs, (n, k), in their dtype."""
+    def gradient(self, outputs: NDArray) -> NDArray:
+        """Return the (n, k) gradient with respect to the outputs, in their dtype."""
 
     @abstractmethod
     def curvature(self, outputs: NDArray) -> NDArray:
-        """Return what `bend` needs to know of the second derivative, one row an image."""
+        """Return the numbers that `hessian_product` needs, one row per image."""
 
     @abstractmethod
-    def bend(self, curvature: NDArray, change: NDArray) -> NDArray:
-        """Return the second derivative at rows of `curvature`, times a (rows, k) `change`."""
+    def hessian_product(self, curvature: NDArray, change: NDArray) -> NDArray:
+        """Return the Hessian for rows of `curvature`, times a (rows, k) `change`."""
 
     @abstractmethod
     def mean_curvature(self, curvature: NDArray) -> float:
-        """Return about how much an image's slope changes with its own output."""
+        """Return roughly how much an image's gradient changes with its own output."""

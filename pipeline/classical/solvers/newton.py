@@ -1,26 +1,31 @@
-"""Truncated Newton for linear models with an L2 penalty, with a bound on what is left to gain.
+"""Truncated Newton for linear models with an L2 penalty, with a bound on the error.
 
-Minimises, over weights W of (d, outputs) and intercepts b::
+It minimizes, over weights W of (d, outputs) and intercepts b::
 
     1/2 ||W||^2 + 1/2 r ||b||^2 + L(X W + b)        r = 1, or 0 for a free intercept
 
-for a convex loss L that has first and (generalised) second derivatives. Each step solves the
-Newton equations by preconditioned conjugate gradients, so that the Hessian is never formed: one
-product with it is a pass over the images (Keerthi & DeCoste 2005, "A Modified Finite Newton Method
-for Fast Solution of Large Scale Linear SVMs"; Lin, Weng & Keerthi 2008, "Trust Region Newton Method
-for Large-Scale Logistic Regression"). Departures: all outputs are solved side by side, each with
-step lengths of its own where the loss is a sum over outputs, so that a pass over the images serves
-them all; a line search stands in for the trust region; and the preconditioner is the penalty plus
-the second moments of the features, as if all images had the same curvature (of a sample of images
-they were measured to need several times as many passes, since the bins of a histogram are rare).
+for a convex loss L with first and (generalized) second derivatives. Each step solves the Newton
+equations by preconditioned conjugate gradients. The Hessian is never formed: each product with it
+is a pass over the images (Keerthi & DeCoste 2005, "A Modified Finite Newton Method for Fast
+Solution of Large Scale Linear SVMs"; Lin, Weng & Keerthi 2008, "Trust Region Newton Method for
+Large-Scale Logistic Regression").
 
-When to stop: the objective less ``1/2 ||W||^2`` is convex, so ``f - min f <= 1/2 ||g||^2`` for the
-gradient g (for a squared hinge that is the duality gap, too). The solver stops where that bound is
-a part `tol` of f, for each output by itself where the loss is a sum over outputs. A free intercept
-has no such bound; its share is g_b^2 over twice its own curvature, exact to second order.
+Departures:
 
-Products are in float32 over blocks of rows, sums over blocks in float64; where float32 is too
-coarse for the bound, the rest is done in float64.
+* All outputs are solved at once, so that one pass over the images serves them all. Each has its own
+  step lengths if the loss is a sum over outputs.
+* A line search replaces the trust region.
+* The preconditioner is the penalty plus the second moments of the features, as if all images had
+  the same curvature. Moments of a sample of images needed several times as many passes, because
+  histogram bins are sparse.
+
+The objective minus ``1/2 ||W||^2`` is convex, so ``f - min f <= 1/2 ||g||^2`` for the gradient g;
+for a squared hinge this is also the duality gap. The solver stops when the bound is at most `tol`
+times f, for each output if the loss is a sum over outputs. A free intercept has no such bound; its
+contribution is g_b^2 over twice its own curvature, exact to second order.
+
+Products are in float32 over blocks of rows, and sums over blocks in float64. When float32 is too
+coarse for the bound, the remaining steps use float64.
 """
 
 from __future__ import annotations
@@ -53,18 +58,19 @@ class Solution:
     objective: float
     """Summed over outputs."""
     gap: float
-    """The objective is at most this part of it above its minimum; the largest of all outputs."""
+    """Bound on the distance to the minimum, as a fraction of the objective; the largest of all
+    outputs."""
     n_iter: int
     """Newton steps."""
 
 
-def minimise(x: NDArray[np.float32], loss: Loss, tol: float, max_iter: int) -> Solution:
-    """Minimise the objective of the module docstring, from zero.
+def minimize(x: NDArray[np.float32], loss: Loss, tol: float, max_iter: int) -> Solution:
+    """Minimize the objective in the module docstring, starting from zero.
 
     Args:
         x: (n, d) features, C-contiguous.
-        loss: of the outputs.
-        tol: stop where the objective is proven to be within this part of its minimum.
+        loss: the loss of the outputs.
+        tol: stop when the objective is proven to be this close to its minimum, as a fraction of it.
         max_iter: the most Newton steps.
     """
     penalty = np.ones((x.shape[1] + 1, 1))
@@ -86,7 +92,7 @@ def _newton(
     outputs: NDArray = np.zeros((len(rows.x), loss.n_outputs), np.float32)
     for n_iter in range(max_iter + 1):
         value = 0.5 * _dot(penalty * weights, weights, loss) + loss.value(outputs)
-        gradient = penalty * weights + rows.back(loss.slope(outputs))
+        gradient = penalty * weights + rows.backward(loss.gradient(outputs))
         curvature = loss.curvature(outputs)
         mean = loss.mean_curvature(curvature)
         bound = _bound(gradient, penalty, len(outputs) * mean, loss)
@@ -112,7 +118,7 @@ def _newton(
 def _hessian_product(
     rows: RowProducts, loss: Loss, penalty: Array, curvature: NDArray, v: Array
 ) -> Array:
-    return penalty * v + rows.bend(loss, curvature, v)
+    return penalty * v + rows.hessian_product(loss, curvature, v)
 
 
 def _newton_step(
@@ -121,22 +127,22 @@ def _newton_step(
     gradient: Array,
     loss: Loss,
 ) -> Array:
-    """Solve H step = -gradient by conjugate gradients, until the residual is a tenth."""
+    """Solve H step = -gradient by conjugate gradients, until the residual has shrunk to a tenth."""
     step = np.zeros_like(gradient)
     residual = -gradient
-    direction = better = precondition(residual)
-    size = _dot(residual, better, loss)
+    direction = preconditioned = precondition(residual)
+    size = _dot(residual, preconditioned, loss)
     goal = _INNER_ACCURACY**2 * size
     for _ in range(_MOST_INNER):
         product = multiply(direction)
         length = _ratio(size, _dot(direction, product, loss))
         step += length * direction
         residual -= length * product
-        better = precondition(residual)
-        next_size = _dot(residual, better, loss)
+        preconditioned = precondition(residual)
+        next_size = _dot(residual, preconditioned, loss)
         if (next_size <= goal).all():
             break
-        direction = better + _ratio(next_size, size) * direction
+        direction = preconditioned + _ratio(next_size, size) * direction
         size = next_size
     return step
 
@@ -151,7 +157,7 @@ def _line_search(
     penalty: Array,
     loss: Loss,
 ) -> Array:
-    """Halve each length from 1 until the objective falls as it should; no pass over the images."""
+    """Halve each length, from 1, until the objective decreases enough; no pass over the images."""
     length = np.ones_like(value)
     for _ in range(30):
         moved = weights + length * step

@@ -1,7 +1,7 @@
-"""From one-against-one decisions to a score a class.
+"""Conversion of one-vs-one decisions to one score per class.
 
-A machine for each pair of classes, in the order (0,1), (0,2), ..., (1,2), ...; a positive decision
-speaks for the first of the pair.
+There is a machine for each pair of classes, in the order (0,1), (0,2), ..., (1,2), ...; a positive
+decision favors the first class of the pair.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ def class_pairs(n_classes: int) -> list[tuple[int, int]]:
 def class_scores(decisions: NDArray, n_classes: int) -> NDArray[np.float64]:
     """Return (n, classes) scores of (n, pairs) decisions.
 
-    The score is the number of pairs that a class wins, and the sum of its margins, squeezed into
-    (-1/3, 1/3), decides between equals, as scikit-learn does for ``decision_function_shape="ovr"``.
+    The score is the number of pairs that a class wins, plus the sum of its margins, squeezed into
+    (-1/3, 1/3) to break ties, as in scikit-learn's ``decision_function_shape="ovr"``.
     """
     votes = np.zeros((len(decisions), n_classes))
     margins = np.zeros_like(votes)

@@ -11,40 +11,40 @@ from scipy.linalg import cho_factor, cho_solve
 
 from pipeline.classical.solvers.loss import Array
 
-_WIDEST_FACTORISED = 5_000  # 200 MB in float64; wider problems have a diagonal preconditioner
+_WIDEST_FACTORIZED = 5_000  # 200 MB in float64; wider problems use a diagonal preconditioner
 _MOMENT_ROWS = 8_192
 _FLOAT32_ROUNDING = 1e-6
 
 
 def newton_bytes(n: int, d: int, n_classes: int) -> int:
-    """Return roughly how many bytes `newton` needs beside (n, d) features."""
-    square = d**2 if d < _WIDEST_FACTORISED else 0
+    """Return the approximate bytes that `newton` needs in addition to (n, d) features."""
+    square = d**2 if d < _WIDEST_FACTORIZED else 0
     return 8 * 4 * square + 8 * 4 * n_classes * (n + d)
 
 
 class Preconditioner:
-    """Inverse of the penalty plus a curvature times the second moments of the features."""
+    """Inverse of the penalty plus the curvature times the second moments of the features."""
 
     def __init__(self, x: NDArray[np.float32], penalty: Array) -> None:
         self.penalty = penalty
-        self.moments = _second_moments(x, len(penalty) > _WIDEST_FACTORISED)
+        self.moments = _second_moments(x, len(penalty) > _WIDEST_FACTORIZED)
         self.curvature = 0.0
         self.factor: Any = None
 
     def at(self, curvature: float) -> Callable[[Array], Array]:
-        """Return the preconditioner for a mean curvature; factorised anew where it has changed."""
+        """Return the preconditioner for a mean curvature; refactorize if it has changed much."""
         if not 2 / 3 < self.curvature / max(curvature, 1e-300) < 1.5:
             self.curvature = curvature
             if self.moments.shape[1] == 1:
                 self.factor = self.penalty + curvature * self.moments
             else:
-                self.factor = self._factorised(curvature)
+                self.factor = self._factorized(curvature)
         if self.moments.shape[1] == 1:
             return lambda v: v / self.factor
         return lambda v: cho_solve(self.factor, v, check_finite=False)
 
-    def _factorised(self, curvature: float) -> Any:
-        """Return the Cholesky factor; redundant features need their rounding covered first."""
+    def _factorized(self, curvature: float) -> Any:
+        """Return the Cholesky factor, after covering the rounding errors of redundant features."""
         hessian = curvature * self.moments
         diagonal = np.diag_indices_from(hessian)
         hessian[diagonal] += self.penalty[:, 0]
@@ -58,7 +58,7 @@ class Preconditioner:
 
 
 def _second_moments(x: NDArray[np.float32], diagonal: bool) -> Array:
-    """Return the sums of squares and products of the features and a one, or of squares alone."""
+    """Return the second moments of the features and a constant 1, or only their diagonal."""
     width = x.shape[1] + 1
     moments = np.zeros((width, 1 if diagonal else width))
     for start in range(0, len(x), _MOMENT_ROWS):

@@ -1,4 +1,4 @@
-"""The radial kernel exp(-gamma ||x - y||^2), in float32 and as matrix products."""
+"""The RBF kernel exp(-gamma ||x - y||^2) as matrix products."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def rbf_kernel(x: NDArray, others: NDArray, gamma: float) -> NDArray:
 def kernel_sums(
     features: NDArray, vectors: NDArray[np.float32], weights: NDArray[np.float32], gamma: float
 ) -> NDArray[np.float32]:
-    """Return k(features, vectors) @ weights: (n, columns) of (n, d), (m, d) and (m, columns).
+    """Return k(features, vectors) @ weights: (n, columns) from (n, d), (m, d) and (m, columns).
 
-    In batches whose kernel stays within 256 MB.
+    It works in batches whose kernel takes at most 256 MB.
     """
     sums = np.empty((len(features), weights.shape[1]), np.float32)
     batch = max(1, _BATCH_BYTES // (4 * max(1, len(vectors))))
@@ -42,8 +42,8 @@ def kernel_sums(
 def kernel_products(vectors: NDArray, weights: NDArray) -> int:
     """Count the products of `kernel_sums` for one image.
 
-    For each of (m, d) `vectors` d squares of differences and one product with gamma, and one for
-    each of the (m, columns) `weights` that is not 0.
+    Each of the (m, d) `vectors` needs d squared differences and one product with gamma. Each
+    nonzero number in the (m, columns) `weights` needs one product.
     """
     return vectors.size + len(vectors) + int(np.count_nonzero(weights))
 
@@ -52,15 +52,15 @@ def width_of(gamma: float | Literal["scale"], x: NDArray[np.float32]) -> float:
     """Return gamma; ``"scale"`` is 1 / (d * variance of all features), as in scikit-learn.
 
     Raises:
-        StudyError: if all features are the same, which has no scale.
+        StudyError: if all features are equal, so that they have no scale.
     """
     if gamma != "scale":
         return float(gamma)
-    # In double precision: a sum of millions of float32 numbers needs it.
+    # A sum of millions of float32 numbers needs float64.
     variance = float(x.var(dtype=np.float64))
     if variance == 0:
         raise StudyError(
-            "found the same features for every image; expected some that differ. Look at the "
-            "options of the feature set, or give gamma a number"
+            "found the same features for every image; expected some that differ. Check the "
+            "options of the feature set, or set gamma to a number"
         )
     return 1.0 / (x.shape[1] * variance)

@@ -1,6 +1,6 @@
-"""The linear machine with a squared hinge: `linear_svm`, and the end of `nystroem_svm`.
+"""The linear SVM with squared hinge loss, which `linear_svm` and `nystroem_svm` use.
 
-The objective stands in `pipeline.classical.linear_svm`.
+See `pipeline.classical.linear_svm` for the objective.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pipeline.classical.solvers.loss import Loss
 
 
 class LinearSVM(LinearClassifier):
-    """One-against-rest squared-hinge SVM, as LIBLINEAR has it."""
+    """One-vs-rest SVM with squared hinge loss, as in LIBLINEAR."""
 
     def fit(self, features: NDArray, labels: NDArray) -> LinearSVM:
         """Fit on (n, d) features and (n,) labels of at least two classes."""
         self.classes_, codes = np.unique(labels, return_inverse=True)
         positive = codes[:, None] == np.arange(len(self.classes_))[None, :]
-        # One machine serves two classes; more need one each.
+        # Two classes need one machine; more need one each.
         signs = np.where(positive[:, 1:] if len(self.classes_) == 2 else positive, 1, -1)
-        self._minimise(features, SquaredHinge(signs.astype(np.float32), self.C))
+        self._minimize(features, SquaredHinge(signs.astype(np.float32), self.C))
         return self
 
 
@@ -41,7 +41,7 @@ class SquaredHinge(Loss):
         slack *= slack
         return self.C * slack.sum(axis=0, dtype=np.float64)
 
-    def slope(self, outputs: NDArray) -> NDArray:
+    def gradient(self, outputs: NDArray) -> NDArray:
         """Return -2 C y slack."""
         slack = self._slack(outputs)
         slack *= self.signs
@@ -49,15 +49,15 @@ class SquaredHinge(Loss):
         return slack
 
     def curvature(self, outputs: NDArray) -> NDArray:
-        """Return 2 C where there is slack, else 0."""
+        """Return 2 C where there is slack, otherwise 0."""
         return (self._slack(outputs) > 0).astype(outputs.dtype) * outputs.dtype.type(2 * self.C)
 
-    def bend(self, curvature: NDArray, change: NDArray) -> NDArray:
-        """Return the change of the slope."""
+    def hessian_product(self, curvature: NDArray, change: NDArray) -> NDArray:
+        """Return the change of the gradient."""
         return curvature * change
 
     def mean_curvature(self, curvature: NDArray) -> float:
-        """Return 2 C times the part of images with slack."""
+        """Return 2 C times the fraction of images with slack."""
         return float(curvature.mean(dtype=np.float64))
 
     def _slack(self, outputs: NDArray) -> NDArray:

@@ -1,1 +1,1 @@
-"""The search for options on the validation split."""
+"""The search for options, scored on the validation split."""

@@ -1,4 +1,4 @@
-"""The `tune:` entry of a classical run: what is searched, and how long."""
+"""The `tune` section of a classical run: what to search, and for how long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.checks import did_you_mean, listing
 from pipeline.config.registry import explain
 
 FIXED_OPTIONS = ("method", "features", "seeds", "mirrored", "tune")
-"""What a run is about, which no search may change."""
+"""Options that define a run, which no search may change."""
 
 _STRICT = ConfigDict(
     frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
@@ -36,9 +36,9 @@ class Range(BaseModel):
     high: int | float | None = None
     """The largest value of a number."""
     log: bool = False
-    """Whether numbers are drawn by their logarithm, for one that spans orders of magnitude."""
+    """Whether to sample numbers on a logarithmic scale, for ranges over orders of magnitude."""
     choices: Annotated[tuple[Any, ...], Field(min_length=2, max_length=1000)] | None = None
-    """Values to choose from, for an option that is no number, or for a few numbers."""
+    """Values to choose from, for a few numbers or an option that is not a number."""
 
     @model_validator(mode="after")
     def _numbers_or_choices(self) -> Self:
@@ -57,7 +57,7 @@ class Range(BaseModel):
 
     @property
     def ends(self) -> tuple[Any, ...]:
-        """Values that all must be valid for the option: both ends, or all choices."""
+        """Values that must all be valid for the option: both ends, or all choices."""
         return (self.low, self.high) if self.choices is None else self.choices
 
     @property
@@ -67,8 +67,8 @@ class Range(BaseModel):
             raise ValueError("found choices; expected a range of numbers")
         return self.low, self.high
 
-    def holds(self, value: Any) -> bool:
-        """Tell whether a value of the option lies in the range."""
+    def contains(self, value: Any) -> bool:
+        """Return whether a value of the option is in the range."""
         if self.choices is not None:
             return value in self.choices
         low, high = self.numbers
@@ -81,28 +81,28 @@ class Tune(BaseModel):
     model_config = _STRICT
 
     trials: Annotated[int, Field(ge=2, le=10_000)] = 20
-    """How many combinations are tried; the first is the entry's own."""
+    """How many combinations to try; the first is the run's own options."""
     images: Annotated[int, Field(ge=40, le=10**9)] | None = 10_000
-    """Training images that a trial learns from, after a quarter and a half of them, at either of
-    which it may be given up; null for all. (A stratified part of the training split; all
-    validation images score it.)"""
+    """Training images for a trial; null for all. They are a stratified subset of the training
+    split. A trial first trains on a quarter and on half of them, and may be pruned after either.
+    All validation images score it."""
     ranges: Annotated[dict[str, Range], Field(min_length=1, max_length=100)]
-    """A range for each option to search for.
+    """A range for each option to search.
 
-    `weights.1` stands for the second element of the list `weights`.
+    `weights.1` is the second element of the list `weights`.
     """
 
     @field_serializer("ranges")
     def _as_written(self, ranges: dict[str, Range]) -> dict[str, Any]:
-        # Cards show what a person wrote, not the other half of a range's keys.
+        # Cards show only the keys that a person wrote.
         return {name: each.model_dump(exclude_defaults=True) for name, each in ranges.items()}
 
 
 def parse_tune(entry: Any) -> Tune:
-    """Parse the mapping of a `tune:` entry, and say what is wrong as the rest of params.yaml does.
+    """Parse a `tune` section, with errors in the same style as the rest of params.yaml.
 
     Raises:
-        ValueError: naming each wrong key by its place below `tune`.
+        ValueError: if keys are wrong, naming each by its place below `tune`.
     """
     if isinstance(entry, Tune):
         return entry
@@ -120,15 +120,15 @@ def parse_tune(entry: Any) -> Tune:
 def check_ranges(
     tune: Tune, fields: Mapping[str, Any], build: Callable[[Mapping[str, Any]], BaseModel]
 ) -> None:
-    """Check that every range is one of an option's, and every end of it a value of that option.
+    """Check that every range belongs to an option, and that its ends are valid for that option.
 
     Args:
-        tune: the entry.
+        tune: the section.
         fields: the run's options: name -> pydantic's `FieldInfo`.
-        build: makes the run's options with some replaced; raises `ValidationError`.
+        build: returns the run's options with some replaced; raises `ValidationError`.
 
     Raises:
-        ValueError: naming the range, what was found, and what was expected.
+        ValueError: if not, naming the range, what was found, and what was expected.
     """
     for name, each in tune.ranges.items():
         where = f"tune.ranges.{name}"
@@ -140,7 +140,9 @@ def check_ranges(
             hint = did_you_mean(option, known) or ";"
             raise ValueError(f"{where}: unknown option{hint} known: {listing(known, 40)}")
         if each.choices is None and not kinds_of(fields[option].annotation) & {int, float}:
-            raise ValueError(f"{where}: found low and high; expected choices, for it is no number")
+            raise ValueError(
+                f"{where}: found low and high; expected choices, because it is not a number"
+            )
         for value in each.ends:
             try:
                 build({name: value})
@@ -151,7 +153,7 @@ def check_ranges(
 
 
 def kinds_of(annotation: Any) -> set[Any]:
-    """Return all that a type is made of: ``{int, None}`` of ``Annotated[int, ...] | None``."""
+    """Return the parts of a type: ``{int, NoneType}`` for ``Annotated[int, ...] | None``."""
     parts = typing.get_args(annotation)
     if not parts:
         return {annotation}
@@ -162,19 +164,21 @@ def kinds_of(annotation: Any) -> set[Any]:
 
 
 def _parsed_ranges(ranges: Any, problems: list[str]) -> dict[str, Range]:
-    # Beside a wrong range, a right one in its place lets one pass find all other problems.
-    right = Range(low=0, high=1)
+    # A valid range in place of an invalid one lets one pass find all other problems.
+    valid = Range(low=0, high=1)
     if not isinstance(ranges, Mapping) or not ranges:
-        problems.append(f"tune.ranges: found {ranges!r}; expected option -> range, one at least")
-        return {"": right}
+        problems.append(
+            f"tune.ranges: found {ranges!r}; expected at least one option with its range"
+        )
+        return {"": valid}
     parsed = {}
     for name, each in ranges.items():
         where = f"tune.ranges.{name}"
         if isinstance(each, Mapping):
-            parsed[str(name)] = _parsed(Range, each, where, problems) or right
+            parsed[str(name)] = _parsed(Range, each, where, problems) or valid
         else:
             problems.append(f"{where}: found {each!r}; expected low and high, or choices")
-    return parsed or {"": right}
+    return parsed or {"": valid}
 
 
 def _parsed(model: type[BaseModel], value: Any, where: str, problems: list[str]) -> Any:

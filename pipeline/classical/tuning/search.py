@@ -1,6 +1,6 @@
-"""A running search: draws options from their ranges, fits them, gives up the worse half early.
+"""A search in progress: samples options from their ranges, fits them, and prunes the worse half.
 
-`pipeline.classical.tuning.study` tells the method and its sources.
+See `pipeline.classical.tuning.study` for the method and its sources.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from pipeline.sampling import nested_sizes, stratified_order
 
 @dataclass
 class Search:
-    """A search that runs: what it is given, and the trials so far."""
+    """A search in progress: its inputs, and the trials so far."""
 
     spec: ClassicalSpec
     tune: Tune
     training: TrainingSet
     validation: NDArray[np.float32]
     """(n, d) joined features of the validation split."""
-    answers: NDArray[np.int64]
+    validation_labels: NDArray[np.int64]
     """(n,) labels of the validation split."""
     seed: int
     rows: list[dict[str, Any]] = field(default_factory=list)
-    """A mapping a trial, keys `TUNING_COLUMNS`, options as a mapping."""
+    """One mapping per trial with keys `TUNING_COLUMNS`; options are a mapping."""
     started: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
@@ -48,18 +48,18 @@ class Search:
 
     @property
     def complete(self) -> list[dict[str, Any]]:
-        """Trials that were not given up."""
+        """Trials that were not pruned."""
         return [row for row in self.rows if row["state"] == "complete"]
 
     def run(self) -> None:
-        """Try all combinations."""
+        """Run all trials."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         trials = self.tune.trials
         study = optuna.create_study(
             direction="maximize",
-            # The first are drawn at random: half of a short search, ten of a long one.
+            # The first trials are random: half of a short search, ten of a long one.
             sampler=optuna.samplers.TPESampler(
                 seed=self.seed, n_startup_trials=min(10, trials // 2)
             ),
@@ -69,7 +69,7 @@ class Search:
             {
                 name: each.choices.index(self.given[name]) if each.choices else self.given[name]
                 for name, each in self.tune.ranges.items()
-                if each.holds(self.given[name])
+                if each.contains(self.given[name])
             }
         )
         for number in range(trials):
@@ -83,21 +83,21 @@ class Search:
             self._say(row)
 
     def _drawn(self, trial: Any, first: bool) -> dict[str, Any]:
-        """Return option -> value; where a scaling without weights was drawn, no weights."""
+        """Return option -> value, without weights if the sampled scaling does not use them."""
         options: dict[str, Any] = {}
         for name in sorted(self.tune.ranges, key=lambda name: name.startswith("weights")):
             each = self.tune.ranges[name]
             if name.startswith("weights") and options.get("scaling", "unit") != "unit":
                 continue
-            if first and not each.holds(self.given[name]):
-                # Optuna cannot be told of a value out of its range; the trial counts all the same.
+            if first and not each.contains(self.given[name]):
+                # Optuna cannot record a value outside the range; the trial counts anyway.
                 options[name] = self.given[name]
             else:
                 options[name] = _suggested(trial, name, each, self.spec)
         return options
 
     def _try(self, trial: Any, options: dict[str, Any], number: int) -> dict[str, Any]:
-        """Fit on growing parts of the training split, until the last or given up."""
+        """Fit on growing subsets of the training split, up to the last one unless pruned."""
         started = time.perf_counter()
         spec = with_chosen(self.spec, options)
         state, reached, size = "complete", 0.0, 0
@@ -106,9 +106,9 @@ class Search:
             model = spec.build(self.seed, self.training.widths)
             features = prepare_in_place(model, features)
             model["classify"].fit(features, labels)
-            del features  # before the next part takes its memory
+            del features  # frees memory for the next subset
             scores = decision_scores(model, self.validation)
-            reached = accuracy(scores, self.answers, model.classes_)
+            reached = accuracy(scores, self.validation_labels, model.classes_)
             trial.report(reached, 2**step)
             if size != self.sizes[-1] and trial.should_prune():
                 state = "pruned"
@@ -127,31 +127,31 @@ class Search:
         left = (time.perf_counter() - self.started) / done * (total - done)
         options = ", ".join(f"{name} {value}" for name, value in row["options"].items())
         as_given = " (as given)" if done == 1 else ""
-        given_up = ", given up" if row["state"] == "pruned" else ""
+        pruned = ", pruned" if row["state"] == "pruned" else ""
         best = max(each["validation_accuracy"] for each in self.complete)
         rest = f"about {duration(left)} left" if done < total else f"best {best:.1%}"
         print(
             f"trial {done} of {total}{as_given}: {options}: "
             f"validation {row['validation_accuracy']:.1%} from {row['images']:,} images"
-            f"{given_up}; {rest}",
+            f"{pruned}; {rest}",
             flush=True,
         )
 
 
 def _suggested(trial: Any, name: str, each: Range, spec: ClassicalSpec) -> Any:
     if each.choices is not None:
-        # By number, since Optuna knows no choice between lists.
+        # By index, because Optuna does not support choices between lists.
         return each.choices[trial.suggest_categorical(name, range(len(each.choices)))]
     low, high = each.numbers
     if float not in kinds_of(type(spec).model_fields[name.split(".")[0]].annotation):
         return trial.suggest_int(name, int(low), int(high), log=each.log)
     value = trial.suggest_float(name, low, high, log=each.log)
-    # Four digits say all that can be told apart, and can be written into params.yaml.
+    # Four digits are precise enough, and easy to copy into params.yaml.
     return min(max(float(f"{value:.4g}"), low), high)
 
 
 def _sizes(ordered: NDArray[np.int64], images: int | None) -> list[int]:
-    """Sizes of the nested parts: ascending, each with all classes in it."""
+    """Return the ascending sizes of the nested subsets, each of which has all classes."""
     classes, first = np.unique(ordered, return_index=True)
     complete = int(first.max()) + 1
     largest = max(min(images or len(ordered), len(ordered)), complete)
@@ -159,7 +159,7 @@ def _sizes(ordered: NDArray[np.int64], images: int | None) -> list[int]:
 
 
 def with_chosen(spec: ClassicalSpec, options: Mapping[str, Any]) -> ClassicalSpec:
-    """Return `spec` with the options of a trial; `StudyError` if they do not fit each other."""
+    """Return `spec` with the options of a trial; `StudyError` if they are incompatible."""
     try:
         return spec.with_options(options)
     except ValidationError as error:

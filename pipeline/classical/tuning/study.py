@@ -1,16 +1,16 @@
-"""The search for a run's options, on training and validation images alone.
+"""The search for a run's options, on training and validation images only.
 
 Optuna's tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter
-Optimization", section 4) proposes combinations from the ranges of the `tune:` entry; asynchronous
+Optimization", section 4) proposes combinations from the ranges in the `tune` section. Asynchronous
 successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", section
-3.2) gives up those that are in the worse half after a quarter or a half of the images. A trial
-learns from a stratified part of the training split, parts of growing size being nested, and is
-scored by its accuracy on the whole validation split. The first trial is the entry's own options, so
-that the search never ends below them on the images it looked at.
+3.2) prunes those in the worse half after a quarter or half of the images. A trial trains on nested,
+stratified subsets of the training split, and is scored by its accuracy on the whole validation
+split. The first trial uses the run's own options, so the search never ends below them on the images
+it used.
 
-Two things to know of the result: options that fit few images need not be the best for all of them
-(`images: null` searches with all), and validation accuracy of the winner flatters it, being the
-best of many.
+The result has two limitations. Options that suit few images may not be the best for all
+(`images: null` searches with all), and the winner's validation accuracy is optimistic, because it
+is the best of many.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Tuned:
     """What a search found, and what it cost."""
 
     spec: ClassicalSpec
-    """The run with the chosen options, and its `tune` as it was given."""
+    """The run with the chosen options and its original `tune`."""
     trials: pd.DataFrame
-    """Columns `TUNING_COLUMNS`, in the order in which they were tried."""
+    """Columns `TUNING_COLUMNS`, in chronological order."""
     seconds: float
     notes: dict[str, Any]
     """For the card: trials, images, pruned, best_validation_accuracy, chosen, ranges."""
@@ -54,22 +54,22 @@ def tune(
 ) -> Tuned:
     """Search the ranges of ``spec.tune``; the same seed gives the same trials.
 
-    A search is part of the method and costs many fits, so a run has one: where it has several
-    seeds, the first searches, and all are trained with what it found. Of equal trials the first
-    wins.
+    A search is part of the method and costs many fits, so a run has only one. With several seeds,
+    the first searches, and all are trained with its result. Ties go to the first trial.
 
     Args:
-        spec: the run's options; `tune` must be given.
+        spec: the run's options; `tune` is required.
         features: split -> the (n, d) float32 feature sets that the run joins; those of the test
-            split are checked, and not looked at otherwise.
-        labels: split -> (n,) int64, for train and validation alone.
+            split are checked, but not used otherwise.
+        labels: split -> (n,) int64, for train and validation only.
         n_classes: labels are in [0, n_classes).
-        seed: of the search, of the nested parts of the training split, and of the classifier.
-        mirrors: the (n, d) float32 sets of the mirrored training images, where ``spec.mirrored``;
-            each part of the training split comes with its own.
+        seed: seed for the search, the nested subsets of the training split, and the classifier.
+        mirrors: the (n, d) float32 sets of the mirrored training images if ``spec.mirrored``;
+            each subset of the training split includes its own.
 
     Raises:
-        StudyError: as `train`, or if options that were drawn together do not fit each other.
+        StudyError: as in `train`, or if options that were sampled together are incompatible.
+        ValueError: if ``spec.tune`` is None.
     """
     if spec.tune is None:
         raise ValueError("found no `tune` in the options; expected ranges to search")

@@ -1,1 +1,1 @@
-"""Images that occur twice: exact copies and near-duplicates."""
+"""Images that occur more than once: exact copies and near-duplicates."""

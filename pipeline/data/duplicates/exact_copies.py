@@ -1,4 +1,4 @@
-"""Images whose decoded pixels are equal to the last one, however their files differ."""
+"""Images whose decoded pixels are identical, even if their files differ."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def exact_copies(
     ids: Mapping[str, NDArray[np.integer]],
     splits: Sequence[str] = ("train", "validation", "test"),
 ) -> pd.DataFrame:
-    """Find the images that are equal to an earlier one, by a digest of their pixels.
+    """Find the images that are identical to an earlier one, by a digest of their pixels.
 
     Args:
-        images: split -> (n, height, width, 3) uint8; memory maps will do.
+        images: split -> (n, height, width, 3) uint8; may be memory-mapped.
         ids: split -> (n,) ids of the images.
-        splits: in the order in which images come: the first of equal ones is the original.
+        splits: in the order of search; the first of several identical images is the original.
 
     Returns:
-        Columns `COPY_COLUMNS`, a row for each image that repeats an earlier one.
+        Columns `COPY_COLUMNS`, one row for each image that repeats an earlier one.
     """
     first: dict[bytes, tuple[int, str]] = {}
     rows = []

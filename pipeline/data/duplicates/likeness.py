@@ -1,11 +1,12 @@
-"""How much two images look alike: the correlation of their details, whatever their brightness.
+"""How similar two images look: the correlation of their details, regardless of brightness.
 
-Only details count: each picture less its blurred self. Without that, any two scenes of a bright sky
-over dark ground correlate at 0.95, as much as two copies of one photograph.
+Details are a picture minus a blurred copy of itself. Without the subtraction, any two scenes of a
+bright sky over dark ground correlate at 0.95, as much as two copies of one photograph.
 
-Two steps: small gray pictures of all images are compared with each other in matrix products, and
-mirrored too; then the nearest few of each image, larger and in color, shifted by up to a pixel,
-without their outermost pixels, which are the same in all images with a drawn frame.
+There are two steps. First, small gray pictures of all images, and their mirror images, are compared
+with each other in matrix products. Then each image is compared with the nearest few, larger and in
+color, at shifts of up to one pixel. The outermost pixels are cut off, because they are the same in
+all images with a drawn frame.
 """
 
 from __future__ import annotations
@@ -21,21 +22,22 @@ from scipy.ndimage import gaussian_filter
 COARSE, _FINE = 16, 32
 """Sides of the pictures in the two steps; smaller images keep their size."""
 _COARSE_SIMILARITY = 0.6
-"""Least correlation of a pair that the second step looks at: low, for a shift counts there."""
+"""Minimum correlation of a pair for the second step. It is low, because small pictures of shifted
+copies correlate less."""
 _CANDIDATES = 4
-"""Pairs of an image that the second step looks at, at most."""
+"""The most pairs per image for the second step."""
 _QUERY_BLOCK, _BLOCK = 2048, 1024
-"""Images whose similarities are held at once: 8 MB."""
+"""Images on either side of the similarities that are in memory at once: 8 MB."""
 _PAIRS = 1024
-"""Pairs whose pixels are held at once: 25 MB."""
+"""Pairs whose pixels are in memory at once: 25 MB."""
 _BLUR = 0.7
-"""Deviation in pixels; of the noise of JPEG little is left."""
+"""Standard deviation in pixels of the blur that removes most JPEG noise."""
 _DETAIL = 0.1
-"""Part of the side: the deviation of the blur that details are left by."""
+"""Standard deviation of the blur that is subtracted to leave details, as a fraction of the side."""
 _FRAME = 0.1
-"""Part of the side that is cut off on each side."""
+"""Fraction of the side that is cut off at each edge."""
 _FLAT = 1.0
-"""Levels of 255: the standard deviation of details below which there is nothing to tell by."""
+"""Pictures whose details have a smaller standard deviation, in levels of 255, are not compared."""
 
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
@@ -43,21 +45,21 @@ Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
 
 
-def most_alike(
+def most_similar(
     queries: Images, others: Mapping[str, Images], own: NDArray[np.integer] | None = None
 ) -> pd.DataFrame:
-    """Find, for each image, the one that it looks most alike.
+    """Find the most similar other image for each image.
 
     Args:
-        queries: (n, height, width, 3) uint8 in RGB order; a memory map will do.
-        others: split -> images to look among, of the same kind.
-        own: (n,) positions of the queries where they are themselves among the others, which must
-            then be one split; no image is paired with itself.
+        queries: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        others: split -> images to search, of the same shape and type.
+        own: (n,) positions of the queries among the others, if they are from the one split
+            there; no image is paired with itself.
 
     Returns:
-        Columns `query` and `other` (positions), `split`, `mirrored` and `similarity`, by falling
-        similarity; a row an image that resembles any other. Of equals, the first split's and the
-        first image count.
+        Columns `query` and `other` (positions), `split`, `mirrored` and `similarity`, in descending
+        order of similarity; one row for each image that resembles another. Ties go to the first
+        split and the first image.
     """
     if not len(queries):
         return pd.DataFrame(columns=["query", "other", "split", "mirrored", "similarity"])
@@ -69,7 +71,7 @@ def most_alike(
             found = _nearest(coarse, images, own)
             parts.append(found.assign(split=split, mirrored=mirrored))
     pairs = pd.concat(parts, ignore_index=True)
-    # Of equals the first: sorts are stable, and so is the order of the splits.
+    # Ties go to the first: sorts are stable, and so is the order of the splits.
     pairs = pairs.sort_values("coarse", ascending=False, kind="stable")
     pairs = pairs.groupby("query").head(_CANDIDATES)
     pairs = pairs.assign(similarity=_fine_similarities(pairs, queries, others))
@@ -102,7 +104,7 @@ def _nearest(queries: Floats, images: Images, own: NDArray[np.integer] | None) -
 def _fine_similarities(
     pairs: pd.DataFrame, queries: Images, images: Mapping[str, Images]
 ) -> Floats:
-    """Return the (pairs,) largest correlations over shifts, of larger pictures in color."""
+    """Return the (pairs,) largest correlations over all shifts, of larger pictures in color."""
     values = np.zeros(len(pairs), dtype=np.float32)
     places, others = pairs["query"].to_numpy(), pairs["other"].to_numpy()
     splits, mirrored = pairs["split"].to_numpy(), pairs["mirrored"].to_numpy(dtype=bool)
@@ -120,20 +122,20 @@ def _fine_similarities(
 
 
 def _fine_pictures(images: Images, positions: NDArray[np.intp]) -> Floats:
-    """Return details of larger pictures, in color."""
+    """Return the details of larger pictures in color, (n, h, w, 3)."""
     chosen, back = np.unique(positions, return_inverse=True)  # a memory map is read in order
     pictures = _pictures(images[chosen], _FINE)
     return _details(gaussian_filter(pictures, _BLUR, axes=(1, 2)))[back]
 
 
 def _details(pictures: Floats) -> Floats:
-    """Subtract from each picture its blurred self."""
+    """Subtract from each picture a blurred copy of it."""
     deviation = _DETAIL * max(pictures.shape[1:3])
     return pictures - gaussian_filter(pictures, deviation, axes=(1, 2))
 
 
 def _shifted(left: Floats, right: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """Give what both pictures share when one is shifted by up to a pixel; small ones are not."""
+    """Yield the overlap of both pictures at shifts of up to a pixel; small ones are not shifted."""
     height, width = left.shape[1:3]
     steps = (-1, 0, 1) if min(height, width) >= COARSE else (0,)
     for down in steps:
@@ -148,12 +150,12 @@ def _overlap(length: int, shift: int) -> slice:
 
 
 def _correlations(left: Floats, right: Floats) -> Floats:
-    """Correlate (n, height, width, channels) with as many, each channel from its own mean."""
+    """Return the (n,) correlations of two (n, height, width, channels), each channel centered."""
     return np.einsum("ij,ij->i", _unit_vectors(left), _unit_vectors(right))
 
 
 def _unit_vectors(pictures: Floats) -> Floats:
-    """Return (n, d) of length 1: channels less their means; of flat pictures zeros."""
+    """Return (n, d) vectors of length 1 with centered channels; zeros for flat pictures."""
     centered = pictures - pictures.mean(axis=(1, 2), keepdims=True)
     vectors = centered.reshape(len(pictures), -1)
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
@@ -162,13 +164,13 @@ def _unit_vectors(pictures: Floats) -> Floats:
 
 
 def _coarse_pictures(images: Images) -> Floats:
-    """Return details of small gray pictures, (n, h, w, 1)."""
+    """Return the details of small gray pictures, (n, h, w, 1)."""
     gray = _pictures(images, COARSE) @ _LUMINANCE
     return _details(gaussian_filter(gray, _BLUR, axes=(1, 2)))
 
 
 def _pictures(images: Images, side: int) -> Floats:
-    """Return (n, h, w, 3) float32, averaged over areas to at most side × side, without a frame."""
+    """Return (n, h, w, 3) float32, shrunk by area averaging to at most side × side, frame cut."""
     width, height = (min(side, length) for length in images.shape[2:0:-1])
     pictures = np.empty((len(images), height, width, 3), dtype=np.float32)
     for image, picture in zip(images, pictures, strict=True):

@@ -1,1 +1,1 @@
-"""Reading images from folders, archives and downloads, each checked before it is used."""
+"""Reading images from folders, archives and downloads, with checks before use."""

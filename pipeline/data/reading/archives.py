@@ -1,9 +1,8 @@
-"""Files of a folder, a zip or a tar archive, read one after another without unpacking anything.
+"""Files in a folder, a zip or a tar archive, read one after another without unpacking.
 
-Since no member is ever written to disk, its path cannot lead anywhere. Archives are read once,
-front to back, as the compressed tars demand. Names are made plain on the way
-(`pipeline.data.reading.names`), and nothing is read without a limit
-(`pipeline.data.reading.archive_limits`).
+No member is ever written to disk, so its path cannot do harm. Archives are read once, front to
+back, because compressed tars allow nothing else. Names are normalized
+(`pipeline.data.reading.names`), and all reads are limited (`pipeline.data.reading.archive_limits`).
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from pipeline.data.reading.zip_members import zip_members
 from pipeline.storage.integrity import file_digest
 
 File = tuple[str, bytes | None]
-"""Path with forward slashes, and contents; None for a link (or a device) inside an archive."""
+"""Path with forward slashes, and contents; None for a link or device inside an archive."""
 Wanted = Callable[[str], bool]
 _Read = Iterator[tuple[str, bytes | None, int]]
-"""The same, with the bytes that were read from disk for it."""
+"""The same, and the number of bytes read from disk for it."""
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2")
 _MAGIC = {
@@ -53,7 +52,7 @@ _OTHERS = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
     b"<": "a web page or XML",
 }
-# Found by damaging archives at random.
+# Errors that randomly damaged archives raise.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -69,25 +68,25 @@ _DAMAGE = (
 
 
 def is_archive_name(name: str) -> bool:
-    """Say whether a file's name is that of an archive that can be read here."""
+    """Return whether a file has the name of a supported archive."""
     return name.lower().endswith(SUFFIXES)
 
 
 def read_files(path: Path, wanted: Wanted, whole: Whole | None = None) -> Iterator[File]:
-    """Give path and contents of each file that is wanted and not hidden, in no settled order.
+    """Yield the path and contents of each file that is wanted and not hidden, in no fixed order.
 
-    Paths are normalized to NFC, and each comes once. A link inside an archive is given whether it
-    is wanted or not, since it may stand for a folder of images.
+    Paths are normalized to NFC and unique. Links inside an archive are always included, because
+    they may stand for a folder of images.
 
     Args:
         path: a folder or an archive.
-        wanted: says of a path whether to give that file.
-        whole: says of which files all is read; of others only the first `HEAD` bytes are given. All
-            are read whole without it.
+        wanted: takes a path; returns whether to include that file.
+        whole: decides which files are read whole; only the first `HEAD` bytes of others are
+            returned. By default, all files are read whole.
 
     Raises:
-        StudyError: if an archive is damaged, cut short, encrypted, of a kind unknown here, or holds
-            more than an archive of images would; if a name is no text, or comes twice; if a file
+        StudyError: if an archive is damaged, truncated, encrypted, of an unsupported format, or
+            larger inside than images would be; if a name is not text, or occurs twice; if a file
             cannot be read or is too large.
     """
     if path.is_dir():
@@ -102,19 +101,21 @@ def read_files(path: Path, wanted: Wanted, whole: Whole | None = None) -> Iterat
         raise
     except _DAMAGE as error:
         raise StudyError(
-            f"{path} is damaged or cut short ({path.stat().st_size:,} bytes): "
-            f"{str(error) or type(error).__name__}. Replace it by an intact copy; it was left as "
-            "it is"
+            f"{path} is damaged or truncated ({path.stat().st_size:,} bytes): "
+            f"{str(error) or type(error).__name__}. Replace it with an intact copy"
         ) from None
-    except (RuntimeError, NotImplementedError) as error:  # zipfile: encryption, odd compression
-        raise StudyError(f"{path} cannot be read: {error}. Pack it without that") from None
+    except (RuntimeError, NotImplementedError) as error:  # zipfile: encryption or compression
+        raise StudyError(
+            f"{path} cannot be read: {error}. Repack it without encryption, with ordinary "
+            "compression"
+        ) from None
 
 
 def archive_kind(path: Path) -> str:
-    """Return ``zip``, ``tar``, ``gzip``, ``xz`` or ``bzip2``, by what is in the file.
+    """Return ``zip``, ``tar``, ``gzip``, ``xz`` or ``bzip2``, depending on the file's content.
 
     Raises:
-        StudyError: if it is something else, said by name where it is known.
+        StudyError: if it is something else; the message names it if it is known.
     """
     check_file(path)
     with path.open("rb") as stream:
@@ -125,17 +126,17 @@ def archive_kind(path: Path) -> str:
     if head[257:262] == b"ustar":
         return "tar"
     others = (what for magic, what in _OTHERS.items() if head.startswith(magic))
-    found = next(others, "no archive that is known here" if head else "an empty file")
+    found = next(others, "not a supported archive" if head else "an empty file")
     raise StudyError(
         f"{path} is {found}; expected a folder, or an archive: zip, tar, tar.gz, tar.xz or tar.bz2"
     )
 
 
 def digest_of(path: Path, wanted: Wanted) -> tuple[str, int]:
-    """Return the SHA-256 and the size in bytes of an archive, or of the wanted files of a folder.
+    """Return the SHA-256 and the size in bytes of an archive, or of the wanted files in a folder.
 
-    A folder's is that of a list of its files, sorted by path: a line each with the SHA-256 of the
-    file, two spaces, and the path.
+    A folder's SHA-256 is that of a list of its files, sorted by path. Each line has the SHA-256 of
+    a file, two spaces, and its path.
     """
     if path.is_file():
         return file_digest(path), path.stat().st_size
@@ -148,7 +149,7 @@ def digest_of(path: Path, wanted: Wanted) -> tuple[str, int]:
 
 
 def _shown(members: _Read, path: Path, size: int) -> Iterator[File]:
-    """Pass files on and show how far the reading is; each brings the bytes that it took."""
+    """Yield files, and show how many of `size` bytes have been read."""
     with byte_progress(f"reading {escaped(path.name)}", size) as advance:
         for name, content, taken in members:
             advance(taken)
@@ -168,7 +169,7 @@ def _folder(folder: Path, wanted: Wanted, whole: Whole | None) -> _Read:
                 content = read_content(stream, folder, normalized(raw), size, whole)
         except OSError as error:
             raise StudyError(
-                f"{folder}: {in_message(raw)} cannot be read: {error.strerror}; expected a file "
-                "that can be. Mend or remove it"
+                f"{folder}: {in_message(raw)} cannot be read: {error.strerror}; expected a "
+                "readable file. Repair or remove it"
             ) from None
         yield names.take(raw), content, size

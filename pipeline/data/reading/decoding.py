@@ -1,8 +1,8 @@
-"""Image files of many kinds to square 8-bit RGB arrays.
+"""Decoding of image files of many kinds to square 8-bit RGB arrays.
 
-Pillow decodes, not OpenCV: cv2.imdecode drops an alpha channel, so that what was meant to be
-invisible appears, and gives no reason for a file that it cannot read. The pixels of RGB JPEGs are
-equal. Pillow is slower, 0.1 ms an image of 32 pixels against 0.02: seconds, for 60,000 images.
+Pillow decodes, not OpenCV: cv2.imdecode drops the alpha channel, so that invisible pixels appear,
+and gives no reason for a file that it cannot read. Both give the same pixels for RGB JPEGs. Pillow
+is slower, 0.1 ms per image of 32 pixels instead of 0.02: seconds, for 60,000 images.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from pipeline.data.reading.usual_values import is_bright, usual_range
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
 MAX_PIXELS = 500_000_000
-"""The most pixels of an image: 2 GB of color, or of gray with more than 16 bits; 0.5 GB of gray."""
+"""The most pixels of an image: 2 GB in color or in gray with more than 16 bits, 0.5 GB in gray."""
 _BATCH_FILES = 64
 _BATCH_BYTES = 64 << 20
 _LARGE_FILE = 32 << 10
-"""Bytes of an average file from which on threads pay; below, they wait for the interpreter."""
+"""Average file size in bytes above which threads pay off; below, they wait for the interpreter."""
 _BUDGET = large_images.Budget()
 _ORIENTATION = 0x0112
 _OUT_OF_MEMORY = "out of memory"
-"""What Pillow says, in an OSError, when a codec gets no memory; or is asked for absurdly much."""
+"""Pillow's message in an OSError if a codec cannot allocate memory or is asked for far too much."""
 
-# `_check_size` limits what is read here, by a message that states the size.
+# `_check_size` limits images instead, with a message that states the size.
 Image.MAX_IMAGE_PIXELS = None
-# Blocks of an image above 32 MiB go back to the system when they are freed; of smaller ones, such
-# as Pillow's 16 MiB, the C library may keep as many as the largest image has, for each thread.
+# Freed blocks above 32 MiB go back to the system. The C library may keep smaller ones, such as
+# Pillow's 16 MiB: for each thread, as many as the largest image has.
 Image.core.set_block_size(64 << 20)
-# Each file gives an image or a reason; what Pillow says besides, of odd metadata, helps nobody.
+# Each file gives an image or a reason. Pillow's warnings about odd metadata help nobody.
 warnings.filterwarnings("ignore", module=r"PIL\b")
 
 
@@ -57,30 +57,31 @@ class Picture:
     side: int
     """The shorter side of the original, in pixels."""
     layout: Layout | None = None
-    """What its samples are, where they have more than 8 bits."""
+    """What its samples are, if they have more than 8 bits."""
     values: Range | None = None
-    """The lowest and the highest of them."""
+    """The lowest and highest sample, if they have more than 8 bits."""
     usual: Range | None = None
-    """The same but for a few pixels (`usual_values`), also of 8 bits; None where nothing is visible
-    and, unless a range is given for them, of images of 8 bits that have values from 64 on."""
+    """The lowest and highest sample except for a few pixels (`usual_values`), also for 8 bits. None
+    if no pixel is visible, and for 8-bit images with values of at least 64 if no range is given for
+    8 bits."""
 
 
 Decoded = Picture | str
-"""An image; or why the file could not be read."""
+"""An image, or the reason why the file could not be read."""
 
 
 def decode(content: bytes) -> NDArray[np.uint8]:
     """Decode one image file to (height, width, 3) uint8, RGB.
 
     * Gray, bilevel, palette and CMYK images are converted; color profiles are not applied.
-    * Alpha, also that of a palette or of one color of a PNG, is laid over white.
-    * 16 bits a channel are cut to the upper 8.
-    * The rotation that a camera notes in EXIF is applied.
-    * Of an animation or of several pages, the first is taken.
+    * Transparent pixels, also those of a palette or of one color in a PNG, are blended with white.
+    * Channels with 16 bits are reduced to the upper 8.
+    * The EXIF rotation is applied.
+    * Only the first frame of an animation, or the first of several pages, is used.
 
     Raises:
-        OSError: if it is no image of `FORMATS`, is damaged or cut short, or has more than
-            `MAX_PIXELS`. Pillow raises other kinds too (``SyntaxError``, ``ValueError``).
+        OSError: if the file is not an image in `FORMATS`, is damaged or truncated, or has more
+            than `MAX_PIXELS`. Pillow raises other errors too (``SyntaxError``, ``ValueError``).
     """
     with _opened(content) as (image, layout):
         pixels, _ = to_rgb(image, layout)
@@ -95,14 +96,14 @@ def decode_small(
 ) -> Picture:
     """Decode one image file to (size, size, 3), as `decode` and then `resize` do.
 
-    A large image (`large_images`) is averaged over the same areas, but never held in full as RGB,
-    and so rounded once only: values differ by up to 1. Such a JPEG is read at a half, a fourth
-    or an eighth of its size, with no side below twice `size`: libjpeg then averages as it decodes,
-    and values differ by a little more. The same file always gives the same pixels.
+    A large image (`large_images`) is averaged over the same areas, but never converted to RGB as a
+    whole, so it is rounded only once: values differ by up to 1. A large JPEG is read at a half, a
+    fourth or an eighth of its size, with no side below twice `size`: libjpeg then averages as it
+    decodes, and values differ slightly more. The same file always gives the same pixels.
 
     Args:
         content: the file.
-        size: the side of the square image.
+        size: side of the square image in pixels.
         value_range: see `to_rgb`.
         range_8_bits: see `to_rgb`.
 
@@ -116,16 +117,16 @@ def decode_small(
         else:
             pixels, found = to_rgb(image, layout, value_range, range_8_bits)
         pixels = resize(_upright(pixels, _orientation(image)), size)
-    told = layout is not None or range_8_bits is not None or not is_bright(found.sample)
-    usual = usual_range(found.sample) if told else None
+    measured = layout is not None or range_8_bits is not None or not is_bright(found.sample)
+    usual = usual_range(found.sample) if measured else None
     return Picture(pixels, side, layout, found.extremes, usual)
 
 
 def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resize (height, width, 3) uint8 to (size, size, 3); the aspect ratio is not kept.
 
-    Sides that shrink are averaged over areas (``INTER_AREA``), so that nothing aliases; sides that
-    grow are then interpolated (``INTER_LINEAR``). An image of that size is returned as it is.
+    Sides that shrink are averaged over areas (``INTER_AREA``), which avoids aliasing; sides that
+    grow are then interpolated (``INTER_LINEAR``). An image of this size is returned unchanged.
     """
     height, width = image.shape[:2]
     shrunk = (min(width, size), min(height, size))
@@ -142,11 +143,11 @@ def decode_files(
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> Iterator[tuple[str, Decoded]]:
-    """Decode and resize files as they come; a few at a time are held in memory.
+    """Decode and resize files as they arrive; only a few are in memory at a time.
 
     Args:
         files: paths and contents; None for a link, which counts as unreadable.
-        size: the side of the square images.
+        size: side of the square images in pixels.
         value_range: see `to_rgb`.
         range_8_bits: see `to_rgb`.
 
@@ -168,7 +169,7 @@ def _decode_one(
 ) -> tuple[str, Decoded]:
     name, content = file
     if content is None:
-        return name, "a link inside the archive: tar needs --dereference --hard-dereference"
+        return name, "a link; create the archive with tar --dereference --hard-dereference"
     try:
         return name, decode_small(content, size, value_range, range_8_bits)
     except MemoryError:
@@ -179,27 +180,27 @@ def _decode_one(
         raise MemoryError(str(error)) from None
     except Image.UnidentifiedImageError:
         return name, _unknown(name, content)
-    # Damaged files make Pillow's readers raise nearly anything; one of them must not end the study.
+    # Damaged files can make Pillow raise almost anything; one file must not end the study.
     except Exception as error:
         return name, str(error) or type(error).__name__
 
 
 def _unknown(name: str, content: bytes) -> str:
-    """Say what a file is that Pillow does not recognize."""
+    """Describe a file that Pillow does not recognize."""
     kind = kind_of(name, content[:HEAD])
     if not content:
         return "an empty file"
     if kind.known:
-        return f"{kind.name}, damaged or of a kind that is not read here"
-    beside = "" if kind.name == OTHER else f" ({kind.name})"
-    return f"no image of a known format{beside}"
+        return f"{kind.name}, damaged or of an unsupported kind"
+    what = "" if kind.name == OTHER else f" ({kind.name})"
+    return f"not an image in a known format{what}"
 
 
 @contextmanager
 def _opened(
     content: bytes, smallest: int | None = None
 ) -> Iterator[tuple[Image.Image, Layout | None]]:
-    """Give a loaded image, when there is room for it; see `large_images.Budget`.
+    """Load an image once there is memory for it (`large_images.Budget`), and yield it.
 
     Args:
         content: the file.
@@ -221,14 +222,14 @@ def _opened(
                 _load(image)
                 yield image, layout
             finally:
-                image.close()  # gives its memory back before another takes its place
+                image.close()  # frees its memory before the next image is loaded
 
 
 def _load(image: Image.Image) -> None:
     try:
         image.load()
     except OSError as error:
-        # A damaged file can ask for absurdly much; whether it did, this allocation tells.
+        # A damaged file can ask for far too much. If memory is really short, this fails as well.
         if _OUT_OF_MEMORY in str(error):
             np.empty(4 * image.width * image.height, dtype=np.uint8)
         raise
@@ -237,25 +238,25 @@ def _load(image: Image.Image) -> None:
 def _check_size(size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise OSError(
-            f"{size[0]:,} x {size[1]:,} pixels, more than the {MAX_PIXELS:,} that are read "
+            f"{size[0]:,} x {size[1]:,} pixels, more than the maximum of {MAX_PIXELS:,} "
             f"({4 * MAX_PIXELS / 1e9:g} GB of memory)"
         )
 
 
 def _check_strips(image: TiffImageFile) -> None:
-    """Raise `OSError` where strips end before the image does; the rest would be black."""
+    """Raise `OSError` if strips end before the image does; the rest would be black."""
     ends = [tile.extents[3] for tile in image.tile if tile.extents]
     if ends and max(ends) < image.height:
-        raise OSError(f"it holds {max(ends):,} of {image.height:,} rows")
+        raise OSError(f"it has only {max(ends):,} of {image.height:,} rows")
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return how a camera was held, 1 to 8, of a loaded image; Pillow has turned TIFF already."""
+    """Return the EXIF orientation of a loaded image, 1 to 8; Pillow has already rotated TIFFs."""
     return image.getexif().get(_ORIENTATION, 1)
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn and mirror (height, width, 3) pixels as EXIF asks."""
+    """Rotate and mirror (height, width, 3) pixels according to their EXIF orientation."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

@@ -1,7 +1,7 @@
-"""What a file is, by its first bytes: an image that is read here, another image, or something else.
+"""What a file is, by its first bytes: a supported image, an unsupported one, or something else.
 
-A name only counts where the content says nothing: a damaged ``1.png`` is still an unreadable image,
-and a JPEG without a suffix, or with a wrong one, is an image.
+The name counts only if the content is inconclusive: a damaged ``1.png`` is still an unreadable
+image, and a JPEG without a suffix or with a wrong one is an image.
 """
 
 from __future__ import annotations
@@ -59,36 +59,36 @@ class FileKind:
     name: str
     """In the singular: ``text file``, ``HEIC image``."""
     image: bool
-    """Whether it is an image, by content or by name, so that it must be read or counted as lost."""
+    """Whether it is an image by content or by name, to be read or counted as unreadable."""
     read: bool = False
-    """Whether its content is to be read and decoded."""
+    """Whether its content should be read and decoded."""
     known: bool = False
-    """Whether the content says so, and not the name alone."""
+    """Whether the kind comes from the content, and not from the name alone."""
 
 
 def kind_of(name: str, head: bytes | None) -> FileKind:
-    """Say what a file is.
+    """Return what a file is.
 
     Args:
         name: its path.
-        head: its first bytes, some hundreds, or all of them; None for a link inside an archive.
+        head: its first few hundred bytes, or all; None for a link inside an archive.
     """
     suffix = PurePosixPath(name).suffix.lower()
     named = suffix in IMAGES + OTHER_IMAGES + _CAMERA_RAW
     if head is None:
         return FileKind(LINK, image=named, read=named)
     if found := _match(_READ, head):
-        # A camera's own format often is a TIFF whose first page is a thumbnail.
+        # A camera's raw format is often a TIFF whose first page is a thumbnail.
         raw = suffix in _CAMERA_RAW
         return FileKind("camera raw image" if raw else found, image=True, read=not raw, known=True)
     if found := _match(_NOT_READ, head):
         return FileKind(found, image=True, known=True)
-    # Of what has the name of an image, decoding says what is wrong.
+    # If the name is that of an image, decoding reports what is wrong.
     return FileKind(_match(_OTHERS, head) or _plain(head), image=named, read=named)
 
 
 def is_read_whole(name: str, head: bytes) -> bool:
-    """Say whether a file's content is needed beyond its first bytes."""
+    """Return whether a file's content is needed beyond its first bytes."""
     return kind_of(name, head).read
 
 

@@ -1,9 +1,9 @@
-"""The files of a folder: what is read there is what DVC hashes, and what neither can read is named.
+"""The files in a folder: exactly those that DVC hashes, with an error for anything unreadable.
 
-DVC looks neither behind a link to a folder nor into a folder that is a DVC project of its own, so
-a study would not notice when images there change. It waits forever at a FIFO, and stops at a name
-that is not UTF-8 without showing it. So `check`, which runs before DVC hashes a dataset, looks for
-all of that, with the walk that also finds the images.
+DVC does not follow links to folders or enter folders that are DVC projects themselves, so a study
+would not notice when images there change. It hangs on a FIFO, and fails on a name that is not UTF-8
+without showing it. So `check`, which runs before DVC hashes a dataset, looks for all of these, with
+the same walk that finds the images.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _OWN = (
     RESUME,
     Path(".dvc"),
 )
-"""What a study makes, relative to its folder."""
-_PASSED_OVER = (".git", ".hg", ".dvc")
-"""Folders that DVC passes over; so are they here."""
+"""What a study creates, relative to its folder."""
+_SKIPPED = (".git", ".hg", ".dvc")
+"""Folders that DVC skips, and so are skipped here."""
 
 
-def _way_to(path: Path) -> str:
-    """Say how a missing dataset is had: from DVC, where it tracks it."""
+def _remedy_if_missing(path: Path) -> str:
+    """Return how to get a missing dataset: from DVC, if DVC tracks it."""
     tracked = path.with_name(f"{path.name}.dvc")
     if tracked.exists():
         return f"DVC tracks it: cd {tracked.resolve().parent} && dvc pull {tracked.name}"
@@ -53,13 +53,13 @@ def _way_to(path: Path) -> str:
 
 
 APART = (
-    "expected an archive or a folder of images, apart from the study's own folder and from what it "
-    "makes there, such as data/incoming/mine"
+    "expected an archive or a folder of images that does not overlap the study's own folder or "
+    "what it creates there, such as data/incoming/mine"
 )
 
 
 def folders_below(path: Path) -> Iterator[str]:
-    """Give the relative paths of the folders below a folder, as the disk has them; hidden ones not.
+    """Yield the relative paths, as stored on disk, of all folders below one that are not hidden.
 
     Links are not followed.
     """
@@ -70,19 +70,19 @@ def folders_below(path: Path) -> Iterator[str]:
 
 @dataclass
 class Survey:
-    """What lies below a folder, hidden files too."""
+    """Everything below a folder, including hidden files."""
 
     files: list[str] = field(default_factory=list)
-    """Relative paths of regular files, and of links to such."""
+    """Relative paths of regular files and of links to them."""
     linked_folders: list[str] = field(default_factory=list)
-    """Links to folders that are not hidden, with where they lead: ``val -> ../other``. They are
-    not followed."""
+    """Links to folders that are not hidden, with their targets: ``val -> ../other``. They are not
+    followed."""
     problems: list[str] = field(default_factory=list)
-    """What can be neither read nor hashed, and why: ``cat/pipe (a FIFO)``."""
+    """What cannot be read or hashed, and why: ``cat/pipe (a FIFO)``."""
 
 
 def survey(folder: Path) -> Survey:
-    """Look at everything below a folder without opening a file."""
+    """List everything below a folder without opening a file."""
     found = Survey()
     waiting = [""]
     while waiting:
@@ -98,51 +98,52 @@ def survey(folder: Path) -> Survey:
 
 
 def folder_files(folder: Path, linked_folders: bool = False) -> list[str]:
-    """Return the sorted relative paths of all files of a folder that are not hidden.
+    """Return the sorted relative paths of all files in a folder that are not hidden.
 
     Args:
-        folder: the folder; it may be a link itself.
-        linked_folders: whether links to folders may lie in it. They are never followed.
+        folder: the folder; it may itself be a link.
+        linked_folders: whether it may contain links to folders. They are never followed.
 
     Raises:
-        StudyError: naming what cannot be read, and links to folders that may not be there.
+        StudyError: if something cannot be read, or is a link to a folder and must not be.
     """
     found = survey(folder)
     if found.problems:
         raise StudyError(
-            f"{folder}: found what cannot be read: {listing(found.problems)}; expected regular "
-            "files, and folders. Remove, rename or replace what is named"
+            f"{folder}: these cannot be read: {listing(found.problems)}; expected regular files "
+            "and folders. Remove, rename or replace them"
         )
     if found.linked_folders and not linked_folders:
         links = listing(found.linked_folders)
         raise StudyError(
             f"{folder}: found links to folders: {links}; expected folders, because DVC "
             "does not notice when files behind such a link change. Remove links that are second "
-            "names of a class. Replace others by copies, with: "
-            f"cp -rL {folder} {folder}-copy, and set dataset.path to {folder}-copy; or set "
-            "dataset.path to where a link leads, if all images lie there"
+            f"names of a class. Replace others with copies: run cp -rL {folder} {folder}-copy and "
+            f"set dataset.path to {folder}-copy; or, if all images are behind one link, set "
+            "dataset.path to its target"
         )
     return sorted(name for name in found.files if not is_hidden(name))
 
 
 def check_source(path: Path, linked_folders: bool) -> None:
-    """Look at ``dataset.path`` before DVC or a stage opens anything there.
+    """Check ``dataset.path`` before DVC or a stage opens anything there.
 
     Args:
         path: a file or a folder, or a link to one, relative to the study's folder.
-        linked_folders: whether links to folders may lie in the folder, if no folder is read.
+        linked_folders: whether the folder may contain links to folders, because no images are read
+            from it.
 
     Raises:
-        StudyError: if there is nothing, or what cannot be read, or the study itself.
+        StudyError: if nothing is there, or something unreadable, or the study itself.
     """
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise StudyError(
             f"dataset.path: there is no {path}{_unless_missing(error)}; expected an archive or a "
-            f"folder. {_way_to(path)}"
+            f"folder. {_remedy_if_missing(path)}"
         ) from None
-    if holds_study(path.resolve()):
+    if overlaps_study(path.resolve()):
         raise StudyError(f"dataset.path: {path} leads to {path.resolve()}; {APART}")
     if stat.S_ISDIR(mode):
         folder_files(path, linked_folders)
@@ -150,10 +151,11 @@ def check_source(path: Path, linked_folders: bool) -> None:
         check_file(path)
 
 
-def holds_study(path: Path) -> bool:
-    """Say whether a path, relative to the study's folder, leads to what the study makes itself.
+def overlaps_study(path: Path) -> bool:
+    """Return whether a path, relative to the study's folder, overlaps what the study creates.
 
-    Links are not followed: a path is looked at before the study's folder is the working directory.
+    Links are not followed, because paths are checked before the study's folder is the working
+    directory.
     """
     place = Path(os.path.normpath(path))
     if place.is_absolute():
@@ -168,28 +170,26 @@ def holds_study(path: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Raise `StudyError` unless a path is that of a regular file that may be read; open nothing."""
+    """Raise `StudyError` unless `path` is a regular file with read permission; open nothing."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
         raise StudyError(
-            f"dataset.path: {path} is {_OTHERS.get(stat.S_IFMT(mode), 'no file')}; expected an "
+            f"dataset.path: {path} is {_OTHERS.get(stat.S_IFMT(mode), 'not a file')}; expected an "
             "archive or a folder"
         )
     if not os.access(path, os.R_OK):
         raise StudyError(
-            f"dataset.path: {path} may not be read; expected a file with permission to read it: "
+            f"dataset.path: found no permission to read {path}; expected a readable file. Run: "
             f"chmod u+r {path}"
         )
 
 
 def _sort(entry: os.DirEntry[str], below: str, found: Survey) -> bool:
-    """Put one entry where it belongs; say whether it is a folder to look into."""
+    """Add one entry to `found`; return whether it is a folder to enter."""
     name = below + entry.name
-    if entry.name in _PASSED_OVER:
+    if entry.name in _SKIPPED:
         if entry.name == ".dvc" and not is_hidden(below.rstrip("/") or "."):
-            found.problems.append(
-                f"{in_message(name)} (a DVC project of its own, which DVC passes over)"
-            )
+            found.problems.append(f"{in_message(name)} (a separate DVC project, which DVC skips)")
         return False
     problem = _problem(entry, name)
     if problem:
@@ -215,9 +215,9 @@ def _problem(entry: os.DirEntry[str], name: str) -> str | None:
     try:
         mode = entry.stat().st_mode
     except OSError as error:
-        return f"a link that leads nowhere{_unless_missing(error)}"
+        return f"a broken link{_unless_missing(error)}"
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        return _OTHERS.get(stat.S_IFMT(mode), "no file")
+        return _OTHERS.get(stat.S_IFMT(mode), "not a file")
     return None if os.access(entry.path, os.R_OK) else "no permission to read it"
 
 

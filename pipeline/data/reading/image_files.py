@@ -1,4 +1,4 @@
-"""Single image files, read as the images of a dataset are."""
+"""Reading single image files in the same way as the images of a dataset."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ def read_images(
     """Decode and resize files to one array.
 
     Args:
-        paths: image files of any format that a dataset may hold.
-        size: the side of the square images.
-        value_range: of gray images with more than 8 bits, as in `image_folder.Spec`.
-        value_range_8_bits: the same of images with 8 bits.
-        held: what the study's images with more than 8 bits use (`value_ranges.held_range`).
-        cut_off: whether values beyond the ranges may be cut off.
+        paths: image files in any format that a dataset may contain.
+        size: side of the square images in pixels.
+        value_range: for gray images with more than 8 bits, as in `image_folder.Spec`.
+        value_range_8_bits: the same for images with 8 bits.
+        held: range of values in the study's images with more than 8 bits
+            (`value_ranges.used_range`).
+        cut_off: whether values beyond the ranges may be clipped.
 
     Returns:
         (n, size, size, 3) uint8, RGB, in the order of `paths`.
 
     Raises:
-        StudyError: if a file is missing or cannot be read, with all that cannot; or if images with
-            more than 8 bits use a sliver of their range, and no `value_range` is given; or if
-            values lie beyond a range, of more than a few pixels, and `cut_off` is not set.
+        StudyError: if files are missing or unreadable; if images with more than 8 bits use a small
+            part of their range and no `value_range` is given; or if more than a few pixels lie
+            beyond a range and `cut_off` is not set.
     """
     stretched, plain = _pair(value_range), _pair(value_range_8_bits)
     pictures: list[Picture] = []
@@ -56,30 +57,30 @@ def read_images(
     if problems:
         raise StudyError(
             f"{len(problems)} of {len(problems) + len(pictures)} files cannot be read: "
-            f"{listing(problems, 8)}; expected images. Mend them, or leave them out"
+            f"{listing(problems, 8)}; expected images. Repair them, or leave them out"
         )
     if not pictures:
-        raise StudyError("found no file; expected paths of images")
+        raise StudyError("found no file; expected at least one path of an image")
     if outside and not cut_off:
         raise StudyError(
-            f"{len(outside)} of {len(pictures)} files hold values beyond the range that the study "
-            f"was read with, which would be cut off (found; expected): {listing(outside, 8)}. Say "
-            "read(paths, value_range=...) with the values of these files that are black and white; "
-            "with the study's own if they are to be cut off"
+            f"{len(outside)} of {len(pictures)} files have values beyond the range of the study, "
+            f"which would be clipped (found; expected): {listing(outside, 8)}. Call "
+            "read(paths, value_range=...) with the values of black and white in these files, or "
+            "with the study's own range to clip them"
         )
     _check_range(pictures, stretched or value_range)
     return np.stack([each.pixels for each in pictures])
 
 
 def _pair(value_range: Sequence[float] | str | None) -> Range | None:
-    """Return a range, which is a list where it comes from JSON; None for ``full`` and none."""
+    """Return a range, which may be a list from JSON, as a pair; None for ``full`` and None."""
     if value_range is None or isinstance(value_range, str):
         return None
     return value_range[0], value_range[1]
 
 
 def _applied(picture: Picture, stretched: Range | None, plain: Range | None) -> Range | None:
-    """Return the range by which an image was stretched."""
+    """Return the range that an image was stretched from."""
     if picture.layout is None:
         return plain
     return stretched if picture.layout.gray else None
@@ -91,7 +92,7 @@ def _check_range(pictures: list[Picture], value_range: Range | Literal["full"] |
     except StudyError as error:
         raise StudyError(
             f"{error}. The images of the study were read with value_range: "
-            f"{value_range or 'none'}; for these files alone, say read(paths, value_range=...)"
+            f"{value_range or 'none'}; for these files only, call read(paths, value_range=...)"
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""Images that would not fit in memory side by side, or in full as RGB.
+"""Images too large to decode several at once, or to convert to RGB as a whole.
 
-At any time the images being decoded have `PIXELS_AT_ONCE` pixels together, or are one larger image
-alone. That one is converted and shrunk row by row, so that it needs no more than the bytes in which
-Pillow holds it, up to 4 a pixel.
+At any time, the images being decoded have at most `PIXELS_AT_ONCE` pixels in total, or are a single
+larger image. Large images are converted and shrunk row by row, so that they need little more memory
+than Pillow's own copy, up to 4 bytes per pixel.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from PIL import Image
 from pipeline.data.reading.pixel_values import Found, Layout, Range, to_rgb
 
 LARGE_PIXELS = 16_000_000
-"""Images of more pixels are shrunk as they are converted, row by row."""
+"""Images with more pixels are converted and shrunk row by row."""
 PIXELS_AT_ONCE = 64_000_000
-"""Pixels that are decoded at a time, by all threads together; some 11 bytes each."""
+"""Pixels being decoded at any time, in all threads together; about 11 bytes each."""
 _STRIP_VALUES = 1 << 20
 """Pixels of a large image that are converted at a time."""
 
 
 class Budget:
-    """Bounds how many pixels are decoded at a time; one image that is above it gets all of it."""
+    """Limits how many pixels are decoded at a time; an image above the limit is decoded alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -35,7 +35,7 @@ class Budget:
 
     @contextmanager
     def held(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for an image of so many pixels, and keep it for the block."""
+        """Wait until there is room for an image of `pixels` pixels; reserve it for the block."""
         with self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + pixels <= PIXELS_AT_ONCE)
             self._used += pixels
@@ -54,10 +54,10 @@ def shrunk(
     value_range: Range | None,
     range_8_bits: Range | None = None,
 ) -> tuple[NDArray[np.uint8], Found]:
-    """Average a large image over areas, a strip of rows at a time.
+    """Shrink a large image by area averaging, one strip of rows at a time.
 
     Returns:
-        (height, width, 3) uint8 with no side above `size`, and the values that were found.
+        (height, width, 3) uint8 with no side above `size`, and the values found in the image.
     """
     width, height = image.size
     rows = max(1, _STRIP_VALUES // width)
@@ -82,7 +82,7 @@ def shrunk(
 
 
 def _overlap(small: int, large: int, top: int, bottom: int) -> NDArray[np.float64]:
-    """Return the share of each row top..bottom of `large` rows in each of `small` rows."""
+    """Return the (small, bottom - top) weight of each large row from `top` on in each small row."""
     step = large / small
     lows = np.arange(small)[:, None] * step
     rows = np.arange(top, bottom)[None, :]

@@ -1,9 +1,9 @@
-"""Which split and class an image belongs to, by the folders that it lies in.
+"""Which split and class an image belongs to, by the folders that contain it.
 
 The splits are called ``train``, ``val`` (``valid``, ``validation``) and ``test``; the last two may
-lack. Without split folders, ``<class>/<image>``, all images are training images, of which the
-others are taken. One folder around all of it is seen through. Classes and images are ordered by
-name, so that the order in an archive or on a disk changes nothing.
+be missing. Without split folders, ``<class>/<image>``, all images are training images, from which
+the other splits are taken. A single folder around everything is ignored. Classes and images are
+ordered by name, so the order in an archive or on a disk does not matter.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ LAYOUT = "<split>/<class>/<image>, with splits train, val and test, or <class>/<
 Parts = tuple[str, ...]
 """The parts of a path: ``("train", "cat", "1.png")``, or ``("cat", "1.png")``."""
 Placed = dict[str, tuple[str, str, str]]
-"""Path of an image -> its split, its class, and its path below any folder around all."""
+"""Path of an image -> its split, its class, and its path without any folder around everything."""
 
 
 def lay_out(names: Sequence[str], where: str) -> Placed:
-    """Find split and class of each image.
+    """Find the split and class of each image.
 
     Args:
         names: the paths of all images.
         where: the archive or folder, for messages.
 
     Returns:
-        Their places, sorted by the path below any folder around all.
+        Their places, sorted by path without any folder around everything.
 
     Raises:
         StudyError: if the folders are not laid out as expected.
@@ -55,7 +55,7 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
         folders = sorted({below[0] for below in parts.values() if len(below) > 1})
         raise StudyError(_stray_message(where, stray, tops, splits, folders) + way_out)
     if len(set(splits.values())) < len(splits):
-        raise StudyError(f"{where}: found {listing(splits)}; expected one folder for each split")
+        raise StudyError(f"{where}: found {listing(splits)}; expected one folder per split")
     if splits and "train" not in splits.values():
         raise StudyError(f"{where}: found {listing(tops)}, but no train folder; expected {LAYOUT}")
     ordered = sorted(names, key=lambda name: parts[name])
@@ -68,7 +68,7 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
 
 
 def _is_wrapped(paths: Sequence[Parts]) -> bool:
-    """Say whether one folder that means nothing lies around all images."""
+    """Return whether all images are in one folder that is neither a split nor a class."""
     if len({below[0] for below in paths}) != 1 or min(map(len, paths)) < 3:
         return False
     if paths[0][0].lower() not in SPLIT_FOLDERS:
@@ -90,19 +90,19 @@ def _stray_message(
     else:
         beside = f" beside the folders {listing(folders)}" if folders and not splits else ""
         found = in_message(stray) + beside
-        remedy = ". Move it into the folder of its class, or out of there"
+        remedy = ". Move it into the folder of its class, or elsewhere"
     hints = (did_you_mean(top.lower(), SPLIT_FOLDERS) for top in others)
     hint = next((hint for hint in hints if hint), ";") if len(tops) <= len(SPLITS) else ";"
     return f"{where}: found {found}{hint} expected {LAYOUT}{remedy}"
 
 
 def _way_out(tops: Sequence[str], splits: dict[str, str]) -> str:
-    """Say how a class keeps the name of a split, for people with pictures of trains."""
+    """Return how a class can have the name of a split, for people with pictures of trains."""
     first = next(iter(splits))
     beside = next((f"train/{in_message(top)}, " for top in tops if top not in splits), "")
     return (
-        f". If {first} is a class here and not a split, move all class folders into one folder "
-        f"called train: {beside}train/{first}"
+        f". If {first} is a class and not a split, move all class folders into one folder called "
+        f"train: {beside}train/{first}"
     )
 
 
@@ -112,22 +112,22 @@ def _check_classes(placed: Placed, where: str) -> None:
     for split, name, _ in placed.values():
         classes.setdefault(split, set()).add(name)
     for split, names in classes.items():
-        lacking, added = sorted(classes["train"] - names), sorted(names - classes["train"])
-        if lacking or added:
+        missing, extra = sorted(classes["train"] - names), sorted(names - classes["train"])
+        if missing or extra:
             raise StudyError(
-                f"{where}: found other classes in {split} than in train (lacking: "
-                f"{listing(lacking)}; added: {listing(added)}); expected the same class folders, "
-                "each with images, in every split"
+                f"{where}: found different classes in {split} and train (missing in {split}: "
+                f"{listing(missing)}; extra: {listing(extra)}); expected the same class folders, "
+                "each containing images, in every split"
             )
     if len(classes["train"]) < 2:
         raise StudyError(
-            f"{where}: found one class only ({listing(classes['train'])}); expected at least two "
+            f"{where}: found only one class ({listing(classes['train'])}); expected at least two "
             f"class folders, as {LAYOUT}"
         )
 
 
 def _check_twins(names: Sequence[str], where: str) -> None:
-    """Refuse classes that differ in case or in outer spaces alone, in one split or in two.
+    """Reject classes whose names differ only in case or outer spaces, in any splits.
 
     Single letters may differ in case: they are classes of handwriting.
     """
@@ -136,8 +136,7 @@ def _check_twins(names: Sequence[str], where: str) -> None:
         key = name.strip() if len(name) == 1 else name.strip().casefold()
         if key in seen:
             raise StudyError(
-                f"{where}: found the classes {seen[key]!r} and {name!r}, which differ in case or "
-                "spaces alone; expected names that differ otherwise. Rename one of the folders, or "
-                "put their images into one"
+                f"{where}: found the classes {seen[key]!r} and {name!r}, which differ only in case "
+                "or spaces; expected more distinct names. Rename one of the folders, or merge them"
             )
         seen[key] = name

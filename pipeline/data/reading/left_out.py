@@ -1,4 +1,4 @@
-"""What of a folder or an archive is not among the images of a study: counted by kind, and named."""
+"""Files in a folder or archive that are not among the images of a study, counted by kind."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pipeline.data.reading.layout import Placed
 from pipeline.data.reading.names import is_hidden, normalized
 
 EXAMPLES = 5
-"""So many names of each kind are kept."""
+"""Names that are kept of each kind."""
 HIDDEN = "hidden or system file"
 
 
 class Others:
-    """Files that are not decoded: what is no image, and images of formats that are not read.
+    """Files that are not decoded: other files, and images in unsupported formats.
 
     Args:
         path: the folder or archive that is read.
@@ -36,25 +36,25 @@ class Others:
 
     @property
     def names(self) -> list[str]:
-        """All files but those in `problems` and hidden ones."""
+        """All files except hidden ones and those in `problems`."""
         return [name for kind, names in self._kinds.items() if kind != HIDDEN for name in names]
 
     def shown(self, name: str) -> bool:
-        """Say whether a file is not hidden; one that is hidden is counted."""
+        """Return whether a file is not hidden, and count it if it is."""
         if not is_hidden(name):
             return True
         above = [*reversed(PurePosixPath(name).parents), PurePosixPath(name)]
         self._kinds[HIDDEN].add(str(next(p for p in above if is_hidden(p.as_posix()))))
         return False
 
-    def passed_over(self, files: Iterable[archives.File]) -> Iterator[archives.File]:
-        """Give the files that are to be decoded, and keep what the others are."""
+    def filtered(self, files: Iterable[archives.File]) -> Iterator[archives.File]:
+        """Yield the files to decode, and record the others."""
         for name, content in files:
             kind = kind_of(name, None if content is None else content[:HEAD])
             if kind.read:
                 yield name, content
             elif kind.image:
-                self.problems[name] = f"{kind.name}, a format that is not read here"
+                self.problems[name] = f"{kind.name}, an unsupported format"
             else:
                 self._kinds[kind.name].add(name)
 
@@ -64,7 +64,7 @@ class Others:
         return sorted(self._kinds.get(LINK, ()))
 
     def records(self) -> tuple[dict[str, Any], ...]:
-        """Return an entry of a card's `left_out` for each kind, the commonest first."""
+        """Return an entry of a card's `left_out` for each kind, the most common first."""
         found = [record(kind, names) for kind, names in self._kinds.items() if names]
         return tuple(sorted(found, key=lambda each: (-each["count"], each["what"])))
 
@@ -84,7 +84,7 @@ def record(what: str, names: Iterable[str]) -> dict[str, Any]:
 
 
 def hidden_paths(folder: Path) -> list[str]:
-    """Return hidden files and folders, and those of operating systems; without what is in them."""
+    """Return the hidden and system files and folders below a folder, without their contents."""
     found: list[str] = []
     for root, folders, files in os.walk(folder):
         base = Path(root).relative_to(folder)
@@ -95,7 +95,7 @@ def hidden_paths(folder: Path) -> list[str]:
 
 
 def check_links(placed: Placed, links: Iterable[str], path: Path) -> None:
-    """See that no link stands for a folder: a split or a class whose images are not read.
+    """Check that no link stands for the folder of a split or class, whose images are not read.
 
     Args:
         placed: the images that were read.
@@ -103,22 +103,22 @@ def check_links(placed: Placed, links: Iterable[str], path: Path) -> None:
         path: the archive.
 
     Raises:
-        StudyError: naming each link that does not lie in a class folder, in place of an image.
+        StudyError: if there are links outside class folders, where they cannot stand for an image.
     """
     classes = {PurePosixPath(name).parent for name in placed}
     found = [name for name in links if PurePosixPath(name).parent not in classes]
     if found:
         raise StudyError(
-            f"{path}: found links where folders are expected: {listing(found)}; links inside an "
-            "archive lead nowhere, since nothing is unpacked. Pack what they lead to (tar "
-            "--dereference), or remove them"
+            f"{path}: found links where folders are expected: {listing(found)}. Links inside an "
+            "archive cannot be followed. Pack the folders instead (tar --dereference), or remove "
+            "the links"
         )
 
 
 def check_folders(
     placed: Placed, others: Collection[str], wanted: Collection[str] | None, path: Path
 ) -> None:
-    """See that no class vanishes because none of its files can be read.
+    """Check that no class disappears because none of its files is readable.
 
     Args:
         placed: the images that were read.
@@ -127,12 +127,12 @@ def check_folders(
         path: the folder or archive.
 
     Raises:
-        StudyError: naming each folder beside those of the classes that holds no readable image.
+        StudyError: if there are folders next to the class folders without any readable image.
     """
     classes = {PurePosixPath(name).parent for name in placed}
     around = {folder.parent for folder in classes}
     found = {folder for name in others for folder in PurePosixPath(name).parents}
-    if path.is_dir():  # whose empty folders hold no file that would tell of them
+    if path.is_dir():  # here empty folders exist too, which no file's path mentions
         found |= {PurePosixPath(normalized(folder)) for folder in folders_below(path)}
     used = classes | {above for folder in classes for above in folder.parents}
     empty = sorted(
@@ -143,8 +143,8 @@ def check_folders(
     if empty:
         known = listing(sorted({folder.name for folder in classes}))
         raise StudyError(
-            f"{path}: found no image that can be read in the class folder"
+            f"{path}: found no readable image in the class folder"
             f"{'s' if len(empty) > 1 else ''} {listing(empty)}; expected at least one in each. Add "
-            f"images, move the folder elsewhere, or name the classes to use: dataset.classes: "
+            f"images, move the folder elsewhere, or list the classes to use: dataset.classes: "
             f"[{known}]"
         )

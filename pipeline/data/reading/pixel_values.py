@@ -1,8 +1,8 @@
 """What the pixels of a decoded image mean, and how they become 8-bit RGB.
 
-Pillow converts most kinds of images by itself. What it gets wrong, or cannot know, is here: gray
-with more than 8 bits (it clips), a transparent gray value of fewer or more than 8 bits, and
-integers and floating-point numbers, whose black and white no file states.
+Pillow converts most kinds of images. This module handles what it gets wrong or cannot know: gray
+with more than 8 bits (Pillow clips it), a transparent gray value with fewer or more than 8 bits,
+and integers and floating-point numbers, for which files do not state black and white.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ Range = tuple[float, float]
 """The values that become black and white."""
 
 _BITS, _SAMPLES, _PHOTOMETRIC = 258, 339, 262
-"""Numbers of the TIFF tags: bits of a sample, what a sample is, which end of its range is white."""
+"""Numbers of the TIFF tags BitsPerSample, SampleFormat and PhotometricInterpretation."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What one sample of an image is, where it has more than 8 bits."""
+    """What the samples of an image with more than 8 bits are."""
 
     kind: str
     """``16-bit gray``, ``16-bit color``, ``floating-point gray``, ..."""
     full: int | None
-    """The highest value that a sample can hold; None where the file does not tell white."""
+    """The highest value of a sample; None if the file does not state the value of white."""
     unsigned: bool = False
-    """Whether Pillow holds unsigned 32-bit numbers as signed ones."""
+    """Whether Pillow stores unsigned 32-bit numbers as signed ones."""
     inverted: bool = False
     """Whether 0 is white."""
 
     @property
     def gray(self) -> bool:
-        """Whether Pillow leaves all bits to us; of color it gives the upper 8 alone."""
+        """Whether samples are gray. Pillow keeps all their bits, but only the upper 8 of color."""
         return not self.kind.endswith("color")
 
 
 @dataclass(frozen=True)
 class Found:
-    """The values of an image, before anything is stretched or cut."""
+    """The values of an image before they are stretched or clipped."""
 
     extremes: Range | None
-    """The lowest and the highest; None for images of 8 bits."""
+    """The lowest and the highest; None for images with 8 bits."""
     sample: NDArray
-    """Of some of its pixels that are not transparent: (n,), or (n, 3) of color and of 8 bits."""
+    """Values of some pixels that are not transparent: (n,), or (n, 3) for color and for 8 bits."""
 
 
 def layout_of(image: Image.Image) -> Layout | None:
-    """Say what the samples of a file are that has been opened, but not loaded; None for 8 bits."""
+    """Return the layout of an image that was opened but not loaded; None for 8 bits."""
     tags: Any = getattr(image, "tag_v2", {})
     if image.mode == "F":
         return Layout("floating-point gray", None, inverted=tags.get(_PHOTOMETRIC) == 0)
@@ -68,10 +68,10 @@ def layout_of(image: Image.Image) -> Layout | None:
 
 
 def mend_transparency(image: Image.Image) -> None:
-    """Give the one transparent color of a PNG, of any depth, in the 8 bits of Pillow's pixels.
+    """Convert the one transparent color of a PNG to the 8 bits of Pillow's pixels.
 
-    Pillow leaves it as the file has it: 1 of 0..3 for a gray that became 85. Of 16-bit color only
-    the upper 8 bits are compared, as these are all that Pillow keeps.
+    Pillow leaves it as in the file: 1 of 0..3 for a gray value that became 85. For 16-bit color
+    only the upper 8 bits are compared, because Pillow keeps no others.
     """
     found = image.info.get("transparency")
     raw = _raw_mode(image)
@@ -87,20 +87,20 @@ def to_rgb(
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> tuple[NDArray[np.uint8], Found]:
-    """Convert a loaded image, or rows of it, to 8-bit RGB; alpha is laid over white.
+    """Convert a loaded image, or rows of it, to 8-bit RGB, blended with white where transparent.
 
     Args:
-        image: any mode that Pillow reads.
-        layout: what `layout_of` said before it was loaded.
-        value_range: of gray with more than 8 bits, the values that become 0 and 255. None for the
-            whole range; where there is none (`Layout.full`), all pixels become black.
-        range_8_bits: the same of images with 8 bits or fewer, gray and color.
+        image: in any mode that Pillow reads.
+        layout: the result of `layout_of` before the image was loaded.
+        value_range: for gray with more than 8 bits, the values that become 0 and 255. None stands
+            for the whole range; if that is unknown (`Layout.full`), all pixels become black.
+        range_8_bits: the same for images with 8 bits or fewer, gray and color.
 
     Returns:
-        (height, width, 3) uint8, and the values that were found.
+        (height, width, 3) uint8, RGB, and the values found in the image.
 
     Raises:
-        ValueError: for values that are NaN or infinite, and modes that Pillow cannot convert.
+        ValueError: if values are NaN or infinite, or if Pillow cannot convert the mode.
     """
     if layout is not None and layout.gray:
         values = _values(image, layout)
@@ -110,23 +110,23 @@ def to_rgb(
             sample = sample[sample != hidden]
         ends = (float(values.min()), float(values.max()))
         return np.repeat(gray[..., None], 3, axis=2), Found(ends, sample)
-    if image.mode == "La":  # gray that was multiplied by its alpha
+    if image.mode == "La":  # gray premultiplied by alpha
         image = image.convert("LA")
     extremes: Range | None = None
     if layout is not None:
         upper = np.asarray(image)
         upper = upper[..., :3] if image.mode == "RGBA" else upper
         extremes = (float(int(upper.min()) << 8), float((int(upper.max()) << 8) | 255))
-    rgb, sample = _laid_over_white(image, None if layout else range_8_bits)
+    rgb, sample = _blended_with_white(image, None if layout else range_8_bits)
     if layout is not None:
         sample = sample.astype(np.uint16) * 257
     return rgb, Found(extremes, sample)
 
 
-def _laid_over_white(
+def _blended_with_white(
     image: Image.Image, stretched: Range | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return (height, width, 3) uint8, RGB, and a sample of the visible pixels as they were."""
+    """Return (height, width, 3) uint8, RGB, and a sample of the visible pixels, unstretched."""
     levels = np.arange(256, dtype=np.uint8)
     if stretched is not None:
         levels = _scaled(levels, Layout("8-bit", 255), stretched)
@@ -147,7 +147,7 @@ def _values(image: Image.Image, layout: Layout) -> NDArray:
     if layout.unsigned:
         return values.astype(np.int32).view(np.uint32)
     if not np.isfinite(values).all():
-        raise ValueError("it holds values that are no numbers (NaN or infinite)")
+        raise ValueError("it contains NaN or infinite values")
     return values
 
 
@@ -164,7 +164,7 @@ def _scaled(values: NDArray, layout: Layout, value_range: Range | None) -> NDArr
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return Pillow's name of how the samples lie in the file, such as ``RGB;16B``."""
+    """Return Pillow's name for the sample format in the file, such as ``RGB;16B``."""
     tiles = getattr(image, "tile", None)
     arguments = tiles[0][3] if tiles else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments

@@ -19,19 +19,19 @@ from rich.progress import (
 
 Advance = Callable[[int], None]
 QUIET = 2.0
-"""Seconds between two lines of a log: what is shorter says nothing."""
+"""Minimum seconds between two lines of a log; shorter work prints nothing."""
 
 
 @contextmanager
 def byte_progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
-    """Give a function that is told how many bytes more have been dealt with.
+    """Yield a function to call with the number of bytes just processed.
 
-    A bar on a terminal; else, as in a log, a line about every tenth of the way.
+    It updates a bar on a terminal. Otherwise, as in a log, it prints a line about every 10 %.
 
     Args:
         what: what is being done, for the reader.
-        total: all bytes.
-        done: bytes that were dealt with before, by an earlier attempt.
+        total: bytes in total.
+        done: bytes already processed by an earlier attempt.
     """
     console = Console(file=sys.stdout)
     if not console.is_terminal:
@@ -55,15 +55,15 @@ class _Lines:
     def __init__(self, what: str, total: int, done: int) -> None:
         self._what, self._total, self._first, self._done = what, total, done, done
         self._tenth = 10 * done // max(total, 1)
-        self._started = self._told = time.monotonic()
+        self._started = self._printed = time.monotonic()
 
     def __call__(self, count: int) -> None:
         self._done += count
         tenth = 10 * self._done // max(self._total, 1)
         now = time.monotonic()
-        if tenth <= self._tenth or now - self._told < QUIET:
+        if tenth <= self._tenth or now - self._printed < QUIET:
             return
-        self._tenth, self._told = tenth, now
+        self._tenth, self._printed = tenth, now
         seconds = now - self._started
         left = seconds * (self._total - self._done) / max(self._done - self._first, 1)
         print(

@@ -1,7 +1,7 @@
 """The files in a tar archive, compressed or not, read as one stream.
 
-The standard library ends quietly at a damaged header, and checks no gzip checksum when it streams;
-both would pass off part of a dataset as the whole. Here both are errors.
+The standard library stops silently at a damaged header, and does not check the gzip checksum of a
+stream. Either would pass off part of a dataset as the whole. Here both are errors.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "tar": nullcontext,
 }
 _MAX_HEADER = 1 << 20
-"""Bytes of one extended header, a path or attributes, which the library holds in memory."""
+"""The most bytes of an extended header (a path or attributes), which is kept in memory."""
 _EXTENDED = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
@@ -38,25 +38,25 @@ _EXTENDED = (
 def tar_members(
     path: Path, kind: str, wanted: Callable[[str], bool], whole: Whole | None
 ) -> Iterator[tuple[str, bytes | None, int]]:
-    """Give name, contents (None for a link or a device) and the bytes read from disk for it.
+    """Yield each file's name, contents (None for a link or device) and bytes read from disk.
 
     Args:
         path: the archive.
         kind: ``tar``, ``gzip``, ``xz`` or ``bzip2``.
-        wanted: says of a name whether the file is to be read; it is asked about hidden ones, too.
+        wanted: takes a name; returns whether to read the file. Called for hidden files too.
         whole: see `pipeline.data.reading.archive_limits.read_content`.
 
     Raises:
-        StudyError: if a name or a size is none that a dataset has. For a damaged archive, the
-            errors of the standard library are raised.
+        StudyError: if a name or a size is not acceptable in a dataset. A damaged archive raises
+            errors of the standard library.
     """
     names, limit = Names(str(path)), Limit(path)
     with path.open("rb") as packed, _OPENERS[kind](packed) as stream:
         seen = given = 0
         with _opened(stream, kind) as archive:
             while (member := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined]  # else it keeps all headers
-                given += max(member.size, 0)  # of a sparse file, more than the archive holds
+                archive.members.clear()  # type: ignore[attr-defined]  # it would keep all headers
+                given += max(member.size, 0)  # for a sparse file, more than the archive stores
                 limit.check(max(given, stream.tell()))
                 name = normalized(member.name)
                 is_wanted = not member.isdir() and (wanted(name) or not member.isfile())
@@ -66,7 +66,7 @@ def tar_members(
                 content = read_content(file, path, name, member.size, whole) if file else None
                 yield names.take(member.name), content, packed.tell() - seen
                 seen = packed.tell()
-        while stream.read(1 << 16):  # to the end, where the compressed formats check themselves
+        while stream.read(1 << 16):  # to the end, where compressed formats have checksums
             limit.check(stream.tell())
 
 
@@ -74,15 +74,15 @@ def _opened(stream: BinaryIO, kind: str) -> tarfile.TarFile:
     try:
         return tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictMember)
     except tarfile.ReadError as error:
-        raise tarfile.ReadError(f"the {kind} file holds no whole tar archive ({error})") from None
+        raise tarfile.ReadError(f"the {kind} file has no complete tar archive ({error})") from None
 
 
 class _StrictMember(tarfile.TarInfo):
-    """A tar header that is damaged or lacking is an error, not the end of the archive."""
+    """A tar header; damaged or missing ones are errors, not the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _StrictMember:
-        """Parse a header; one that would be too large to hold is damaged, or meant to be."""
+        """Parse a header; one too large for memory is damaged or malicious."""
         member = super().frombuf(buf, encoding, errors)
         if member.type in _EXTENDED and member.size > _MAX_HEADER:
             raise tarfile.ReadError(f"found a header of {member.size:,} bytes")

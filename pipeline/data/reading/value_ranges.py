@@ -1,9 +1,9 @@
 """Whether images use the range that they are stored in.
 
-A camera of 12 bits often stores its values as they are in files of 16: the brightest becomes 15 of
-255. A mask of 0 and 1 in 8 bits is as black. Such a set is stretched by an option, or refused;
-nothing is guessed from single images, which may be dark because their subject is, nor from a few
-images or pixels of a set, which may be saturated or faulty.
+A 12-bit camera often stores its values unchanged in 16-bit files: the brightest becomes 15 of 255.
+An 8-bit mask of 0 and 1 is just as black. Such a set is stretched by an option, or rejected. No
+conclusions are drawn from single images, which may show a dark subject, or from a few images or
+pixels of a set, which may be saturated or faulty.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pipeline.data.reading.decoding import Picture
 from pipeline.data.reading.pixel_values import Layout, Range
 
 SLIVER = 1 / 4
-"""A set whose values span less than this part of the range is not read without an option."""
+"""A set whose values span a smaller fraction of the range is not read without an option."""
 SLIVER_8_BITS = 1 / 16
-"""The same of 8 bits, where a set without a bright image may well be one of dark photographs."""
+"""The same for 8 bits, where a set without bright images may well be one of dark photographs."""
 _FEW_IMAGES = 0.05
-"""The part of a set's images, at either end, that is passed over; none of one or two images."""
+"""Fraction of a set's images that is ignored at either end; none of one or two images."""
 
 Given = Range | Literal["full"] | None
 
@@ -29,24 +29,24 @@ Given = Range | Literal["full"] | None
 def range_notes(
     pictures: Sequence[Picture], value_range: Given, range_8_bits: Given, where: str
 ) -> tuple[str, ...]:
-    """Say what became of the values, a sentence for each kind of image that needs one.
+    """Describe how values were converted, in a sentence for each kind of image that needs one.
 
     Args:
         pictures: all images of the set.
-        value_range: of gray with more than 8 bits, the values that became black and white;
-            ``full`` for all that a file can hold.
-        range_8_bits: the same of images with 8 bits, gray and color.
+        value_range: for gray with more than 8 bits, the values that became black and white;
+            ``full`` for everything that a file can hold.
+        range_8_bits: the same for images with 8 bits, gray and color.
         where: the folder or archive, for messages.
 
     Raises:
-        StudyError: if the images use a sliver of their range, or if no file tells the range, and
-            no range is given.
+        StudyError: if no range is given, and the images use a small part of their range or the
+            files do not state it.
     """
     return deep_notes(pictures, value_range, where) + _notes_8_bits(pictures, range_8_bits, where)
 
 
 def deep_notes(pictures: Iterable[Picture], value_range: Given, where: str) -> tuple[str, ...]:
-    """Say what `range_notes` does of images with more than 8 bits alone."""
+    """Return the sentences of `range_notes` on images with more than 8 bits."""
     groups: dict[str, tuple[Layout, list[Picture]]] = {}
     for picture in pictures:
         if picture.layout is not None:
@@ -58,40 +58,40 @@ def deep_notes(pictures: Iterable[Picture], value_range: Given, where: str) -> t
 
 
 def set_range(pictures: Iterable[Picture], full: int | None) -> Range | None:
-    """Return the lowest and highest value that a set uses, but for a few of its images.
+    """Return the lowest and highest value in a set, ignoring a few of its images.
 
-    Images that are all white, as a shutter that stays open gives, are passed over as well, unless
-    there are no others.
+    Images that are all white, as from a stuck shutter, are ignored as well, unless there are no
+    others.
 
     Args:
-        pictures: of one kind.
-        full: the value of white; None where files do not tell it.
+        pictures: images of one kind.
+        full: the value of white; None if files do not state it.
     """
     found = [each.usual for each in pictures if each.usual is not None]
     found = [each for each in found if each != (full, full)] or found
     if not found:
         return None
-    passed = math.ceil(_FEW_IMAGES * len(found)) if len(found) > 2 else 0
+    ignored = math.ceil(_FEW_IMAGES * len(found)) if len(found) > 2 else 0
     lows, highs = (sorted(ends) for ends in zip(*found, strict=True))
-    low, high = lows[passed], highs[-1 - passed]
+    low, high = lows[ignored], highs[-1 - ignored]
     return min(low, high), max(low, high)
 
 
-def held_range(pictures: Iterable[Picture]) -> list[float] | None:
-    """Return what gray images with more than 8 bits use: what a study was trained on."""
+def used_range(pictures: Iterable[Picture]) -> list[float] | None:
+    """Return the range that gray images with more than 8 bits use, for checks of later images."""
     gray = [each for each in pictures if each.layout is not None and each.layout.gray]
     found = set_range(gray, next((each.layout.full for each in gray if each.layout), None))
     return None if found is None else list(found)
 
 
 def beyond(picture: Picture, expected: Range, held: Sequence[float] | None) -> str | None:
-    """Say what values of an image lie beyond a range, if more do than a few pixels.
+    """Return a description of an image's values if more than a few pixels lie beyond a range.
 
     Args:
-        picture: whose values are compared.
+        picture: the image.
         expected: the values that become black and white.
-        held: what the images of the study use. At an end where this goes beyond `expected`, they
-            were cut off on purpose, and what exceeds `held` by a fourth of its span counts.
+        held: range of the study's images. Where it goes beyond `expected`, values were clipped on
+            purpose; there, only values beyond `held` by a fourth of its span count.
     """
     if picture.usual is None:
         return None
@@ -110,16 +110,14 @@ def _note(layout: Layout, pictures: Sequence[Picture], value_range: Given, where
     found = f"{_counted(len(pictures))} of {layout.kind} with values from {low:,.6g} to {high:,.6g}"
     if layout.gray and isinstance(value_range, tuple):
         black, white = value_range
-        cut = "; values beyond are cut off" if low < black or high > white else ""
+        cut = "; values beyond are clipped" if low < black or high > white else ""
         return f"{found}: {black:,.6g} became black and {white:,.6g} white{cut}"
     span = used[1] - used[0]
-    few = (
-        f" (but for a few, from {used[0]:,.6g} to {used[1]:,.6g})" if high - low > 2 * span else ""
-    )
+    few = f" (mostly from {used[0]:,.6g} to {used[1]:,.6g})" if high - low > 2 * span else ""
     if layout.full is None:
         raise StudyError(
-            f"{where}: found {found}{few}; such files do not say which values are black and white. "
-            f"Set them with dataset.value_range: {_suggested(*used)}"
+            f"{where}: found {found}{few}; such files do not state which values are black and "
+            f"white. Set them with dataset.value_range: {_suggested(*used)}"
         )
     if value_range != "full" and span < SLIVER * (layout.full + 1):
         levels = int(span * 256 / (layout.full + 1)) + 1
@@ -129,9 +127,9 @@ def _note(layout: Layout, pictures: Sequence[Picture], value_range: Given, where
             else "Convert them to 8 bits a channel with a program that stretches them"
         )
         raise StudyError(
-            f"{where}: found {found}{few}, of 0 to {layout.full:,}, which would leave {levels} of "
-            f"256 levels; expected a fourth of the range at least. {remedy}, or set "
-            "dataset.value_range: full if they are meant to be so"
+            f"{where}: found {found}{few}, in a range of 0 to {layout.full:,}, which would leave "
+            f"{levels} of 256 levels; expected at least a fourth of the range. {remedy}, or set "
+            "dataset.value_range: full if this is intended"
         )
     cut = "the upper 8 bits are used" if not layout.gray else f"{layout.full:,} is white"
     return f"{found}: {cut}"
@@ -141,23 +139,23 @@ def _notes_8_bits(pictures: Iterable[Picture], given: Given, where: str) -> tupl
     plain = [each for each in pictures if each.layout is None]
     if not plain:
         return ()
-    found = _counted(len(plain)) + " of 8 bits"
+    found = _counted(len(plain)) + " with 8 bits"
     if isinstance(given, tuple):
         return (f"{found}: {given[0]:,.6g} became black and {given[1]:,.6g} white",)
-    # Only of dark images is it known what they use: the others count as white.
+    # The range is known for dark images only; the others count as white.
     bright = sum(each.usual is None for each in plain)
     used = set_range([each for each in plain if each.usual is not None], 255)
     few = math.ceil(_FEW_IMAGES * len(plain)) if len(plain) > 2 else 0
     if bright > few or used is None or used[1] >= SLIVER * 255:
         return ()
-    told = f"{found} with values from {used[0]:,.6g} to {used[1]:,.6g}, but for a few, of 0 to 255"
+    found = f"{found} and values mostly from {used[0]:,.6g} to {used[1]:,.6g}, of 0 to 255"
     if given != "full" and used[1] < SLIVER_8_BITS * 255:
         raise StudyError(
-            f"{where}: found {told}, which is nearly black; expected a sixteenth of the range at "
-            f"least. Stretch them with dataset.value_range_8_bits: {_suggested(0, used[1])}, or "
-            "set dataset.value_range_8_bits: full if they are meant to be so"
+            f"{where}: found {found}, which is nearly black; expected at least a sixteenth of the "
+            f"range. Stretch them with dataset.value_range_8_bits: {_suggested(0, used[1])}, or "
+            "set dataset.value_range_8_bits: full if this is intended"
         )
-    return (f"{told}: a dark set; dataset.value_range_8_bits would stretch it",)
+    return (f"{found}: a dark set; dataset.value_range_8_bits would stretch it",)
 
 
 def _counted(n: int) -> str:
@@ -165,7 +163,7 @@ def _counted(n: int) -> str:
 
 
 def _suggested(low: float, high: float) -> str:
-    """Return 0 to 1, the range of the fewest bits that holds the values, or these themselves."""
+    """Return 0 to 1, the range of the fewest bits that fit the values, or the values themselves."""
     if low >= 0 and SLIVER < high <= 1:
         return "[0, 1]"
     whole = 2 ** int(high).bit_length() - 1

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.data.reading import archives
-from pipeline.data.reading.folders import check_source, folder_files, holds_study, survey
+from pipeline.data.reading.folders import check_source, folder_files, overlaps_study, survey
 
 
 @pytest.fixture
@@ -168,8 +168,8 @@ def test_a_path_that_is_no_file(study_folder, what):
     "path", [".", "..", "../..", "data", "data/incoming/../..", "runs", "data/prepared/train", "/"]
 )
 def test_the_study_is_no_dataset_of_its_own(study_folder, path):
-    assert holds_study(Path(path))
-    assert holds_study(study_folder / path)
+    assert overlaps_study(Path(path))
+    assert overlaps_study(study_folder / path)
     if (study_folder / path).exists():
         Path("link").symlink_to((study_folder / path).resolve())
         assert "apart from the study's own folder" in refused(Path("link"))
@@ -177,7 +177,7 @@ def test_the_study_is_no_dataset_of_its_own(study_folder, path):
 
 @pytest.mark.parametrize("path", ["data/incoming", "data/incoming/mine", "../images", "/images"])
 def test_other_places_are_none_of_the_study(study_folder, path):
-    assert not holds_study(Path(path))
+    assert not overlaps_study(Path(path))
 
 
 def test_images_that_dvc_tracks_are_pulled(tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.data.reading.decoding import decode_files
-from pipeline.data.reading.value_ranges import held_range, range_notes
+from pipeline.data.reading.value_ranges import range_notes, used_range
 
 
 def encoded(values: np.ndarray) -> bytes:
@@ -111,4 +111,4 @@ def test_8_bits_are_stretched_by_their_own_range_alone():
     np.testing.assert_array_equal(found[2].pixels[..., 1], expected)
     untouched = [each for _, each in decode_files(files, 8, (0, 4095))]
     np.testing.assert_array_equal(untouched[0].pixels[..., 1], mask)
-    assert held_range(found) == [0, 4095]
+    assert used_range(found) == [0, 4095]
