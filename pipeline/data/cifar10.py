@@ -1,7 +1,7 @@
 """CIFAR-10: 60,000 color photographs of 32×32 pixels in ten classes, 50,000 of them for training.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (technical report, University of
-Toronto, 2009), chapter 3. The official Python archive is read without being unpacked. It holds five
+Toronto, 2009), chapter 3. The official Python archive is read without being unpacked. It has five
 training batches, a test batch and the class names, each in a pickle written by Python 2.
 """
 
@@ -102,7 +102,7 @@ def _unpickle(content: bytes, name: str) -> Any:
 def _batch(record: Any, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch.
 
-    A row in the archive holds 1,024 red values, then as many green, then blue, each row by row.
+    A row in the archive has 1,024 red values, then as many green, then blue, each row by row.
     """
     data = record.get(b"data") if isinstance(record, dict) else None
     labels = record.get(b"labels") if isinstance(record, dict) else None

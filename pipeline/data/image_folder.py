@@ -90,7 +90,7 @@ class Spec(DatasetSpec):
         del images
         if not pictures:
             found = counted(others.records())
-            beside = f" (it holds {found})" if found else ""
+            beside = f" (it contains {found})" if found else ""
             raise StudyError(f"{path}: found no readable image{beside}; expected {LAYOUT}")
         placed = lay_out(list(pictures), str(path))
         check_links(placed, others.links, path)
@@ -141,7 +141,7 @@ def locate(path: Path) -> Path:
         )
     if not packed and not image:
         raise StudyError(
-            f"dataset.path: found no images in {path} (it holds: "
+            f"dataset.path: found no images in {path} (it contains: "
             f"{listing(child.name for child in found)}); expected an archive, or {LAYOUT}, as "
             f"{listing(IMAGES)}"
         )

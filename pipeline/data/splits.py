@@ -233,7 +233,7 @@ def _check_every_class(
     if len(ids) < len(names):
         raise StudyError(
             f"dataset: found {len(ids)} {split} images for {len(names)} classes; expected at "
-            f"least one of each. {remedy}"
+            f"least one of each class. {remedy}"
         )
     if not counts.all():
         missing = [names[index] for index in np.flatnonzero(counts == 0)]

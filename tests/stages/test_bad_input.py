@@ -365,7 +365,7 @@ def delete(mapping: dict, key: str) -> None:
         ),
         pytest.param(
             lambda p: p["classical"]["both_svm"].update(weights=[1.0]),
-            "expected one weight a feature set (2), found 1",
+            "expected one weight per feature set (2), found 1",
             id="weights that do not fit the features",
         ),
         pytest.param(
@@ -545,23 +545,23 @@ def fetch_and_prepare() -> None:
 
 
 ARCHIVES = {
-    "a tar.gz cut short": ("a.tar.gz", lambda: tar_gz(files())[:-3000], "damaged or cut short"),
+    "a tar.gz cut short": ("a.tar.gz", lambda: tar_gz(files())[:-3000], "damaged or truncated"),
     "half a tar.gz": (
         "a.tar.gz",
         lambda: (lambda packed: packed[: len(packed) // 2])(tar_gz(files())),
-        "damaged or cut short",
+        "damaged or truncated",
     ),
     "a tar.gz with a flipped byte": (
         "a.tar.gz",
         lambda: flipped(tar_gz(files())),
-        "damaged or cut short",
+        "damaged or truncated",
     ),
-    "a zip cut short": ("a.zip", lambda: zipped(files())[:-3000], "damaged or cut short"),
-    "a zip with a flipped byte": ("a.zip", lambda: flipped(zipped(files())), "damaged or cut"),
+    "a zip cut short": ("a.zip", lambda: zipped(files())[:-3000], "damaged or truncated"),
+    "a zip with a flipped byte": ("a.zip", lambda: flipped(zipped(files())), "damaged or trunc"),
     "a web page": ("a.zip", lambda: b"<!DOCTYPE html><p>Not found", "is a web page or XML"),
     "an image": ("a.tar.gz", lambda: png((9, 9, 9)), "is a PNG image; expected a folder, or an"),
     "nothing": ("a.tar.gz", lambda: b"", "is an empty file; expected a folder, or an archive"),
-    "a zip without images": ("a.zip", lambda: zipped({"a.txt": b"a"}), "no image that can be read"),
+    "a zip without images": ("a.zip", lambda: zipped({"a.txt": b"a"}), "found no readable image"),
 }
 
 
@@ -593,9 +593,9 @@ def test_a_cifar10_archive_that_is_not_it(broken, damage):
 
 
 FOLDERS = {
-    "empty": ({}, {}, "found no images in data/incoming/mine (it holds: none)"),
-    "other files": ({"notes.txt": b"a"}, {}, "it holds: notes.txt"),
-    "one class": (files(classes=1), {}, "found one class only (class_0); expected at least two"),
+    "empty": ({}, {}, "found no images in data/incoming/mine (it contains: none)"),
+    "other files": ({"notes.txt": b"a"}, {}, "it contains: notes.txt"),
+    "one class": (files(classes=1), {}, "found only one class (class_0); expected at least two"),
     "no class": ({"a.png": png((1, 2, 3)), "b.png": png((3, 2, 1))}, {}, "expected"),
     "one image a class": (files(images=1), {}, "dataset.min_per_class: 3"),
     "fewer images than classes": (
@@ -611,7 +611,7 @@ FOLDERS = {
     "an unreadable image": (
         {**files(), "class_0/bad.png": png((1, 1, 1))[:50]},
         {},
-        "found 1 unreadable of 37 image files: class_0/bad.png",
+        "1 of 37 image files are unreadable: class_0/bad.png",
     ),
     "a class that is not there": (
         files(),
@@ -623,7 +623,7 @@ FOLDERS = {
         {f"train/{name}": content for name, content in files().items()}
         | {f"test/{name}": content for name, content in files(classes=2).items()},
         {},
-        "found other classes in test than in train (lacking: class_2",
+        "found different classes in test and train (missing in test: class_2",
     ),
 }
 
@@ -667,7 +667,7 @@ def test_an_archive_that_is_gone_since_it_was_fetched(broken):
     broken.dataset(name="image_folder", path=path.as_posix())
     stages.run(fetch.main)
     path.unlink()
-    assert "there is no data/incoming/a.tar.gz any more" in broken.fails(prepare.main)
+    assert "data/incoming/a.tar.gz no longer exists" in broken.fails(prepare.main)
 
 
 def test_images_too_small_for_a_network(broken):

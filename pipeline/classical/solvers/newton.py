@@ -54,7 +54,7 @@ class Solution:
     """Where the solver stopped."""
 
     weights: Array
-    """(d + 1, k); the last row holds the intercepts."""
+    """(d + 1, k); the last row contains the intercepts."""
     objective: float
     """Summed over outputs."""
     gap: float

@@ -90,7 +90,7 @@ def _problem(name: str) -> str | None:
     if len(parts) > MAX_DEPTH:
         return (
             f"in {len(parts) - 1:,} folders; expected at most {MAX_DEPTH}. Set dataset.path to the "
-            "folder that holds the classes, or move them up"
+            "folder that contains the classes, or move them up"
         )
     if any(map(is_unsafe, "".join(parts[:-1]))):
         return (

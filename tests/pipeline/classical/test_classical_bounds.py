@@ -1,4 +1,4 @@
-"""At the bounds of its options, every classifier is fitted, and its scores are finite."""
+"""Every classifier can be fitted at the bounds of its options, with finite scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ METHODS = method_names("classical")
 
 
 def extremes(method: str) -> list[dict[str, object]]:
-    """The options of an entry, each number of a method's at its lowest and at its highest."""
+    """Return options of a config section, with each number at its minimum or maximum."""
     found: list[dict[str, object]] = []
     for number in numbers(load_spec("classical", method)):
         if number.option != "seeds":
@@ -41,7 +41,7 @@ def test_every_classifier_takes_its_options_at_their_bounds(method, rng, trials)
         entry = {"method": method, "features": ["a", "b"], **options}
         pipeline = load_spec("classical", method).model_validate(entry).build(0, (5, 7))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a solver stops at its most steps
+            warnings.simplefilter("ignore")  # a solver may reach its maximum of steps
             scores = pipeline.fit(features, labels).decision_function(features)
         assert np.isfinite(scores).all(), options
     trials(len(cases))

@@ -18,14 +18,14 @@ def rng():
 
 def blobs(rng, n=400, classes=4, d=6):
     labels = rng.integers(0, classes, n)
-    centres = rng.normal(size=(classes, d))
-    return (centres[labels] + rng.normal(size=(n, d))).astype(np.float32), labels
+    centers = rng.normal(size=(classes, d))
+    return (centers[labels] + rng.normal(size=(n, d))).astype(np.float32), labels
 
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("block", [64, 2048])
 def test_equals_scikit_learn(rng, monkeypatch, classes, block):
-    """Also where the matrix is cut into many blocks, of which the last ones are smaller."""
+    """This includes a matrix of many blocks, of which the last ones are smaller."""
     monkeypatch.setattr(kernel_matrix, "BLOCK", block)
     x, y = blobs(rng, classes=classes)
     fitted = KernelRidge(alpha=0.1, gamma=0.2, tol=1e-6).fit(x, y)
@@ -37,7 +37,7 @@ def test_equals_scikit_learn(rng, monkeypatch, classes, block):
     expected = theirs.predict(new) + mean
     found = fitted.decision_function(new)
     assert found.shape == ((50,) if classes == 2 else (50, 4))
-    # 16 bits hold the kernel to 8e-6, and the small alpha makes more of it.
+    # 16 bits represent the kernel to 8e-6, and the small alpha amplifies the error.
     np.testing.assert_allclose(found.reshape(50, -1), expected, atol=5e-3)
     assert fitted.residual_ <= 1e-6
 
@@ -63,12 +63,12 @@ def test_a_kernel_matrix_in_blocks_is_the_kernel(rng, monkeypatch):
 def kernel_matrix_times(x, mirrors, weights):
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as threads:  # the number of threads changes no bit
+    with ThreadPoolExecutor(1) as threads:  # the number of threads does not change the result
         return kernel_matrix.KernelMatrix((x, mirrors), 0.3, threads).times(weights)
 
 
-def test_mirror_images_make_it_blind_to_mirroring(rng):
-    """In two dimensions, mirrored by the sign of the first one, which keeps all distances."""
+def test_mirror_images_make_it_invariant_to_mirroring(rng):
+    """In two dimensions, flipping the sign of the first one keeps all distances."""
     x = rng.normal(size=(300, 2)).astype(np.float32)
     y = (np.abs(x[:, 0]) + 0.5 * x[:, 1] > 0.8).astype(int)
     mirrors = x * np.float32([-1, 1])
@@ -86,7 +86,7 @@ def test_mirror_images_make_it_blind_to_mirroring(rng):
     assert np.abs(differ).max() > 0.05
 
 
-def test_it_says_so_where_it_does_not_converge(rng, monkeypatch):
+def test_it_warns_if_it_does_not_converge(rng, monkeypatch):
     from pipeline.classical.solvers import kernel_solver
 
     monkeypatch.setattr(kernel_solver, "_MOST_STEPS", 2)
@@ -95,7 +95,7 @@ def test_it_says_so_where_it_does_not_converge(rng, monkeypatch):
         KernelRidge(alpha=1e-4, gamma=3.0, tol=1e-8).fit(x, y)
 
 
-def test_twins_and_few_images_do_no_harm(rng):
+def test_duplicate_or_few_images_do_no_harm(rng):
     x, y = blobs(rng, n=9, classes=3)
     x, y = np.concatenate([x, x]), np.concatenate([y, y])
     with warnings.catch_warnings():
@@ -104,7 +104,7 @@ def test_twins_and_few_images_do_no_harm(rng):
     assert np.mean(fitted.predict(x) == y) > 0.6
 
 
-def test_the_run_hands_on_that_it_is_mirrored():
+def test_the_run_passes_on_that_it_is_mirrored():
     spec = Spec(method="kernel_ridge", features=("a",), mirrored=True)
     assert spec.classifier(0).mirrored
     assert not Spec(method="kernel_ridge", features=("a",)).classifier(0).mirrored

@@ -15,7 +15,7 @@ def problem():
 
 
 def reference_map(machine, x):
-    """scikit-learn's map with our landmarks as its own."""
+    """Return scikit-learn's map with the same landmarks."""
     nystroem = Nystroem(gamma=machine.gamma_, n_components=len(machine.landmarks_))
     return nystroem.fit(machine.landmarks_.astype(np.float64)).transform(x.astype(np.float64))
 

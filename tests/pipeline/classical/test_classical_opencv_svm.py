@@ -30,7 +30,7 @@ def test_classes_are_those_that_opencv_predicts(kernel, n_classes):
     clear = ~(tied | undecided)
     assert clear.mean() > 0.9
     assert np.array_equal(ours.predict(x[1::2])[clear], expected[clear])
-    # At a tie OpenCV takes the first class of most votes.
+    # OpenCV breaks ties by taking the first class with the most votes.
     first = ours.classes_[votes.argmax(axis=1)]
     assert np.array_equal(first[~undecided], expected[~undecided])
 

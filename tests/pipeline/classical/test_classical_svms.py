@@ -1,4 +1,4 @@
-"""Both machines against scikit-learn's own: the same optimum, the same scores."""
+"""Both SVMs compared with scikit-learn's: the same optimum, the same scores."""
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ def problem(n_classes, n=600, d=30, seed=0):
 
 
 def liblinear_objective(coef, intercept, x, y, C):
-    """The objective of LIBLINEAR's L2-loss machine, in double precision, summed over machines."""
+    """Return the objective of LIBLINEAR's L2-loss SVM in float64, summed over classes."""
     classes = np.unique(y)
     signs = np.where(y[:, None] == (classes[None, 1:] if len(classes) == 2 else classes), 1, -1)
     margins = signs * (x.astype(np.float64) @ coef.T + intercept)
-    regulariser = 0.5 * (np.square(coef).sum() + np.square(intercept).sum())
-    return regulariser + C * np.square(np.maximum(0, 1 - margins)).sum()
+    penalty = 0.5 * (np.square(coef).sum() + np.square(intercept).sum())
+    return penalty + C * np.square(np.maximum(0, 1 - margins)).sum()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])
@@ -50,7 +50,7 @@ def test_rbf_scores_equal_libsvm(n_classes):
     reference = SVC(C=2.0, gamma=0.02, tol=1e-6, decision_function_shape="ovr")
     reference.fit(x[:400], y[:400])
     expected = reference.decision_function(x[400:])
-    # A vote can turn where a pair is undecided to float32 precision; none does here.
+    # A vote can flip if a pair is undecided in float32; none does here.
     assert ours.decision_function(x[400:]) == pytest.approx(expected, abs=5e-3)
     assert np.array_equal(ours.predict(x[400:]), reference.predict(x[400:]))
 
@@ -69,7 +69,7 @@ def test_rbf_batches_do_not_matter(monkeypatch):
 
 
 def test_rbf_without_intelex(monkeypatch):
-    """The platforms that intelex is not built for get the same machine from scikit-learn."""
+    """Platforms without scikit-learn-intelex get the same machine from scikit-learn."""
     import sys
 
     from pipeline.classical.rbf_svm import Spec
@@ -82,7 +82,7 @@ def test_rbf_without_intelex(monkeypatch):
     assert np.mean(plain.argmax(1) == expected.argmax(1)) > 0.99
 
 
-def test_unit_scaling_lets_joined_sets_count_alike(rng):
+def test_unit_scaling_lets_joined_sets_count_equally(rng):
     features = np.hstack([rng.normal(size=(500, 3)), 70 + 1000 * rng.normal(size=(500, 200))])
     scaled = UnitScaler((3, 200), (1.0, 0.5)).fit(features).transform(features.astype(np.float32))
     lengths = [np.sqrt(np.square(part).sum(1).mean()) for part in np.split(scaled, [3], axis=1)]
@@ -92,7 +92,7 @@ def test_unit_scaling_lets_joined_sets_count_alike(rng):
     assert proportion[3:] == pytest.approx(np.full(200, proportion[3]), rel=1e-4)
 
 
-def test_the_mean_of_a_set_is_no_length(rng):
+def test_the_mean_of_a_set_does_not_count_as_length(rng):
     features = rng.normal(size=(300, 4))
     plain, shifted = (UnitScaler((4,), (1.0,)).fit_transform(features + c) for c in (0, 9))
     np.testing.assert_allclose(shifted, plain, atol=1e-5)
@@ -109,8 +109,8 @@ def test_unit_scaling_of_a_set_that_is_always_the_same(constant):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"weights": [1, 2]}, "weights with scaling: unit alone"),
-        ({"weights": [1], "scaling": "unit"}, r"one weight a feature set \(2\), found 1"),
+        ({"weights": [1, 2]}, "weights only with scaling: unit"),
+        ({"weights": [1], "scaling": "unit"}, r"one weight per feature set \(2\), found 1"),
         ({"weights": [1, 0], "scaling": "unit"}, "greater than or equal to 0"),
     ],
 )
@@ -122,7 +122,7 @@ def test_weights_that_do_not_fit(options, message):
 
 @pytest.mark.parametrize("method", registry.method_names("classical"))
 class TestContract:
-    """Holds for every file in pipeline/classical/, also for one added tomorrow."""
+    """This applies to every file in pipeline/classical/, including future ones."""
 
     def spec(self, method):
         return registry.parse("classical", {"method": method, "features": ["a"]}, "classical.x")
@@ -130,7 +130,7 @@ class TestContract:
     @pytest.mark.parametrize("n_classes", [2, 5])
     def test_fits_scores_and_is_stored(self, method, n_classes, tmp_path):
         x, y = problem(n_classes, n=400)
-        x.setflags(write=False)  # features come memory-mapped and read-only
+        x.setflags(write=False)  # features are memory-mapped and read-only
         fitted = self.spec(method).build(seed=0, widths=[30]).fit(x[:300], y[:300])
         scores = of_decisions(fitted.decision_function(x[300:]))
         assert scores.shape == (100, n_classes)

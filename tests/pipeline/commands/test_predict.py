@@ -87,7 +87,7 @@ def test_values_of_more_than_8_bits_are_never_guessed(study):
     values = np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)
     Image.fromarray(values).save("deep.png")
     run = open_run("net")
-    with pytest.raises(StudyError, match=r"values from 0 to 4,095.*say read\(paths, value_range="):
+    with pytest.raises(StudyError, match=r"values from 0 to 4,095.*call read\(paths, value_range="):
         run.read("deep.png")
     gray = run.read("deep.png", value_range=(0, 4095))
     assert (gray.min(), gray.max()) == (0, 255)

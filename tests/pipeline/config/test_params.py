@@ -70,7 +70,7 @@ def test_roster(write):
         ("  svm:", "  my svm:", "found the name 'my svm'"),
         ("name: photos", "name: cifar11", "unknown dataset 'cifar11'; did you mean 'cifar10'"),
         ("seeds: [1]", "seeds: [1, 1]", "each name once"),
-        ("seeds: [1]", "seeds: [0, 1]", "one seed at most, since rbf_svm gives the same"),
+        ("seeds: [1]", "seeds: [0, 1]", "at most one seed, because rbf_svm gives the same"),
         ("path: data/incoming", "classes: [coffee, retina]", r"dataset\.path: found nothing"),
         ("  svm:", "  BOTH:", r"classical\.BOTH: another name differs in case alone"),
         ("cell: 8", "cell: .inf", r"features\.hog\.cell: found inf"),

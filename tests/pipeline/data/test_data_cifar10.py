@@ -1,4 +1,4 @@
-"""CIFAR-10 from a small archive in the official format, pickled as Python 2 did."""
+"""CIFAR-10 from a small archive in the official format, pickled as by Python 2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PER_BATCH = 7
 
 
 class PythonTwoPickler(pickle._Pickler):
-    """Protocol 2 with byte strings as Python 2's ``str``, which is how the archive was written."""
+    """Protocol 2 with byte strings as Python 2's ``str``, as in the official archive."""
 
     dispatch: ClassVar = dict(pickle._Pickler.dispatch)
 
@@ -40,7 +40,7 @@ def python_two(value) -> bytes:
 
 
 def record(images, labels) -> dict:
-    """A batch as the archive has it; pixels are set one by one, by the published rule."""
+    """Return a batch as in the archive; pixels are set one by one, by the published rule."""
     data = np.empty((len(images), 3072), np.uint8)
     for n, image in enumerate(images):
         for channel in range(3):
@@ -64,7 +64,7 @@ def write_archive(path: Path, members: dict[str, bytes]) -> None:
 
 @pytest.fixture
 def batches(rng):
-    # In the shuffled order of the real archive, which is not that of the numbers.
+    # In the shuffled order of the real archive, not in numerical order.
     names = ("data_batch_4", "test_batch", "data_batch_3", "data_batch_2", "data_batch_5")
     return {
         name: (
@@ -86,7 +86,7 @@ def members(batches):
 
 @pytest.fixture
 def placed(study_folder, members, monkeypatch):
-    """Place an archive of these members in data/incoming, and take it for the official one."""
+    """Place an archive of these members in data/incoming, and make it the official one."""
 
     def place(members=members) -> Path:
         path = Path("data/incoming") / cifar10.ARCHIVE.name
@@ -146,7 +146,7 @@ def test_the_official_record():
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
-def test_a_file_that_is_not_the_official_one_is_refused(placed, monkeypatch, cut):
+def test_a_file_that_is_not_the_official_one_is_rejected(placed, monkeypatch, cut):
     path = placed()
     content = path.read_bytes()
     path.write_bytes(content[: int(cut * len(content))])
@@ -171,9 +171,9 @@ class Evil:
         b"",
     ],
 )
-def test_a_pickle_runs_no_code(placed, members, content):
+def test_a_pickle_cannot_run_code(placed, members, content):
     placed(members | {"data_batch_2": content})
-    with pytest.raises(StudyError, match="data_batch_2 is no batch of CIFAR-10"):
+    with pytest.raises(StudyError, match="data_batch_2 is not a CIFAR-10 batch"):
         load()
     assert not Path("was-here").exists()
 
@@ -188,7 +188,7 @@ def test_a_pickle_runs_no_code(placed, members, content):
         ("batches.meta", {b"names": []}, "label_names"),
     ],
 )
-def test_another_record_is_refused(placed, members, name, value, message):
+def test_another_record_is_rejected(placed, members, name, value, message):
     placed(members | {name: python_two(value)})
     with pytest.raises(StudyError, match=message):
         load()
@@ -201,7 +201,7 @@ def test_a_missing_batch_is_named(placed, members):
         load()
 
 
-def test_an_archive_that_has_gone_is_said(placed):
+def test_an_archive_that_is_gone_is_reported(placed):
     path = placed()
     spec = cifar10.Spec(name="cifar10")
     source = spec.fetch()

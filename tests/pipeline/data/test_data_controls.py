@@ -1,4 +1,4 @@
-"""Two datasets whose answer is known: colour alone tells classes apart, or shape alone does."""
+"""Two datasets with a known outcome: only color, or only shape, tells classes apart."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def control(request):
     return request.param, draw(request.param)
 
 
-def test_images_are_labelled_and_split(control):
+def test_images_are_labeled_and_split(control):
     name, raw = control
     classes = len(raw.class_names)
     assert raw.images.shape == (35 * classes, 32, 32, 3)
@@ -42,7 +42,7 @@ def test_images_are_labelled_and_split(control):
     }  # fmt: skip
 
 
-def test_a_seed_draws_the_same_images_and_another_others(control):
+def test_images_depend_on_the_seed(control):
     name, raw = control
     np.testing.assert_array_equal(draw(name).images, raw.images)
     assert (draw(name, images_seed=1).images != raw.images).any(axis=(1, 2, 3)).all()
@@ -55,11 +55,11 @@ def test_more_images_keep_the_first_ones(control):
     np.testing.assert_array_equal(more.images[kept], raw.images)
 
 
-def test_tints_are_constants_so_that_all_gradients_are_those_of_grey():
+def test_tints_are_constant_so_gradients_are_those_of_gray():
     raw = draw("color_classes")
     tints = raw.images.astype(int) - raw.images[..., 1:2]
     assert (tints == tints[:, :1, :1]).all()
-    # a tint less its luma is the whole tint: cb and cr are those of the class, give or take 12°
+    # Tints have no luma; their Cb and Cr are those of the class, within 12°.
     tint = tints[:, 0, 0] - tints[:, 0, 0] @ LUMA[:, None]
     cb, cr = tint[:, 2] / 1.772, tint[:, 0] / 1.402
     np.testing.assert_allclose(np.hypot(cb, cr), 40, atol=1)
@@ -70,14 +70,14 @@ def test_tints_are_constants_so_that_all_gradients_are_those_of_grey():
 
 def test_no_tinted_level_can_leave_its_range():
     tints = np.array([color_classes.tint(hue) for hue in np.linspace(0, 7, 2000)])
-    low, high = color_classes._GREY
+    low, high = color_classes._GRAY
     noise = 3 * color_classes._NOISE
     assert low - noise + tints.min() >= 0
     assert high + noise + tints.max() <= 255
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_have_the_area_of_the_disc(name, rng):
+def test_figures_have_the_area_of_the_disk(name, rng):
     x, y = (np.mgrid[-800:800, -800:800] + 0.4) / 400
     assert FIGURES[name](x, y).mean() * 16 == pytest.approx(np.pi, rel=4e-3)
     areas = np.array([figure_mask(FIGURES[name], 64, rng).sum() for _ in range(300)])
@@ -87,18 +87,18 @@ def test_figures_have_the_area_of_the_disc(name, rng):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_whole_and_anywhere(name, rng):
+def test_figures_fit_in_the_image_anywhere(name, rng):
     masks = np.array([figure_mask(FIGURES[name], 48, rng) for _ in range(400)])
     edges = (masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1])
-    assert sum(edge.any(axis=1).sum() for edge in edges) < 40  # a corner touches the rim at most
+    assert sum(edge.any(axis=1).sum() for edge in edges) < 40  # only a corner can touch the edge
     middles = np.array([np.argwhere(mask).mean(axis=0) for mask in masks])
     assert (middles.min(axis=0) < 17).all()
     assert (middles.max(axis=0) > 31).all()
     np.testing.assert_allclose(middles.mean(axis=0), 24, atol=1.5)
 
 
-def test_shapes_share_their_colours():
-    """Figure and ground have one distribution: no class is brighter, redder or more varied."""
+def test_shapes_share_their_colors():
+    """Figure and background have one distribution: no class is brighter, redder or more varied."""
     raw = draw("shape_classes", per_class=[300, 1, 1])
     train = raw.images[raw.split == "train"].astype(float)
     labels = raw.labels[raw.split == "train"]
@@ -125,7 +125,7 @@ def test_sizes_and_classes_are_options(name):
      {"images_seed": -1}, {"stride": 16}],
 )  # fmt: skip
 @pytest.mark.parametrize("name", CONTROLS)
-def test_wrong_options_are_refused(name, options):
+def test_wrong_options_are_rejected(name, options):
     with pytest.raises(StudyError, match=r"dataset\.(size|per_class|images_seed|stride)"):
         registry.parse("dataset", {"name": name, **options}, "dataset")
 

@@ -1,4 +1,4 @@
-"""Scikit-learn's digits: the same numbers, without its loader and without a network."""
+"""scikit-learn's digits: the same numbers, without its loader and without a network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def raw():
     return load()
 
 
-def test_they_are_scikit_learns(raw):
+def test_they_equal_those_of_scikit_learn(raw):
     known = load_digits()
     assert raw.images.shape == (1797, 8, 8, 3)
     assert raw.images.dtype == np.uint8
@@ -44,7 +44,7 @@ def test_the_ends_of_the_scale_are_black_and_white(raw):
     assert len(np.unique(raw.images)) == 17
 
 
-def test_splits_are_stratified_and_apart(raw):
+def test_splits_are_stratified_and_disjoint(raw):
     spec = digits.Spec(name="digits")
     prepared = make_splits(raw, spec, 0)
     sizes = {split: len(ids) for split, ids in prepared.ids.items()}
@@ -53,7 +53,7 @@ def test_splits_are_stratified_and_apart(raw):
     assert np.bincount(prepared.labels["test"]).min() >= 34
 
 
-def test_the_test_part_is_a_choice(raw):
+def test_the_test_part_is_an_option(raw):
     spec = registry.parse("dataset", {"name": "digits", "test": 500, "classes": [3, 8]}, "dataset")
     with pytest.raises(StudyError, match=r"dataset\.test: found 500"):
         make_splits(raw, spec, 0)
@@ -82,7 +82,7 @@ def test_nothing_is_downloaded(raw, monkeypatch, tmp_path):
     np.testing.assert_array_equal(load().images, raw.images)
 
 
-def test_a_missing_file_is_said(monkeypatch):
+def test_a_missing_file_is_reported(monkeypatch):
     monkeypatch.setattr(digits, "FILE", "datasets/data/letters.csv.gz")
     with pytest.raises(StudyError, match=r"found no datasets/data/letters\.csv\.gz.*make setup"):
         load()
@@ -99,7 +99,7 @@ def test_a_missing_file_is_said(monkeypatch):
     ],
     ids=["no archive", "no numbers", "too few", "too large", "cut off"],
 )
-def test_damaged_files_are_said(content, monkeypatch):
+def test_damaged_files_are_reported(content, monkeypatch):
     monkeypatch.setattr(digits, "_read_file", lambda: content)
-    with pytest.raises(StudyError, match=r"digits\.csv\.gz: expected 64 levels.*make setup"):
+    with pytest.raises(StudyError, match=r"digits\.csv\.gz: expected 64 gray levels.*make setup"):
         load()

@@ -1,4 +1,4 @@
-"""Patches of bundled photographs: from which pixels, in which split, and without a network."""
+"""Patches of bundled photographs: their pixels and splits, without a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load(**options):
 
 
 def places(raw):
-    """(split, photograph, row, column) of each patch, from its name."""
+    """Return the (split, photograph, row, column) of each patch, from its name."""
     pattern = re.compile(r"(\w+)/(\w+)/y(\d+)-x(\d+)")
     found = [pattern.fullmatch(name).groups() for name in raw.image_names]
     return [(split, photo, int(y), int(x)) for split, photo, y, x in found]
@@ -35,7 +35,7 @@ def raw():
 
 @pytest.fixture(scope="module")
 def originals():
-    """The photographs as their own packages load them; these ten need no download."""
+    """Return the photographs as their own packages load them; these ten need no download."""
     import skimage.data as bundled
 
     return {
@@ -57,7 +57,7 @@ def test_every_photograph_is_in_the_wheel_of_its_package():
     assert {f"{package}/{inside}" for package, inside in photos.PHOTOS.values()} <= listed
 
 
-def test_patches_are_those_pixels_of_the_photograph(raw, originals):
+def test_patches_have_the_pixels_of_the_photograph(raw, originals):
     assert raw.class_names == tuple(originals)
     for image, label, (_, photo, y, x) in zip(raw.images, raw.labels, places(raw), strict=True):
         assert raw.class_names[label] == photo
@@ -76,7 +76,7 @@ def test_no_pixel_is_in_two_splits(options):
         region[...] = numbers[split]
 
 
-def test_every_photograph_has_patches_of_its_own_in_every_split(raw):
+def test_every_photograph_has_its_own_patches_in_every_split(raw):
     assert len(set(places(raw))) == len(raw.labels)
     counts = Counter((split, photo) for split, photo, _, _ in places(raw))
     sizes = {"train": 175, "validation": 50, "test": 75}
@@ -90,12 +90,12 @@ def test_patches_come_from_many_tiles(raw):
     assert per_photo["retina"] > 100
 
 
-def test_fewer_patches_are_a_choice():
+def test_the_number_of_patches_is_an_option():
     raw = load(per_class=(30, 10, 20))
     assert Counter(raw.split.tolist()) == {"train": 300, "validation": 100, "test": 200}
 
 
-def test_the_deal_is_repeatable_and_has_a_seed(raw):
+def test_tiles_are_dealt_reproducibly_from_a_seed(raw):
     np.testing.assert_array_equal(load().image_names, raw.image_names)
     other = load(tiles_seed=1)
     train = {(photo, y // 96, x // 96) for s, photo, y, x in places(raw) if s == "train"}
@@ -103,7 +103,7 @@ def test_the_deal_is_repeatable_and_has_a_seed(raw):
     assert train & test
 
 
-def test_splits_are_taken_as_they_are(raw):
+def test_the_splits_are_kept(raw):
     prepared = make_splits(raw, photos.Spec(name="photos"), 5)
     for split, ids in prepared.ids.items():
         np.testing.assert_array_equal(ids, np.flatnonzero(raw.split == split))
@@ -121,7 +121,7 @@ def test_nothing_is_downloaded(raw, monkeypatch, tmp_path):
     np.testing.assert_array_equal(load().images, raw.images)
 
 
-def test_a_missing_photograph_is_said(monkeypatch):
+def test_a_missing_photograph_is_reported(monkeypatch):
     changed = photos.PHOTOS | {"coffee": ("skimage", "data/tea.png")}
     monkeypatch.setattr(photos, "PHOTOS", changed)
     with pytest.raises(StudyError, match=r"found no data/tea\.png.*'skimage'"):
@@ -132,7 +132,7 @@ def test_a_missing_photograph_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(96, 96, 3), (95, 960, 3), (96, 250, 3)])
-def test_a_small_photograph_cannot_be_dealt(shape, rng):
+def test_a_small_photograph_is_rejected(shape, rng):
     with pytest.raises(StudyError, match="at least three tiles"):
         photos.deal_tiles(shape, rng)
 

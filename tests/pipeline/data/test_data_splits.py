@@ -1,4 +1,4 @@
-"""Splits: disjoint, stratified, nested, seeded; and what cannot be split."""
+"""Splits are disjoint, stratified, nested and seeded; impossible splits are errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pipeline.storage.files import SourceFile
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
-NAMES = ("bird", "ant", "cat")  # not sorted: the dataset's own order has to stay
+NAMES = ("bird", "ant", "cat")  # unsorted, because the dataset's own order must be kept
 
 
 def dataset(counts: dict[str, tuple[int, ...]], names=NAMES, shuffle=0) -> RawDataset:
-    """A dataset with so many images of each class in each split, in random order."""
+    """Return a dataset with these numbers of images per class and split, in random order."""
     labels = np.concatenate([np.repeat(np.arange(len(n)), n) for n in counts.values()])
     split = np.repeat(list(counts), [sum(n) for n in counts.values()])
     order = np.random.default_rng(shuffle).permutation(len(labels))
@@ -43,7 +43,7 @@ def as_sets(prepared):
 
 
 def check_sound(prepared, raw):
-    """What holds of all splits: disjoint, ascending ids whose labels are those of the dataset."""
+    """Check that splits have disjoint, ascending ids with the labels of the dataset."""
     ids = as_sets(prepared)
     for one, other in itertools.combinations(SPLITS, 2):
         assert not ids[one] & ids[other]
@@ -85,16 +85,16 @@ def test_every_image_of_the_source_is_used_once():
     assert ids["test"] == set(np.flatnonzero(raw.split == "test").tolist())
 
 
-def test_own_splits_stay_as_they_are():
+def test_given_splits_are_kept():
     raw = dataset(SOURCES["with all"])
     prepared = make_splits(raw, spec(validation=50), 0)
     for split in SPLITS:
         np.testing.assert_array_equal(prepared.ids[split], np.flatnonzero(raw.split == split))
 
 
-def test_proportions_hold():
+def test_proportions_are_kept():
     prepared = make_splits(dataset({"train": (500, 300, 200)}), spec(test=0.2, validation=0.1), 0)
-    # 200 of 1,000 to test on, then 80 of the 800 that are left.
+    # 200 of 1,000 for testing, then 80 of the remaining 800.
     for split, expected in {"test": (100, 60, 40), "validation": (40, 24, 16)}.items():
         counts = np.bincount(prepared.labels[split])
         assert counts.sum() == sum(expected)
@@ -129,7 +129,7 @@ def test_limits_nest_and_move_no_image(source):
         smaller = ids
 
 
-def test_seeds_decide():
+def test_splits_depend_on_the_seed():
     raw = dataset(SOURCES["train only"])
     first, again, other = (as_sets(make_splits(raw, spec(), seed)) for seed in (0, 0, 1))
     assert first == again
@@ -150,13 +150,13 @@ def test_classes_are_renumbered_in_the_order_of_the_dataset():
     ("counts", "options", "message"),
     [
         ({"train": (9, 9, 9)}, {"classes": ("bird", "cta")}, r"classes.*'cta'; did you mean 'cat'"),
-        ({"train": (9, 9, 0)}, {}, "no train image of: cat"),
-        ({"train": (9, 9, 9), "test": (3, 0, 3)}, {}, "no test image of: ant"),
+        ({"train": (9, 9, 0)}, {}, "no train image of cat"),
+        ({"train": (9, 9, 9), "test": (3, 0, 3)}, {}, "no test image of ant"),
         ({"train": (9, 9, 9), "test": (1, 0, 1)}, {}, "2 test images for 3 classes"),
         (
             {"train": (9, 9, 9), "test": (1, 1, 1), "validation": (5, 5, 0)},
             {},
-            "no validation image of: cat",
+            "no validation image of cat",
         ),
         (
             {"train": (9, 9, 9), "test": (0, 0, 5)},
@@ -182,13 +182,13 @@ def test_classes_are_renumbered_in_the_order_of_the_dataset():
         ({"train": (0, 0, 0), "test": (5, 5, 5)}, {}, "0 train images for 3 classes"),
     ],
 )
-def test_what_cannot_be_split_is_said(counts, options, message):
+def test_impossible_splits_are_reported(counts, options, message):
     with pytest.raises(StudyError, match=message):
         make_splits(dataset(counts), spec(**options), 0)
 
 
 def test_one_class_is_refused():
-    with pytest.raises(StudyError, match="one class only"):
+    with pytest.raises(StudyError, match="only one class"):
         make_splits(dataset({"train": (9,)}, names=("bird",)), spec(), 0)
 
 
@@ -233,7 +233,7 @@ def test_shuffled_labels_are_those_of_the_same_images_permuted(source):
         )
         assert mixed.labels[split].dtype == np.int64
     np.testing.assert_array_equal(mixed.labels["test"], plain.labels["test"])
-    # of 100 : 60 : 40 images a permutation leaves (100² + 60² + 40²) / 200² of the labels, 38 %
+    # With 100 : 60 : 40 images, a permutation keeps (100² + 60² + 40²) / 200² = 38 % of the labels.
     assert 0.25 < np.mean(mixed.labels["train"] == plain.labels["train"]) < 0.5
     assert np.any(mixed.labels["validation"] != plain.labels["validation"])
 
@@ -251,11 +251,11 @@ def test_the_images_of_each_class_get_all_shuffled_labels_in_proportion():
     mixed = make_splits(raw, spec(shuffle_labels=True), 5).labels["train"]
     pairs = np.zeros((3, 3), dtype=int)
     np.add.at(pairs, (true, mixed), 1)
-    # products of the margins, 100 : 60 : 40 of 200, up to one image at either end of a stretch
+    # Products of the margins, 100 : 60 : 40 of 200, up to one image at either end of a stretch.
     assert np.abs(pairs - [[50, 30, 20], [30, 18, 12], [20, 12, 8]]).max() <= 2
 
 
-def test_labels_are_shuffled_by_the_seed():
+def test_shuffled_labels_depend_on_the_seed():
     raw = dataset({"train": (100, 60, 40), "validation": (5, 6, 7), "test": (10, 20, 30)})
     first, again, other = (
         make_splits(raw, spec(shuffle_labels=True), seed).labels["train"] for seed in (1, 1, 2)
@@ -264,7 +264,7 @@ def test_labels_are_shuffled_by_the_seed():
     assert np.any(first != other)
 
 
-def test_the_card_says_that_labels_are_shuffled():
+def test_the_description_says_that_labels_are_shuffled():
     source = Source("pets", (SourceFile("pets.zip", "pets.zip", "ab" * 32, 5),), "cats and dogs")
     assert title_and_description(spec(), source) == ("pets", "cats and dogs")
     title, description = title_and_description(spec(shuffle_labels=True, title="Pets"), source)
@@ -278,7 +278,7 @@ def test_the_card_says_that_labels_are_shuffled():
     "every class has an image in every split",
 )
 @pytest.mark.parametrize("part", [0.02, 0.2, 0.5])
-def test_from_three_images_on_a_class_is_in_every_split(part, trials):
+def test_a_class_of_three_images_is_in_every_split(part, trials):
     sizes = [(3, 60, 60), (4, 4, 60), (5, 3, 3), (90, 3, 12)]
     for counts, seed in itertools.product(sizes, range(6)):
         raw = dataset({"train": counts})
@@ -296,7 +296,7 @@ def test_from_three_images_on_a_class_is_in_every_split(part, trials):
     trials(len(sizes) * 6 * 4)
 
 
-def test_given_splits_leave_their_images_where_they_are():
+def test_images_of_given_splits_do_not_move():
     raw = dataset({"train": (2, 30, 30), "test": (1, 5, 5)})
     prepared = make_splits(raw, spec(validation=0.1), 0)
     assert as_sets(prepared)["test"] == set(np.flatnonzero(raw.split == "test").tolist())
@@ -304,8 +304,8 @@ def test_given_splits_leave_their_images_where_they_are():
     assert np.bincount(prepared.labels["validation"])[0] == 1
 
 
-def test_splits_of_large_datasets_are_those_of_the_plain_order():
-    """Those of CIFAR-10 and of the demo stay as they were."""
+def test_splits_of_large_datasets_use_the_plain_order():
+    """The splits of CIFAR-10 and of the demo have not changed."""
     for counts, validation, limit, seed in (
         ((5000,) * 10, 5000, None, 0),
         ((5000,) * 10, 5000, 2000, 0),
@@ -323,7 +323,7 @@ def test_splits_of_large_datasets_are_those_of_the_plain_order():
             np.testing.assert_array_equal(prepared.ids[split], np.sort(capped))
 
 
-def test_small_classes_are_left_out_where_an_option_says_so():
+def test_an_option_leaves_out_small_classes():
     raw = dataset({"train": (30, 2, 30), "test": (5, 1, 5)})
     prepared = make_splits(raw, spec(min_per_class=4), 0)
     assert prepared.class_names == ("bird", "cat")
@@ -335,8 +335,8 @@ def test_small_classes_are_left_out_where_an_option_says_so():
     assert make_splits(raw, spec(min_per_class=3), 0).left_out == ()
 
 
-def test_the_advice_on_small_classes_helps():
-    """One image of cat to learn from, and three to test on: the option counts all four."""
+def test_the_advice_on_small_classes_works():
+    """Cat has one training and three test images: the option counts all four."""
     raw = dataset({"train": (9, 9, 1), "test": (3, 3, 3)})
     with pytest.raises(StudyError, match="min_per_class: 5"):
         make_splits(raw, spec(), 0)

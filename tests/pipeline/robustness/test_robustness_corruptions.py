@@ -1,4 +1,4 @@
-"""Every corruption by its contract, and each against another implementation or its formula."""
+"""Each corruption meets its contract, and equals another implementation or its formula."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ RANDOM = {
     "fog", "elastic_transform",
 }  # fmt: skip
 NOT_RISING = {"saturate", "glass_blur", "elastic_transform"}
-"""By the published constants: taking colour away, then adding it; one effect traded for another."""
+"""By the published constants, the effects of these do not simply increase."""
 
 
 def made_up(n: int = 12, height: int = 32, width: int = 32) -> np.ndarray:
-    """Smooth colours with some edges in each: (n, height, width, 3) uint8 RGB."""
+    """Return smooth colors with some edges: (n, height, width, 3) uint8 RGB."""
     rng = np.random.default_rng(5)
     noise = ndimage.gaussian_filter(rng.normal(size=(n, height, width, 3)), (0, 2, 2, 0))
     values = 0.5 + 1.2 * noise
@@ -57,7 +57,7 @@ def close(found, expected, tolerance=1) -> bool:
 # --- contract -------------------------------------------------------------------------------------
 
 
-def test_all_published_corruptions_are_made_or_named_as_missing():
+def test_all_published_corruptions_are_implemented_or_listed_as_missing():
     assert list(CORRUPTIONS) == list(CONSTANTS)
     assert len({*CONSTANTS, *MISSING}) == len(CONSTANTS) + len(MISSING) == 19
     assert all(MISSING.values())
@@ -66,7 +66,7 @@ def test_all_published_corruptions_are_made_or_named_as_missing():
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_shape_type_and_untouched_input(name):
     images = IMAGES.copy()
-    images.flags.writeable = False  # as a memory-mapped array is
+    images.flags.writeable = False  # like a memory-mapped array
     for severity in LEVELS:
         found = corrupt(name, images, severity, IDS, 0)
         assert (found.shape, found.dtype) == (images.shape, np.uint8)
@@ -77,7 +77,7 @@ def test_shape_type_and_untouched_input(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - NOT_RISING))
-def test_severities_rise(name):
+def test_higher_severities_are_stronger(name):
     errors = [
         ((corrupt(name, IMAGES, severity, IDS, 0).astype(float) - IMAGES) ** 2).mean()
         for severity in LEVELS
@@ -88,7 +88,7 @@ def test_severities_rise(name):
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_an_image_is_corrupted_alike_in_any_batch(name):
+def test_corruption_does_not_depend_on_the_batch(name):
     whole = corrupt(name, IMAGES, 4, IDS, 3)
     turned = corrupt(name, IMAGES[::-1], 4, IDS[::-1], 3)[::-1]
     np.testing.assert_array_equal(whole, turned)
@@ -96,7 +96,7 @@ def test_an_image_is_corrupted_alike_in_any_batch(name):
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_what_is_random_depends_on_id_and_seed_alone(name):
+def test_randomness_depends_only_on_id_and_seed(name):
     same = np.repeat(IMAGES[:1], 3, axis=0)
     found = corrupt(name, same, 3, np.array([1, 2, 1]), 0)
     assert (found[0] == found[2]).all()
@@ -115,7 +115,7 @@ def test_other_sizes(name, size):
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - RANDOM - {"brightness", "contrast"}))
-def test_an_even_grey_stays_as_it_is(name, value):
+def test_uniform_gray_is_unchanged(name, value):
     images = np.full((2, 32, 32, 3), value, dtype=np.uint8)
     for severity in (1, 2) if name == "saturate" else LEVELS:
         found = corrupt(name, images, severity, IDS[:2], 0).astype(int)
@@ -134,15 +134,15 @@ def test_an_even_grey_stays_as_it_is(name, value):
         ({"images": IMAGES.astype(float)}, "float64"),
     ],
 )
-def test_what_cannot_be_corrupted(change, message):
+def test_wrong_inputs_are_rejected(change, message):
     given = {"name": "contrast", "images": IMAGES, "severity": 1, "ids": IDS, "seed": 0}
     with pytest.raises(StudyError, match=message):
         corrupt(**given | change)
 
 
-# --- noise: moments on an even grey ---------------------------------------------------------------
+# --- noise: moments on uniform gray ---------------------------------------------------------------
 
-GREY = np.full((8, 32, 32, 3), 128, dtype=np.uint8)
+GRAY = np.full((8, 32, 32, 3), 128, dtype=np.uint8)
 HALF = 128 / 255
 
 
@@ -156,30 +156,30 @@ HALF = 128 / 255
 )
 @pytest.mark.parametrize("severity", LEVELS)
 def test_deviation_of_noise(name, deviation, severity):
-    found = corrupt(name, GREY, severity, np.arange(8), 0) / 255.0 - HALF
+    found = corrupt(name, GRAY, severity, np.arange(8), 0) / 255.0 - HALF
     expected = deviation(CONSTANTS[name][severity - 1])
     # 24,576 values: the standard error of a deviation is 0.5 %; rounding adds (1/255)²/12.
     assert found.std() == pytest.approx(np.hypot(expected, 1 / 255 / np.sqrt(12)), rel=0.03)
     assert abs(found.mean()) < 5 * expected / np.sqrt(found.size)
-    centre = found[:, :, :, 0] - found[:, :, :, 0].mean()
-    beside = (centre[:, :, 1:] * centre[:, :, :-1]).mean() / centre.var()
-    assert abs(beside) < 0.06, "neighbours are disturbed independently"
+    center = found[:, :, :, 0] - found[:, :, :, 0].mean()
+    neighbors = (center[:, :, 1:] * center[:, :, :-1]).mean() / center.var()
+    assert abs(neighbors) < 0.06, "noise of neighbors is independent"
 
 
 @pytest.mark.parametrize("severity", LEVELS)
 def test_share_of_impulses(severity):
-    found = corrupt("impulse_noise", GREY, severity, np.arange(8), 0)
+    found = corrupt("impulse_noise", GRAY, severity, np.arange(8), 0)
     share = CONSTANTS["impulse_noise"][severity - 1]
     assert set(np.unique(found)) == {0, 128, 255}
     assert (found != 128).mean() == pytest.approx(share, rel=0.15)
     assert (found == 255).mean() == pytest.approx(share / 2, rel=0.25)
 
 
-# --- colour ---------------------------------------------------------------------------------------
+# --- color ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("severity", LEVELS)
-def test_brightness_and_saturation_as_by_skimage(severity):
+def test_brightness_and_saturation_equal_skimage(severity):
     hsv = rgb2hsv(intensities())
     hsv[..., 2] = np.minimum(hsv[..., 2] + CONSTANTS["brightness"][severity - 1], 1)
     assert close(corrupt("brightness", IMAGES, severity, IDS, 0), hsv2rgb(hsv))
@@ -201,7 +201,7 @@ def test_contrast_of_two_pixels_by_hand():
     assert found.ravel().tolist() == [125, 10, 8, 175, 30, 8]
 
 
-def test_plasma_against_a_loop(rng):
+def test_plasma_equals_a_loop(rng):
     side, decay = 8, 1.75
     wobble = rng.uniform(-1, 1, (2, side * side))
     found = plasma(wobble, side, decay)
@@ -234,7 +234,7 @@ def _plasma_slowly(numbers, side, decay):
     return at / at.max()
 
 
-def test_fog_lies_over_the_image_and_keeps_the_brightest_value():
+def test_fog_covers_the_image_and_keeps_the_brightest_value():
     found = corrupt("fog", IMAGES, 5, IDS, 0)
     assert (found.max(axis=(1, 2, 3)) <= IMAGES.max(axis=(1, 2, 3))).all()
     assert found.std() < 0.8 * IMAGES.std()
@@ -246,7 +246,7 @@ def test_fog_lies_over_the_image_and_keeps_the_brightest_value():
 
 
 @pytest.mark.parametrize("severity", LEVELS)
-def test_gaussian_blur_as_by_skimage(severity):
+def test_gaussian_blur_equals_skimage(severity):
     sigma = CONSTANTS["gaussian_blur"][severity - 1]
     expected = [gaussian(image, sigma=sigma, channel_axis=-1) for image in intensities()]
     assert close(corrupt("gaussian_blur", IMAGES, severity, IDS, 0), np.stack(expected))
@@ -256,7 +256,7 @@ def test_lengths_grow_with_the_side():
     images = made_up(2, 64, 96)
     expected = [gaussian(image, sigma=2, channel_axis=-1) for image in intensities(images)]
     assert close(corrupt("gaussian_blur", images, 5, IDS[:2], 0), np.stack(expected))
-    assert np.count_nonzero(blur.disk(1.5, 0.1, 2) > 1e-6) == 29  # pixels within 3 of the centre
+    assert np.count_nonzero(blur.disk(1.5, 0.1, 2) > 1e-6) == 29  # pixels within 3 of the center
 
 
 def test_disks():
@@ -284,7 +284,7 @@ def test_motion_goes_one_way_along_a_line():
 
 @pytest.mark.parametrize("severity", [1, 2, 5])
 @pytest.mark.parametrize("size", [(32, 32), (24, 40)])
-def test_zoom_blur_against_scipy_image_by_image(severity, size):
+def test_zoom_blur_equals_scipy(severity, size):
     images = made_up(2, *size)
     last = CONSTANTS["zoom_blur"][severity - 1]
     expected = []
@@ -306,7 +306,7 @@ def test_zoom_factors_are_the_published_ones():
     assert [len(factors) - 1 for factors in ranges] == list(CONSTANTS["zoom_blur"])
 
 
-def test_glass_blur_against_a_loop():
+def test_glass_blur_equals_a_loop():
     found = corrupt("glass_blur", IMAGES[:1], 5, IDS[:1], 0)
     moves = draw(IDS[:1], 0, "glass_blur", lambda r: r.integers(-1, 1, (2, 32, 32, 2), np.int8))
     image = np.rint(gaussian(intensities()[0], sigma=0.4, channel_axis=-1) * 255)
@@ -335,7 +335,7 @@ def test_jpeg_read_by_opencv(severity):
 
 @pytest.mark.parametrize(("severity", "small"), [(1, 30), (2, 28), (3, 27), (4, 24), (5, 20)])
 def test_pixels_are_means_of_boxes(severity, small):
-    # Pillow's box takes the pixels whose centres lie in it, each whole.
+    # Pillow's box filter averages the whole pixels whose centers lie in the box.
     edges = np.arange(small + 1) * 32 / small
     box = np.clip(np.ceil((np.arange(32) + 0.5) * small / 32).astype(int) - 1, 0, small - 1)
     assert (edges[box] < np.arange(32) + 0.5).all()
@@ -352,7 +352,7 @@ def test_equal_moves_of_the_corners_shift_the_image():
 
 
 def test_elastic_moves_stay_within_their_bounds():
-    """On a ramp the brightness tells from where a pixel came; the fourth corner moves as three."""
+    """A ramp shows where pixels came from; the fourth corner can move by all three moves."""
     ramp = np.tile(np.arange(32, dtype=np.uint8)[:, None] * 8, (1, 1, 32, 3)).reshape(1, 32, 32, 3)
     ramp = np.repeat(ramp, 40, axis=0)
     for severity in (1, 5):

@@ -1,4 +1,4 @@
-"""Scores of corrupted images: in batches of any size, with a count of what is done."""
+"""Scores of corrupted images, in batches of any size, with progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities against scikit-learn's CalibratedClassifierCV around the same frozen machine."""
+"""Probabilities equal those of scikit-learn's CalibratedClassifierCV for a frozen machine."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_equal_to_scikit_learn(n_classes, method):
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_probabilities_are_as_often_right_as_they_say():
+def test_probabilities_match_accuracy():
     machine, (x, y), (new, answers) = fitted(2)
     ours = SigmoidCalibrator().fit(of_decisions(machine.decision_function(x)), y)
     found = ours.predict_proba(of_decisions(machine.decision_function(new)))[:, 1]
@@ -51,7 +51,7 @@ def test_units_of_the_scores_do_not_matter(rng):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_perfect_scores_stay_short_of_certainty(rng):
+def test_perfect_scores_do_not_give_probability_one(rng):
     labels = np.arange(40) % 2
     scores = of_decisions(np.where(labels == 1, 3.0, -3.0))
     found = SigmoidCalibrator().fit(scores, labels).predict_proba(scores)

@@ -1,4 +1,4 @@
-"""Multiply-adds of fitted runs, against counts by hand."""
+"""Multiply-adds of fitted runs, compared with counts by hand."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def fitted(method, n_classes=CLASSES, **options):
 def test_every_classifier_counts(method, n_classes):
     found = multiply_adds(fitted(method, n_classes))
     assert type(found) is int
-    assert found >= D + D  # scaling, and a weight a feature at the least
+    assert found >= D + D  # scaling, and at least one weight per feature
 
 
 @pytest.mark.parametrize("method", ["linear_svm", "logistic_regression"])
@@ -40,7 +40,7 @@ def test_linear(method):
 def test_rbf_svm():
     model = fitted("rbf_svm", gamma=0.1)
     vectors = len(model["classify"].support_vectors_)
-    # One against one keeps, of each support vector, up to classes - 1 weights.
+    # One-vs-one keeps up to classes - 1 weights of each support vector.
     weights = np.count_nonzero(model["classify"].pair_weights_)
     assert vectors < weights <= (CLASSES - 1) * vectors
     assert multiply_adds(model) == D + vectors * (D + 1) + weights

@@ -1,4 +1,4 @@
-"""What a run is said to take is what it takes; what does not fit is refused before it begins."""
+"""Estimates of memory are right; runs that do not fit are rejected before they start."""
 
 import tracemalloc
 
@@ -27,7 +27,7 @@ def parsed(**entry):
         ({"method": "nystroem_svm", "components": 800, "gamma": 0.01}, 300),
     ],
 )
-def test_what_a_fit_takes(entry, width, rng, monkeypatch):
+def test_the_estimate_is_what_a_fit_takes(entry, width, rng, monkeypatch):
     monkeypatch.setattr("pipeline.classical.run.training.learning_curve", lambda *_: [])
     labels = {split: np.arange(n) % 3 for split, n in SIZES.items()}
     features = {
@@ -47,7 +47,7 @@ def test_what_a_fit_takes(entry, width, rng, monkeypatch):
     "kernel ridge with principal components on 50,000 images of 69,240 features each",
     "refused in the first second, with the bytes and with options that fit",
 )
-def test_what_does_not_fit_is_refused(monkeypatch):
+def test_a_run_that_does_not_fit_is_rejected(monkeypatch):
     monkeypatch.setattr(memory.host_memory, "available", lambda: 32 * 10**9)
     spec, sizes = parsed(method="kernel_ridge", pca=768), {**SIZES, "train": 50_000}
     with pytest.raises(StudyError, match=r"big: kernel_ridge on 50,000 .* needs about 74.7 GB"):
@@ -56,8 +56,8 @@ def test_what_does_not_fit_is_refused(monkeypatch):
     check_memory("big", spec, sizes, {"a": 69_240}, 10)
 
 
-def test_components_are_proposed_where_they_help(monkeypatch):
+def test_components_are_suggested_if_they_help(monkeypatch):
     monkeypatch.setattr(memory.host_memory, "available", lambda: 3 * 10**9)
     spec, sizes = parsed(method="rbf_svm", cache_mb=100), {**SIZES, "train": 50_000}
-    with pytest.raises(StudyError, match="Try pca: 2000, or features"):
+    with pytest.raises(StudyError, match="Try pca: 2000, or smaller feature vectors"):
         check_memory("wide", spec, sizes, {"a": 5_000}, 10)

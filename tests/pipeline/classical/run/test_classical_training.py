@@ -64,7 +64,7 @@ def test_bad_features_and_labels(problem):
 
 
 class MeanColour:
-    """The smallest extractor there can be."""
+    """The smallest possible extractor."""
 
     def transform(self, images):
         return images.mean(axis=(1, 2), dtype=np.float32)
@@ -89,13 +89,13 @@ def test_a_stored_run_classifies_new_pixels(storable, tmp_path, rng):
 
 @pytest.mark.parametrize("scaling", ["standard", "unit", "none"])
 def test_scaling_in_place_is_that_of_the_pipeline(problem, monkeypatch, scaling):
-    """Blocks of rows, one array: the same model as scikit-learn's own way through the pipeline."""
+    """Scaling blocks of one array gives the same model as scikit-learn's pipeline."""
     monkeypatch.setattr("pipeline.classical.run.scaling._BLOCK_ROWS", 64)
     monkeypatch.setattr("pipeline.classical.run.training_set._BLOCK_ROWS", 50)
     features, labels = problem
     sets = {split: [5 * x[:, :8] + 3, x[:, 8:]] for split, (x,) in features.items()}
     for parts in sets.values():
-        parts[1].setflags(write=False)  # as a memory map is
+        parts[1].setflags(write=False)  # like a memory map
     entry = {"method": "linear_svm", "features": ["a", "b"], "scaling": scaling}
     spec = registry.parse("classical", entry, "x")
     trained = train(spec, sets, labels, 4, seed=0)
@@ -108,7 +108,7 @@ def test_scaling_in_place_is_that_of_the_pipeline(problem, monkeypatch, scaling)
 
 
 def sided(rng, n):
-    """Images with one bright side: which is the class on the left is a matter of the split."""
+    """Return images with one bright side; the split decides which class is bright on the left."""
     labels = np.arange(n) % 2
     images = rng.integers(0, 30, (n, 6, 6, 3)).astype(np.uint8)
     images[:, 2:4, :2] += (60 + 60 * labels).astype(np.uint8)[:, None, None, None]
@@ -123,7 +123,7 @@ def pixels(images):
 def mirrored_problem():
     rng = np.random.default_rng(3)
     images, labels = sided(rng, 400)
-    # What is to be told apart always lies on the left while learning, and on the right later.
+    # The classes differ on the left in training images, and on the right later.
     splits = {"train": images[:200], "validation": images[200:300], "test": images[300:]}
     features = {"train": [pixels(splits["train"])]}
     features |= {s: [pixels(splits[s][:, :, ::-1])] for s in ("validation", "test")}
@@ -135,7 +135,7 @@ def mirrored_problem():
     )
 
 
-def test_mirrored_images_are_learnt_from(mirrored_problem):
+def test_mirrored_images_are_trained_on(mirrored_problem):
     features, labels, mirrors, answers = mirrored_problem
     entry = {"method": "linear_svm", "features": ["pixels"]}
     plain = train(registry.parse("classical", entry, "x"), features, labels, 2, 0)
@@ -155,16 +155,16 @@ def test_mirrored_images_are_learnt_from(mirrored_problem):
     history = trained.history.set_index(["x", "split"]).value
     assert sorted({x for x, _ in history.index}) == [25, 50, 100, 200]
     assert history[200, "train"] == np.mean(trained.scores["train"].argmax(1) == labels["train"])
-    assert history[100, "validation"] > 0.9  # which no model without its mirror images can know
+    assert history[100, "validation"] > 0.9  # impossible without mirror images
 
 
 def test_mirrors_that_do_not_belong(mirrored_problem):
     features, labels, mirrors, _ = mirrored_problem
     entry = {"method": "linear_svm", "features": ["pixels"]}
-    with pytest.raises(ValueError, match="mirrors where the options say"):
+    with pytest.raises(ValueError, match="mirrors if, and only if"):
         train(registry.parse("classical", entry, "x"), features, labels, 2, 0, mirrors)
     spec = registry.parse("classical", entry | {"mirrored": True}, "x")
-    with pytest.raises(ValueError, match="mirrors where the options say"):
+    with pytest.raises(ValueError, match="mirrors if, and only if"):
         train(spec, features, labels, 2, 0)
     with pytest.raises(StudyError, match="found 199 rows for the mirrored training images"):
         train(spec, features, labels, 2, 0, [mirrors[0][:199]])
@@ -185,7 +185,7 @@ def test_probabilities_are_calibrated_on_validation(problem):
         np.testing.assert_array_equal(found, again.predict_proba(scores))
 
 
-def test_sizes_that_lack_a_rare_class_are_left_out_of_the_curve(rng):
+def test_subsets_without_a_rare_class_are_left_out_of_the_curve(rng):
     labels = np.array([0] * 394 + [1] * 6)
     features = rng.normal(size=(400, 5)).astype(np.float32) + labels[:, None]
     parts = {"train": [features], "validation": [features[::7]], "test": [features[::5]]}

@@ -1,4 +1,4 @@
-"""The solver of the linear models: its bound holds, whatever the shape, scaling and threads."""
+"""The solver for linear models meets its bound for any shape, scaling and threads."""
 
 import warnings
 
@@ -23,7 +23,7 @@ def problem(n, d, n_classes, seed=0):
 
 
 def hinge_objectives(coef, intercept, x, y, C):
-    """LIBLINEAR's objective of each machine, in double precision."""
+    """Return LIBLINEAR's objective for each class, in float64."""
     classes = np.unique(y)
     signs = np.where(y[:, None] == (classes[None, 1:] if len(classes) == 2 else classes), 1, -1)
     slack = np.maximum(0, 1 - signs * (x.astype(np.float64) @ coef.T + intercept))
@@ -31,7 +31,7 @@ def hinge_objectives(coef, intercept, x, y, C):
 
 
 def likelihood_objective(coef, intercept, x, y, C):
-    """scikit-learn's objective of logistic regression, in double precision."""
+    """Return scikit-learn's objective of logistic regression, in float64."""
     scores = x.astype(np.float64) @ coef.T + intercept
     if scores.shape[1] == 1:
         scores = np.hstack([np.zeros_like(scores), scores])
@@ -55,7 +55,7 @@ def test_svm_is_within_its_bound_of_liblinear(n, d, n_classes, C):
 
 
 def test_the_bound_is_honest():
-    """Stopped early, the distance to the optimum is what the bound allows, and not nothing."""
+    """After early stopping, the distance to the optimum is positive but within the bound."""
     x, y = problem(600, 30, 4)
     best = hinge_objectives(*fitted(LinearSVM(C=1.0, tol=1e-7), x, y), x, y, 1.0)
     with pytest.warns(ConvergenceWarning, match="above its minimum"):
@@ -67,12 +67,12 @@ def test_the_bound_is_honest():
 
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("C", [0.001, 0.1, 10.0])
-def test_logistic_regression_is_scikit_learns(n_classes, C):
+def test_logistic_regression_equals_scikit_learn(n_classes, C):
     x, y = problem(600, 30, n_classes)
     x += 2  # the intercept is free, so this must not matter
     ours = LogisticRegression(C=C, tol=1e-7).fit(x, y)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its line search reaches the end of its precision
+        warnings.simplefilter("ignore")  # its line search reaches the limit of precision
         reference = Reference(C=C, solver="newton-cg", tol=1e-8, max_iter=5_000).fit(x, y)
     best = likelihood_objective(reference.coef_, reference.intercept_, x, y, C)
     reached = likelihood_objective(ours.coef_, ours.intercept_, x, y, C)
@@ -95,12 +95,12 @@ def test_badly_scaled_features_still_meet_the_bound():
     assert LinearSVM(C=100.0).fit(x, y).gap_ <= 1e-4
 
 
-def test_wide_features_take_the_diagonal_preconditioner(monkeypatch):
+def test_wide_features_use_the_diagonal_preconditioner(monkeypatch):
     x, y = problem(500, 60, 4)
-    factorised = LinearSVM(C=0.1, tol=1e-6).fit(x, y)
-    monkeypatch.setattr("pipeline.classical.solvers.preconditioner._WIDEST_FACTORISED", 10)
+    factorized = LinearSVM(C=0.1, tol=1e-6).fit(x, y)
+    monkeypatch.setattr("pipeline.classical.solvers.preconditioner._WIDEST_FACTORIZED", 10)
     diagonal = LinearSVM(C=0.1, tol=1e-6).fit(x, y)
-    assert diagonal.coef_ == pytest.approx(factorised.coef_, abs=1e-3)
+    assert diagonal.coef_ == pytest.approx(factorized.coef_, abs=1e-3)
 
 
 def test_blocks_and_threads_change_nothing_but_rounding(monkeypatch):

@@ -1,4 +1,4 @@
-"""The search for options: what it finds, how it tells of it, and what it refuses."""
+"""The search for options: what it finds, what it prints, and what it rejects."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ def parsed(tune=None, method="rbf_svm", **options):
 
 
 def ring_data(n, rng):
-    """Two rings around each other, which a wide kernel with a small C cannot tell apart."""
+    """Return two concentric rings, which a wide kernel with a small C cannot separate."""
     labels = np.arange(n) % 2
     angle = rng.uniform(0, 2 * np.pi, n)
     radius = 1 + labels + rng.normal(0, 0.25, n)
@@ -44,7 +44,7 @@ RANGES = {
 }
 
 
-def test_finds_far_better_options_than_the_given(rings, capsys):
+def test_finds_far_better_options_than_the_given_ones(rings, capsys):
     features, labels, answers = rings
     spec = parsed({"trials": 16, "images": 200, "ranges": RANGES}, C=2e-5, gamma=1e-4)
     found = tune(spec, features, labels, 2, seed=0)
@@ -84,7 +84,7 @@ def test_finds_far_better_options_than_the_given(rings, capsys):
     assert right(found.spec) > right(spec) + 0.2
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("trial 1 of 16 (as given): C 2e-05, gamma 0.0001: validation ")
-    assert any("given up" in line for line in lines)
+    assert any("pruned" in line for line in lines)
     assert "left" in lines[3]
 
 
@@ -98,7 +98,7 @@ def test_same_seed_same_trials(rings):
     assert not first.options.equals(other.options)
 
 
-def test_test_features_decide_nothing(rings):
+def test_test_features_are_not_used(rings):
     features, labels, _ = rings
     spec = parsed({"trials": 3, "images": None, "ranges": RANGES}, C=1.0, gamma=0.1)
     found = tune(spec, features, labels, 2, seed=0)
@@ -107,15 +107,15 @@ def test_test_features_decide_nothing(rings):
     assert tune(spec, noise, labels, 2, seed=0).trials.options.equals(found.trials.options)
 
 
-def test_of_equal_trials_the_first_wins(rings):
-    """On one image a class repeated, all options are equally good: the given ones stay."""
+def test_ties_go_to_the_first_trial(rings):
+    """With repeated images, all options are equally good, and the given ones win."""
     features = {s: [np.repeat(np.eye(2, dtype=np.float32), 40, axis=0)] for s in rings[0]}
     labels = {s: np.repeat([0, 1], 40) for s in rings[1]}
     spec = parsed({"trials": 4, "ranges": {"C": {"low": 1.0, "high": 9}}}, C=3.3)
     assert tune(spec, features, labels, 2, seed=0).spec.C == 3.3
 
 
-def test_given_options_outside_of_the_ranges_are_tried_too(rings):
+def test_given_options_outside_the_ranges_are_tried_too(rings):
     features, labels, _ = rings
     ranges = {"gamma": {"low": 0.1, "high": 1.0}, "C": {"low": 1.0, "high": 9}}
     spec = parsed({"trials": 3, "images": 100, "ranges": ranges}, gamma="scale", C=0.5)
@@ -134,7 +134,7 @@ def test_integers_stay_integers_and_whole_ends_do_not_make_numbers_integers(ring
     assert any(each["C"] != int(each["C"]) for each in drawn)
 
 
-def test_weights_are_drawn_with_scaling_unit_alone(rings):
+def test_weights_are_sampled_only_with_scaling_unit(rings):
     features, labels, _ = rings
     twice = {split: [x, 1000 * x] for split, (x,) in features.items()}
     ranges = {
@@ -152,7 +152,7 @@ def test_weights_are_drawn_with_scaling_unit_alone(rings):
 
 
 def test_a_search_with_mirrors_learns_from_them(rings):
-    """Validation images lie where mirror images do; without these no options would help."""
+    """Validation images are where mirror images are; without these, no options would help."""
     features, labels, _ = rings
     shifted = {split: [x + np.float32(9)] for split, (x,) in features.items()}
     shifted["train"] = features["train"]
@@ -165,7 +165,7 @@ def test_a_search_with_mirrors_learns_from_them(rings):
     assert found.trials.validation_accuracy[0] > 0.9
 
 
-def test_rare_classes_are_in_every_part(rng):
+def test_rare_classes_are_in_every_subset(rng):
     labels = np.array([0] * 394 + [1] * 6)
     x = rng.normal(size=(400, 5)).astype(np.float32) + labels[:, None]
     features = {"train": [x], "validation": [x], "test": [x]}
@@ -174,7 +174,7 @@ def test_rare_classes_are_in_every_part(rng):
     assert found.notes["images"] >= 40
 
 
-def test_drawn_options_that_do_not_fit_each_other():
+def test_sampled_options_that_are_incompatible():
     with pytest.raises(StudyError, match=r"tune, trial with .*\.C: found -1"):
         search.with_chosen(parsed(), {"C": -1})
 
@@ -211,8 +211,11 @@ def message(tune, **options):
         ({"cache_mb": {"low": 60.5, "high": 99}}, "tune.ranges.cache_mb: found 60.5; "),
         ({"scaling": {"low": 1, "high": 2}}, "tune.ranges.scaling: found low and high; expected c"),
         ({"scaling": {"choices": ["unit", "unti"]}}, "tune.ranges.scaling: found 'unti'; "),
-        ({"weights.0": {"low": 1, "high": 2}}, "expected weights with scaling: unit alone"),
-        ({"C.1": {"low": 1, "high": 2}}, "tune.ranges.C.1: found 5.0; expected an option that is"),
+        ({"weights.0": {"low": 1, "high": 2}}, "expected weights only with scaling: unit"),
+        (
+            {"C.1": {"low": 1, "high": 2}},
+            "tune.ranges.C.1: found 5.0; expected an option that takes",
+        ),
         ({}, "tune.ranges: found {}; "),
         (None, "tune.ranges: found nothing; expected: A range for each"),
     ],
@@ -241,11 +244,11 @@ def test_other_wrong_entries_and_several_at_once():
     assert "tune.image: unknown option; did you mean 'images'?" in found
     assert "tune.ranges.C: expected low < high" in found
     assert message(3) == "classical.x: tune: found 3; expected a mapping with the key 'ranges'"
-    assert "tune.ranges: found [1]; expected option -> range" in message({"ranges": [1]})
+    assert "tune.ranges: found [1]; expected at least one option" in message({"ranges": [1]})
 
 
-def test_optuna_is_imported_by_a_search_alone():
-    """It takes its time, and most runs search for nothing."""
+def test_only_a_search_imports_optuna():
+    """The import is slow, and most runs do not search."""
     assert parsed().tune is None
     for file in Path(search.__file__).parent.glob("*.py"):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:

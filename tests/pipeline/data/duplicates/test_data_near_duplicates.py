@@ -1,4 +1,4 @@
-"""Planted copies of test images are found, other images are not, however alike they are."""
+"""Planted copies of test images are found; other images are not, however similar."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 
 @pytest.fixture(scope="module")
 def patches():
-    """Tiles of 48×48 pixels of four photographs, in random order; those of even colour left out."""
+    """Return 48×48 tiles of four photographs, without uniform ones, in random order."""
     tiles = []
     for photo in (data.astronaut(), data.coffee(), *load_sample_images().images):
         rows, columns = photo.shape[0] // 48, photo.shape[1] // 48
@@ -33,7 +33,7 @@ def middle(tiles, down=0, across=0, side=32):
 
 
 def split_up(images, n_test=40, n_validation=60):
-    """Test images first, then validation and training images; ids tell nothing of positions."""
+    """Split images into test, validation and train; ids do not reveal positions."""
     ends = [n_test, n_test + n_validation]
     test, validation, train = np.split(images, ends)
     ids = np.split(1000 + np.arange(len(images))[::-1], ends)
@@ -87,7 +87,7 @@ def test_of_several_copies_the_most_similar_one_is_named(patches):
     images["train"][3] = images["train"][5] = images["test"][6]
     found = near_duplicates(images, ids)
     assert found.pairs[["test_id", "id", "split"]].to_numpy().tolist() == [
-        [ids["test"][6], ids["train"][3], "train"]  # of equals the first
+        [ids["test"][6], ids["train"][3], "train"]  # the first of two equal ones
     ]
     assert found.copies.to_numpy().tolist() == [
         [ids["train"][5], "train", ids["train"][3], "train"],
@@ -95,7 +95,7 @@ def test_of_several_copies_the_most_similar_one_is_named(patches):
     ]
 
 
-def test_images_of_one_colour_match_those_of_the_same_colour_alone(patches):
+def test_images_of_one_color_match_only_the_same_color(patches):
     images, ids = split_up(middle(patches))
     for level, split in enumerate(SPLITS):
         images[split][:5] = 90 + np.arange(5).reshape(-1, 1, 1, 1) + 10 * level
@@ -123,13 +123,13 @@ def test_identical_blank_images_are_exact_copies():
     "599 different digits drawn by hand, enlarged to 28 pixels, 120 of them to test",
     "no look-alike is claimed, as training images look as much alike among themselves",
 )
-def test_different_drawings_are_not_said_to_be_copies():
+def test_different_drawings_are_not_reported_as_copies():
     digits = np.rint(load_digits().images[:599] * (255 / 16)).astype(np.uint8)
     large = [cv2.resize(each, (28, 28), interpolation=cv2.INTER_CUBIC) for each in digits]
     images, ids = split_up(np.repeat(np.stack(large)[..., None], 3, axis=3), 120, 59)
     images["train"][:3] = images["test"][10:13]
     found = near_duplicates(images, ids)
-    assert found.check.test_alike > 60  # by the threshold alone
+    assert found.check.test_alike > 60  # with the threshold alone
     assert 2 * found.check.alike > found.check.images
     assert sorted(found.pairs["test_id"]) == sorted(ids["test"][10:13])
     assert set(found.pairs["kind"]) == {"exact"}
@@ -139,19 +139,19 @@ def test_different_drawings_are_not_said_to_be_copies():
     ("images", "alike", "nearly", "tells"),
     [
         (2000, 74, 86, True),  # CIFAR-10
-        (2000, 789, 1037, False),  # 5,000 of MNIST
-        (84, 13, 34, False),  # 120 of MNIST
+        (2000, 789, 1037, False),  # 5,000 MNIST images
+        (84, 13, 34, False),  # 120 MNIST images
         (100, 0, 20, True),
         (100, 0, 21, False),
         (100, 51, 0, False),
         (0, 0, 0, False),
     ],
 )
-def test_a_threshold_tells_where_few_pairs_within_train_come_near_it(images, alike, nearly, tells):
+def test_a_threshold_is_useful_if_few_pairs_within_train_are_near_it(images, alike, nearly, tells):
     assert LikenessCheck(0.85, images, alike, nearly, test_alike=0).tells == tells
 
 
-def test_the_check_looks_at_other_training_images_and_leaves_exact_copies_aside(patches):
+def test_the_check_uses_other_training_images_without_exact_copies(patches):
     images, ids = split_up(middle(patches))
     n = len(images["train"])
     images["train"][3] = images["train"][7]
@@ -161,8 +161,8 @@ def test_the_check_looks_at_other_training_images_and_leaves_exact_copies_aside(
     assert near_duplicates(images, ids, looked_at=20).check.images == 20
 
 
-def test_scenes_alike_in_light_alone_do_not_match(rng):
-    """Bright above, dark below: the pixels correlate at 0.99, the details do not."""
+def test_scenes_that_share_only_their_lighting_do_not_match(rng):
+    """Bright above, dark below: the pixels correlate at 0.99, but the details do not."""
     light = np.linspace(230, 20, 32)[:, None, None]
     scenes = light + rng.normal(0, 6, (60, 32, 32, 3))
     images, ids = split_up(np.clip(scenes, 0, 255).astype(np.uint8), 20, 10)
@@ -171,7 +171,7 @@ def test_scenes_alike_in_light_alone_do_not_match(rng):
     assert near_duplicates(images, ids).pairs.empty
 
 
-def test_a_frame_alone_is_no_match(patches):
+def test_a_shared_frame_is_not_a_match(patches):
     images, ids = split_up(middle(patches))
     for split in SPLITS:
         for edge in (slice(0, 2), slice(30, 32)):
@@ -191,8 +191,8 @@ def test_small_and_large_images(patches):
         assert (ids["test"][3], ids["train"][4], True) in pairs
 
 
-def test_small_drawings_alike_are_no_copies():
-    """Of 8×8 digits most are alike in their few details."""
+def test_similar_small_drawings_are_not_copies():
+    """Most 8×8 digits are similar in their few details."""
     digits = np.rint(load_digits().images[:300] * (255 / 16)).astype(np.uint8)
     images, ids = split_up(np.repeat(digits[..., None], 3, axis=3))
     assert near_duplicates(images, ids, SIMILARITY).check.test_alike > 20
@@ -221,7 +221,7 @@ def test_blocks_do_not_matter(patches, monkeypatch):
     assert again.equals(whole)
 
 
-def test_other_arrays_are_refused(patches):
+def test_other_arrays_are_rejected(patches):
     images, ids = split_up(middle(patches))
     images["validation"] = images["validation"].astype(np.float32)
     with pytest.raises(StudyError, match=r"images of validation: found .* float32; expected"):

@@ -1,4 +1,4 @@
-"""Archives and files that hold far more than images do: refused before all of it is read."""
+"""Archives and files with far more content than images: rejected before all of it is read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, bytes | None]:
 
 
 def zip_of_zeros(path: Path, sizes: list[int], stated: int | None = None) -> Path:
-    """Write a zip whose members unpack to as many zeros, or state another size than they have."""
+    """Write a zip whose members unpack to this many zeros, or state a wrong size."""
     packed: dict[int, tuple[bytes, int]] = {}
     for size in set(sizes):
         packer = zlib.compressobj(1, wbits=-15)
@@ -49,7 +49,7 @@ def zip_of_zeros(path: Path, sizes: list[int], stated: int | None = None) -> Pat
 
 
 def tar_of_zeros(path: Path, sizes: list[int]) -> Path:
-    """Write a tar.gz whose members *state* their sizes; of the contents only 1 MB is there."""
+    """Write a tar.gz whose members *state* their sizes; it contains only 1 MB."""
     with gzip.open(path, "wb", compresslevel=1) as stream:
         for number, size in enumerate(sizes):
             member = tarfile.TarInfo(f"cat/{number}.png")
@@ -83,7 +83,7 @@ def test_a_member_that_is_too_large(tmp_path, kind):
     "an error that gives both sizes and the limit, before that much is read",
 )
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz", "a sparse tar"])
-def test_all_of_it_is_too_large(tmp_path, kind):
+def test_an_archive_that_is_too_large_in_total(tmp_path, kind):
     path = tmp_path / "data"
     if kind == ".zip":
         zip_of_zeros(path, 200 * [1 << 20], stated=200 << 20)
@@ -93,33 +93,33 @@ def test_all_of_it_is_too_large(tmp_path, kind):
         sparse = tarfile.TarInfo("cat/0.png")
         sparse.type = tarfile.GNUTYPE_SPARSE
         header = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
-        header[483:495] = b"%011o\0" % (2 * GB)  # its size when unpacked
+        header[483:495] = b"%011o\0" % (2 * GB)  # its unpacked size
         header[148:156] = b" " * 8
         header[148:156] = b"%06o\0 " % sum(header)
         path.write_bytes(bytes(header) + bytes(1024))
     started = time.process_time()
-    with pytest.raises(StudyError, match=r"holds at least .* in a file of .*; expected at most"):
+    with pytest.raises(StudyError, match=r"contains at least .* in a file of .*; expected at most"):
         read(path)
     assert time.process_time() - started < 1
 
 
-def test_a_size_that_is_a_lie_is_damage(tmp_path):
+def test_a_wrong_size_is_damage(tmp_path):
     """No more than the stated size is ever unpacked."""
-    with pytest.raises(StudyError, match="damaged or cut short"):
+    with pytest.raises(StudyError, match="damaged or truncated"):
         read(zip_of_zeros(tmp_path / "data.zip", [32 << 20], stated=1 << 10))
 
 
-def test_zeros_behind_the_end_of_a_tar(tmp_path, monkeypatch):
-    """They are read, since checksums lie behind them, but not for hours."""
+def test_zeros_after_the_end_of_a_tar(tmp_path, monkeypatch):
+    """They are read, because checksums follow them, but not for hours."""
     monkeypatch.setattr(archive_limits, "FREE_BYTES", 1 << 20)
     with gzip.open(tmp_path / "data.tar.gz", "wb", compresslevel=1) as stream:
         stream.write(bytes(64 << 20))
-    with pytest.raises(StudyError, match="holds at least"):
+    with pytest.raises(StudyError, match="contains at least"):
         read(tmp_path / "data.tar.gz")
 
 
 def test_a_header_that_is_too_large(tmp_path):
-    """The standard library would hold all of a long name in memory."""
+    """The standard library would keep all of a long name in memory."""
     member = tarfile.TarInfo("././@LongLink")
     member.type, member.size = tarfile.GNUTYPE_LONGNAME, 3 << 20
     content = member.tobuf(tarfile.GNU_FORMAT) + b"a" * (3 << 20) + bytes(1024)
@@ -128,16 +128,16 @@ def test_a_header_that_is_too_large(tmp_path):
         read(tmp_path / "data.tar")
 
 
-def test_a_file_of_a_folder_that_is_too_large(tmp_path):
+def test_a_file_in_a_folder_that_is_too_large(tmp_path):
     with (tmp_path / "0.png").open("wb") as stream:
-        stream.truncate(300 << 20)  # takes no room on the disk
+        stream.truncate(300 << 20)  # takes no disk space
     with pytest.raises(StudyError, match=r"0\.png has 314,572,800 bytes"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [".zip", ".tar.gz", "folder"])
-def test_what_is_not_read_whole_may_be_large(tmp_path, monkeypatch, kind):
-    """A film, say: its first bytes tell what it is."""
+def test_files_that_are_not_read_whole_may_be_large(tmp_path, monkeypatch, kind):
+    """The first bytes of a movie, for example, show what it is."""
     monkeypatch.setattr(archive_limits, "MAX_FILE", 1 << 20)
     path = tmp_path / f"data{kind}"
     if kind == ".zip":
@@ -157,7 +157,7 @@ def test_what_is_not_read_whole_may_be_large(tmp_path, monkeypatch, kind):
 
 
 def test_an_archive_of_thumbnails_is_far_from_the_limit(tmp_path, monkeypatch):
-    """A tar's headers and padding, 1 kB a file, shrink to nearly nothing."""
+    """A tar's headers and padding, 1 kB per file, compress to nearly nothing."""
     monkeypatch.setattr(archive_limits, "FREE_BYTES", 0)
     path = tmp_path / "data.tar.xz"
     with tarfile.open(path, "w:xz") as archive:

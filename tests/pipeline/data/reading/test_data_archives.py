@@ -1,4 +1,4 @@
-"""Reading folders and archives: everything, nothing hidden, and no damage passed over."""
+"""Reading folders and archives: everything except hidden files, and no damage is ignored."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read(path: Path, wanted=lambda name: True) -> dict[str, bytes | None]:
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_file_comes_once_and_whole(tmp_path, kind, form):
+def test_every_file_is_read_once_and_completely(tmp_path, kind, form):
     files = {name: content for name, content in FILES.items() if "c" * 90 not in name}
     files = files if form == tarfile.USTAR_FORMAT else FILES
     assert read(pack(tmp_path / f"data{kind}", files, form)) == files
@@ -88,7 +88,7 @@ def test_hidden_and_unwanted_files_are_left_out(tmp_path, kind):
     "an error, or the same path inside; nothing is written",
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_names_lead_nowhere(tmp_path, kind):
+def test_names_cannot_leave_the_archive(tmp_path, kind):
     path = pack(tmp_path / f"data{kind}", {"/absolute.bin": b"2", "./here.bin": b"3"})
     assert read(path) == {"absolute.bin": b"2", "here.bin": b"3"}
     with pytest.raises(StudyError, match=r"\.\./outside\.bin, a path that leads out"):
@@ -109,7 +109,7 @@ TWINS = {
 @pytest.mark.parametrize("twins", TWINS)
 @pytest.mark.parametrize("kind", [".zip", ".tar", ".tar.gz"])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_twins_are_refused(tmp_path, kind, twins):
+def test_duplicate_names_are_rejected(tmp_path, kind, twins):
     path = tmp_path / f"data{kind}"
     first, second = TWINS[twins]
     if kind == ".zip":
@@ -145,7 +145,7 @@ def test_two_spellings_of_a_folder_are_one(tmp_path, kind):
 )
 @pytest.mark.parametrize("kind", [".zip", "flagged.zip", ".tar", ".tar.gz"])
 def test_names_that_are_not_utf8_are_shown(tmp_path, kind):
-    """A zip may claim that its names are UTF-8, or claim nothing."""
+    """A zip may or may not mark its names as UTF-8."""
     path = tmp_path / f"data{kind}"
     if path.suffix == ".zip":
         whole = pack(path, {"cat/caf\u00e9.bin": b"1"}).read_bytes()
@@ -170,14 +170,14 @@ def test_utf8_in_a_zip_needs_no_flag(tmp_path):
     assert read(tmp_path / "data.zip") == {"caf\u00e9.bin": b"1"}
 
 
-def test_back_slashes_of_windows_are_understood(tmp_path):
+def test_backslashes_from_windows_are_understood(tmp_path):
     assert read(pack(tmp_path / "data.zip", {"train\\cat\\1.bin": b"1"})) == {
         "train/cat/1.bin": b"1"
     }
 
 
-def test_links_in_an_archive_are_given_without_contents(tmp_path):
-    """Wanted or not: a link may stand for a folder, whose name is none of an image."""
+def test_links_in_an_archive_have_no_contents(tmp_path):
+    """All links are included, because one may stand for a folder, whatever its name."""
     with tarfile.open(tmp_path / "data.tar", "w") as archive:
         for name, kind in (("soft", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE)):
             member = tarfile.TarInfo(name)
@@ -192,11 +192,11 @@ def test_links_in_an_archive_are_given_without_contents(tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_cut_passes(tmp_path, kind):
-    """Wherever an archive is cut: an error, or all files (the tail of a tar is padding)."""
+def test_no_truncation_is_missed(tmp_path, kind):
+    """A truncated archive is an error, unless all files can be read (a tar ends in padding)."""
     whole = pack(tmp_path / f"data{kind}", FILES).read_bytes()
     cut = tmp_path / f"cut{kind}"
-    # Every block's end is among the lengths, where tarfile by itself sees an archive's proper end.
+    # The lengths include the end of every block, where tarfile alone sees a proper end.
     messages = []
     for length in range(512, len(whole) - 1, 512):
         cut.write_bytes(whole[:length])
@@ -206,12 +206,12 @@ def test_no_cut_passes(tmp_path, kind):
         except StudyError as error:
             messages.append(str(error))
     assert len(messages) >= 10
-    assert all("damaged or cut short" in message for message in messages)
+    assert all("damaged or truncated" in message for message in messages)
     assert cut.exists()
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
-    """Change an archive at random: bytes, a length, a cut, or one part in another's place."""
+    """Damage an archive at random: change bytes or a length, cut it, or swap parts."""
     found = bytearray(content)
     at, kind = draw.randrange(len(found)), draw.randrange(5)
     if kind == 0:
@@ -248,7 +248,7 @@ def test_random_damage_is_never_a_traceback(tmp_path, kind, trials):
         except StudyError:
             errors += 1
         else:
-            # A plain tar has no checksum over contents; all else is told apart.
+            # A plain tar has no checksum of contents; all other damage is detected.
             assert found == files or kind == ".tar"
         assert time.process_time() - started < 1
     trials(100)
@@ -289,7 +289,7 @@ def test_wrong_tar_headers_are_never_a_traceback(tmp_path, kind, trials):
 
 
 def chain_of_long_names(count: int) -> bytes:
-    """A tar whose headers each announce a longer name for the next one."""
+    """Return a tar in which each header announces a longer name for the next one."""
     member = tarfile.TarInfo("././@LongLink")
     member.type, member.size = tarfile.GNUTYPE_LONGNAME, 4
     return count * (member.tobuf(tarfile.GNU_FORMAT) + b"abc".ljust(512, b"\0"))
@@ -297,7 +297,7 @@ def chain_of_long_names(count: int) -> bytes:
 
 def test_a_chain_of_headers_is_damage(tmp_path):
     (tmp_path / "data.tar").write_bytes(chain_of_long_names(2000))
-    with pytest.raises(StudyError, match="damaged or cut short"):
+    with pytest.raises(StudyError, match="damaged or truncated"):
         read(tmp_path / "data.tar")
 
 
@@ -307,7 +307,7 @@ def test_a_damaged_header_is_not_the_end_of_a_tar(tmp_path):
     content[2 * 1024 + 3] ^= 1  # inside the name of the third member
     path.write_bytes(content)
     with tarfile.open(path) as archive:
-        assert len(archive.getnames()) == 2  # the standard library says nothing
+        assert len(archive.getnames()) == 2  # the standard library does not notice
     with pytest.raises(StudyError, match="damaged"):
         read(path)
 
@@ -325,7 +325,7 @@ def test_a_damaged_directory_of_a_zip_is_not_its_end(tmp_path):
     swallowed[entry + 32] = 5 * (46 + len("0.bin"))  # the length of a comment
     path.write_bytes(swallowed)
     with zipfile.ZipFile(path) as archive:
-        assert len(archive.namelist()) == 4  # the standard library says nothing
+        assert len(archive.namelist()) == 4  # the standard library does not notice
     with pytest.raises(StudyError, match="lists 4 files; expected 9"):
         read(path)
     path.write_bytes(whole[: entry + 46] + b"0.txt" + whole[entry + 51 :])
@@ -334,7 +334,7 @@ def test_a_damaged_directory_of_a_zip_is_not_its_end(tmp_path):
 
 
 def test_the_files_of_a_zip_may_be_counted_in_64_bits(tmp_path, monkeypatch):
-    """As they are from 65,535 files on; the short field is then full."""
+    """This happens from 65,535 files on, when the short field is full."""
     monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
     files = {f"{n}.bin": b"x" for n in range(5)}
     path = pack(tmp_path / "data.zip", files)
@@ -345,7 +345,7 @@ def test_the_files_of_a_zip_may_be_counted_in_64_bits(tmp_path, monkeypatch):
     assert read(path) == files
 
 
-def test_an_encrypted_zip_is_said(tmp_path):
+def test_an_encrypted_zip_is_reported(tmp_path):
     path = pack(tmp_path / "data.zip", {"a.bin": b"1" * 100})
     content = bytearray(path.read_bytes())
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -359,27 +359,27 @@ def test_an_encrypted_zip_is_said(tmp_path):
     ("content", "message"),
     [
         (b"", "an empty file"),
-        (b"hello", "no archive that is known here"),
+        (b"hello", "not a supported archive"),
         (b"Rar!\x1a\x07\x00", "a RAR archive"),
         (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
         (b"\x89PNG\r\n", "a PNG image"),
         (b"<!DOCTYPE html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
-        (gzip.compress(b"\0" * 4 + b"digits" * 300), "gzip file holds no whole tar"),
-        (lzma.compress(b"digits" * 300), "xz file holds no whole tar"),
-        (lzma.compress(b""), "xz file holds no whole tar"),
+        (gzip.compress(b"\0" * 4 + b"digits" * 300), "gzip file has no complete tar"),
+        (lzma.compress(b"digits" * 300), "xz file has no complete tar"),
+        (lzma.compress(b""), "xz file has no complete tar"),
     ],
-    # Not made from the contents: gzip writes the time into them, and tests need names that last.
+    # Not generated from the contents, because gzip writes the time and test names must be stable.
     ids=["empty", "text", "RAR", "7-Zip", "PNG", "HTML", "LFS", "gzip", "xz", "empty xz"],
 )
-def test_another_kind_of_file_is_said(tmp_path, content, message):
+def test_another_kind_of_file_is_reported(tmp_path, content, message):
     path = tmp_path / "data.zip"
     path.write_bytes(content)
     with pytest.raises(StudyError, match=message):
         read(path)
 
 
-def test_the_kind_is_in_the_file_not_in_its_name(tmp_path):
+def test_the_kind_depends_on_the_content_not_the_name(tmp_path):
     path = pack(tmp_path / "data.tar.xz", FILES)
     assert read(path.rename(tmp_path / "data.zip")) == FILES
 
@@ -399,7 +399,7 @@ def test_the_digest_of_a_folder_is_that_of_sha256sum(tmp_path):
     assert size == sum(map(len, FILES.values()))
 
 
-def test_the_digest_of_a_folder_hangs_on_names_and_contents(tmp_path):
+def test_the_digest_of_a_folder_depends_on_names_and_contents(tmp_path):
     def digest(**files):
         folder = tmp_path / "data"
         for name in ("a", "b", "c"):

@@ -1,4 +1,4 @@
-"""Decoding: each kind of image against values computed by hand or by OpenCV."""
+"""Decoding: each kind of image is compared with values computed by hand or by OpenCV."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 @pytest.fixture
 def rgb(rng):
-    """Random colours, smooth enough that no JPEG is too far off."""
+    """Return random colors, smooth enough for JPEGs to stay close."""
     coarse = rng.integers(0, 256, (5, 4, 3), dtype=np.uint8)
     return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
 
@@ -57,11 +57,11 @@ def test_jpegs_equal_those_of_opencv(rgb, quality, options):
     np.testing.assert_array_equal(decode(content), expected)
 
 
-def test_grey_is_repeated(rgb):
-    grey = rgb[..., 0]
-    expected = np.stack([grey] * 3, axis=2)
-    np.testing.assert_array_equal(decode(encoded(Image.fromarray(grey))), expected)
-    jpeg = decode(encoded(Image.fromarray(grey), "JPEG"))
+def test_gray_is_repeated(rgb):
+    gray = rgb[..., 0]
+    expected = np.stack([gray] * 3, axis=2)
+    np.testing.assert_array_equal(decode(encoded(Image.fromarray(gray))), expected)
+    jpeg = decode(encoded(Image.fromarray(gray), "JPEG"))
     assert np.all(jpeg == jpeg[..., :1])
 
 
@@ -72,24 +72,24 @@ def test_bilevel_is_black_and_white(rgb):
 
 
 def test_a_palette_is_looked_up(rgb):
-    palette = Image.fromarray(rgb).quantize(20)  # as many colours as there can be
+    palette = Image.fromarray(rgb).quantize(20)  # as many colors as possible
     np.testing.assert_array_equal(decode(encoded(palette)), np.array(palette.convert("RGB")))
     assert np.abs(decode(encoded(palette)).astype(int) - rgb).max() <= 4
 
 
-def test_sixteen_bit_grey_keeps_its_upper_byte(rng):
+def test_sixteen_bit_gray_keeps_its_upper_byte(rng):
     values = rng.integers(0, 65536, (6, 5), dtype=np.uint16)
     found = decode(encoded(Image.fromarray(values)))
     np.testing.assert_array_equal(found, np.repeat((values >> 8)[..., None], 3, axis=2))
 
 
-def test_sixteen_bit_colour_keeps_its_upper_byte(rng):
+def test_sixteen_bit_color_keeps_its_upper_byte(rng):
     values = rng.integers(0, 65536, (6, 5, 3), dtype=np.uint16)
     content = cv2.imencode(".png", values[..., ::-1])[1].tobytes()
     np.testing.assert_array_equal(decode(content), values >> 8)
 
 
-def test_alpha_is_laid_over_white(rng):
+def test_alpha_is_blended_with_white(rng):
     rgba = rng.integers(0, 256, (9, 7, 4), dtype=np.uint8)
     rgba[0, 0] = (10, 20, 30, 0)
     rgba[0, 1] = (10, 20, 30, 255)
@@ -101,13 +101,13 @@ def test_alpha_is_laid_over_white(rng):
     assert found[0, 1].tolist() == [10, 20, 30]
 
 
-def test_grey_with_alpha_is_laid_over_white(rng):
+def test_gray_with_alpha_is_blended_with_white(rng):
     la = rng.integers(0, 256, (9, 7, 2), dtype=np.uint8)
     expected = la[..., :1] * (la[..., 1:] / 255) + 255 * (1 - la[..., 1:] / 255)
     assert np.abs(decode(encoded(Image.fromarray(la, "LA"))) - expected).max() <= 1
 
 
-def test_transparency_of_a_palette_is_laid_over_white():
+def test_transparency_of_a_palette_is_blended_with_white():
     image = Image.new("P", (4, 4))
     image.putpalette([0, 0, 0, 200, 10, 20])
     image.putpixel((1, 0), 1)
@@ -123,14 +123,14 @@ def test_tiff_of_other_modes(rgb, mode):
 
 
 @pytest.mark.parametrize(("kind", "exact"), [("TIFF", True), ("GIF", False), ("WEBP", True)])
-def test_of_several_pages_or_frames_the_first_is_taken(rgb, kind, exact):
+def test_the_first_of_several_pages_or_frames_is_used(rgb, kind, exact):
     image, other = Image.fromarray(rgb), Image.fromarray(255 - rgb)
     options = {"lossless": True} if kind == "WEBP" else {}
     found = decode(encoded(image, kind, save_all=True, append_images=[other], **options))
     assert np.abs(found.astype(int) - rgb).max() <= (0 if exact else 4)
 
 
-def test_a_transparent_gif_is_laid_over_white():
+def test_a_transparent_gif_is_blended_with_white():
     image = Image.new("P", (4, 4))
     image.putpalette([0, 0, 0, 200, 10, 20])
     image.putpixel((1, 0), 1)
@@ -168,7 +168,7 @@ def test_the_rotation_in_exif_is_applied(rgb, orientation, upright, kind):
     np.testing.assert_array_equal(turned, upright(plain))
 
 
-def test_an_image_of_that_size_is_untouched(rng):
+def test_an_image_of_the_right_size_is_unchanged(rng):
     image = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
     assert resize(image, 32) is image
 
@@ -179,12 +179,12 @@ def test_shrinking_averages_areas(rng):
     assert np.abs(resize(image, 32) - means).max() <= 0.51
 
 
-def test_a_long_image_is_averaged_one_way_and_interpolated_the_other(rng):
+def test_a_long_image_is_averaged_along_one_side_and_interpolated_along_the_other(rng):
     image = rng.integers(0, 256, (8, 64, 3), dtype=np.uint8)
     rows = image.reshape(8, 16, 4, 3).mean(axis=2)
     found = resize(image, 16)
     assert found.shape == (16, 16, 3)
-    # Twice as high: rows of the result lie a quarter and three quarters between those before.
+    # Twice the height: new rows lie a quarter and three quarters of the way between old ones.
     np.testing.assert_allclose(found[2], 0.25 * rows[0] + 0.75 * rows[1], atol=1.01)
     np.testing.assert_allclose(found[0], rows[0], atol=0.51)
 
@@ -213,14 +213,14 @@ def test_damaged_files_are_named_and_the_others_kept(rgb):
     assert good == {"good.png", "good.jpg", "tiff.png"}
     assert found["good.png"].pixels.shape == (16, 16, 3)
     assert found["empty.png"] == "an empty file"
-    assert found["text.png"] == "no image of a known format (text file)"
-    assert found["page.png"] == "no image of a known format (web page)"
-    assert found["noise.png"] == "no image of a known format"
+    assert found["text.png"] == "not an image in a known format (text file)"
+    assert found["page.png"] == "not an image in a known format (web page)"
+    assert found["noise.png"] == "not an image in a known format"
     assert all(value for value in found.values() if isinstance(value, str))
 
 
 def test_opencv_would_show_what_is_transparent():
-    """Why Pillow decodes."""
+    """This is why Pillow decodes."""
     content = encoded(Image.new("RGBA", (4, 4), (10, 20, 30, 0)))
     shown = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert shown[0, 0].tolist() == [30, 20, 10]
@@ -234,7 +234,7 @@ def test_opencv_would_show_what_is_transparent():
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF"])
-def test_no_cut_gives_other_pixels(rgb, kind, trials):
+def test_truncated_files_never_give_other_pixels(rgb, kind, trials):
     content = encoded(Image.fromarray(rgb), kind)
     lengths = [*range(0, len(content) - 24, 37), *range(len(content) - 24, len(content))]
     whole = decode(content)
@@ -255,7 +255,7 @@ def test_jpegs_with_several_pictures_give_the_first(rgb):
 
 
 @pytest.mark.parametrize("side", [8, 160])
-def test_order_is_kept_across_batches_small_and_large(side, rng):
+def test_order_is_kept_across_small_and_large_batches(side, rng):
     images = rng.integers(0, 256, (150, side, side, 3), dtype=np.uint8)
     files = [(f"{n}.png", encoded(Image.fromarray(i))) for n, i in enumerate(images)]
     found = list(decode_files(iter(files), side))
@@ -295,7 +295,7 @@ def test_large_images_are_shrunk_strip_by_strip_to_the_same_pixels(what, monkeyp
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
-def test_a_large_jpeg_is_read_small_and_always_alike(rgb, options, monkeypatch):
+def test_a_large_jpeg_is_read_at_a_fraction_and_reproducibly(rgb, options, monkeypatch):
     smooth = cv2.resize(rgb, (600, 800), interpolation=cv2.INTER_CUBIC)
     content = encoded(Image.fromarray(smooth), "JPEG", quality=95, **options)
     whole = decode_small(content, 32)
@@ -318,26 +318,26 @@ def test_a_large_jpeg_is_read_small_and_always_alike(rgb, options, monkeypatch):
 def test_an_image_beyond_the_limit_is_unreadable_with_its_size():
     content = bytearray(encoded(Image.new("1", (8, 8))))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
-    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")  # what the header's check is
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")  # the header's checksum
     ((_, found),) = decode_files([("bomb.png", bytes(content))], 16)
     assert found == (
-        "60,000 x 60,000 pixels, more than the 500,000,000 that are read (2 GB of memory)"
+        "60,000 x 60,000 pixels, more than the maximum of 500,000,000 (2 GB of memory)"
     )
 
 
 def test_a_tiff_with_fewer_rows_than_it_states_is_unreadable():
-    """Its height is damaged: all rows that are there are read, and the rest would be black."""
+    """If its height is damaged, the existing rows would be read, and the rest would be black."""
     content = encoded(Image.new("RGB", (4, 8), "white"), "TIFF")
     height = content.index(struct.pack("<HHII", 257, 4, 1, 8))
     longer = content[: height + 8] + struct.pack("<I", 80) + content[height + 12 :]
     ((_, found),) = decode_files([("a.tif", longer)], 8)
-    assert found == "it holds 8 of 80 rows"
+    assert found == "it has only 8 of 80 rows"
 
 
 @pytest.mark.parametrize(("budget", "most"), [(2500, 2), (900, 1), (10**9, 8)])
 def test_few_pixels_are_decoded_at_a_time(budget, most, monkeypatch):
     monkeypatch.setattr(large_images, "PIXELS_AT_ONCE", budget)
-    monkeypatch.setattr(decoding, "_LARGE_FILE", 1)  # on threads
+    monkeypatch.setattr(decoding, "_LARGE_FILE", 1)  # use threads
     monkeypatch.setattr("concurrent.futures.thread.os.cpu_count", lambda: 8)
     at_once, seen, lock = 0, [], threading.Lock()
     load = decoding._load
@@ -365,7 +365,7 @@ def test_few_pixels_are_decoded_at_a_time(budget, most, monkeypatch):
     "lack of memory is raised as such; no file is called unreadable",
 )
 @pytest.mark.parametrize("where", ["load", "codec", "convert", "resize"])
-def test_lack_of_memory_is_no_fault_of_a_file(where, rgb, monkeypatch):
+def test_lack_of_memory_is_not_blamed_on_a_file(where, rgb, monkeypatch):
     def none_left(*_, **__):
         raise MemoryError("none left")
 
@@ -389,7 +389,7 @@ def test_lack_of_memory_is_no_fault_of_a_file(where, rgb, monkeypatch):
         list(decode_files([("a.png", content)], 16))
 
 
-def test_a_damaged_file_that_asks_for_absurdly_much_is_unreadable(rgb, monkeypatch):
+def test_a_damaged_file_that_asks_for_far_too_much_memory_is_unreadable(rgb, monkeypatch):
     def codec(_):
         raise OSError("out of memory error when reading image file")
 

@@ -1,4 +1,4 @@
-"""Downloads, against a server on this machine that breaks off, refuses ranges, or lies."""
+"""Downloads from a local server that disconnects, refuses ranges, or lies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAYS_ON = ("data/incoming", "dataset.path", "make demo")
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `content`; each request is cut short after the next number of `cuts`, if any."""
+    """Serves `content`; each request stops after the next number of bytes in `cuts`, if any."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -99,17 +99,17 @@ def test_it_is_downloaded_once(server, remote):
     assert server.ranges == [None]
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(server, remote):
+def test_a_broken_connection_is_resumed(server, remote):
     server.cuts = [150_000, 100_000]
     assert fetch(remote).read_bytes() == CONTENT
     starts = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in server.ranges[1:]]
-    # Whole blocks are kept; at most one block is asked for again.
+    # Whole blocks are kept; at most one block is requested again.
     assert 150_000 - 65_536 < starts[0] <= 150_000
     assert starts[0] < starts[1] <= starts[0] + 100_000
     assert len(starts) == 2
 
 
-def test_a_later_attempt_goes_on_from_the_partial_file(server, remote):
+def test_a_later_attempt_resumes_from_the_partial_file(server, remote):
     PART.parent.mkdir(parents=True)
     PART.write_bytes(CONTENT[:123_456])
     assert fetch(remote).read_bytes() == CONTENT
@@ -131,21 +131,21 @@ def test_a_server_without_ranges_that_always_breaks_is_given_up(server, remote):
     assert len(server.ranges) == 1 + download.ATTEMPTS
 
 
-def test_a_partial_file_that_is_too_long_is_begun_anew(server, remote):
+def test_a_partial_file_that_is_too_long_is_downloaded_again(server, remote):
     PART.parent.mkdir(parents=True)
     PART.write_bytes(CONTENT + b"more")
     assert fetch(remote).read_bytes() == CONTENT
     assert server.ranges == [None]
 
 
-def test_a_whole_partial_file_needs_no_server(server, remote):
+def test_a_complete_partial_file_needs_no_server(server, remote):
     PART.parent.mkdir(parents=True)
     PART.write_bytes(CONTENT)
     assert fetch(remote).read_bytes() == CONTENT
     assert server.ranges == []
 
 
-def test_a_wrong_download_is_deleted_and_said(server, remote):
+def test_a_wrong_download_is_deleted_and_reported(server, remote):
     wrong = replace(remote, sha256="0" * 64)
     Path("data/incoming/other.txt").write_text("a person's")
     with pytest.raises(StudyError, match="deleted") as caught:
@@ -168,13 +168,13 @@ def test_another_file_is_not_stored(server, remote, content, says_length):
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
-def test_a_refusal_is_said(server, remote, status):
+def test_an_http_error_is_reported(server, remote, status):
     server.status = status
     with pytest.raises(StudyError, match=f"server says: {status}"):
         fetch(remote)
 
 
-def test_no_network_names_three_ways_on(server, remote):
+def test_without_a_network_three_remedies_are_named(server, remote):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -205,7 +205,7 @@ def test_a_placed_file_is_used_where_it_lies(server, remote, place, as_folder):
 
 
 @pytest.mark.parametrize("wrong", [b"", b"something else", CONTENT[:-1], CONTENT + b"x"])
-def test_a_wrong_placed_file_is_left_as_it_is(server, remote, wrong):
+def test_a_wrong_placed_file_is_not_changed(server, remote, wrong):
     placed = Path("data/incoming/data.bin")
     placed.write_bytes(wrong)
     with pytest.raises(StudyError) as caught:
@@ -219,13 +219,13 @@ def test_a_wrong_placed_file_is_left_as_it_is(server, remote, wrong):
     assert server.ranges == []
 
 
-def test_a_path_that_leads_nowhere_is_not_passed_over(server, remote):
+def test_a_missing_path_is_an_error(server, remote):
     with pytest.raises(StudyError, match=r"there is no typo/data\.bin"):
         fetch(remote, Path("typo/data.bin"))
     assert server.ranges == []
 
 
-def test_a_log_gets_a_line_a_tenth(server, remote, monkeypatch, capsys):
+def test_a_log_gets_a_line_per_tenth(server, remote, monkeypatch, capsys):
     monkeypatch.setattr(progress, "QUIET", 0)
     fetch(remote)
     lines = [line for line in capsys.readouterr().out.splitlines() if "downloading" in line]
@@ -234,7 +234,7 @@ def test_a_log_gets_a_line_a_tenth(server, remote, monkeypatch, capsys):
     assert "0.4 of 0.4 MB" in lines[-1]
 
 
-def test_a_short_download_says_nothing_in_a_log(server, remote, capsys):
+def test_a_short_download_prints_nothing_in_a_log(server, remote, capsys):
     fetch(remote)
     assert capsys.readouterr().out == ""
 

@@ -1,4 +1,4 @@
-"""Folders: what cannot be read or hashed is named, in no time; links are what they seem."""
+"""Folders: whatever cannot be read or hashed is reported at once; links are handled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.data.reading.folders import check_source, folder_files, overlaps_s
 
 @pytest.fixture
 def data(study_folder) -> Path:
-    """Two class folders of one file each, in the study's folder."""
+    """Create two class folders with one file each in the study's folder."""
     for name in ("cat", "dog"):
         (study_folder / "data/mine" / name).mkdir(parents=True)
         (study_folder / "data/mine" / name / "0.png").write_bytes(b"0")
@@ -49,13 +49,13 @@ LINKS = {
     "an error that names the link, where it leads, and the command that makes a copy",
 )
 @pytest.mark.parametrize("what", LINKS)
-def test_links_to_folders_are_refused(data, what):
+def test_links_to_folders_are_rejected(data, what):
     target, link = LINKS[what]
     Path("elsewhere").mkdir()
     (data / link).symlink_to(Path(target).resolve())
-    told = refused(data)
-    assert f"{link} -> {Path(target).resolve()}" in told
-    assert "cp -rL data/mine data/mine-copy" in told
+    message = refused(data)
+    assert f"{link} -> {Path(target).resolve()}" in message
+    assert "cp -rL data/mine data/mine-copy" in message
     with pytest.raises(StudyError, match="found links to folders"):
         list(archives.read_files(data, lambda name: True))
     check_source(data, linked_folders=True)  # a dataset that reads one archive there
@@ -76,16 +76,16 @@ SPECIAL = {
     "a FIFO": lambda path: os.mkfifo(path),
     "a socket": make_socket,
     "a device": lambda path: path.symlink_to("/dev/zero"),
-    "a link that leads nowhere": lambda path: path.symlink_to("nowhere"),
-    "a link that leads nowhere (": lambda path: path.symlink_to(path.name),
+    "a broken link": lambda path: path.symlink_to("nowhere"),
+    "a broken link (": lambda path: path.symlink_to(path.name),
     "a name that is not UTF-8": lambda path: path.with_name("caf\udce9.png").write_bytes(b""),
     "more than 40 folders deep": lambda path: deep(path),
-    "which DVC passes over": lambda path: (path.parent / ".dvc").mkdir(),
+    "which DVC skips": lambda path: (path.parent / ".dvc").mkdir(),
 }
 
 
 def deep(path: Path) -> None:
-    """Make 200 folders in each other, and a file; no more, so that pytest can remove them."""
+    """Make 200 nested folders and a file; pytest could not remove more."""
     folder = path.parent / "/".join("x" * 200)
     folder.mkdir(parents=True)
     (folder / "0.png").write_bytes(b"")
@@ -99,23 +99,23 @@ def deep(path: Path) -> None:
 )
 @pytest.mark.parametrize("linked_folders", [True, False])
 @pytest.mark.parametrize("what", SPECIAL)
-def test_what_can_be_neither_read_nor_hashed_is_named(data, what, linked_folders):
+def test_files_that_cannot_be_read_or_hashed_are_named(data, what, linked_folders):
     SPECIAL[what](data / "cat/odd.png")
-    told = refused(data, linked_folders)
-    assert "found what cannot be read: cat/" in told
-    assert what in told
-    told.encode("utf-8")
-    assert len(told) < 500
+    message = refused(data, linked_folders)
+    assert "these cannot be read: cat/" in message
+    assert what in message
+    message.encode("utf-8")
+    assert len(message) < 500
 
 
-def test_all_of_it_is_named_at_once_hidden_files_too(data):
+def test_all_problems_are_named_at_once_including_hidden_files(data):
     os.mkfifo(data / "cat/.pipe")
     (data / "dog/gone").symlink_to("nowhere")
-    told = refused(data)
-    assert "dog/gone (a link that leads nowhere), cat/.pipe (a FIFO)" in told
+    message = refused(data)
+    assert "dog/gone (a broken link), cat/.pipe (a FIFO)" in message
 
 
-def test_what_dvc_passes_over_is_passed_over(data):
+def test_files_that_dvc_skips_are_skipped(data):
     (data / ".git").mkdir()
     os.mkfifo(data / ".git/pipe")
     (data / ".cache/.dvc").mkdir(parents=True)
@@ -125,8 +125,8 @@ def test_what_dvc_passes_over_is_passed_over(data):
 @pytest.mark.tried(
     "Files", "an image or a folder without permission to read it", "an error that names it"
 )
-def test_what_may_not_be_read_is_named(data, monkeypatch):
-    """Simulated, since an administrator may read everything."""
+def test_files_without_permission_are_named(data, monkeypatch):
+    """Permissions are simulated, because an administrator may read everything."""
     scandir, access = os.scandir, os.access
 
     def refuse(path):
@@ -136,14 +136,14 @@ def test_what_may_not_be_read_is_named(data, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     monkeypatch.setattr(os, "access", lambda path, mode: "cat" not in str(path))
-    told = refused(data)
-    assert "dog/ (Permission denied)" in told
-    assert "cat/0.png (no permission to read it)" in told
+    message = refused(data)
+    assert "dog/ (Permission denied)" in message
+    assert "cat/0.png (no permission to read it)" in message
     monkeypatch.setattr(os, "access", access)
     assert len(survey(data).files) == 1
 
 
-def test_a_file_that_vanishes_while_it_is_read(data, monkeypatch):
+def test_a_file_that_disappears_during_reading(data, monkeypatch):
     monkeypatch.setattr(archives, "folder_files", lambda path: ["cat/gone.png"])
     monkeypatch.setattr(archives, "_folder_size", lambda path, wanted: 0)
     with pytest.raises(StudyError, match=r"cat/gone\.png cannot be read: No such file"):
@@ -154,7 +154,7 @@ def test_a_file_that_vanishes_while_it_is_read(data, monkeypatch):
     "Files", "a device or a FIFO as dataset.path", "an error that says what it is, at once"
 )
 @pytest.mark.parametrize("what", ["/dev/zero", "pipe"])
-def test_a_path_that_is_no_file(study_folder, what):
+def test_a_path_that_is_not_a_file(study_folder, what):
     os.mkfifo("pipe")
     assert "expected an archive or a folder" in refused(Path(what))
     with pytest.raises(StudyError, match=r"is a (device|FIFO); expected"):
@@ -167,20 +167,20 @@ def test_a_path_that_is_no_file(study_folder, what):
 @pytest.mark.parametrize(
     "path", [".", "..", "../..", "data", "data/incoming/../..", "runs", "data/prepared/train", "/"]
 )
-def test_the_study_is_no_dataset_of_its_own(study_folder, path):
+def test_the_study_cannot_be_its_own_dataset(study_folder, path):
     assert overlaps_study(Path(path))
     assert overlaps_study(study_folder / path)
     if (study_folder / path).exists():
         Path("link").symlink_to((study_folder / path).resolve())
-        assert "apart from the study's own folder" in refused(Path("link"))
+        assert "not overlap the study's own folder" in refused(Path("link"))
 
 
 @pytest.mark.parametrize("path", ["data/incoming", "data/incoming/mine", "../images", "/images"])
-def test_other_places_are_none_of_the_study(study_folder, path):
+def test_other_places_do_not_overlap_the_study(study_folder, path):
     assert not overlaps_study(Path(path))
 
 
-def test_images_that_dvc_tracks_are_pulled(tmp_path):
+def test_missing_images_that_dvc_tracks(tmp_path):
     (tmp_path / "mine.dvc").touch()
     with pytest.raises(StudyError, match=r"DVC tracks it: cd .* && dvc pull mine\.dvc"):
         check_source(tmp_path / "mine", False)

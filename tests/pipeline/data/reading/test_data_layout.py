@@ -1,4 +1,4 @@
-"""Layouts: order, and places in it (what is refused stands in test_data_image_folder.py)."""
+"""Layouts: order and places (for rejected layouts see test_data_image_folder.py)."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def test_each_image_gets_its_split_its_class_and_its_path():
     }
 
 
-def test_layout_sorts_by_parts_not_by_letters():
+def test_layout_sorts_by_parts_of_paths():
     names = ["train/a b/1.png", "train/a/2.png", "train/a/10.png"]
-    # "a b" sorts before "a/" letter by letter; as folders, a comes first.
+    # As strings, "a b" sorts before "a/"; as folders, a comes first.
     assert [place[2] for place in lay_out(names, "x").values()] == [
         "train/a/10.png",
         "train/a/2.png",
@@ -35,11 +35,11 @@ def test_layout_sorts_by_parts_not_by_letters():
 )
 @pytest.mark.parametrize("twin", ["cat", "CAT", "Cat "])
 @pytest.mark.parametrize("split", ["", "train/", "test/"])
-def test_classes_that_differ_in_case_alone_are_refused(split, twin):
-    """In one split or in two; the message is not about classes that lack in a split."""
+def test_classes_that_differ_only_in_case_are_rejected(split, twin):
+    """In one split or in two; the message is not about classes missing in a split."""
     first = split.replace("test", "train")
     names = [f"{first}Cat/1.png", f"{first}dog/1.png", f"{split}{twin}/2.png", f"{split}dog/2.png"]
-    with pytest.raises(StudyError, match="differ in case or spaces alone") as caught:
+    with pytest.raises(StudyError, match="differ only in case or spaces") as caught:
         lay_out(names, "x")
     assert repr(twin) in str(caught.value)
 
@@ -60,12 +60,12 @@ def test_letters_of_handwriting_may_differ_in_case():
         (["mine/bus/1.png", "mine/val/1.png"], "train/bus, train/val"),
     ],
 )
-def test_a_class_with_the_name_of_a_split_is_told_the_way_out(names, way_out):
-    with pytest.raises(StudyError, match=r"is a class here and not a split, move all") as caught:
+def test_a_class_with_the_name_of_a_split_gets_a_remedy(names, way_out):
+    with pytest.raises(StudyError, match=r"is a class and not a split, move all") as caught:
         lay_out(names, "x")
     assert str(caught.value).endswith(f"called train: {way_out}")
 
 
-def test_the_way_out_is_one():
+def test_the_remedy_works():
     placed = lay_out(["train/bus/1.png", "train/train/1.png", "train/test/1.png"], "x")
     assert {name for _, name, _ in placed.values()} == {"bus", "test", "train"}

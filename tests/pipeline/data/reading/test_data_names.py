@@ -1,4 +1,4 @@
-"""Names of files: one spelling, nothing that cannot be shown, and each once."""
+"""Names of files: one spelling, printable, and unique."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_names_are_normalized():
         ("para\u2029graph", r"para\u2029graph"),
     ],
 )
-def test_folders_that_cannot_be_shown_are_refused(name, shown):
+def test_unprintable_folders_are_rejected(name, shown):
     for place in (f"{name}/0.png", f"train/{name}/0.png"):
         with pytest.raises(StudyError, match="Rename the folder") as caught:
             Names("x").take(place)
@@ -43,17 +43,17 @@ def test_folders_that_cannot_be_shown_are_refused(name, shown):
 @pytest.mark.tried(
     "Names", "image files with escape codes in their names", "they are read; the name is escaped"
 )
-def test_files_that_cannot_be_shown_are_escaped():
+def test_unprintable_files_are_escaped():
     assert Names("x").take("cat/\x1b[2J\u202e.png") == r"cat/\x1b[2J\u202e.png"
 
 
 @pytest.mark.parametrize("name", ["Crème brûlée", "犬", "می‌خواهم", "क्‍ष", "👩‍🔬", "a b", "C++ (2)"])
-def test_names_of_all_languages_pass(name):
+def test_names_in_all_languages_are_accepted(name):
     assert Names("x").take(f"{name}/{name}.png") == f"{name}/{name}.png"
 
 
 @pytest.mark.parametrize("name", ["cat/caf\udce9.png", "caf\udce9/0.png", "cat/\ud800.png"])
-def test_names_that_are_not_utf8_are_refused(name):
+def test_names_that_are_not_utf8_are_rejected(name):
     with pytest.raises(StudyError, match=r"\\(xe9|ud800).*not UTF-8.*Rename"):
         Names("x").take(name)
 
@@ -61,7 +61,7 @@ def test_names_that_are_not_utf8_are_refused(name):
 @pytest.mark.tried(
     "Names", "folders nested 3,000 deep, in an archive", "an error of one line; the name is cut"
 )
-def test_names_that_are_nested_too_deep_are_refused():
+def test_names_that_are_nested_too_deep_are_rejected():
     with pytest.raises(StudyError, match="in 3,000 folders; expected at most 40") as caught:
         Names("x").take("folder/" * 3000 + "0.png")
     assert len(str(caught.value)) < 500
@@ -69,7 +69,7 @@ def test_names_that_are_nested_too_deep_are_refused():
 
 
 @pytest.mark.parametrize("name", ["../0.png", "cat/../../0.png", "", ".", "/"])
-def test_paths_that_lead_out_are_refused(name):
+def test_paths_that_lead_out_are_rejected(name):
     with pytest.raises(StudyError, match="leads out of the dataset"):
         Names("x").take(name)
 

@@ -1,4 +1,4 @@
-"""Values of other depths than 8 bits, and transparent colors, against values computed by hand."""
+"""Other depths than 8 bits and transparent colors, compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.data.reading.decoding import Picture, decode, decode_files
 
 
 def png(rows: np.ndarray, depth: int, color: int, transparent: bytes = b"") -> bytes:
-    """A PNG written by hand: rows (height, bytes of a row) of packed samples."""
+    """Return a PNG written by hand from (height, bytes per row) packed samples."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
@@ -90,15 +90,15 @@ TIFFS = {
 @pytest.mark.tried(
     "Images",
     "TIFF of 16 and 32 bits, signed, unsigned and floating-point",
-    "the stated range becomes 0 to 255, and the range that was found is told",
+    "the stated range becomes 0 to 255, and the range that was found is reported",
 )
 @pytest.mark.parametrize(("kind", "order"), itertools.product(TIFFS, "<>"))
-def test_values_of_a_tiff_are_stretched_as_told(kind, order):
+def test_values_of_a_tiff_are_stretched(kind, order):
     stored = TIFFS[kind]
     low, high = float(stored.min()), float(stored.max())
-    if (kind, order) == ("32-bit gray", ">"):  # which Pillow does not know
+    if (kind, order) == ("32-bit gray", ">"):  # Pillow does not support this
         ((_, found),) = decode_files([("x", tiff(stored, byteorder=order))], 3)
-        assert found == "TIFF image, damaged or of a kind that is not read here"
+        assert found == "TIFF image, damaged or of an unsupported kind"
         return
     found = picture(tiff(stored, byteorder=order), 3, (low, high))
     assert (found.layout.kind, found.values) == (kind, (low, high))
@@ -106,20 +106,20 @@ def test_values_of_a_tiff_are_stretched_as_told(kind, order):
     np.testing.assert_array_equal(found.pixels, gray(expected))
 
 
-def test_values_beyond_the_range_are_cut_off():
+def test_values_beyond_the_range_are_clipped():
     values = np.array([[0, 100], [4095, 5000]], np.uint16)
     found = picture(tiff(values), 2, (100, 4095))
     np.testing.assert_array_equal(found.pixels, gray([[0, 0], [255, 255]]))
     assert found.values == (0, 5000)
 
 
-def test_white_is_zero_where_a_tiff_says_so():
+def test_white_is_zero_if_a_tiff_says_so():
     values = np.array([[0, 0xFF00], [0x8000, 0xFFFF]], np.uint16)
     found = decode(tiff(values, photometric="miniswhite"))
     np.testing.assert_array_equal(found, gray([[255, 0], [127, 0]]))
 
 
-def test_color_of_16_bits_tells_its_range():
+def test_16_bit_color_reports_its_range():
     values = np.array([[[0, 4095, 100], [3, 2, 1]]] * 2, np.uint16)
     for suffix in (".png", ".tiff"):
         found = picture(cv2.imencode(suffix, values)[1].tobytes(), 2)
@@ -146,24 +146,24 @@ def test_a_transparent_value_is_not_usual():
     assert found.usual == (65, 254)
 
 
-def test_a_large_image_tells_what_it_uses(monkeypatch):
+def test_a_large_image_reports_its_usual_values(monkeypatch):
     values = np.zeros((300, 200), np.uint16)
-    values[:, ::2] = 4000  # which steps of an even number of pixels would miss or see alone
+    values[:, ::2] = 4000  # even steps would see all or none of these
     whole = picture(tiff(values), 8)
     monkeypatch.setattr("pipeline.data.reading.large_images.LARGE_PIXELS", 100)
     monkeypatch.setattr("pipeline.data.reading.large_images._STRIP_VALUES", 2000)
     assert picture(tiff(values), 8).usual == whole.usual == (0, 4000)
 
 
-def test_images_of_8_bits_have_no_range():
+def test_8_bit_images_have_no_range():
     for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK"):
         stream = io.BytesIO()
         Image.new(mode, (4, 4)).save(stream, "TIFF")
         assert picture(stream.getvalue(), 4).values is None
 
 
-def test_numbers_that_are_none_are_no_image():
+def test_nan_and_infinity_are_not_an_image():
     for value in (np.nan, np.inf):
         content = tiff(np.array([[0, value], [1, 2]], np.float32))
         ((_, found),) = decode_files([("x", content)], 8)
-        assert "no numbers" in found
+        assert "NaN or infinite" in found

@@ -1,4 +1,4 @@
-"""Whether a set uses its range: saturated images, hot pixels, and 8 bits of which few are used."""
+"""Whether a set uses its range: saturated images, hot pixels, and dark 8-bit images."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ WHITE = np.full((16, 16), 65_535, np.uint16)
         [hot(each) for each in TWELVE[:1]],
     ],
 )
-def test_a_few_bright_values_do_not_hide_a_sliver(deep):
-    told = r"from \d+ to 65,\d+ \(but for a few, from .* 1[56] of 256 .*value_range: \[0, 4095\]"
-    with pytest.raises(StudyError, match=told):
+def test_a_few_bright_values_do_not_hide_a_small_range(deep):
+    expected = r"from \d+ to 65,\d+ \(mostly from .* 1[56] of 256 .*value_range: \[0, 4095\]"
+    with pytest.raises(StudyError, match=expected):
         notes(deep)
-    assert notes(deep, (0, 4095))[0].endswith("values beyond are cut off")
+    assert notes(deep, (0, 4095))[0].endswith("values beyond are clipped")
 
 
 def test_a_set_with_some_bright_images_is_read():
@@ -84,21 +84,21 @@ def test_a_set_with_some_bright_images_is_read():
         ([*images(9, 1), *images(9, 65_535, np.uint16)], 1),
     ],
 )
-def test_a_sliver_of_8_bits_is_refused(dark, suggested):
+def test_a_small_part_of_8_bits_is_rejected(dark, suggested):
     with pytest.raises(StudyError, match=rf"value_range_8_bits: \[0, {suggested}\], or"):
         notes(dark)
     assert "a dark set" in notes(dark, range_8_bits="full")[-1] or len(dark) == 18
     assert any(f"{suggested} white" in each for each in notes(dark, None, (0, suggested)))
 
 
-def test_dark_sets_of_8_bits_are_noted_and_others_read_without_a_word():
-    assert "0 to 40, but for a few" in notes(images(9, 40))[0]
+def test_only_dark_8_bit_sets_are_noted():
+    assert "mostly from 0 to 40" in notes(images(9, 40))[0]
     assert notes(images(9, 80)) == ()
     assert notes([*images(30, 9), *images(3, 255)]) == ()
     assert notes([np.full((9, 9, 3), (200, 0, 0), np.uint8), np.zeros((9, 9), np.uint8)]) == ()
 
 
-def test_8_bits_are_stretched_by_their_own_range_alone():
+def test_8_bits_are_stretched_only_by_their_own_range():
     mask, deep = np.eye(8, dtype=np.uint8), np.eye(8, dtype=np.uint16) * 4095
     clear = np.dstack([mask, mask, mask, np.full((8, 8), 255, np.uint8)])
     clear[0, 1:] = 0
@@ -107,7 +107,7 @@ def test_8_bits_are_stretched_by_their_own_range_alone():
     np.testing.assert_array_equal(found[0].pixels[..., 1], mask * 255)
     np.testing.assert_array_equal(found[1].pixels[..., 1], mask * 255)
     expected = mask * 255
-    expected[0, 1:] = 255  # white shows where nothing is visible
+    expected[0, 1:] = 255  # white shows through transparent pixels
     np.testing.assert_array_equal(found[2].pixels[..., 1], expected)
     untouched = [each for _, each in decode_files(files, 8, (0, 4095))]
     np.testing.assert_array_equal(untouched[0].pixels[..., 1], mask)
