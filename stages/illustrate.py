@@ -59,7 +59,7 @@ def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
         if pixels is not None:
             caption = f"What {features} keeps of the image of class {name}"
             yield picture(pixels, id_, name, caption)
-    pixels = extractor.learnt_picture()
+    pixels = extractor.learned_picture()
     if pixels is not None:
         yield picture(pixels, -1, "", f"What {features} has learnt from the training images")
 

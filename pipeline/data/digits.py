@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
-from pipeline.storage.files import SourceFile
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 
 FILE = "datasets/data/digits.csv.gz"
 """Path of the images in scikit-learn: 64 gray levels and a label per line."""

@@ -24,8 +24,7 @@ from pipeline.data.reading.left_out import Others, check_folders, check_links, h
 from pipeline.data.reading.names import is_hidden
 from pipeline.data.reading.value_ranges import range_notes, used_range
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
-from pipeline.storage.files import SourceFile
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:

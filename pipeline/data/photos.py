@@ -23,8 +23,7 @@ from pydantic import Field
 from pipeline.checks import StudyError
 from pipeline.data.reading.decoding import decode
 from pipeline.data.spec import DatasetSpec, RawDataset
-from pipeline.storage.files import SourceFile
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
 
 PATCH = 32

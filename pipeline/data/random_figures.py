@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.data.spec import DatasetSpec, RawDataset
-from pipeline.storage.files import SourceFile
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
 
 Coordinates = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Networks over pixels, written to ``keras.*`` alone, and the engine that trains them."""
+"""Neural networks on images, written against ``keras.*`` only, and the code that trains them."""

@@ -1,4 +1,4 @@
-"""The device that Keras computes on, by name. The one file that looks behind `keras.*`."""
+"""The device that Keras computes on. The only file that uses a backend directly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.checks import StudyError
 
 
 def device_name() -> str:
-    """Return ``GPU: NVIDIA H100 80GB HBM3``, or the processor where there is no accelerator."""
+    """Return a name such as ``GPU: NVIDIA H100 80GB HBM3``; without an accelerator, the CPU's."""
     look = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}.get(keras.backend.backend())
     found = look() if look else None
     return f"GPU: {found}" if found else machine.cpu_name()
@@ -39,10 +39,10 @@ def _torch() -> str | None:
 
 
 def compute_policy(precision: str) -> str:
-    """Return Keras's name of what layers compute in: ``float32``, ``mixed_bfloat16`` and so on.
+    """Return the name of Keras's dtype policy, such as ``float32`` or ``mixed_bfloat16``.
 
     Args:
-        precision: as `options.Precision`; auto is bfloat16 on an accelerator, else float32.
+        precision: one of `options.Precision`; auto means bfloat16 on an accelerator, else float32.
     """
     if precision == "auto":
         precision = "bfloat16" if has_accelerator() else "float32"
@@ -50,9 +50,9 @@ def compute_policy(precision: str) -> str:
 
 
 def compiles_with_xla(xla: bool | str) -> bool:
-    """Return whether to compile with XLA; on a processor TensorFlow is twice as fast without.
+    """Return whether to compile with XLA; on a CPU, TensorFlow is twice as fast without it.
 
-    JAX compiles with nothing else, and would compute operation by operation without it.
+    JAX has no other compiler and would run operation by operation without it.
     """
     if xla == "auto":
         return has_accelerator() or keras.backend.backend() == "jax"
@@ -60,7 +60,7 @@ def compiles_with_xla(xla: bool | str) -> bool:
 
 
 def steps_per_call(steps: int | str, in_epoch: int) -> int:
-    """Return the optimizer steps in one compiled call, at most those of an epoch."""
+    """Return the number of optimizer steps per compiled call, at most one epoch's."""
     if steps == "auto":
         steps = 16 if has_accelerator() else 1
     return max(1, min(int(steps), in_epoch))
@@ -70,8 +70,8 @@ def keeps_data(on_device: bool | str, n_bytes: int) -> bool:
     """Return whether the training images are kept in the accelerator's memory.
 
     Args:
-        on_device: as `options.MachineOptions`.
-        n_bytes: of the images as uint8, which take twice as many there.
+        on_device: `options.MachineOptions.data_on_device`.
+        n_bytes: size of the images as uint8; on the device they take twice as much.
     """
     if on_device == "auto":
         memory = accelerator_memory()
@@ -80,16 +80,16 @@ def keeps_data(on_device: bool | str, n_bytes: int) -> bool:
 
 
 def has_accelerator() -> bool:
-    """Whether Keras computes on something else than the processor."""
+    """Return whether Keras computes on anything but the CPU."""
     return device_name().startswith("GPU: ")
 
 
 def accelerator_memory() -> int | None:
-    """Return the bytes of the accelerator's memory; None without one, and where none can tell."""
+    """Return the accelerator's memory in bytes; None without one, or where it is unknown."""
     if not has_accelerator():
         return None
     if keras.backend.backend() == "jax":
-        # Of what it may take, which is three quarters of the card unless it is told otherwise.
+        # JAX's limit, which is three quarters of the card's memory by default.
         statistics = importlib.import_module("jax").devices()[0].memory_stats() or {}
         return statistics.get("bytes_limit")
     if keras.backend.backend() == "torch":
@@ -98,15 +98,16 @@ def accelerator_memory() -> int | None:
 
 
 def use_threads(threads: int) -> None:
-    """Compute each operation with so many threads, whatever number of cores there is.
+    """Use this number of threads per operation, however many cores there are.
 
-    For the whole process, and to be called before anything is computed. TensorFlow splits sums by
-    this number alone: LeNet-5 and airbench gave equal predictions on one core and on two.
+    This affects the whole process; call it before anything is computed. In TensorFlow only this
+    number determines how sums are split: LeNet-5 and airbench gave equal predictions on one core
+    and on two.
 
     Raises:
-        StudyError: if TensorFlow has computed something already, with another number.
+        StudyError: if TensorFlow has already computed something with a different number.
     """
-    threadpool_limits(threads)  # of NumPy's linear algebra, which whitens for airbench
+    threadpool_limits(threads)  # NumPy's linear algebra: airbench's whitening uses it
     backend = keras.backend.backend()
     if backend == "tensorflow":
         try:
@@ -115,21 +116,22 @@ def use_threads(threads: int) -> None:
             )
         except RuntimeError:
             raise StudyError(
-                f"threads: found TensorFlow at work already, with another number than {threads}; "
-                "expected to set it before anything is computed. Train in a process of its own: "
+                f"threads: found TensorFlow already running with a number other than {threads}; "
+                "expected to set it before anything is computed. Train in a separate process: "
                 "python -m stages.train_deep <run>"
             ) from None
     elif backend == "jax":
-        os.environ["NPROC"] = str(threads)  # what XLA takes for the number of cores
+        os.environ["NPROC"] = str(threads)  # XLA takes this as the number of cores
     elif backend == "torch":
         importlib.import_module("torch").set_num_threads(threads)
 
 
 def make_deterministic() -> None:
-    """Use only operations whose result does not vary from run to run on one machine.
+    """Use only operations whose results do not vary between runs on one machine.
 
-    For the whole process, and to be called before anything is computed: JAX and cuBLAS read their
-    settings once. An operation that has no such form then raises, on TensorFlow and PyTorch.
+    This affects the whole process; call it before anything is computed, because JAX and cuBLAS
+    read their settings only once. On TensorFlow and PyTorch, an operation without a deterministic
+    version then raises an error.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -143,7 +145,7 @@ def make_deterministic() -> None:
 
 
 def _cuda_memory() -> int | None:
-    """Ask CUDA's driver: TensorFlow tells what it has taken, and not how much there is."""
+    """Ask the CUDA driver: TensorFlow reports the memory in use, but not the total."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
         device, size = ctypes.c_int(), ctypes.c_size_t()

@@ -1,7 +1,7 @@
-"""The layers that networks are written in: the field's own, with a network's options in them.
+"""The layers that networks are built from, configured by a network's options.
 
-Stock layers of Keras only, so that a stored model is read by Keras alone. Keras is imported where a
-layer is built.
+Only Keras's own layers are used, so that Keras can load a stored model without this project. Keras
+is imported only where a layer is built.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 MAXOUT_PIECES = 2
-"""Linear maps of which maxout takes the largest."""
+"""Number of linear maps; maxout takes the largest."""
 
 
 def conv(
@@ -29,18 +29,18 @@ def conv(
     activate: bool = True,
     use_bias: bool | None = None,
 ) -> keras.KerasTensor:
-    """Add a convolution, its batch normalisation if the options ask for it, and its activation.
+    """Add a convolution, optional batch normalization, and the activation.
 
     Args:
         x: (n, height, width, channels).
-        spec: the options; `filters` is taken as it is, `spec.scaled` has been applied to it.
-        filters: maps of the output.
+        spec: the options.
+        filters: number of output channels; the caller has already applied `spec.scaled`.
         size: side of the square kernel.
-        name: of the convolution; normalisation and activation are named after it.
-        strides: step of the kernel.
+        name: of the convolution; normalization and activation are named after it.
+        strides: stride of the kernel.
         padding: ``same`` or ``valid``.
-        activate: False leaves the activation to the caller, as before an addition.
-        use_bias: None for a bias unless normalisation follows, whose offset does the same.
+        activate: False leaves the activation to the caller, for example before an addition.
+        use_bias: None means a bias unless batch normalization follows, whose offset does the same.
     """
     from keras import layers
 
@@ -61,13 +61,13 @@ def conv(
 def dense(
     x: keras.KerasTensor, spec: DeepSpec, units: int, name: str, activate: bool = True
 ) -> keras.KerasTensor:
-    """Add a fully connected layer, its batch normalisation if asked for, and its activation.
+    """Add a fully connected layer, optional batch normalization, and the activation.
 
     Args:
         x: (n, d).
         spec: the options.
-        units: of the layer, as they are.
-        name: of the layer; normalisation and activation are named after it.
+        units: of the layer; the caller has already applied `spec.scaled`.
+        name: of the layer; normalization and activation are named after it.
         activate: False leaves the activation to the caller.
     """
     from keras import layers
@@ -81,14 +81,14 @@ def dense(
 
 
 def hidden(x: keras.KerasTensor, spec: DeepSpec, units: int, name: str) -> keras.KerasTensor:
-    """Add a fully connected layer with dropout in the place of normalisation, and that dropout.
+    """Add a fully connected layer and its activation, followed by dropout, not normalization.
 
-    The layers of AlexNet and VGG16 between their convolutions and their output.
+    AlexNet and VGG16 have these layers between their convolutions and their output.
 
     Args:
         x: (n, d).
-        spec: the options; `units` are scaled by its width.
-        units: of the layer at width 1.
+        spec: the options.
+        units: of the layer at width 1; `spec.scaled` is applied here.
         name: of the layer; activation and dropout are named after it.
     """
     plain = spec.model_copy(update={"batch_norm": False})
@@ -96,10 +96,10 @@ def hidden(x: keras.KerasTensor, spec: DeepSpec, units: int, name: str) -> keras
 
 
 def activation(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
-    """Add the activation of the options, as a layer of its own.
+    """Add the activation that the options name, as a separate layer.
 
     Raises:
-        StudyError: for maxout, which is no function of one input.
+        StudyError: for maxout, which takes more than one input.
     """
     from keras import layers
 
@@ -109,36 +109,36 @@ def activation(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTe
             "another activation, such as relu"
         )
     if spec.activation == "prelu":
-        # One slope a channel, as He et al. (2015), section 2.1.
+        # One slope per channel, as in He et al. (2015), section 2.1.
         shared = [1, 2] if len(x.shape) == 4 else None
         return layers.PReLU(shared_axes=shared, name=name)(x)
     return layers.Activation(spec.activation, name=name)(x)
 
 
-def normalisation(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
-    """Add batch normalisation if the options ask for it."""
+def normalization(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
+    """Add batch normalization if the options ask for it."""
     from keras import layers
 
     if not spec.batch_norm:
         return x
-    # Means over some ten steps, not the hundred of Keras: an epoch of few images has fewer.
+    # Average over about ten steps, not Keras's hundred: a short epoch has fewer than that.
     return layers.BatchNormalization(momentum=0.9, name=name)(x)
 
 
 def dropout(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
-    """Add dropout of the options' share; nothing where it is 0."""
+    """Add dropout at the rate in the options, or nothing if it is 0."""
     from keras import layers
 
     return layers.Dropout(spec.dropout, name=name)(x) if spec.dropout else x
 
 
 def output_layer(n_outputs: int, spec: DeepSpec, name: str = "output") -> keras.Layer:
-    """Return the last layer: a softmax, or one sigmoid unit, in float32 whatever the precision.
+    """Return the last layer, a softmax or one sigmoid unit; always in float32.
 
     Args:
-        n_outputs: as `spec.output_units` says.
-        spec: options whose penalties its kernel gets.
-        name: ``output``, but for the auxiliary heads of a network.
+        n_outputs: see `spec.output_units`.
+        spec: the options; their penalties apply to the kernel.
+        name: ``output``, except for the auxiliary heads of a network.
     """
     import keras
 
@@ -149,10 +149,10 @@ def output_layer(n_outputs: int, spec: DeepSpec, name: str = "output") -> keras.
 
 
 def kernel_options(spec: DeepSpec) -> dict[str, Any]:
-    """Return the initial values and the penalty of a kernel in front of the options' activation.
+    """Return the initializer and the penalty of a kernel, for use as Keras arguments.
 
-    He et al. (2015), section 2.2, for rectifiers and what resembles them; Glorot and Bengio (2010),
-    section 4.2.1, for the sigmoids and tanh.
+    The initializer follows He et al. (2015), section 2.2, for rectifiers and similar activations,
+    and Glorot and Bengio (2010), section 4.2.1, for the sigmoid and tanh.
     """
     saturating = spec.activation in ("sigmoid", "tanh")
     return {
@@ -162,7 +162,7 @@ def kernel_options(spec: DeepSpec) -> dict[str, Any]:
 
 
 def _penalty(spec: DeepSpec) -> keras.regularizers.Regularizer | None:
-    """Return L1, L2 and the weight decay of all optimizers but adamw, whose gradient is λ·w."""
+    """Return the L1 and L2 penalties, plus weight decay as λ·w in the gradient except for adamw."""
     import keras
 
     l2 = spec.l2 + (spec.weight_decay / 2 if spec.optimizer != "adamw" else 0.0)
@@ -175,9 +175,9 @@ def _neurons(
     from keras import layers
 
     if activate and spec.activation == "maxout":
-        # Goodfellow et al. (2013), section 2: the largest of some linear maps.
+        # Goodfellow et al. (2013), section 2: the maximum of several linear maps.
         names = [f"{name}_piece{index}" for index in range(1, MAXOUT_PIECES + 1)]
-        pieces = [normalisation(linear(each)(x), spec, f"{each}_bn") for each in names]
+        pieces = [normalization(linear(each)(x), spec, f"{each}_bn") for each in names]
         return layers.Maximum(name=f"{name}_maxout")(pieces)
-    x = normalisation(linear(name)(x), spec, f"{name}_bn")
+    x = normalization(linear(name)(x), spec, f"{name}_bn")
     return activation(x, spec, f"{name}_{spec.activation}") if activate else x

@@ -1,6 +1,6 @@
-"""The options that every network of this project has, in groups.
+"""The options that all networks of this project share, in groups.
 
-Nothing here imports Keras: the whole of params.yaml is parsed by stages that train nothing.
+Nothing here imports Keras, because stages that train nothing also parse all of params.yaml.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Auto = Literal["auto"]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 DETERMINISTIC_THREADS = 2
-"""Of a deterministic training that states no number: what every laptop has."""
-# Bounds stand in the types, so that a network that has another default has the same bounds. They
-# are far beyond what trains, and within what float32 and the libraries' whole numbers hold.
+"""Threads for deterministic training where no number is set: every laptop has this many cores."""
+# The types carry the bounds, so that a network with another default keeps them. The bounds are far
+# beyond any sensible value, but within the range of float32 and of the libraries' integers.
 Share = Annotated[float, Field(ge=1e-6, le=0.999999)]
 Dropout = Annotated[float, Field(ge=0, le=0.99)]
 Smoothing = Annotated[float, Field(ge=0, le=0.99)]
@@ -39,58 +39,58 @@ class LayerOptions(MethodSpec):
     """What the layers of a network are made of."""
 
     width: float = Field(default=1.0, ge=1e-3, le=8)
-    """Multiplies the filters of every layer, so that a processor can train a narrow network."""
+    """Multiplies the filters or units of every layer; a CPU can train a narrow network."""
     activation: Activation = "relu"
-    """What follows each convolution and each hidden layer; maxout takes the larger of two."""
+    """Activation of each convolution and hidden layer; maxout takes the larger of two."""
     batch_norm: bool = False
-    """Batch normalisation between each convolution or hidden layer and its activation."""
+    """Batch normalization between each convolution or hidden layer and its activation."""
     dropout: Dropout = 0.0
-    """Share of inputs that are dropped in training, where the network's table has dropout."""
+    """Fraction of inputs dropped during training, where the network has dropout."""
     l1: Penalty = 0.0
-    """Penalty on the absolute values of kernels, added to the loss."""
+    """L1 penalty on kernels, added to the loss."""
     l2: Penalty = 0.0
-    """Penalty on the squares of kernels, added to the loss."""
+    """L2 penalty on kernels, added to the loss."""
 
 
 class OptimizerOptions(MethodSpec):
-    """The steps that a training takes."""
+    """How the weights are optimized."""
 
     epochs: Epochs = 15
-    """The most passes over the training images."""
+    """Maximum number of passes over the training images."""
     batch_size: BatchSize = 128
-    """Images in one step of the optimizer."""
+    """Images per optimizer step."""
     optimizer: Optimizer = "adam"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 1e-3
-    """The optimizer's largest step size; the schedule lowers it."""
+    """Peak learning rate; the schedule lowers it."""
     momentum: float = Field(default=0.9, ge=0, le=0.999999)
-    """Of momentum and nesterov."""
+    """Used by momentum and nesterov."""
     weight_decay: Penalty = 0.0
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
-    it, or, with adamw, apart from the gradient."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
+    papers, or, with adamw, separately from the gradient."""
     schedule: Schedule = "constant"
-    """Of the learning rate: constant; time_decay, lr / (1 + decay·epoch); step, lr·factor at each
-    milestone; cosine, down to 0 at the last epoch; plateau, lr·factor where the monitored metric
+    """Learning rate schedule: constant; time_decay, lr / (1 + decay·epoch); step, lr·factor at each
+    milestone; cosine, down to 0 at the last epoch; plateau, lr·factor when the monitored metric
     has not improved for plateau_patience epochs."""
     warmup: WarmupEpochs = 0.0
-    """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
+    """Epochs in which the learning rate rises linearly from nearly 0, before the schedule."""
     decay: float = Field(default=0.1, ge=1e-9, le=1e6)
-    """Of time_decay, by epoch."""
+    """Decay per epoch of time_decay."""
     milestones: tuple[Share, ...] = Field(default=(0.5, 0.75), min_length=1, max_length=100)
-    """Of step: shares of all epochs after which the learning rate falls."""
+    """For step: fractions of all epochs after which the learning rate falls."""
     factor: Share = 0.1
-    """Of step and plateau: what the learning rate is multiplied by."""
+    """For step and plateau: what the learning rate is multiplied by."""
     plateau_patience: Epochs = 5
-    """Of plateau: epochs without improvement before the learning rate falls."""
+    """For plateau: epochs without improvement before the learning rate falls."""
     ema: Share | None = None
     """Keep an exponential moving average of the weights with this momentum, such as 0.999, and
-    measure and store that; null for the weights themselves."""
+    evaluate and store the average; null uses the weights themselves."""
 
     @field_validator("milestones")
     @classmethod
     def _ascending(cls, milestones: tuple[float, ...]) -> tuple[float, ...]:
         if list(milestones) != sorted(set(milestones)):
-            raise ValueError("expected ascending shares of the epochs, such as [0.5, 0.75]")
+            raise ValueError("expected ascending fractions of the epochs, such as [0.5, 0.75]")
         return milestones
 
     @model_validator(mode="after")
@@ -112,70 +112,70 @@ class OptimizerOptions(MethodSpec):
 
 
 class LossOptions(MethodSpec):
-    """What is minimised, and by what the best epoch is chosen."""
+    """The loss, and how the best epoch is chosen."""
 
     loss: Loss = "cross_entropy"
     """cross_entropy (categorical, or binary with two classes), squared_error, hinge or focal."""
     label_smoothing: Smoothing = 0.0
-    """Share of each label that is spread evenly over all classes."""
+    """Fraction of each label that is spread evenly over all classes."""
     monitor: Metric = "loss"
-    """The validation metric whose best epoch is kept: loss (cross-entropy), accuracy, macro_f1."""
+    """Validation metric that selects the best epoch: loss (cross-entropy), accuracy or macro_f1."""
     patience: Epochs | None = None
-    """Stop after so many epochs without a better one; null trains all epochs."""
+    """Stop after this many epochs without improvement; null trains all epochs."""
 
 
 class AugmentationOptions(MethodSpec):
-    """What is done to training images, anew in each epoch; validation and test stay as they are."""
+    """Random changes to training images in each epoch; other images stay unchanged."""
 
     flip: bool = False
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 0
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
     shift: float = Field(default=0.0, ge=0, le=0.99)
-    """Move by up to this share of the side in each direction; borders are repeated."""
+    """Shift by up to this fraction of the side in each direction; border pixels are repeated."""
     cutout: Pixels = 0
-    """Side of a square, centred anywhere, that is set to the mean colour."""
+    """Side of a square at a random position that is set to the mean color."""
 
     @model_validator(mode="after")
     def _one_kind_of_move(self) -> Self:
         if self.crop and self.shift:
             raise ValueError(
-                f"found crop: {self.crop} and shift: {self.shift:g}; both move the image, "
-                "expected one of them"
+                f"found crop: {self.crop} and shift: {self.shift:g}; both move the image. "
+                "Expected only one of them"
             )
         return self
 
     @property
     def augments(self) -> bool:
-        """Whether training images are changed at all."""
+        """Whether training images are augmented."""
         return bool(self.flip or self.crop or self.shift or self.cutout)
 
 
 class MachineOptions(MethodSpec):
-    """How it is computed; results agree to rounding."""
+    """How the machine computes; results agree up to rounding."""
 
     precision: Precision = "auto"
-    """What layers compute in; weights and outputs are float32 anyway. auto: bfloat16 on a GPU,
-    float32 elsewhere."""
+    """Precision that layers compute in; weights and outputs are always float32. auto: bfloat16 on
+    a GPU, float32 elsewhere."""
     xla: bool | Auto = "auto"
-    """Compile with XLA. auto: on a GPU; TensorFlow on a processor is faster without."""
+    """Compile with XLA. auto: on a GPU; on a CPU, TensorFlow is faster without it."""
     data_on_device: bool | Auto = "auto"
-    """Keep the training images in the device's memory. auto: on a GPU where they fill a quarter of
-    it at most."""
+    """Keep the training images in the device's memory. auto: on a GPU if they fill at most a
+    quarter of it."""
     steps_per_call: Annotated[int, Field(ge=1, le=10_000)] | Auto = "auto"
-    """Optimizer steps in one call of the compiled function. auto: 1 on a processor."""
+    """Optimizer steps per call of the compiled function. auto: 1 on a CPU."""
     deterministic: bool = False
-    """Only operations whose result does not vary from run to run, at some cost on a GPU. On a
-    processor the result then depends on `threads`, and not on how many cores there are."""
+    """Use only operations whose results do not vary between runs, at some cost on a GPU. On a CPU,
+    results then depend on `threads`, but not on the number of cores."""
     threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
-    """Threads of one operation on a processor. How a sum is split over them decides its last
-    digits. auto: as many as there are cores; with `deterministic`, 2 on every machine."""
+    """Threads per operation on a CPU. How a sum is split over threads affects its last digits.
+    auto: one per core; with `deterministic`, 2 on every machine."""
     seeds: tuple[Seed, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """Train once with each of these; null takes the study's seed."""
+    """Train once with each of these seeds; null uses the study's seed."""
 
     @property
     def fixed_threads(self) -> int | None:
-        """Threads that are set, on whatever machine; None leaves them to the library."""
+        """Number of threads to set on every machine; None leaves it to the library."""
         if self.threads == "auto":
             return DETERMINISTIC_THREADS if self.deterministic else None
         return self.threads

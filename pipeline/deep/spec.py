@@ -1,7 +1,7 @@
-"""What every network of this project has in common: its options, and the parts it is made of.
+"""The interface of every network in this project: its options and its parts.
 
-Nothing here imports Keras at the top: the whole of params.yaml is parsed by stages that train
-nothing, and Keras with TensorFlow takes seconds to import.
+Nothing here imports Keras at the top: stages that train nothing also parse all of params.yaml, and
+importing Keras with TensorFlow takes seconds.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions, MachineOptions):
-    """Options that all networks share, and the parts that a network may say of itself.
+    """Options that all networks share, and the parts that a network can define.
 
-    From pixels to scores: `frozen_base` (computed once an image), `preprocessing` (fitted on the
-    training split), `network` (trained). Only `network` has to be written.
+    From pixels to scores, these are: `frozen_base` (computed once per image), `preprocessing`
+    (fitted on the training split) and `network` (trained). Only `network` is required.
     """
 
     minimum_size: ClassVar[int] = 1
-    """The smallest height and width that the network can read, where no option changes it."""
+    """The smallest height and width that the network accepts, unless an option changes it."""
 
     method: str
     """The network: the name of a file in pipeline/deep/architectures."""
@@ -40,17 +40,17 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
         """Build the part that is trained.
 
         Args:
-            input_shape: of one input, (height, width, channels), or (d,) behind a frozen base.
-            n_outputs: units of the last layer, as `output_units` says.
+            input_shape: of one input: (height, width, channels), or (d,) after a frozen base.
+            n_outputs: units of the last layer; see `output_units`.
 
         Returns:
             A model that ends in `layers.output_layer(n_outputs, self)`. With auxiliary heads, which
-            serve in training alone, a model of several outputs of which that is the first.
+            are used only in training, a model with several outputs, of which this is the first.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no network")
 
     def loss_weights(self) -> tuple[float, ...]:
-        """Return what the loss of each output of `network` counts; the first is the network's."""
+        """Return the weight of each output's loss; the first belongs to the main output."""
         return (1.0,)
 
     def grad_cam_layer(self) -> str | None:
@@ -63,48 +63,48 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
         return None
 
     def phases(self) -> tuple[Self, ...]:
-        """Return the trainings that follow each other, each an own set of options.
+        """Return the options of each consecutive training phase.
 
-        A phase starts from the best weights of the one before it; layers are matched by name.
+        A phase starts from the best weights of the previous one; layers are matched by name.
         """
         return (self,)
 
     def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
-        """Build what is put in front of `network`, fitted on the training inputs alone.
+        """Build the layer in front of `network`, fitted on the training inputs only.
 
         Args:
             inputs: (n, height, width, 3) uint8 pixels, or (n, d) features of the base.
         """
-        from pipeline.deep.input.preprocessing import standardisation
+        from pipeline.deep.input.preprocessing import standardization
 
-        return standardisation(inputs)
+        return standardization(inputs)
 
-    def initialise(self, network: keras.Model, inputs: NDArray) -> None:
-        """Set weights of a `network` just built that depend on the training inputs, if any do.
+    def initialize(self, network: keras.Model, inputs: NDArray) -> None:
+        """Set the initial weights that depend on the training inputs, if there are any.
 
         Args:
-            network: as `network` returned it.
+            network: newly built by `network`; changed in place.
             inputs: as for `preprocessing`.
         """
 
     def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
-        """Build a part that is never trained, from pixels to (n, d), or return None.
+        """Build the part that is never trained, from pixels to (n, d); None if there is none.
 
         Args:
             image_shape: (height, width, 3) of the images.
-            seed: of weights that are drawn, if any are.
+            seed: for random weights, if there are any.
         """
         return None
 
     def check_files(self) -> None:
-        """Raise `StudyError` if a file that the options name cannot be used. Imports no Keras."""
+        """Raise `StudyError` if a file named in the options cannot be used; without Keras."""
 
     def record(self) -> dict[str, Any]:
-        """Return what the card notes beside the options, such as a weights file's checksum."""
+        """Return what the card records besides the options, such as a weights file's checksum."""
         return {}
 
     def smallest_side(self) -> int:
-        """Return the smallest height and width of images that the network can read."""
+        """Return the smallest height and width of images that the network accepts."""
         return self.minimum_size
 
     def check_size(self, image_shape: tuple[int, ...]) -> None:
@@ -118,12 +118,12 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
             )
 
     def scaled(self, filters: int) -> int:
-        """Return `filters`, or units, times `width`: at least one."""
+        """Return the number of filters or units times `width`, at least 1."""
         return max(1, round(filters * self.width))
 
 
 def output_units(n_classes: int) -> int:
-    """Return the units of the last layer: one a class, but a single one for two classes."""
+    """Return the units of the last layer: one per class, but a single unit for two classes."""
     if n_classes < 2:
-        raise StudyError(f"found {n_classes} class; expected at least two to tell apart")
+        raise StudyError(f"found {n_classes} class; expected at least two classes")
     return 1 if n_classes == 2 else n_classes

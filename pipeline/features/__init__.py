@@ -1,1 +1,1 @@
-"""Feature extractors, one file each: pixels in, one vector an image out."""
+"""Feature extractors: each turns an image into one vector."""

@@ -1,4 +1,4 @@
-"""Pixels as they are: the floor of the comparison."""
+"""Raw pixels: the baseline of the comparison."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pipeline.features.picture_panels import enlarged
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 17
-"""Pixels that are worked on at once: 1.5 MB in single precision."""
+"""Pixels to process at once: 1.5 MB in single precision."""
 
 _LUMINANCE = np.array([[0.2125, 0.7154, 0.0721]], dtype=np.float32)
-"""Weights of red, green and blue (ITU-R BT.709), those of ``skimage.color.rgb2gray``."""
+"""Weights of red, green and blue (ITU-R BT.709), as in ``skimage.color.rgb2gray``."""
 
 
 class Spec(FeatureSpec):
@@ -25,9 +25,9 @@ class Spec(FeatureSpec):
     method: Literal["raw"] = "raw"
     """The name of this extractor."""
     size: int | None = Field(default=None, ge=1, le=256)
-    """Side of the square that images are averaged down to by area; their own size if none."""
+    """Reduce images to a square with this side by averaging areas; null keeps their size."""
     grey: bool = False
-    """The luminance alone, else red, green and blue."""
+    """Use only the luminance, instead of red, green and blue."""
 
     def smallest_side(self) -> int:
         """Return `size`: images are made smaller, never larger."""
@@ -43,10 +43,10 @@ class Spec(FeatureSpec):
 
 
 class Raw(Extractor):
-    """The pixels of an image, divided by 255, one after the other.
+    """The pixels of an image, divided by 255, as one vector.
 
-    Smaller images are means over areas, as ``cv2.resize(..., interpolation=cv2.INTER_AREA)`` takes
-    them of floating-point images; the aspect ratio is not kept.
+    Images are reduced by averaging areas, as in ``cv2.resize(..., interpolation=cv2.INTER_AREA)``
+    on floating-point images; the aspect ratio is not kept.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -65,10 +65,10 @@ class Raw(Extractor):
 
         Returns:
             (n, h · w · 3) float32 in 0..1: rows from the top, pixels from the left, RGB; with
-            `grey` (n, h · w). h and w are `size`, or those of the images.
+            `gray` (n, h · w). h and w are `size`, or those of the images.
 
         Raises:
-            StudyError: if `images` is something else, or smaller than `size`.
+            StudyError: if `images` has another form, or is smaller than `size`.
         """
         self.spec.check_images(images)
         height, width = self._shape(images)
@@ -78,7 +78,7 @@ class Raw(Extractor):
         return features
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count the luminance's three products a pixel; pixels as they are cost nothing."""
+        """Count the luminance's three products per pixel; unchanged pixels cost nothing."""
         height, width, _ = image_shape
         return 3 * height * width if self.spec.grey else 0
 

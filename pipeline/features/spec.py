@@ -1,4 +1,4 @@
-"""What every feature extractor is: options that build it, and `fit` and `transform`."""
+"""The interface of feature extractors: options that build one, and `fit` and `transform`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from pipeline.config.registry import MethodSpec
 
 
 class Extractor(ABC):
-    """Turns images into vectors, after the conventions of scikit-learn.
+    """Turns images into vectors, following the conventions of scikit-learn.
 
-    ``__init__`` only stores its options; `fit` returns self and leaves what it learns in attributes
-    whose names end in ``_``; `transform` changes neither the extractor nor its input. All that is
-    an attribute is stored by `pipeline.storage.object_files`, which says what can be; a name that
-    begins with ``_`` is a cache, and is not. The result for an image does not depend on the
-    images beside it.
+    ``__init__`` only stores its options; `fit` returns self and keeps what it learns in attributes
+    whose names end in ``_``; `transform` changes neither the extractor nor its input.
+    `pipeline.storage.object_files` stores all attributes, and says which types are allowed; names
+    that begin with ``_`` are caches and are not stored. The result for an image does not depend on
+    the other images.
     """
 
     def fit(self, images: NDArray[np.uint8]) -> Self:
         """Learn from the training images; an extractor that learns nothing only checks them.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order; a read-only memory map will do.
+            images: (n, height, width, 3) uint8 in RGB order; may be a read-only memory map.
 
         Returns:
             The extractor itself.
@@ -37,10 +37,10 @@ class Extractor(ABC):
 
     @abstractmethod
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return one vector an image.
+        """Return one vector per image.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order; a read-only memory map will do.
+            images: (n, height, width, 3) uint8 in RGB order; may be a read-only memory map.
 
         Returns:
             (n, d) float32, finite.
@@ -48,16 +48,16 @@ class Extractor(ABC):
 
     @property
     def n_parameters(self) -> int:
-        """Learnt numbers that are stored; 0 for an extractor that learns nothing."""
+        """Number of stored parameters; 0 for an extractor that learns nothing."""
         return 0
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int | None:
-        """Count the products that one image costs; None where the author has not counted them.
+        """Count the products for one image; None if the extractor does not define this.
 
-        Counted is what the method's definition asks for, whatever shortcuts its code takes:
-        products and quotients of two numbers, and one for each vote for a bin. Left out, as in the
-        literature's counts of networks: sums, comparisons, roots and other functions of one number,
-        look-ups, resizing, poolings, and units (a division of all pixels by 255).
+        The count follows the method's definition, whatever shortcuts the code takes: products and
+        quotients of two numbers, and one for each vote for a bin. As in counts for networks in the
+        literature, it leaves out sums, comparisons, roots and other functions of one number,
+        look-ups, resizing, pooling, and changes of unit (a division of all pixels by 255).
 
         Args:
             image_shape: (height, width, 3).
@@ -65,7 +65,7 @@ class Extractor(ABC):
         return None
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Draw what the extractor keeps of an image; None where that cannot be drawn.
+        """Draw what the extractor keeps of an image; None if that cannot be drawn.
 
         Args:
             image: (height, width, 3) uint8 in RGB order.
@@ -75,8 +75,8 @@ class Extractor(ABC):
         """
         return None
 
-    def learnt_picture(self) -> NDArray[np.uint8] | None:
-        """Draw what `fit` has learnt, such as a dictionary; None where there is nothing to see.
+    def learned_picture(self) -> NDArray[np.uint8] | None:
+        """Draw what `fit` learned, such as a dictionary; None if there is nothing to draw.
 
         Returns:
             (h, w, 3) uint8 in RGB order, at most 1,024 pixels wide.
@@ -85,16 +85,16 @@ class Extractor(ABC):
 
 
 class FeatureSpec(MethodSpec, ABC):
-    """The options of a feature extractor; each method's ``Spec`` derives from it."""
+    """The options of a feature extractor; each method's ``Spec`` derives from this class."""
 
     family: ClassVar[Literal["classical", "hybrid"]] = "classical"
-    """`hybrid` for what a trained network computes: a run that joins such a set is hybrid too."""
+    """`hybrid` if a trained network computes the features; runs that use them are hybrid too."""
 
     method: str
     """The extractor's name, which is the name of its file."""
 
     def check_files(self) -> None:
-        """Raise `StudyError` if a file that the options name is missing or another one; cheap."""
+        """Raise `StudyError` if a file named in the options is missing or wrong; must be fast."""
 
     def smallest_side(self) -> int:
         """Return the smallest height and width of images that the extractor can read."""
@@ -121,32 +121,32 @@ class FeatureSpec(MethodSpec, ABC):
 
     @abstractmethod
     def build(self, seed: int) -> Extractor:
-        """Return the extractor, unfitted; `seed` decides all that it draws at random."""
+        """Return the extractor, unfitted; `seed` determines all of its random draws."""
 
 
 _BATCH_NUMBERS = 1 << 23
-"""Numbers that a batch may make: 64 MB of 8 bytes."""
+"""Maximum output of a batch: 64 MB of 8-byte numbers."""
 
 
 def batch_size(shape: tuple[int, ...], pixels: int, dimension: int) -> int:
-    """Return how many images to work on at once, at least one.
+    """Return how many images to process at once, at least one.
 
-    Working arrays then stay about as large as a processor's cache, however many images there are.
+    This keeps working arrays at about the size of a CPU cache, however many images there are.
 
     Args:
         shape: (n, height, width, 3) of all images.
-        pixels: the most pixels to work on at once.
-        dimension: numbers that an image is turned into; they too are bounded.
+        pixels: maximum number of pixels to process at once.
+        dimension: length of an image's output, which is also bounded.
     """
     most = min(shape[0], pixels // (shape[1] * shape[2]), _BATCH_NUMBERS // dimension)
     return max(1, most)
 
 
 def batches(images: NDArray[np.uint8], size: int) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
-    """Cut images into runs of `size`, of which only one at a time is read from a memory map.
+    """Split images into batches of `size`; only one at a time is read from a memory map.
 
     Yields:
-        The slice of `images`, and those images as a contiguous array, not to be written to.
+        The slice of `images`, and those images as a contiguous array; do not write to it.
     """
     for start in range(0, len(images), size):
         here = slice(start, min(start + size, len(images)))

@@ -1,13 +1,13 @@
-"""What a frozen VGG16, trained on ImageNet, says of images: deep features for any classifier.
+"""Features from a frozen VGG16, pretrained on ImageNet: deep features for any classifier.
 
-Simonyan and Zisserman (2015), section 5 and appendix B, read the network out for other datasets and
-put a linear SVM on it; Razavian et al. (2014), "CNN Features off-the-shelf", did so for many tasks.
-Departures: layers before the last one are read out too, as small images leave the deepest ones a
-few positions only; images are resized to one size, without crops; the square root of the features
-can be taken, which evens out their long tails for a radial kernel.
+Simonyan and Zisserman (2015), section 5 and appendix B, use the network's features on other
+datasets with a linear SVM; Razavian et al. (2014), "CNN Features off-the-shelf", do so for many
+tasks. Departures: earlier layers are used too, because small images leave only a few positions in
+the deepest ones; images are resized to one size, without crops; an option takes the square root of
+the features, which compresses their long tails for a radial kernel.
 
-The base is that of `pipeline.pretrained.vgg16`, which ``vgg16_transfer`` trains its head on. Keras
-is imported where pixels are turned into features, and nowhere else.
+The base is that of `pipeline.pretrained.vgg16`, which ``vgg16_transfer`` also uses. Keras is
+imported only where pixels are turned into features.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import keras
 
 _QUIET = 5_000
-"""Up to this many images no progress is printed."""
+"""No progress is printed for up to this many images."""
 
 
 class Spec(BaseOptions, FeatureSpec):
@@ -39,21 +39,21 @@ class Spec(BaseOptions, FeatureSpec):
     method: Literal["vgg16_features"] = "vgg16_features"
     """The name of this extractor."""
     sqrt: bool = False
-    """Square root of each feature (all are >= 0), which evens out their long tails."""
+    """Take the square root of each feature (all are >= 0), which compresses their long tails."""
     precision: Precision = "float32"
-    """What the convolutions compute in. bfloat16 is several times as fast on processors and GPUs
-    that multiply it in hardware (AMX, tensor cores), and far slower on others."""
+    """Compute precision of the convolutions. bfloat16 is several times as fast on CPUs and GPUs
+    with hardware support (AMX, tensor cores), and far slower on others."""
 
     def build(self, seed: int) -> VGG16Features:
-        """Return the extractor; `seed` draws the weights where they are random."""
+        """Return the extractor; `seed` is used for random weights."""
         return VGG16Features(self, seed)
 
 
 class VGG16Features(Extractor):
-    """Pooled activations of a frozen VGG16, the layers joined in the order of the options.
+    """Pooled activations of a frozen VGG16; layers are joined in the order of the options.
 
-    `fit` reads the weights and learns nothing from the images. The weights are kept, so that a
-    stored extractor needs no file: it carries 59 MB, less where no deep layer is read.
+    `fit` reads the weights and learns nothing from the images. A stored extractor contains the
+    weights, so it needs no other file; it takes 59 MB, or less if no deep layer is used.
     """
 
     def __init__(self, spec: Spec, seed: int = 0) -> None:
@@ -77,7 +77,7 @@ class VGG16Features(Extractor):
             (n, d) float32, >= 0.
 
         Raises:
-            StudyError: if `images` is something else.
+            StudyError: if `images` has another form.
         """
         self.spec.check_images(images)
         n = len(images)
@@ -88,11 +88,11 @@ class VGG16Features(Extractor):
 
     @property
     def n_parameters(self) -> int:
-        """Kernels and biases of the layers that are computed."""
+        """Number of weights in the layers that are computed."""
         return sum(kernel.size + bias.size for kernel, bias in self.weights_.values())
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count products of kernels and inputs, at the size that images are resized to."""
+        """Count products of kernels and inputs, at the size of the resized images."""
         total = 0
         for name, (kernel, _) in self.weights_.items():
             height, width, _ = output_shape(name, self.spec.image_size)
@@ -100,7 +100,7 @@ class VGG16Features(Extractor):
         return total
 
     def _network(self, shape: tuple[int, int, int]) -> keras.Model:
-        """Build the base, once for each shape of images; `_networks` is not stored."""
+        """Build the base once for each image shape; `_networks` is not stored."""
         networks = self.__dict__.setdefault("_networks", {})
         if shape not in networks:
             spec = self.spec

@@ -1,1 +1,1 @@
-"""Networks whose weights were learned elsewhere."""
+"""Pretrained networks."""

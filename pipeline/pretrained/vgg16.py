@@ -1,12 +1,12 @@
-"""The convolutions of VGG16, for networks and feature extractors alike.
+"""The convolutions of VGG16, for both networks and feature extractors.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (ICLR
-2015), table 1, column D, without its three fully connected layers: 14,714,688 numbers. Departures
-from the paper: images are resized to a square without a crop, and the layers behind the deepest one
-that is read are not built.
+2015), table 1, column D, without its three fully connected layers: 14,714,688 parameters.
+Departures from the paper: images are resized to a square without a crop, and layers after the
+deepest one in use are not built.
 
-Weights are what `pipeline.pretrained.weights` reads. Keras is imported where it is used: parsing
-options and checking a weights file must stay cheap.
+`pipeline.pretrained.weights` reads the weights. Keras is imported only where it is used, because
+parsing options and checking a weights file must stay fast.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ if TYPE_CHECKING:
     import keras
 
 MEANS = (123.68, 116.779, 103.939)
-"""Mean red, green and blue of ImageNet's training pixels, which the network saw subtracted."""
+"""Mean red, green and blue of ImageNet's training pixels, subtracted from the network's inputs."""
 MINIMUM_SIZE = 32
-"""Five halvings leave one position of 32 pixels."""
+"""Five halvings of 32 pixels leave one position."""
 FLOAT16_MAX = 65504.0
-"""The largest float16; ImageNet's weights stay below a quarter of it on photographs."""
+"""The largest float16; ImageNet's weights give activations below a quarter of it on photographs."""
 
 Pooling = Literal["average", "max", "flatten"]
 Precision = Literal["float32", "bfloat16"]
-"""What an extractor's convolutions compute in."""
+"""Compute precision of an extractor's convolutions."""
 ComputePrecision = Literal["float32", "bfloat16", "float16"]
-"""What a network's convolutions compute in."""
+"""Compute precision of a network's convolutions."""
 
 
 class BaseOptions(MethodSpec):
-    """The options of the frozen base: what a network and an extractor on it have in common."""
+    """The options of the frozen base, shared by the network and the extractor that use it."""
 
     weights: str = Field(default="imagenet", min_length=1)
     """imagenet (a download of 59 MB), random (an untrained control), or the path of an .h5 file."""
     image_size: int = Field(default=64, ge=MINIMUM_SIZE, le=512)
-    """Images are resized to this square inside the model; the cost grows with its area."""
+    """Resize images to this square inside the model; the cost grows with its area."""
     layers: tuple[str, ...] = ("block3_pool", "block4_pool", "block5_pool")
-    """Layers whose outputs are read, such as block4_pool, block5_conv3."""
+    """Layers whose outputs are used, such as block4_pool or block5_conv3."""
     pooling: Pooling = "average"
-    """What makes a vector of each layer's output: average, max, or flatten (keeps positions)."""
+    """How each layer's output becomes a vector: average, max, or flatten (keeps positions)."""
 
     @field_validator("layers")
     @classmethod
@@ -66,7 +66,7 @@ class BaseOptions(MethodSpec):
         return layers
 
     def check_files(self) -> None:
-        """Look into a local weights file, or whether the download can be had; no Keras."""
+        """Check a local weights file, or whether the download is available; without Keras."""
         if self.weights == "imagenet":
             check_imagenet_weights()
         elif self.weights != "random":
@@ -74,12 +74,12 @@ class BaseOptions(MethodSpec):
 
 
 def block_of(name: str) -> int:
-    """Return the number of the block, from 1, that the layer `name` is in."""
+    """Return the number, from 1, of the block that contains the layer `name`."""
     return int(name.removeprefix("block").split("_")[0])
 
 
 def output_shape(name: str, image_size: int) -> tuple[int, int, int]:
-    """Return (height, width, channels) of what the layer `name` gives of square images."""
+    """Return the output shape (height, width, channels) of the layer `name` for square images."""
     block = block_of(name)
     side = image_size >> (block if name.endswith("pool") else block - 1)
     return side, side, BLOCKS[block - 1][2]
@@ -95,27 +95,27 @@ def vgg16_base(
     precision: ComputePrecision = "float32",
     boundary: str | None = None,
 ) -> keras.Model:
-    """Build the frozen base, from pixels to one vector an image. Stock layers only.
+    """Build the frozen base, from pixels to one vector per image. Uses only Keras's layers.
 
     Args:
-        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file; or what `load_weights`
-            returned.
+        weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file; or the result of
+            `load_weights`.
         image_size: images are resized to this square, bilinearly; at least `MINIMUM_SIZE`.
-        layers: names out of `layer_names`; their outputs are joined in this order.
-        pooling: what makes a vector of each layer's output.
-        seed: of random weights.
-        image_shape: (height, width, 3) of the images, where it is known.
-        precision: what the convolutions compute in; sums and weights are float32 anyway.
-        boundary: a layer whose whole output, flattened, follows the vectors, for a network that
-            goes on from there; `layers` may then be empty.
+        layers: names from `layer_names`; their outputs are joined in this order.
+        pooling: how each layer's output becomes a vector.
+        seed: for random weights.
+        image_shape: (height, width, 3) of the images, if known.
+        precision: compute precision of the convolutions; pooling and weights are always float32.
+        boundary: a layer whose whole flattened output follows the vectors, for a network that
+            continues from there; `layers` may then be empty.
 
     Returns:
-        A model from (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d): float32,
-        or float16 where a boundary makes d large. Its layers are not trainable and have the same
-        names in every process.
+        A model that maps (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d):
+        float32, or float16 with a boundary, which makes d large. Its layers are not trainable and
+        have the same names in every process.
 
     Raises:
-        StudyError: for unknown layers, a size that is too small, or weights that cannot be used.
+        StudyError: for unknown layers, a size that is too small, or unusable weights.
     """
     check_backend()
     read = (*layers, boundary) if boundary else tuple(layers)
@@ -141,9 +141,9 @@ def vgg16_base(
 def vgg16_pixels(pixels: keras.KerasTensor, image_size: int) -> keras.KerasTensor:
     """Turn (n, height, width, 3) RGB pixels in 0..255 into what the published weights expect.
 
-    They are what `keras.applications.vgg16.preprocess_input` makes, without its writing into the
-    input: ImageNet's means are subtracted, and the order RGB is met by turning round the inputs of
-    the first kernel, which was trained on BGR (see `set_weights`). Means are subtracted before the
+    This does the same as `keras.applications.vgg16.preprocess_input`, but does not write into its
+    input. ImageNet's means are subtracted. Pixels stay in RGB order; `set_weights` reverses the
+    input channels of the first kernel, which was trained on BGR. Means are subtracted before the
     resizing, not folded into a bias, so that padding stays zero.
     """
     import keras
@@ -155,7 +155,7 @@ def vgg16_pixels(pixels: keras.KerasTensor, image_size: int) -> keras.KerasTenso
     if sides == (image_size, image_size):
         return means(pixels)
     known = [side for side in sides if side is not None]
-    # Only where pixels are dropped does smoothing first change anything.
+    # Antialiasing changes only images that become smaller.
     resize = keras.layers.Resizing(
         image_size,
         image_size,
@@ -164,8 +164,8 @@ def vgg16_pixels(pixels: keras.KerasTensor, image_size: int) -> keras.KerasTenso
         dtype="float32",
         name="resize",
     )
-    # Keras takes a resizing that is called without `training` for one in training, and so all that
-    # follows it: dropout would drop in inference.
+    # Without `training=False`, Keras would run this layer and all later ones in training mode, and
+    # dropout would be active in inference.
     return resize(means(pixels), training=False)
 
 
@@ -179,11 +179,11 @@ def vgg16_layers(
     """Build consecutive layers on `x`; return the output of each by name.
 
     Args:
-        x: (n, height, width, channels): what `vgg16_pixels` gives, or a deeper layer's output.
-        names: of the layers, a part of `layer_names` without gaps.
-        precision: what they compute in.
-        trained: those of them that are trained; the others are frozen.
-        penalty: a regularizer of the trained kernels.
+        x: (n, height, width, channels): the output of `vgg16_pixels` or of an earlier layer.
+        names: of the layers: a part of `layer_names` without gaps.
+        precision: compute precision of the layers.
+        trained: the layers that are trained; the others are frozen.
+        penalty: a regularizer for the trained kernels.
     """
     import keras
 
@@ -193,14 +193,14 @@ def vgg16_layers(
         if name.endswith("pool"):
             x = keras.layers.MaxPooling2D(2, strides=2, dtype=policy, name=name)(x)
         else:
-            learns = name in trained
+            trainable = name in trained
             x = keras.layers.Conv2D(
                 output_shape(name, MINIMUM_SIZE)[-1],
                 3,
                 padding="same",
                 activation="relu",
-                kernel_regularizer=penalty if learns else None,
-                trainable=learns,
+                kernel_regularizer=penalty if trainable else None,
+                trainable=trainable,
                 dtype=policy,
                 name=name,
             )(x)
@@ -211,7 +211,7 @@ def vgg16_layers(
 def vgg16_vectors(
     outputs: Mapping[str, keras.KerasTensor], layers: Sequence[str], pooling: Pooling
 ) -> list[keras.KerasTensor]:
-    """Make a vector of the output of each of `layers`: (n, channels), or (n, h·w·channels)."""
+    """Turn the output of each of `layers` into vectors: (n, channels) or (n, h·w·channels)."""
     import keras
 
     kind = {
@@ -223,7 +223,7 @@ def vgg16_vectors(
 
 
 def join(vectors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """Join vectors in their order; a single one stays as it is."""
+    """Concatenate vectors in order; a single one is returned unchanged."""
     import keras
 
     if len(vectors) == 1:
@@ -232,7 +232,7 @@ def join(vectors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 
 
 def set_weights(model: keras.Model, values: Weights) -> None:
-    """Give each convolution of `model` its weights out of `values`, which lie in BGR order."""
+    """Set the weights of each convolution of `model` from `values`, which are in BGR order."""
     for layer in model.layers:
         if layer.name in values:
             kernel, bias = values[layer.name]
@@ -241,7 +241,7 @@ def set_weights(model: keras.Model, values: Weights) -> None:
 
 
 def _as_float16(features: keras.KerasTensor) -> keras.KerasTensor:
-    """Halve what is kept of each image; the model itself rounds, so that it predicts the same."""
+    """Convert to float16, which halves the cache; in the model, so that predictions agree."""
     import keras
 
     clip = keras.layers.ReLU(max_value=FLOAT16_MAX, dtype="float32", name="float16_range")

@@ -1,7 +1,7 @@
-"""The weights of VGG16's convolutions: read from any of Keras's files, downloaded, or drawn.
+"""The weights of VGG16's convolutions: read from a Keras file, downloaded, or random.
 
-Simonyan and Zisserman (2015), table 1, column D: names and shapes of the layers. Files are looked
-into without Keras, so that a wrong one is found before anything is computed.
+Names and shapes of the layers follow Simonyan and Zisserman (2015), table 1, column D. Files are
+checked without Keras, so that a wrong file is found before anything is computed.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     import h5py
 
 BLOCKS = ((1, 2, 64), (2, 2, 128), (3, 3, 256), (4, 3, 512), (5, 3, 512))
-"""Table 1, column D: a block, how many 3×3 convolutions it has, their filters."""
+"""Table 1, column D: number of the block, number of 3×3 convolutions, filters of each."""
 KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
 KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
-"""What Keras downloads for ``weights="imagenet"``, 58,889,256 bytes, under ~/.keras/models."""
+"""The file that Keras downloads to ~/.keras/models for ``weights="imagenet"``: 58,889,256 bytes."""
 
 Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
-"""Layer -> kernel (3, 3, inputs, filters), the first one's inputs in BGR order; bias (filters,)."""
+"""Layer -> kernel (3, 3, inputs, filters), in BGR order for the first layer; bias (filters,)."""
 
 
 def layer_names() -> tuple[str, ...]:
-    """Return the names of the layers that can be read, from the first to the deepest."""
+    """Return the names of all layers, from the first to the deepest."""
     names: list[str] = []
     for block, count, _ in BLOCKS:
         names += [f"block{block}_conv{index}" for index in range(1, count + 1)]
@@ -49,7 +49,7 @@ def up_to_deepest(layers: Sequence[str]) -> tuple[str, ...]:
 
 
 def kernel_shapes() -> dict[str, tuple[int, ...]]:
-    """Return the shape (3, 3, inputs, filters) of each convolution's kernel, by name."""
+    """Return the kernel shape (3, 3, inputs, filters) of each convolution, by name."""
     shapes: dict[str, tuple[int, ...]] = {}
     inputs = 3
     for block, count, filters in BLOCKS:
@@ -60,7 +60,7 @@ def kernel_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def check_layers(layers: Sequence[str]) -> None:
-    """Raise `StudyError` unless `layers` names at least one layer of VGG16, and none twice."""
+    """Raise `StudyError` unless `layers` names at least one layer of VGG16, each only once."""
     if not layers:
         raise StudyError("expected at least one layer of VGG16, such as block5_pool")
     for name in layers:
@@ -72,17 +72,17 @@ def check_layers(layers: Sequence[str]) -> None:
 def check_weights_file(path: Path) -> None:
     """Raise `StudyError` unless `path` is an HDF5 file with the 13 convolutions of VGG16.
 
-    Reads names and shapes alone, in milliseconds, without Keras. The three fully connected layers
-    may be in the file; they are not used.
+    It reads only names and shapes, in milliseconds, without Keras. The file may contain the three
+    fully connected layers; they are not used.
     """
     with _opened(path) as file:
         found = _variables(file)
         shapes = {layer: tuple(v.shape for v in found[layer].values()) for layer in found}
         expected = kernel_shapes()
-        strangers = [name for name in shapes if name not in expected | dict.fromkeys(_TOP)]
+        unknown = [name for name in shapes if name not in expected | dict.fromkeys(_TOP)]
         missing = [name for name in expected if name not in shapes]
-        if missing or strangers:
-            also = f" (not of VGG16: {listing(strangers, 3)})" if strangers and not missing else ""
+        if missing or unknown:
+            also = f" (not in VGG16: {listing(unknown, 3)})" if unknown and not missing else ""
             raise StudyError(
                 f"{path} holds the weights of another network: found the layers "
                 f"{listing(shapes, 6)}{also}; expected the 13 convolutions of VGG16: "
@@ -98,9 +98,10 @@ def check_weights_file(path: Path) -> None:
 
 
 def check_imagenet_weights() -> None:
-    """Raise `StudyError` if Keras's weights are neither here nor to be had; downloads nothing.
+    """Raise `StudyError` if Keras's weights are neither cached nor available for download.
 
-    Without this, a machine with no network would find it out after all other runs.
+    This downloads nothing. Without it, a machine without a network would fail only after all other
+    runs.
     """
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     if (home / "models" / KERAS_FILE).exists():
@@ -112,10 +113,11 @@ def check_imagenet_weights() -> None:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read kernels and biases by the names of their layers, whatever Keras wrote the file.
+    """Read kernels and biases by layer name, from a file of any Keras version.
 
     Raises:
-        StudyError: if the file is missing, damaged, of another network, or holds NaN or infinity.
+        StudyError: if the file is missing or damaged, belongs to another network, or contains NaN
+            or infinity.
     """
     check_weights_file(path)
     weights: Weights = {}
@@ -130,11 +132,11 @@ def read_weights(path: Path) -> Weights:
 
 
 def random_weights(seed: int, layers: Sequence[str] | None = None) -> Weights:
-    """Draw kernels as He et al. (2015) do, which keeps the signal's size; biases are zero.
+    """Draw kernels as in He et al. (2015), which preserves the signal's scale; biases are zero.
 
     Args:
-        seed: of the draws.
-        layers: draw up to the deepest of them, which changes no number; None draws all.
+        seed: for the draws.
+        layers: draw only up to the deepest of these, with the same values; None draws all.
     """
     rng = np.random.default_rng(seed)
     wanted = up_to_deepest(layers or layer_names())
@@ -152,11 +154,11 @@ def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
 
     Args:
         weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
-        seed: of random weights.
-        layers: names out of `layer_names`.
+        seed: for random weights.
+        layers: names from `layer_names`.
 
     Raises:
-        StudyError: for unknown layers, or weights that cannot be used.
+        StudyError: for unknown layers or unusable weights.
     """
     check_layers(layers)
     if weights == "random":
@@ -167,10 +169,10 @@ def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
 
 
 def weights_record(weights: str) -> dict[str, Any]:
-    """Return what a card says of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
+    """Return the card's record of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
 
-    The file is named without its folder, so that the card is the same on every machine. Downloads
-    it where `weights` is ``"imagenet"`` and it is not here yet.
+    The file name has no folder, so that the card is the same on every machine. If `weights` is
+    ``"imagenet"`` and the file is not cached, it is downloaded.
     """
     if weights == "random":
         return {"weights": weights, "weights_file": None, "weights_sha256": None}
@@ -198,17 +200,18 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except OSError as error:
-        fault = "is damaged or cut short" if h5py.is_hdf5(path) else "is no HDF5 file"
+        fault = "is damaged or truncated" if h5py.is_hdf5(path) else "is not an HDF5 file"
         raise StudyError(
-            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Fetch it again. {_WAYS_ON}"
+            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Get it again. {_WAYS_ON}"
         ) from None
 
 
 def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
-    """Return layer -> number of dimensions -> variable; a layer is the group a variable lies in.
+    """Return layer -> number of dimensions -> variable; a layer is the group of its variables.
 
-    True of every layout that Keras has had: ``block1_conv1/block1_conv1_W_1:0``, the same below
-    ``model_weights/``, ``block1_conv1/block1_conv1/kernel:0`` and ``layers/block1_conv1/vars/0``.
+    This works for every layout that Keras has used: ``block1_conv1/block1_conv1_W_1:0``, the same
+    below ``model_weights/``, ``block1_conv1/block1_conv1/kernel:0`` and
+    ``layers/block1_conv1/vars/0``.
     """
     import h5py
 
@@ -224,7 +227,7 @@ def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
 
 
 def _downloaded() -> Path:
-    """Return Keras's own copy of the weights, downloaded if it is not here yet."""
+    """Return the path of Keras's copy of the weights; download it if necessary."""
     import keras
 
     try:
@@ -233,13 +236,13 @@ def _downloaded() -> Path:
                 KERAS_FILE, KERAS_ADDRESS, cache_subdir="models", file_hash=KERAS_MD5
             )
         )
-    except Exception as error:  # urllib and Keras raise many kinds, some of them bare
+    except Exception as error:  # urllib and Keras raise many kinds, even a bare Exception
         raise _no_weights(error) from None
 
 
 def _no_weights(reason: object) -> StudyError:
     return StudyError(
-        f"the ImageNet weights of VGG16 are not here and cannot be downloaded ({reason}). Copy "
+        f"the ImageNet weights of VGG16 are not cached and cannot be downloaded ({reason}). Copy "
         f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
         "need it, or set `weights: random` for an untrained control"
     )

@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,27 +173,6 @@ def existing_file(path: Path, remedy: str) -> Path:
     if not path.exists():
         raise StudyError(f"there is no {path}; make it with: {remedy}")
     return path
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One archive, file or folder that `fetch` found, or what ships with a library."""
-
-    name: str
-    """What the dataset calls it, wherever it lies."""
-    path: str | None
-    """Where it lies, relative to the study's folder; None for bundled images."""
-    sha256: str
-    """Of the file, or of a folder's sorted file names and contents."""
-    size: int
-    """In bytes."""
-
-    def located(self) -> Path:
-        """Return its path, once it is found to be there still; `fetch` looked some time ago."""
-        path = Path(self.path or self.name)
-        if not path.exists():
-            raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
-        return path
 
 
 def load_arrays(path: Path, remedy: str) -> dict[str, NDArray]:

@@ -7,9 +7,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.storage import integrity
-from pipeline.storage.files import SourceFile, load_sealed, save_json
+from pipeline.storage.files import load_sealed, save_json
 
 SOURCE = Path("data/source.json")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One archive, file or folder that `fetch` found, or what ships with a library."""
+
+    name: str
+    """What the dataset calls it, wherever it lies."""
+    path: str | None
+    """Where it lies, relative to the study's folder; None for bundled images."""
+    sha256: str
+    """Of the file, or of a folder's sorted file names and contents."""
+    size: int
+    """In bytes."""
+
+    def located(self) -> Path:
+        """Return its path, once it is found to be there still; `fetch` looked some time ago."""
+        path = Path(self.path or self.name)
+        if not path.exists():
+            raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
+        return path
 
 
 @dataclass(frozen=True)

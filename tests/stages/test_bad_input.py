@@ -354,7 +354,7 @@ def delete(mapping: dict, key: str) -> None:
             lambda p: p["deep"].update(
                 vgg={"method": "vgg16_transfer", "weights": "random", "crop": 4}
             ),
-            "deep.vgg: found crop: 4, where training reads features",
+            "deep.vgg: found crop: 4, but training reads features",
             id="augmentation of what is frozen",
         ),
         pytest.param(
@@ -450,8 +450,8 @@ def smaller_vgg(path: Path) -> None:
     [
         (another_network, "holds the weights of another network: found the layers dense"),
         (smaller_vgg, "holds the weights of another network: found shapes"),
-        (lambda path: path.write_bytes(b"<html>not found</html>"), "is no HDF5 file"),
-        (lambda path: path.write_bytes(b""), "is no HDF5 file"),
+        (lambda path: path.write_bytes(b"<html>not found</html>"), "is not an HDF5 file"),
+        (lambda path: path.write_bytes(b""), "is not an HDF5 file"),
         (lambda path: path.mkdir(), "there is no weights file"),
     ],
 )
@@ -690,8 +690,8 @@ def test_images_too_small_for_a_network(broken):
             {"optimizer": "sgd", "learning_rate": 1e9},
             None,
             "the loss is nan in epoch 1, with the optimizer sgd at a learning rate of 1e+09; "
-            "expected a finite number. Training has run away: try learning_rate 1e+08",
-            id="a loss that runs away",
+            "expected a finite number. Training diverged: try learning_rate 1e+08",
+            id="a loss that diverges",
         ),
         pytest.param(
             {"batch_size": 1024},

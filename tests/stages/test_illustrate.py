@@ -39,7 +39,7 @@ class Undrawable(Extractor):
 
 
 class Learner(Undrawable):
-    def learnt_picture(self):
+    def learned_picture(self):
         return np.full((130, 300, 3), 7, dtype=np.uint8)
 
 

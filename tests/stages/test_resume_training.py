@@ -64,7 +64,7 @@ class Done:
 
     @property
     def went_on_after(self) -> int | None:
-        found = re.search(r"^going on after epoch (\d+)", self.output, re.MULTILINE)
+        found = re.search(r"^resuming after epoch (\d+)", self.output, re.MULTILINE)
         return int(found.group(1)) if found else None
 
     def said(self, seed: int) -> Done:

@@ -18,9 +18,9 @@ import requests
 
 from pipeline.checks import ShortageError, StudyError, listing
 from pipeline.data.reading.progress import byte_progress
-from pipeline.storage.files import SourceFile
 from pipeline.storage.integrity import file_digest
 from pipeline.storage.paths import DOWNLOADS, INCOMING, RESUME
+from pipeline.storage.source import SourceFile
 
 PARTS = RESUME / "downloads"
 ATTEMPTS = 3

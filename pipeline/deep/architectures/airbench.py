@@ -1,21 +1,21 @@
-"""A small network made to be trained in seconds: that of airbench94.
+"""The network of airbench94: small, and designed to train in seconds.
 
 Keller Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (2024; arXiv 2404.00498), section
-3; many of its parts are from David Page's series "How to train your ResNet" (2018-2019). At width 1
-on 32×32 images of ten classes it trains 1,971,338 numbers, beside the 288 of the first layer.
+3; many of its parts come from David Page's series "How to train your ResNet" (2018-2019). At width
+1 on 32×32 images of ten classes it has 1,971,338 trained parameters, and 288 in the first layer.
 
-What makes it fast: a first layer that is computed from the training images (their patches are
-decorrelated) and never trained; filters that start as the identity; pooling in front of
-normalisation and activation, which then touch a quarter of the values; little depth; large batches
-at a high rate, with logits scaled down and smoothed labels.
+What makes it fast: a first layer that decorrelates patches, computed from the training images and
+never trained; filters that start as the identity; pooling before normalization and activation,
+which then process a quarter of the values; a shallow network; large batches at a high learning
+rate, with scaled-down logits and smoothed labels.
 
 Departures from the paper:
 
 * The whitening layer has no trained bias, and other biases learn at the rate of the kernels.
-* The output layer has a bias, which the scale of the logits leaves alone.
-* Images are mirrored by chance, not in turns, and padded with zeros, not with their reflection.
-* An average over the weights of the last steps takes the place of Lookahead; rates follow a cosine
-  after the warm-up; test images are seen once, not in six versions.
+* The output layer has a bias, which is not multiplied by the logit scale.
+* Images are flipped at random, not in alternation, and padded with zeros, not by reflection.
+* A moving average of the weights replaces Lookahead; the learning rate follows a cosine after the
+  warm-up; test images are seen once, not in six versions.
 * The last maximum is taken over all positions, which at 32 pixels are the paper's 3×3.
 """
 
@@ -45,47 +45,47 @@ if TYPE_CHECKING:
     import keras
 
 WHITENING_POSITIONS = 2**20
-"""Positions of training images from which patches are taken: about 1,000 images of 32×32 pixels."""
+"""Pixel positions from which patches are taken: about 1,000 training images of 32×32 pixels."""
 WHITENING_EPSILON = 5e-4
-"""Added to the variances, so that directions that hardly vary are not blown up (section 3.1)."""
+"""Added to the variances, so that directions of low variance are not amplified (section 3.1)."""
 
 
 class Spec(DeepSpec):
     """The network of airbench94 (2024): small, and trained in seconds on a GPU."""
 
     patch: Literal[2, 3] = 2
-    """Side of the patches that the first layer decorrelates: 2 as in airbench94, 3 as Page's."""
+    """Side of the patches that the first layer decorrelates: 2 as in airbench94, 3 as in Page's."""
     logit_scale: float = Field(default=1 / 9, ge=1e-6, le=1)
-    """Multiplies the inputs of the output layer, so that it learns at a lower rate."""
+    """Multiplies the inputs of the output layer, which then learns more slowly."""
     activation: Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu"] = "gelu"
-    """What follows the whitening and each normalisation; it has one input, unlike maxout."""
+    """Activation after the whitening and each normalization; maxout is not supported."""
     batch_norm: bool = True
-    """Batch normalisation, without a trained scale, in front of each activation."""
+    """Batch normalization, without a trained scale, before each activation."""
     batch_size: BatchSize = 512
-    """Images in one step of the optimizer."""
+    """Images per optimizer step."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 0.5
-    """The optimizer's largest step size; the schedule lowers it. For adam and adamw, try 2e-3."""
+    """Peak learning rate; the schedule lowers it. For adam and adamw, try 2e-3."""
     weight_decay: Penalty = 1.3e-3
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
-    apart from it."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, or, with
+    adamw, separately from it."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
     warmup: WarmupEpochs = 3.0
-    """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
+    """Epochs in which the learning rate rises linearly from nearly 0, before the schedule."""
     ema: Share | None = 0.95
-    """Keep an exponential moving average of the weights with this momentum, and measure and store
-    that; null for the weights themselves."""
+    """Keep an exponential moving average of the weights with this momentum, and evaluate and store
+    the average; null uses the weights themselves."""
     label_smoothing: Smoothing = 0.2
-    """Share of each label that is spread evenly over all classes."""
+    """Fraction of each label that is spread evenly over all classes."""
     flip: bool = True
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 2
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
 
     def smallest_side(self) -> int:
-        """Return the side of which whitening and three poolings leave one position."""
+        """Return the side for which whitening and three poolings leave one position."""
         return 8 + self.patch - 1
 
     def grad_cam_layer(self) -> str:
@@ -93,9 +93,9 @@ class Spec(DeepSpec):
         return f"group3_conv2_{self.activation}"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; the shapes beside it are those of 32×32 images at width 1.
+        """Build the network; comments give the shapes for 32×32 images at width 1.
 
-        The kernels of the layer `whitening` are drawn until `initialise` has seen training images.
+        The kernels of the layer `whitening` are random until `initialize` sets them.
         """
         from keras import Input, Model, layers
 
@@ -113,12 +113,12 @@ class Spec(DeepSpec):
         x = layers.Rescaling(self.logit_scale, name="logit_scale")(x)
         return Model(image, output_layer(n_outputs, self)(x), name="airbench")
 
-    def initialise(self, network: keras.Model, inputs: NDArray) -> None:
-        """Set the whitening kernels, and let the other convolutions start as the identity.
+    def initialize(self, network: keras.Model, inputs: NDArray) -> None:
+        """Set the whitening kernels, and make the other convolutions start as the identity.
 
         Args:
-            network: as `network` builds it; changed in place.
-            inputs: (n, height, width, 3) uint8, the training images alone.
+            network: newly built by `network`; changed in place.
+            inputs: (n, height, width, 3) uint8, the training images only.
         """
         from keras.ops import convert_to_numpy
 
@@ -137,39 +137,39 @@ class Spec(DeepSpec):
                 conv.set_weights([partial_identity(kernel), *bias])
 
     def _group(self, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
-        """Add two convolutions, the first one with the maximum of each 2×2 positions."""
+        """Add two convolutions, with 2×2 max pooling after the first."""
         from keras import layers
 
         options = {"padding": "same", "use_bias": not self.batch_norm, **kernel_options(self)}
         x = layers.Conv2D(filters, 3, name=f"{name}_conv1", **options)(x)
         x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        x = self._normalised(x, f"{name}_conv1_bn")
+        x = self._normalized(x, f"{name}_conv1_bn")
         x = activation(x, self, f"{name}_conv1_{self.activation}")
         x = layers.Conv2D(filters, 3, name=f"{name}_conv2", **options)(x)
-        x = self._normalised(x, f"{name}_conv2_bn")
+        x = self._normalized(x, f"{name}_conv2_bn")
         return activation(x, self, f"{name}_conv2_{self.activation}")
 
-    def _normalised(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    def _normalized(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         from keras import layers
 
         if not self.batch_norm:
             return x
-        # Trainings are a few hundred steps long: statistics may not lag by a hundred of them.
+        # Training takes a few hundred steps, so statistics must not lag by a hundred.
         return layers.BatchNormalization(scale=False, momentum=0.9, name=name)(x)
 
 
 def whitening_kernels(pixels: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return kernels whose responses to patches are uncorrelated, and the kernels' opposites.
+    """Return kernels whose responses to patches are uncorrelated, followed by their negatives.
 
-    The kernels are the eigenvectors of the patches' covariance, those of largest variance first,
-    divided by the standard deviation along them (section 3.1 of the paper).
+    The kernels are the eigenvectors of the patches' covariance, by decreasing variance, divided by
+    the standard deviation along them (section 3.1 of the paper).
 
     Args:
-        pixels: (n, height, width, channels), standardised.
+        pixels: (n, height, width, channels), standardized.
         size: side of the square patches.
 
     Returns:
-        (size, size, channels, 2·size²·channels), as a convolution of Keras takes it.
+        (size, size, channels, 2·size²·channels), in the layout of a Keras convolution.
     """
     channels = pixels.shape[-1]
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (size, size), axis=(1, 2))
@@ -181,11 +181,11 @@ def whitening_kernels(pixels: NDArray[np.float32], size: int) -> NDArray[np.floa
 
 
 def partial_identity(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a kernel whose first filters pass the channels on as they are (section 3.2).
+    """Return a kernel whose first filters pass the channels through unchanged (section 3.2).
 
     Args:
-        kernel: (height, width, channels, filters) of a convolution; of filters beyond the channels
-            the values stay.
+        kernel: (height, width, channels, filters) of a convolution; if there are more filters than
+            channels, the remaining ones keep their values.
     """
     height, width, channels, filters = kernel.shape
     kernel, passed = kernel.copy(), min(channels, filters)

@@ -1,30 +1,30 @@
-"""AlexNet, as it was for photographs of ImageNet, and in a form for small images.
+"""AlexNet, in its original form for ImageNet photographs and in a form for small images.
 
 Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks"
 (NIPS 2012), section 3 and figure 2.
 
-``form: original`` is the network of figure 2 on 227×227 pixels. With batch normalisation and ten
+``form: original`` is the network of figure 2 on 227×227 pixels. With batch normalization and ten
 classes it has 58,327,818 parameters, of which 58,325,066 are trained. ``form: small`` is meant for
-32 pixels, which a step of 4 would waste: the five convolutions keep their maps, the first one has
-5×5 pixels and a step of 1, and 1,024 units take the place of 4,096.
+32 pixels, for which a stride of 4 is too coarse: the five convolutions keep their numbers of
+filters, the first one has 5×5 pixels and a stride of 1, and 1,024 units replace 4,096.
 
 Departures from the paper:
 
-* Batch normalisation, between each of the five convolutions and its activation, takes the place of
-  local response normalisation; with ``batch_norm: false`` there is neither (Simonyan and Zisserman,
+* Batch normalization, between each of the five convolutions and its activation, replaces local
+  response normalization; with ``batch_norm: false`` there is neither (Simonyan and Zisserman,
   2015, section 4.1, found that the latter does not help). In the original form the convolutions
-  keep their biases beside it. The dense layers have dropout instead.
+  still have biases. The dense layers have dropout instead.
 * One tower instead of two on two GPUs: conv2, conv4 and conv5 read all maps.
-* 227 pixels, not the 224 of the text, with which the 55×55 positions of figure 2 do not come out.
-* Kernels start from He et al. (2015), not from a deviation of 0.01; biases from 0, not from 1.
-* Images have as many channels as they come with and are standardised on the training split, which
-  the paper does to the mean alone; the shift along principal components of colours is left out.
+* 227 pixels, not the 224 of the text, which does not give the 55×55 positions of figure 2.
+* Kernels start as in He et al. (2015), not with a deviation of 0.01; biases start at 0, not 1.
+* Images keep their number of channels and are standardized on the training split, where the paper
+  only subtracts the mean; the shift along the principal components of colors is left out.
 
 The default recipe is the paper's (section 5: momentum 0.9, weight decay 5e-4, batches of 128, rate
-0.01), but for the schedule, a cosine, and for 30 epochs instead of 90, both for the sake of time.
-Images are mirrored and moved as CIFAR-10 wants it; digits and letters want ``flip: false``. Adam
-wants a rate of about 1e-3. The small form takes 300 million multiplications an image at full
-width: a processor wants a width of 0.5 or less.
+0.01), except that it uses a cosine schedule and 30 epochs instead of 90, both to save time. Images
+are flipped and shifted as usual for CIFAR-10; digits and letters need ``flip: false``. For Adam,
+use a rate of about 1e-3. The small form takes 300 million multiplications per image at full width;
+on a CPU, use a width of 0.5 or less.
 """
 
 from __future__ import annotations
@@ -56,43 +56,43 @@ SMALLEST = {"original": 67, "small": 15}
 
 
 class Spec(DeepSpec):
-    """AlexNet, which won ImageNet's challenge of 2012, in its own size and for small images."""
+    """AlexNet, which won the ImageNet challenge of 2012: the original, and one for small images."""
 
     form: Literal["original", "small"] = "small"
-    """original: the paper's, for 227 pixels; small: a stem with a step of 1, for 32 pixels."""
+    """original: the paper's, for 227 pixels; small: a stem with stride 1, for 32 pixels."""
     image_size: int | None = Field(default=None, ge=1, le=512)
-    """Images are resized to this square inside the network, such as 227; null leaves them."""
+    """Resize images to this square inside the network, such as 227; null keeps their size."""
     batch_norm: bool = True
-    """Batch normalisation between each convolution and its activation; never in dense layers."""
+    """Batch normalization between each convolution and its activation; never in dense layers."""
     dropout: Dropout = 0.5
-    """Share of the outputs of the two hidden dense layers that are dropped in training."""
+    """Fraction of the outputs of the two hidden dense layers dropped during training."""
     epochs: Epochs = 30
-    """The most passes over the training images."""
+    """Maximum number of passes over the training images."""
     optimizer: Optimizer = "momentum"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 0.01
-    """The optimizer's largest step size; the schedule lowers it."""
+    """Peak learning rate; the schedule lowers it."""
     weight_decay: Penalty = 5e-4
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
-    it, or, with adamw, apart from the gradient."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
+    papers, or, with adamw, separately from the gradient."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 4
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
 
     @model_validator(mode="after")
     def _large_enough(self) -> Self:
         if self.image_size is not None and self.image_size < SMALLEST[self.form]:
             raise ValueError(
                 f"found image_size: {self.image_size} with form: {self.form}; expected at least "
-                f"{SMALLEST[self.form]}, best {SIZES[self.form]}"
+                f"{SMALLEST[self.form]}, ideally {SIZES[self.form]}"
             )
         return self
 
     def smallest_side(self) -> int:
-        """Return the side that leaves the last pooling one position; 1 where images are resized."""
+        """Return the side that leaves one position after the last pooling; 1 with resizing."""
         return SMALLEST[self.form] if self.image_size is None else 1
 
     def check_size(self, image_shape: tuple[int, ...]) -> None:
@@ -111,7 +111,7 @@ class Spec(DeepSpec):
         return f"conv5_{self.activation}"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network of `form`, behind a resizing where `image_size` asks for one."""
+        """Build the network of `form`, preceded by a resizing layer if `image_size` is set."""
         from keras import Input, Model
 
         image = Input(input_shape, name="image")
@@ -120,7 +120,7 @@ class Spec(DeepSpec):
         return Model(image, output_layer(n_outputs, self)(x), name="alexnet")  # n_outputs
 
     def _original(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Add what stands between 227 × 227 × channels and the output."""
+        """Add the hidden layers; comments give the shapes for 227 × 227 pixels at width 1."""
         from keras.layers import Flatten, MaxPooling2D
 
         filters = self.scaled
@@ -137,7 +137,7 @@ class Spec(DeepSpec):
         return hidden(x, self, 4096, "fc7")  # 4,096
 
     def _small(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Add what stands between 32 × 32 × channels and the output."""
+        """Add the hidden layers; comments give the shapes for 32 × 32 pixels at width 1."""
         from keras.layers import Flatten, MaxPooling2D
 
         filters = self.scaled
@@ -159,8 +159,8 @@ class Spec(DeepSpec):
         height, width = image.shape[1:3]
         if self.image_size is None or height == width == self.image_size:
             return image
-        # Only where pixels are dropped does smoothing first change anything.
+        # Antialiasing changes only images that become smaller.
         smaller = max(height, width) > self.image_size
         resize = Resizing(self.image_size, self.image_size, antialias=smaller, name="resize")
-        # Its own default, True, would put the layers behind it in training mode in `model(x)`.
+        # Its default, True, would put the following layers into training mode in `model(x)`.
         return resize(image, training=False)

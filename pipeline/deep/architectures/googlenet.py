@@ -1,20 +1,20 @@
-"""GoogLeNet, the first Inception network, as published and in the usual form for small images.
+"""GoogLeNet, the first Inception network, in its original form and one for small images.
 
 Szegedy, Liu, Jia, Sermanet, Reed, Anguelov, Erhan, Vanhoucke and Rabinovich, "Going deeper with
 convolutions" (CVPR 2015; arXiv 1409.4842), table 1 and section 5. With ``form: original`` and
 ``batch_norm: false``, on 224×224 RGB images of 1,000 classes, it has 6,998,552 parameters, and
 13,378,280 with its two auxiliary heads.
 
-``form: small`` is for images of some 32 pixels. One 3×3 convolution of stride 1 takes the place of
-the stem, which would leave them 4×4 positions, and two 3×3 convolutions that of each 5×5 one
+``form: small`` is for images of about 32 pixels. One 3×3 convolution of stride 1 replaces the stem,
+which would leave only 4×4 positions, and two 3×3 convolutions replace each 5×5 convolution
 (Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 3.1).
 
 Departures from the paper:
 
-* No local response normalisation, which figure 3 has twice in the stem and table 1 does not list:
-  Simonyan and Zisserman (2015), section 4, found no gain of it; use batch normalisation.
-* The mean is taken over all positions at the end, which at 224 pixels are the paper's 7×7.
-* Training: pixels are standardised by channel; crops and distortions are those of the options.
+* No local response normalization, which figure 3 shows twice in the stem and table 1 does not list:
+  Simonyan and Zisserman (2015), section 4, found that it does not help. Use batch normalization.
+* The final mean is taken over all positions, which at 224 pixels are the paper's 7×7.
+* Training: pixels are standardized by channel; the options define the augmentation.
 """
 
 from __future__ import annotations
@@ -29,40 +29,39 @@ if TYPE_CHECKING:
     import keras
 
 AUXILIARY_WEIGHT = 0.3
-"""Of the loss of each auxiliary head (section 5)."""
+"""Weight of the loss of each auxiliary head (section 5)."""
 AUXILIARY_DROPOUT = 0.7
-"""In each auxiliary head (section 5)."""
+"""Dropout rate of each auxiliary head (section 5)."""
 
 
 class Spec(DeepSpec):
     """GoogLeNet (Inception v1) of 2015, for small images or in its original form."""
 
     form: Literal["small", "original"] = "small"
-    """small: for images of some 32 pixels; original: table 1 of the paper, for 224 pixels."""
+    """small: for images of about 32 pixels; original: table 1 of the paper, for 224 pixels."""
     auxiliary: bool = False
-    """Two more heads, behind modules 4a and 4d, that count 0.3 each in training and are then
-    dropped."""
+    """Train with two auxiliary heads, after modules 4a and 4d, each with loss weight 0.3."""
     batch_norm: bool = True
-    """Batch normalisation after each convolution; the paper has none."""
+    """Batch normalization after each convolution; the paper has none."""
     dropout: Dropout = 0.4
-    """Share of the output layer's inputs that are dropped in training; auxiliary heads have 0.7."""
+    """Fraction of the output layer's inputs dropped during training; 0.7 in auxiliary heads."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 0.1
-    """The optimizer's largest step size; the schedule lowers it. Without batch_norm, try 0.01; for
+    """Peak learning rate; the schedule lowers it. Without batch_norm, try 0.01; for
     adam and adamw, 1e-3."""
     weight_decay: Penalty = 5e-4
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
-    apart from it."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, or, with
+    adamw, separately from it."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 4
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
 
     def smallest_side(self) -> int:
-        """Return 1, or the side that leaves the auxiliary heads their 5×5 positions."""
+        """Return 1, or the side that leaves 5×5 positions for the auxiliary heads."""
         if not self.auxiliary:
             return 1
         return 9 if self.form == "small" else 65
@@ -76,9 +75,9 @@ class Spec(DeepSpec):
         return "inception_5b"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; beside it the sides of 224 pixels (and of 32, small form), channels.
+        """Build the network; comments give side and channels for 224 pixels (32 in small form).
 
-        With `auxiliary` its outputs are those of `output`, `auxiliary1` and `auxiliary2`.
+        With `auxiliary`, its outputs are those of `output`, `auxiliary1` and `auxiliary2`.
         """
         from keras import Input, Model, layers
 
@@ -105,7 +104,7 @@ class Spec(DeepSpec):
         return Model(image, outputs if self.auxiliary else outputs[0], name="googlenet")
 
     def _stem(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Add what precedes the first module."""
+        """Add the layers before the first module."""
         if self.form == "small":
             return conv(x, self, self.scaled(192), 3, "conv1")  # 32, 192
         x = conv(x, self, self.scaled(64), 7, "conv1", strides=2)  # 112, 64
@@ -123,7 +122,7 @@ class Spec(DeepSpec):
         fives: tuple[int, int],
         pooled: int,
     ) -> keras.KerasTensor:
-        """Add a module, figure 2b of the paper: four branches side by side.
+        """Add a module with four parallel branches (figure 2b of the paper).
 
         Args:
             x: (n, height, width, channels).
@@ -131,7 +130,7 @@ class Spec(DeepSpec):
             ones: 1×1 filters of the first branch.
             threes: 1×1 filters that reduce the channels, and 3×3 filters.
             fives: 1×1 filters that reduce the channels, and 5×5 filters.
-            pooled: 1×1 filters behind the 3×3 maximum.
+            pooled: 1×1 filters after the 3×3 maximum.
         """
         from keras import layers
 
@@ -152,7 +151,7 @@ class Spec(DeepSpec):
         return layers.Concatenate(name=name)([first, second, third, fourth])
 
     def _auxiliary(self, x: keras.KerasTensor, n_outputs: int, name: str) -> keras.KerasTensor:
-        """Add a head that serves in training alone (section 5)."""
+        """Add a head that is used only in training (section 5)."""
         from keras import layers
 
         x = layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)  # 4 × 4 × 512 or 528

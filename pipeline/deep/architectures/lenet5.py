@@ -1,23 +1,22 @@
-"""LeNet-5, in its form of 1998 and in its modern one.
+"""LeNet-5, in its original form of 1998 and in its modern form.
 
 LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document recognition" (Proc.
 IEEE 86, 1998), section II.B and figure 2.
 
-The options give the form of 1998 (tanh, average) and, as the default, the modern one (ReLU, max).
-The network of figure 2, with ``first_padding: same`` on 28×28 grey images (the paper pads them to
+The default is the modern form (ReLU, max); the options also give the form of 1998 (tanh, average).
+The network of figure 2, with ``first_padding: same`` on 28×28 gray images (the paper pads them to
 32×32) and ten classes, has 61,706 parameters.
 
 Departures from the paper, in either form:
 
-* C3 reads all six maps of S2; in the paper each of its maps reads a chosen part (table I).
-* S2 and S4 only pool; the paper's multiply by a trained coefficient and add a trained bias.
-* A softmax with cross-entropy takes the place of the radial basis functions and their loss.
-* C5 is a fully connected layer over S4, which for the paper's 32×32 input is the same thing.
-* Every activation of the options can take the place of tanh or ReLU; so can batch normalisation be
-  added, before each of them.
+* C3 reads all six maps of S2; in the paper each of its maps reads some of them (table I).
+* S2 and S4 only pool; the paper's also multiply by a trained coefficient and add a trained bias.
+* A softmax with cross-entropy replaces the radial basis functions and their loss.
+* C5 is a fully connected layer over S4, which is equivalent for the paper's 32×32 input.
+* Other activations can replace tanh or ReLU, and batch normalization can precede each of them.
 * tanh has neither the paper's amplitude of 1.7159 nor its slope of 2/3.
-* Adam takes the place of the stochastic diagonal Levenberg-Marquardt method.
-* Images have as many channels as they come with; each is standardised on the training split.
+* Adam replaces the stochastic diagonal Levenberg-Marquardt method.
+* Images keep their number of channels; each channel is standardized on the training split.
 """
 
 from __future__ import annotations
@@ -33,23 +32,23 @@ if TYPE_CHECKING:
 
 
 class Spec(DeepSpec):
-    """LeNet-5, the convolutional network of 1998, in its old and its modern form."""
+    """LeNet-5, the convolutional network of 1998, in its original and its modern form."""
 
     epochs: Epochs = 20
-    """The most passes over the training images."""
+    """Maximum number of passes over the training images."""
     batch_size: BatchSize = 64
-    """Images in one step of the optimizer."""
+    """Images per optimizer step."""
     activation: Activation = "relu"
-    """relu is the modern form, tanh that of 1998; maxout takes the larger of two."""
+    """relu is the modern form, tanh the original; maxout takes the larger of two."""
     pooling: Literal["max", "average"] = "max"
-    """max is the modern form, average that of 1998."""
+    """max is the modern form, average the original."""
     first_padding: Literal["same", "valid"] = "same"
-    """Whether the first convolution pads the image, which the paper does to 28×28 digits."""
+    """Whether the first convolution pads the image, as the paper does with 28×28 digits."""
     dropout: Dropout = 0.2
-    """Share of inputs of C5 and F6 that are dropped in training; not in the paper."""
+    """Fraction of the inputs of C5 and F6 dropped during training; not in the paper."""
 
     def smallest_side(self) -> int:
-        """Return the side that leaves S4 one position."""
+        """Return the side that leaves one position after S4."""
         return 12 if self.first_padding == "same" else 16
 
     def grad_cam_layer(self) -> str:
@@ -57,7 +56,7 @@ class Spec(DeepSpec):
         return f"c3_{self.activation}"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; the shapes beside it are those of a padded 28×28 image."""
+        """Build the network; comments give the shapes for a padded 28×28 image at width 1."""
         from keras import Input, Model, layers
 
         pool = layers.MaxPooling2D if self.pooling == "max" else layers.AveragePooling2D

@@ -1,11 +1,12 @@
-"""A multilayer perceptron: hidden layers over all pixels at once, blind to where a pixel lies.
+"""A multilayer perceptron: hidden layers over all pixels, which ignore where a pixel lies.
 
-The network before convolutions, as in Rumelhart, Hinton and Williams, "Learning representations by
-back-propagating errors" (Nature 323, 1986), here with rectifiers and with dropout of the hidden
-units (Srivastava et al., JMLR 15, 2014). ``layers`` makes it deeper, ``units`` and ``width`` wider.
+This is the network from before convolutions, as in Rumelhart, Hinton and Williams, "Learning
+representations by back-propagating errors" (Nature 323, 1986), but with rectifiers and dropout of
+hidden units (Srivastava et al., JMLR 15, 2014). ``layers`` makes it deeper, ``units`` and ``width``
+make it wider.
 
 On 32×32×3 pixels and ten classes, two hidden layers of 512 have 1,841,162 parameters. Adam at 1e-3
-suits networks of this size; as a shift of the image changes every input, such a network learns
+suits networks of this size. Because a shift of the image changes every input, such a network learns
 little from ``crop`` or ``shift``, but something from ``flip``.
 """
 
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
 
 
 class Spec(DeepSpec):
-    """A multilayer perceptron on the pixels: how far one gets without convolutions."""
+    """A multilayer perceptron on the pixels: a baseline without convolutions."""
 
     layers: int = Field(default=2, ge=1, le=64)
-    """Hidden layers: more of them make the network deeper."""
+    """Number of hidden layers."""
     units: Units = 512
-    """Units of each hidden layer: more of them make the network wider."""
+    """Units of each hidden layer."""
     dropout: Dropout = 0.2
-    """Share of the outputs of each hidden layer that are dropped in training."""
+    """Fraction of the outputs of each hidden layer dropped during training."""
     epochs: Epochs = 20
-    """The most passes over the training images."""
+    """Maximum number of passes over the training images."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; the shapes beside it are those of 32×32 pixels."""
+        """Build the network; comments give the shapes for 32×32 pixels."""
         from keras import Input, Model, layers
 
         image = Input(input_shape, name="image")  # 32 × 32 × channels

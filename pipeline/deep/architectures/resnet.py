@@ -1,17 +1,17 @@
-"""Residual networks for small images, and the plain networks of the same layers.
+"""Residual networks for small images, and plain networks with the same layers.
 
 He, Zhang, Ren and Sun, "Deep residual learning for image recognition" (CVPR 2016; arXiv
 1512.03385), section 4.2, the table on page 7: 6n+2 layers, of which 2n read 32×32, 2n 16×16 and 2n
-8×8 positions. With ten classes and parameter-free shortcuts, and with ``residual: false`` too,
+8×8 positions. With ten classes, and with parameter-free shortcuts or ``residual: false``,
 20, 32, 44, 56 and 110 layers have 269,722, 464,154, 658,586, 853,018 and 1,727,962 parameters.
 
 Departures from the paper:
 
-* Pixels are standardised by channel; the paper subtracts the mean image.
-* The default training is Nesterov's with weight decay 5e-4 and a cosine; the paper's is
-  ``momentum``, 1e-4, and ``step`` at 1/2 and 3/4 of 64,000 steps of 128 images. For 110 layers it
-  starts at a lower rate until the error is below 80 %: ``warmup: 1`` serves the same end.
-* Dropout, of which the paper has none, would stand in front of the output.
+* Pixels are standardized by channel; the paper subtracts the mean image.
+* The default recipe is ``nesterov`` with weight decay 5e-4 and a cosine; the paper's is
+  ``momentum``, 1e-4, and ``step`` at 1/2 and 3/4 of 64,000 steps of 128 images. For 110 layers the
+  paper starts at a lower rate until the error is below 80 %; ``warmup: 1`` has the same purpose.
+* Dropout, if used, is in front of the output layer; the paper has none.
 """
 
 from __future__ import annotations
@@ -29,32 +29,33 @@ if TYPE_CHECKING:
 
 
 class Spec(DeepSpec):
-    """ResNet for small images, of 2016, or with `residual: false` the plain network beside it."""
+    """ResNet for small images (2016), or the corresponding plain network (`residual: false`)."""
 
     depth: Literal[20, 32, 44, 56, 110] = 20
-    """Layers with weights, 6n+2."""
+    """Number of layers with weights, 6n+2."""
     residual: bool = True
-    """Whether each two layers have a shortcut around them; false gives the plain network."""
+    """Whether every two layers have a shortcut around them; false gives the plain network."""
     shortcut: Literal["identity", "projection"] = "identity"
-    """Where the maps become smaller and more: identity, without parameters (the paper's option A,
-    every other position and channels of zeros), or projection, a 1×1 convolution (option B)."""
+    """Shortcuts where maps become smaller and more numerous: identity, without parameters (the
+    paper's option A: every other position, and channels of zeros), or projection, a 1×1 convolution
+    (option B)."""
     activation: Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu"] = "relu"
-    """What follows each convolution and each addition; so it has one input, unlike maxout."""
+    """Activation after each convolution and each addition; maxout is not supported."""
     batch_norm: bool = True
-    """Batch normalisation after each convolution, as in the paper."""
+    """Batch normalization after each convolution, as in the paper."""
     optimizer: Optimizer = "nesterov"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 0.1
-    """The optimizer's largest step size; the schedule lowers it. For adam and adamw, try 1e-3."""
+    """Peak learning rate; the schedule lowers it. For adam and adamw, try 1e-3."""
     weight_decay: Penalty = 5e-4
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, or, with adamw,
-    apart from it."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, or, with
+    adamw, separately from it."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
     flip: bool = True
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 4
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
 
     @model_validator(mode="after")
     def _plain_has_no_shortcut(self) -> Self:
@@ -70,7 +71,7 @@ class Spec(DeepSpec):
         return f"stage3_block{(self.depth - 2) // 6}_{self.activation}"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; the shapes beside it are those of 32×32 images at width 1."""
+        """Build the network; comments give the shapes for 32×32 images at width 1."""
         from keras import Input, Model, layers
 
         kind = "resnet" if self.residual else "plain"
@@ -86,7 +87,7 @@ class Spec(DeepSpec):
     def _stage(
         self, x: keras.KerasTensor, filters: int, strides: int, name: str
     ) -> keras.KerasTensor:
-        """Add n blocks of two layers; the first one takes every `strides`-th position."""
+        """Add n blocks of two layers; the first block has the stride `strides`."""
         x = self._block(x, filters, strides, f"{name}_block1")
         for index in range(2, (self.depth - 2) // 6 + 1):
             x = self._block(x, filters, 1, f"{name}_block{index}")
@@ -95,13 +96,13 @@ class Spec(DeepSpec):
     def _block(
         self, x: keras.KerasTensor, filters: int, strides: int, name: str
     ) -> keras.KerasTensor:
-        """Add two layers and, around them, what the options say: figure 2 of the paper."""
+        """Add two layers, with a shortcut around them if `residual` (figure 2 of the paper)."""
         from keras import layers
 
         inputs = x
         if strides > 1:
-            # On an even side, "same" would pad below and to the right alone, and the kernels
-            # would be centred beside the positions that the shortcut takes.
+            # With an even side, "same" pads only at the bottom and on the right: the kernels would
+            # not be centered on the positions that the shortcut takes.
             x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
         padding = "same" if strides == 1 else "valid"
         x = conv(x, self, filters, 3, f"{name}_conv1", strides=strides, padding=padding)
@@ -114,13 +115,13 @@ class Spec(DeepSpec):
     def _shortcut(
         self, x: keras.KerasTensor, filters: int, strides: int, name: str
     ) -> keras.KerasTensor:
-        """Bring the input of a block to the shape of its output."""
+        """Give the input of a block the shape of its output."""
         from keras import layers
 
         if self.shortcut == "projection":
             return conv(x, self, filters, 1, f"{name}_shortcut", strides=strides, activate=False)
         x = layers.AveragePooling2D(1, strides=strides, name=f"{name}_subsample")(x)
-        # Told that channels come first, the layer takes the last two axes, which here are columns
-        # and channels, for the two of space; so stock layers are enough.
+        # With "channels_first", this layer pads the last two axes, which here are columns and
+        # channels. So no custom layer is needed.
         zeros = ((0, 0), (0, filters - x.shape[-1]))
         return layers.ZeroPadding2D(zeros, data_format="channels_first", name=f"{name}_zeros")(x)

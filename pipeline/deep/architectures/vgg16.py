@@ -1,27 +1,28 @@
 """VGG16, trained from scratch.
 
 Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition" (ICLR
-2015), table 1, column D: thirteen convolutions of 3×3 pixels in five blocks, and dense layers.
+2015), table 1, column D: thirteen 3×3 convolutions in five blocks, and dense layers.
 
-``head: original`` has the two dense layers of 4,096 of the paper: on 224×224×3 pixels with 1,000
-classes and ``batch_norm: false``, 138,357,544 parameters, of which the convolutions, which are the
-same with either head, have 14,714,688. ``head: small`` is what CIFAR-10 usually gets: the average
-of the last maps, and one dense layer of 512.
+``head: original`` has the paper's two dense layers of 4,096. On 224×224×3 pixels with 1,000 classes
+and ``batch_norm: false``, this gives 138,357,544 parameters, of which 14,714,688 belong to the
+convolutions, which are the same with either head. ``head: small`` is common for CIFAR-10: the
+average of the last maps, and one dense layer of 512.
 
 Departures from the paper:
 
-* Batch normalisation by default, between each convolution and its activation; the convolutions then
+* Batch normalization by default, between each convolution and its activation; the convolutions then
   have no biases. The dense layers have dropout instead.
-* Kernels start from He et al. (2015), which was written for such networks, instead of from the
-  layers of a shallower one that was trained before (section 3.1).
-* Images come in their own size, are standardised on the training split, and have as many channels
-  as they come with; no rescaling of ImageNet's kind.
+* Kernels are initialized as in He et al. (2015), which was written for such networks, and not with
+  the layers of a shallower trained network (section 3.1).
+* Images keep their size and their number of channels, and are standardized on the training split;
+  they are not rescaled as for ImageNet.
 
 The default recipe has the paper's momentum of 0.9 and weight decay of 5e-4 (section 3.1), but a
-rate of 0.05 after an epoch of warm-up, which normalisation allows (without it, 0.01), a cosine, 30
-epochs and batches of 128, for the sake of time. Images are mirrored and moved as CIFAR-10 wants it;
-digits and letters want ``flip: false``. Adam wants a rate of about 1e-3. At full width the network
-takes 313 million multiplications an image of 32 pixels: a processor wants a width of 0.25 to 0.5.
+rate of 0.05 after one epoch of warm-up, which normalization allows (without it, use 0.01), a cosine
+schedule, 30 epochs and batches of 128, to save time. Images are flipped and shifted as usual for
+CIFAR-10; digits and letters need ``flip: false``. For Adam, use a rate of about 1e-3. At full width
+the network takes 313 million multiplications per image of 32 pixels; on a CPU, use a width of 0.25
+to 0.5.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Spec(DeepSpec):
-    """VGG16, the deep stack of 3×3 convolutions of 2015, trained from scratch."""
+    """VGG16, a deep stack of 3×3 convolutions (2015), trained from scratch."""
 
     minimum_size: ClassVar[int] = 32
     """Five poolings halve the side, and the last one needs two pixels."""
@@ -54,33 +55,33 @@ class Spec(DeepSpec):
     head: Literal["original", "small"] = "small"
     """original: two dense layers of 4,096; small: average of the maps, one dense layer of 512."""
     batch_norm: bool = True
-    """Batch normalisation between each convolution and its activation; never in dense layers."""
+    """Batch normalization between each convolution and its activation; never in dense layers."""
     dropout: Dropout = 0.5
-    """Share of the outputs of each hidden dense layer that are dropped in training."""
+    """Fraction of the outputs of each hidden dense layer dropped during training."""
     epochs: Epochs = 30
-    """The most passes over the training images."""
+    """Maximum number of passes over the training images."""
     optimizer: Optimizer = "momentum"
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 0.05
-    """The optimizer's largest step size; the schedule lowers it."""
+    """Peak learning rate; the schedule lowers it."""
     weight_decay: Penalty = 5e-4
-    """Shrinks kernels, never biases or normalisations: as λ·w in the gradient, as the papers have
-    it, or, with adamw, apart from the gradient."""
+    """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
+    papers, or, with adamw, separately from the gradient."""
     schedule: Schedule = "cosine"
-    """Of the learning rate: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
     warmup: WarmupEpochs = 1.0
-    """Epochs in which the learning rate rises linearly from nearly 0, before any schedule."""
+    """Epochs in which the learning rate rises linearly from nearly 0, before the schedule."""
     flip: bool = True
-    """Mirror each image left to right, with probability one half."""
+    """Flip each image horizontally with probability one half."""
     crop: Pixels = 4
-    """Pad with zeros by so many pixels on each side, and cut the old size out anywhere."""
+    """Pad each side with this many zero pixels, then crop to the original size at random."""
 
     def grad_cam_layer(self) -> str:
         """Return the activation of the last convolution."""
         return f"block5_conv3_{self.activation}"
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the network; the shapes beside it are those of 32×32 pixels, then of 224×224."""
+        """Build the network; comments give the shapes for 32×32 and then for 224×224 pixels."""
         from keras import Input, Model
 
         image = Input(input_shape, name="image")  # 32 × 32 × channels, 224 × 224 × channels
@@ -95,7 +96,7 @@ class Spec(DeepSpec):
     def _block(
         self, x: keras.KerasTensor, name: str, filters: int, convolutions: int
     ) -> keras.KerasTensor:
-        """Add some convolutions of 3×3 pixels and the pooling that halves the side."""
+        """Add 3×3 convolutions and a pooling layer that halves the side."""
         from keras.layers import MaxPooling2D
 
         for number in range(1, convolutions + 1):

@@ -1,1 +1,1 @@
-"""What a network sees."""
+"""Explanations of a network: kernels, feature maps and Grad-CAM."""

@@ -1,4 +1,4 @@
-"""What layers inside of a network give, however deeply models stand in models."""
+"""Intermediate activations of a network, even in nested models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.deep.cost import leaf_layers
 
 
 def first_convolution(model: keras.Model) -> keras.Layer | None:
-    """Return the first convolution of a network; None where it has none."""
+    """Return the first convolution of a network, or None if it has none."""
     return next(filter(_is_convolution, leaf_layers(model)), None)
 
 
@@ -31,11 +31,11 @@ def layer_named(model: keras.Model, name: str) -> keras.Layer:
 
 
 def end_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
-    """Return the layer whose output counts as that of a convolution.
+    """Return the layer whose output counts as the convolution's.
 
-    That is the last layer, from the convolution on, before the next convolution or a layer whose
-    maps have another height or width: so its normalisation and activation belong to it, and the
-    addition or concatenation behind it, but no pooling that makes maps smaller.
+    This is the last layer before the next convolution, or before a layer whose maps have a
+    different height or width. So the normalization, the activation, and an addition or
+    concatenation after them are included, but not a pooling that makes the maps smaller.
     """
     layers = list(leaf_layers(model))
     found = convolution
@@ -49,12 +49,12 @@ def end_of(model: keras.Model, convolution: keras.Layer) -> keras.Layer:
 def layer_output(
     model: keras.Model, layer: keras.Layer, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Return what a layer gives of images, in inference mode.
+    """Return a layer's output for images, in inference mode.
 
     Args:
-        model: from pixels on.
-        layer: one of its `leaf_layers`.
-        images: (n, height, width, 3) uint8 RGB, so few that they make one batch.
+        model: takes pixels.
+        layer: one of the model's `leaf_layers`.
+        images: (n, height, width, 3) uint8 RGB; they must fit in one batch.
     """
     seen = []
 
@@ -68,16 +68,16 @@ def layer_output(
 
 
 def infer(model: keras.Model, images: NDArray[np.uint8]) -> Any:
-    """Return the outputs of one batch, computed operation by operation: nothing is compiled."""
+    """Return the model's outputs for one batch, computed eagerly, without compilation."""
     return model(keras.ops.convert_to_tensor(images.astype(np.float32)), training=False)
 
 
 @contextmanager
 def changed_output(layer: keras.Layer, change: Callable[[Any], Any]) -> Iterator[None]:
-    """Let `layer` give `change(output)` instead of its output.
+    """Make `layer` return `change(output)` instead of its output.
 
-    A model that ends at an inner layer cannot be built where models stand in models: the inner
-    one's outputs are not connected to the outer one's inputs.
+    In nested models it is not possible to build a model that ends at an inner layer: the inner
+    model's outputs are not connected to the outer model's inputs.
     """
     call = layer.call
     layer.call = lambda *inputs, **options: change(call(*inputs, **options))
@@ -92,7 +92,7 @@ def _is_convolution(layer: keras.Layer) -> bool:
 
 
 def _sides(layer: keras.Layer) -> tuple[int, ...] | None:
-    """Return height and width of the maps that a layer gives; None where it gives no maps."""
+    """Return the height and width of a layer's output maps, or None if its output is not maps."""
     output = layer.output
     if isinstance(output, (list, tuple)) or len(output.shape) != 4:
         return None

@@ -1,4 +1,4 @@
-"""What the first convolution of a network makes of images: some of its maps."""
+"""Feature maps of a network's first convolution."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.deep.explain.tile_sheets import tile_sheet
 
 MOST_CHANNELS = 16
 MAP_SIDE = 48
-"""Larger maps are reduced to it before they are drawn."""
+"""Larger maps are reduced to this side before they are drawn."""
 WHITE = 98
-"""Percentile of a map's values that is white: few positions are far brighter than all others."""
-GREYS = 32
-"""Levels of grey in a drawing, which so is a small file."""
+"""Percentile of a map's values that is drawn white, because a few positions are far brighter."""
+GRAYS = 32
+"""Gray levels in a drawing; few levels make a small file."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +27,34 @@ class FeatureMaps:
 
     layer: str
     channels: tuple[int, ...]
-    """Ascending; those that vary most over all positions of all images."""
+    """In ascending order; the channels that vary most over all positions of all images."""
     total: int
-    """Channels that the layer has."""
+    """Number of channels of the layer."""
     values: NDArray[np.float32]
     """(images, channels, height, width)."""
 
     @property
     def caption(self) -> str:
-        """Say what the sheet of an image shows, and how it is scaled."""
+        """Describe what the sheet of an image shows, and how it is scaled."""
         shown = len(self.channels)
         which = f"the {shown} maps" if shown == self.total else f"{shown} of the {self.total} maps"
         rest = "" if shown == self.total else ", those that vary most"
         return (
-            f"{which} of the first convolution, {self.layer}{rest}. Each is scaled over the "
+            f"{which} of the first convolution, {self.layer}{rest}. Each map is scaled over the "
             f"{len(self.values)} images: black is its smallest value, white its largest "
             f"{100 - WHITE} %"
         )
 
 
 def feature_maps(model: keras.Model, images: NDArray[np.uint8]) -> FeatureMaps | None:
-    """Return what the first convolution gives, its normalisation and activation included.
+    """Return maps of the first convolution, after its normalization and activation.
 
     Args:
-        model: from pixels on.
+        model: takes pixels.
         images: (n, height, width, 3) uint8 RGB.
 
     Returns:
-        None for a network without a convolution.
+        The maps, or None for a network without a convolution.
     """
     convolution = first_convolution(model)
     if convolution is None:
@@ -68,7 +68,7 @@ def feature_maps(model: keras.Model, images: NDArray[np.uint8]) -> FeatureMaps |
 
 
 def map_sheets(maps: FeatureMaps) -> list[NDArray[np.uint8]]:
-    """Draw one sheet an image, (height, width, 3) uint8: its maps from left to right, in grey."""
+    """Draw one sheet per image, (height, width, 3) uint8: its maps in rows, in gray."""
     low = maps.values.min(axis=(0, 2, 3), keepdims=True)
     high = np.percentile(maps.values, WHITE, axis=(0, 2, 3), keepdims=True)
     shares = np.clip((maps.values - low) / np.maximum(high - low, 1e-12), 0, 1, dtype=np.float32)
@@ -80,5 +80,5 @@ def _sheet(shares: NDArray[np.float32]) -> NDArray[np.uint8]:
     scale = min(1.0, MAP_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.stack([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in shares])
-    levels = np.rint(np.rint(small * (GREYS - 1)) * (255 / (GREYS - 1))).astype(np.uint8)
+    levels = np.rint(np.rint(small * (GRAYS - 1)) * (255 / (GRAYS - 1))).astype(np.uint8)
     return tile_sheet(levels[..., None].repeat(3, axis=-1))

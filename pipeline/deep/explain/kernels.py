@@ -1,4 +1,4 @@
-"""What the first layer of a network looks for: its kernels as small colour pictures."""
+"""Kernels of a network's first layer, drawn as small color pictures."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class FirstKernels:
     values: NDArray[np.float32]
     """(n, height, width, 3), channels in RGB order, as weights."""
     total: int
-    """Kernels that the layer has; where they are more than n, those of the largest norms."""
+    """Number of kernels of the layer; if it exceeds n, the values are those of largest norm."""
     of_units: bool
-    """Whether they belong to a fully connected layer, and so are as large as the image."""
+    """Whether the layer is fully connected, so that its kernels are as large as the image."""
 
     @property
     def caption(self) -> str:
-        """Say what the sheet shows, in one sentence and how it is scaled."""
+        """Describe what the sheet shows, and how it is scaled."""
         what = "units" if self.of_units else "kernels"
         shown = len(self.values)
         which = f"the {shown}" if shown == self.total else f"{shown} of the {self.total}"
-        rest = "" if shown == self.total else ", those of the largest weights"
+        rest = "" if shown == self.total else ", those with the largest weights"
         drawn = ", as images of their weights" if self.of_units else ""
         return (
-            f"{which} {what} of the first layer, {self.layer}{rest}{drawn}. Each is scaled for "
-            "itself: grey is no weight, full colour its largest one"
+            f"{which} {what} of the first layer, {self.layer}{rest}{drawn}. Each is scaled "
+            "separately: gray is zero, full color its largest weight"
         )
 
 
@@ -48,10 +48,10 @@ def first_kernels(model: keras.Model) -> FirstKernels | None:
     """Return the kernels of the first convolution, or of a fully connected layer on all pixels.
 
     Args:
-        model: from (n, height, width, 3) pixels on; layers before it may scale them.
+        model: takes (n, height, width, 3) pixels; earlier layers may scale them.
 
     Returns:
-        None where the first layer with kernels does not read three channels of colour.
+        The kernels, or None if the first layer with kernels does not read three color channels.
     """
     layer = first_convolution(model)
     if layer is not None:
@@ -70,14 +70,14 @@ def first_kernels(model: keras.Model) -> FirstKernels | None:
 
 
 def kernel_sheet(kernels: FirstKernels) -> NDArray[np.uint8]:
-    """Draw each kernel from its own largest weight: no weight is grey; (height, width, 3) uint8."""
+    """Draw each kernel, scaled by its largest weight; zero is gray. (height, width, 3) uint8."""
     largest = np.abs(kernels.values).max(axis=(1, 2, 3), keepdims=True)
     levels = 127.5 + 127.5 * kernels.values / np.maximum(largest, 1e-12)
     return tile_sheet(np.rint(levels).astype(np.uint8))
 
 
 def _largest(name: str, kernels: NDArray[np.float32], most: int, of_units: bool) -> FirstKernels:
-    """Keep the kernels of the largest norms, in the order of the layer."""
+    """Keep the kernels with the largest norms, in the order of the layer."""
     norms = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
     kept = np.sort(np.argsort(-norms, kind="stable")[:most])
     return FirstKernels(name, kernels[kept], len(kernels), of_units)

@@ -1,4 +1,4 @@
-"""Small pictures of one size, put on a sheet."""
+"""Small pictures of equal size, arranged on a sheet."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHEET = 384
-"""Pixels that a sheet is at most wide, unless its tiles need more."""
+"""Maximum width of a sheet in pixels, unless its tiles need more."""
 GAP = 2
 """White pixels around tiles."""
 
 
 def tile_sheet(tiles: NDArray[np.uint8], sheet: int = SHEET) -> NDArray[np.uint8]:
-    """Lay tiles out in rows, from left to right, on white.
+    """Arrange tiles in rows, from left to right, on a white background.
 
     Args:
-        tiles: (n, height, width, 3) uint8 RGB; each pixel becomes a square of whole pixels.
-        sheet: the width that is filled.
+        tiles: (n, height, width, 3) uint8 RGB; they are enlarged by a whole factor.
+        sheet: target width in pixels.
 
     Returns:
-        (height, width, 3) uint8, nearly square.
+        (height, width, 3) uint8, with about as many rows of tiles as columns.
     """
     n, height, width, _ = tiles.shape
     columns = math.ceil(math.sqrt(n))

@@ -1,7 +1,7 @@
-"""What is done to training images: drawn on the host, done in batches on the device.
+"""Augmentation of training images: drawn on the host, applied in batches on the device.
 
-Random numbers are NumPy's and depend on the seed and the epoch alone, so that a resumed training
-sees the images that an uninterrupted one sees, on every backend.
+Random numbers come from NumPy and depend only on the seed and the epoch. So a resumed training
+sees the same images as an uninterrupted one, on every backend.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from numpy.typing import NDArray
 
 from pipeline.deep.options import AugmentationOptions
 
-STREAMS = {"flip": 1, "offset": 2, "centre": 3}
-"""Each draw has random numbers of its own, so that adding one leaves the others as they were. Not
-0: NumPy takes the seeds (seed, epoch) and (seed, epoch, 0) for the same."""
+STREAMS = {"flip": 1, "offset": 2, "center": 3}
+"""Each draw has its own random stream, so that adding one does not change the others. 0 is not used
+because NumPy treats the seeds (seed, epoch) and (seed, epoch, 0) as equal."""
 
 
 def draw(
     options: AugmentationOptions, n: int, image_shape: tuple[int, ...], seed: int, epoch: int
 ) -> dict[str, NDArray]:
-    """Draw what happens to each training image in one epoch.
+    """Draw the augmentation of each training image in one epoch.
 
     Args:
-        options: what may happen.
-        n: images.
-        image_shape: (height, width, channels); only its sides matter.
+        options: the augmentations to draw.
+        n: number of images.
+        image_shape: (height, width, channels); only height and width matter.
         seed: of the training.
-        epoch: the numbers are a function of `seed` and `epoch`.
+        epoch: the draws are a function of `seed` and `epoch`.
 
     Returns:
-        Only what `options` ask for: ``flip`` (n,) bool, whether the image is mirrored; ``offset``
-        (n, 2) int32, rows and columns by which the window that is cut out lies from the image, in
-        -crop..crop or in plus or minus the rounded share of each side; ``centre`` (n, 2) int32, row
-        and column of the cut-out square, anywhere in the image.
+        Only what `options` ask for: ``flip`` (n,) bool, whether to flip the image; ``offset``
+        (n, 2) int32, offset of the cropped window from the image in rows and columns, within
+        ±crop or ± the rounded fraction of each side; ``center`` (n, 2) int32, row and column of
+        the center of the cutout square, anywhere in the image.
     """
 
     def stream(name: str) -> np.random.Generator:
@@ -51,7 +51,7 @@ def draw(
         reach = reach.astype(np.int32)
         draws["offset"] = stream("offset").integers(-reach, reach + 1, (n, 2), np.int32)
     if options.cutout:
-        draws["centre"] = stream("centre").integers(0, sides, (n, 2), np.int32)
+        draws["center"] = stream("center").integers(0, sides, (n, 2), np.int32)
     return draws
 
 
@@ -62,20 +62,20 @@ def augment(
     fill: NDArray | None = None,
     dtype: str = "float32",
 ) -> Any:
-    """Change a batch of images as drawn; a function of tensors that any backend can compile.
+    """Augment a batch of images as drawn; uses tensor operations that any backend can compile.
 
-    Mirrored first, then moved, then cut out. A pixel of the result is one of the image, black
-    (`crop`), or `fill` (`cutout`), to the last bit: nothing is interpolated, and all is one gather
-    of pixels by their numbers. It gathers floats, because TensorFlow gathers no uint8 on a GPU. The
-    cut-out square is clipped at the border, as in DeVries and Taylor (2017), section 3.2; an odd
-    side is kept here, where theirs is rounded down.
+    Images are flipped first, then moved, then cut out. Each pixel of the result is exactly a pixel
+    of the image, black (`crop`), or `fill` (`cutout`): nothing is interpolated, and a single gather
+    by pixel index does it all. It gathers floats because TensorFlow cannot gather uint8 on a GPU.
+    The cutout square is clipped at the border, as in DeVries and Taylor (2017), section 3.2; an odd
+    side stays odd, where theirs is rounded down.
 
     Args:
         images: (b, height, width, channels) tensor of any numeric dtype.
-        draws: what `draw` gives, of these images, as tensors.
-        options: those that `draw` was given.
-        fill: (channels,) colour of the cut-out square.
-        dtype: of the result, a float; bfloat16 holds 0..255 exactly.
+        draws: the result of `draw` for these images, as tensors.
+        options: as passed to `draw`.
+        fill: (channels,) color of the cutout square.
+        dtype: float dtype of the result; bfloat16 represents 0..255 exactly.
 
     Returns:
         (b, height, width, channels) tensor.
@@ -84,23 +84,23 @@ def augment(
     if not draws:
         return images
     channels = images.shape[-1]
-    # Behind the pixels of all images come a black one and one of the colour of cut-out squares.
+    # After the pixels of all images come a black pixel and one in the color of cutout squares.
     black = ops.shape(images)[0] * images.shape[1] * images.shape[2]
-    colour = np.zeros(channels) if fill is None else fill
-    extra = ops.cast(np.stack([np.zeros(channels), colour]), dtype)
+    color = np.zeros(channels) if fill is None else fill
+    extra = ops.cast(np.stack([np.zeros(channels), color]), dtype)
     pixels = ops.concatenate([ops.reshape(images, (-1, channels)), extra], axis=0)
-    numbers = _moved(draws, images, black, black_border=options.crop > 0)
-    if "centre" in draws:
-        square = _square(draws["centre"], images.shape[1:3], options.cutout)
-        numbers = ops.maximum(numbers, square * (black + 1))
-    return ops.take(pixels, numbers, axis=0)
+    index = _moved(draws, images, black, black_border=options.crop > 0)
+    if "center" in draws:
+        square = _square(draws["center"], images.shape[1:3], options.cutout)
+        index = ops.maximum(index, square * (black + 1))
+    return ops.take(pixels, index, axis=0)
 
 
 def _moved(draws: Mapping[str, Any], images: Any, black: Any, black_border: bool) -> Any:
-    """Return, of each pixel of the result, the number (b, height, width) of the one it shows.
+    """Return the index (b, height, width) of the source pixel for each pixel of the result.
 
-    Masks are laid on the numbers of rows and of columns, which are few: one that is `black` makes
-    the sum so, and on the pixels themselves they would take as long as the gather.
+    Masks apply to row and column indices, which are few; masking the pixels would take as long as
+    the gather. If either index is `black`, the pixel is black.
     """
     height, width = images.shape[1:3]
     rows, columns = ops.arange(height)[None, :], ops.arange(width)[None, :]
@@ -119,12 +119,12 @@ def _moved(draws: Mapping[str, Any], images: Any, black: Any, black_border: bool
     return ops.minimum(starts[:, :, None] + columns[:, None, :], black)
 
 
-def _square(centre: Any, sides: tuple[int, int], side: int) -> Any:
-    """Return (b, height, width) int32, 1 within a square of `side` around each centre, else 0."""
+def _square(center: Any, sides: tuple[int, int], side: int) -> Any:
+    """Return (b, height, width) int32: 1 inside the square around each center, else 0."""
 
     def within(length: int, middle: Any) -> Any:
         from_start = ops.arange(length)[None, :] - middle + side // 2
         return ops.cast(ops.logical_and(from_start >= 0, from_start < side), "int32")
 
-    rows, columns = within(sides[0], centre[:, :1]), within(sides[1], centre[:, 1:])
+    rows, columns = within(sides[0], center[:, :1]), within(sides[1], center[:, 1:])
     return rows[:, :, None] * columns[:, None, :]

@@ -1,4 +1,4 @@
-"""Shuffled batches straight from memory-mapped arrays, with what augmentation needs."""
+"""Shuffled batches from memory-mapped arrays, with the draws for augmentation."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from pipeline.deep.options import AugmentationOptions
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches in an order that depends on the seed and the epoch alone, on every backend.
+    """Batches in an order that depends only on the seed and the epoch, on every backend.
 
-    All have one shape, because XLA compiles anew for another: with at least `batch_size` inputs the
-    remainder of an epoch is left out, which holds other inputs in each epoch; fewer inputs make one
-    batch of them all. To be trained on with ``shuffle=False``: Keras would put the batches into an
-    order of Python's global random numbers.
+    All batches have the same shape, because XLA recompiles for a new one. The remainder of an
+    epoch is therefore left out; it holds different inputs in each epoch. Fewer inputs than
+    `batch_size` form a single batch. Train with ``shuffle=False``; otherwise Keras would reorder
+    the batches with Python's global random numbers.
 
     Args:
-        inputs: (n, ...), possibly memory-mapped and read-only; a batch is a copy.
+        inputs: (n, ...), possibly memory-mapped and read-only; batches are copies.
         labels: (n,) in 0..classes-1.
-        batch_size: inputs in a batch.
+        batch_size: inputs per batch.
         seed: of the order and of the augmentation.
-        options: the augmentation that is drawn for.
-        mirrored: like `inputs`, the features of the mirrored images, for inputs that are no pixels.
-            Rows that are drawn to be mirrored come from it, and the draw is not passed on.
-        rows_only: give the rows' numbers instead of the rows, which are on the device. Those of
-            `mirrored` are counted on from n.
+        options: the augmentation.
+        mirrored: like `inputs`: features of the mirrored images, if the inputs are not pixels.
+            Rows that are drawn to be flipped come from it, and the draw is not passed on.
+        rows_only: return row numbers instead of the rows, which are on the device. Rows of
+            `mirrored` are numbered from n.
 
     Attributes:
-        copies_of_labels: outputs of the model that is trained. With several, the second of a batch
-            is a tuple with the labels once for each.
+        copies_of_labels: number of outputs of the trained model. With several, a batch has a tuple
+            with one copy of the labels for each.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Batches(keras.utils.PyDataset):
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
-        """Shuffle and draw for `epoch`."""
+        """Shuffle the inputs and draw the augmentation for `epoch`."""
         n = len(self.labels)
         self._order = np.random.default_rng((self.seed, epoch)).permutation(n)
         self._draws = draw(self.options, n, self.inputs.shape[1:], self.seed, epoch)
@@ -62,7 +62,7 @@ class Batches(keras.utils.PyDataset):
 
     @property
     def images_per_epoch(self) -> int:
-        """How many inputs an epoch trains on, without the remainder."""
+        """Number of inputs in an epoch, without the remainder."""
         return len(self) * self.batch_size
 
     def __len__(self) -> int:
@@ -74,10 +74,10 @@ class Batches(keras.utils.PyDataset):
         """Return one batch of the epoch.
 
         Returns:
-            ``inputs`` (b, ...), or ``rows`` (b,) int32, and the draws of these rows by their names;
-            and the labels (b,) int32.
+            A dictionary with ``inputs`` (b, ...) or ``rows`` (b,) int32, and the draws of these
+            rows by name; and the labels (b,) int32.
         """
-        # Sorted within the batch, which changes no gradient and reads a mapped file forwards.
+        # Sorting within the batch reads a mapped file forward and does not change the gradient.
         rows = np.sort(self._order[index * self.batch_size : (index + 1) * self.batch_size])
         found = {"rows": self._numbers(rows)} if self.rows_only else {"inputs": self._values(rows)}
         found |= {name: values[rows] for name, values in self._draws.items()}

@@ -1,6 +1,6 @@
-"""The way of the training images into a network: gathered, augmented, on the device.
+"""How training images enter a network: gathered and augmented on the device.
 
-What is here serves training alone and is not part of the stored model.
+The layers here are used only in training and are not part of the stored model.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pipeline.deep.options import AugmentationOptions
 from pipeline.deep.spec import DeepSpec
 
 BLOCK_VALUES = 2**24
-"""Values summed at a time, so that no copy of a whole memory-mapped split is made."""
+"""Number of values summed at a time, to avoid a copy of a whole memory-mapped split."""
 
 
 class TrainingInput:
-    """Joins what the host gives, `batches`, and what the device makes of it, in `model`.
+    """The input pipeline: `batches` on the host and the layers on the device that read them.
 
     Args:
         inputs: (n, height, width, channels) pixels or (n, d) features, possibly memory-mapped.
         labels: (n,) in 0..classes-1.
         spec: batch size and augmentation.
         seed: of the order and of the augmentation.
-        mirrored: like `inputs`, the features of the mirrored images; needed for `flip` on features.
-        on_device: keep all inputs in the device's memory, and let the host give row numbers.
+        mirrored: like `inputs`: features of the mirrored images; needed for `flip` on features.
+        on_device: keep all inputs in the device's memory; the host then sends only row numbers.
 
     Raises:
-        StudyError: for an augmentation that these inputs cannot have.
+        StudyError: for an augmentation that is not possible with these inputs.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class TrainingInput:
         self._options = spec
         self._stored = StoredInputs(inputs, mirrored) if on_device else None
         self._augments = spec.augments and mirrored is None
-        self._fill = mean_colour(inputs) if spec.cutout else None
+        self._fill = mean_color(inputs) if spec.cutout else None
 
     def model(self, network: keras.Model) -> keras.Model:
-        """Return a model from what `batches` give to the outputs of `network`.
+        """Return a model that maps `batches` to the outputs of `network`.
 
-        Its layers and weights are the network's: training the one trains the other. Save and copy
-        the weights of `network`; those of this model hold the inputs too, where they are on the
-        device. With several outputs, `batches` give the labels once for each from now on.
+        It shares the layers and weights of `network`, so training one trains the other. Save and
+        copy the weights of `network`: those of this model include any inputs on the device. With
+        several outputs, `batches` from now on repeat the labels for each.
         """
         first, _ = self.batches[0]
         given = {
@@ -74,14 +74,14 @@ class TrainingInput:
 
 
 class StoredInputs(keras.layers.Layer):
-    """All training inputs in the device's memory, from which it gives rows by their numbers.
+    """Holds all training inputs in the device's memory and returns rows by number.
 
-    Pixels of uint8 are kept as bfloat16, which holds 0..255 exactly: TensorFlow has no gather of
-    uint8 on a GPU outside of XLA, and would copy all of them to the host at each step.
+    uint8 pixels are kept as bfloat16, which represents 0..255 exactly: without XLA, TensorFlow
+    cannot gather uint8 on a GPU and would copy all of them to the host at each step.
 
     Args:
         inputs: (n, ...), possibly memory-mapped.
-        mirrored: like `inputs`; its rows are counted on from n.
+        mirrored: like `inputs`; its rows are numbered from n.
     """
 
     def __init__(self, inputs: NDArray, mirrored: NDArray | None = None) -> None:
@@ -92,7 +92,7 @@ class StoredInputs(keras.layers.Layer):
         def given(shape: tuple[int, ...], dtype: str) -> Any:
             return ops.convert_to_tensor(np.asarray(values), dtype=dtype)
 
-        # Without autocast: mixed precision would convert all of it at each step.
+        # With autocast, mixed precision would convert all inputs at each step.
         self.values = self.add_weight(
             shape=values.shape,
             initializer=given,
@@ -103,20 +103,20 @@ class StoredInputs(keras.layers.Layer):
         )
 
     def call(self, rows: Any) -> Any:
-        """Return the inputs (b, ...) of `rows` (b,)."""
+        """Return the inputs (b, ...) at `rows` (b,)."""
         return ops.take(self.values, rows, axis=0)
 
     def compute_output_spec(self, rows: keras.KerasTensor) -> keras.KerasTensor:
-        """Return the shape without computing, for which all inputs would be read."""
+        """Return the shape without computing, which would read all inputs."""
         return keras.KerasTensor((*rows.shape, *self.values.shape[1:]), dtype=self.values.dtype)
 
 
 class Augmentation(keras.layers.Layer):
-    """Augments a batch as drawn, whether in training or not.
+    """Augments a batch as drawn, in training and in inference.
 
     Args:
-        options: what is done.
-        fill: (channels,) colour of cut-out squares.
+        options: the augmentation.
+        fill: (channels,) color of cutout squares.
     """
 
     def __init__(self, options: AugmentationOptions, fill: NDArray | None) -> None:
@@ -124,19 +124,19 @@ class Augmentation(keras.layers.Layer):
         self._options, self._fill = options, fill
 
     def call(self, batch: dict[str, Any]) -> Any:
-        """Return the images of ``inputs``, changed as the other entries say."""
+        """Return the images of ``inputs``, augmented according to the other entries."""
         draws = {name: values for name, values in batch.items() if name != "inputs"}
         return augment(batch["inputs"], draws, self._options, self._fill, self.compute_dtype)
 
     def compute_output_spec(self, batch: dict[str, Any]) -> keras.KerasTensor:
-        """Return the shape of the images, in the dtype that layers compute in."""
+        """Return the shape of the images and the compute dtype."""
         return keras.KerasTensor(batch["inputs"].shape, dtype=self.compute_dtype)
 
 
-def mean_colour(images: NDArray) -> NDArray[np.float32]:
-    """Return the mean (channels,) of images (n, height, width, channels), a colour they can have.
+def mean_color(images: NDArray) -> NDArray[np.float32]:
+    """Return the mean color (channels,) of images (n, height, width, channels).
 
-    Of whole numbers it is a whole number, which every dtype on the way into a network holds.
+    For integer images it is rounded, so that every dtype in use represents it exactly.
     """
     block = max(1, BLOCK_VALUES // max(1, images[0].size))
     starts = range(0, len(images), block)
@@ -152,14 +152,14 @@ def _check(inputs: NDArray, mirrored: NDArray | None, spec: DeepSpec) -> None:
     asked = [f"{name}: {value:g}" for name, value in pixels.items() if value]
     if inputs.ndim != 4 and asked:
         raise StudyError(
-            f"{spec.method}: found {asked[0]} in front of a frozen base, whose features are "
-            f"computed once an image; {asked[0].split(':')[0]} needs pixels. Drop it, or train the "
-            "whole network from pixels"
+            f"{spec.method}: found {asked[0]} with a frozen base, whose features are computed once "
+            f"per image; {asked[0].split(':')[0]} needs pixels. Drop it, or train the whole "
+            "network from pixels"
         )
     if inputs.ndim != 4 and spec.flip and mirrored is None:
         raise StudyError(
             f"{spec.method}: found flip: true for features without those of the mirrored images; "
-            "flip needs pixels or both. Drop it"
+            "expected both, or pixels. Drop it"
         )
     if inputs.ndim == 4:
         side = min(inputs.shape[1:3])
@@ -167,6 +167,6 @@ def _check(inputs: NDArray, mirrored: NDArray | None, spec: DeepSpec) -> None:
             if pixels[name] >= side:
                 raise StudyError(
                     f"{spec.method}: found {name}: {pixels[name]} for images of "
-                    f"{inputs.shape[1]}×{inputs.shape[2]} pixels; expected less than {side}, or "
-                    "nothing may be left of an image"
+                    f"{inputs.shape[1]}×{inputs.shape[2]} pixels; expected less than {side}, so "
+                    "that some of the image remains. Choose a smaller value"
                 )

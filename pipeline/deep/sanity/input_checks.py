@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_finite, listing
 from pipeline.deep.cost import leaf_layers
-from pipeline.deep.input.preprocessing import STANDARDISATION
+from pipeline.deep.input.preprocessing import STANDARDIZATION
 from pipeline.deep.sanity.trial import spread_rows
 
 SAMPLE, SAMPLE_VALUES = 512, 2**23
@@ -58,7 +58,7 @@ def preprocessed(network: keras.Model, sample: NDArray) -> tuple[NDArray, bool] 
     for layer in leaf_layers(network):
         if isinstance(layer, keras.layers.Resizing):
             continue
-        if not (isinstance(layer, kinds) or layer.name == STANDARDISATION):
+        if not (isinstance(layer, kinds) or layer.name == STANDARDIZATION):
             break
         chain.append(layer)
     if not chain:
@@ -67,7 +67,7 @@ def preprocessed(network: keras.Model, sample: NDArray) -> tuple[NDArray, bool] 
     for layer in chain:
         x = layer(x)
     values = keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
-    return values, any(layer.name == STANDARDISATION for layer in chain)
+    return values, any(layer.name == STANDARDIZATION for layer in chain)
 
 
 def check_classes(labels: Mapping[str, NDArray[np.int64]], n_classes: int, method: str) -> str:
@@ -108,7 +108,7 @@ def _after(values: NDArray, standardised: bool, method: str) -> str:
     if standardised and not (mean <= LARGEST_MEAN and lowest <= deviation <= highest):
         raise StudyError(
             f"{method}: found channels with means of {mean:.3g} and deviations of {deviation:.3g} "
-            "after the standardisation; expected about 0 and 1. It was fitted on other inputs: "
+            "after the standardization; expected about 0 and 1. It was fitted on other inputs: "
             "look at the network's `preprocessing`"
         )
     if len(means) > 4:

@@ -1,1 +1,1 @@
-"""Training a network, resumable at every epoch."""
+"""Training a network; it can resume after any epoch."""

@@ -1,4 +1,4 @@
-"""Features of a frozen base: computed once an image, and kept under all that determines them."""
+"""Features of a frozen base: computed once per image and cached under a hash of their inputs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from pipeline.storage.files import atomic, save_json
 
 @dataclass(frozen=True)
 class BaseFeatures:
-    """What a network is trained on: what a frozen base says of images, or the images themselves."""
+    """The inputs of a network: a frozen base's features of images, or the images themselves."""
 
     values: NDArray
-    """(n, d) float32 or float16, as the base gives them, memory-mapped and read-only where there is
-    a cache; without a base, the pixels."""
+    """(n, d) float32 or float16, as in the base's output; memory-mapped and read-only if there is a
+    cache. Without a base, the pixels."""
     seconds: float
-    """Of the computation, also if it was done in an earlier run; 0 for pixels."""
+    """Time of the computation, even if an earlier run did it; 0 for pixels."""
 
 
 def base_features(
@@ -42,17 +42,17 @@ def base_features(
 ) -> BaseFeatures:
     """Compute the features of a split, or take them from the cache.
 
-    Memory holds one batch at a time where there is a cache, and all features where there is none.
+    With a cache, memory holds one batch at a time; without one, all features.
 
     Args:
-        base: from (n, height, width, 3) RGB pixels to (n, d), float32 or float16.
+        base: maps (n, height, width, 3) RGB pixels to (n, d), float32 or float16.
         images: (n, height, width, 3) uint8, RGB.
-        split: the split's name, for the progress lines.
-        cache_folder: where ``<key>.npy`` and ``<key>.json`` are kept; None keeps nothing.
-        mirrored: of the images mirrored left to right, instead of the images as they are.
+        split: name of the split, for the progress lines.
+        cache_folder: folder of ``<key>.npy`` and ``<key>.json``; None disables the cache.
+        mirrored: flip the images horizontally first.
     """
     what = f"frozen base, {split}{', mirrored' if mirrored else ''}"
-    # The mirrored images are a view: nothing is copied but one batch at a time.
+    # The mirrored images are a view; only one batch at a time is copied.
     batches = _batches(base, images[:, :, ::-1] if mirrored else images, what)
     shape, dtype = (len(images), *base.output_shape[1:]), np.dtype(base.outputs[0].dtype)
     if cache_folder is None:
@@ -73,13 +73,13 @@ def base_features(
 
 
 def cache_key(base: keras.Model, images: NDArray[np.uint8], mirrored: bool = False) -> str:
-    """Return the SHA-256 of all that determines the features and their cost.
+    """Return a SHA-256 of everything that determines the features and their cost.
 
-    That is: the base's layers, their options, connections and weights; the pixels; the backend, the
-    version of Keras and the device, on which rounding and seconds depend. Not the run: two runs on
-    the same base share its features.
+    This covers the base's layers, options, connections and weights; the pixels; and the backend,
+    the Keras version and the device, which affect rounding and time. It does not cover the run, so
+    runs with the same base share its features.
     """
-    surroundings = {
+    environment = {
         "base": base.get_config(),
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
@@ -87,7 +87,7 @@ def cache_key(base: keras.Model, images: NDArray[np.uint8], mirrored: bool = Fal
         "images": list(images.shape),
         "mirrored": mirrored,
     }
-    digest = hashlib.sha256(json.dumps(surroundings, sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(json.dumps(environment, sort_keys=True, default=str).encode())
     for weight in base.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
     digest.update(_digest(images).encode())
@@ -97,7 +97,7 @@ def cache_key(base: keras.Model, images: NDArray[np.uint8], mirrored: bool = Fal
 def _batches(
     base: keras.Model, images: NDArray[np.uint8], what: str
 ) -> Iterator[tuple[slice, NDArray]]:
-    """Yield rows and their features, with lines of progress."""
+    """Yield rows and their features, and print progress."""
     done = Tenths(what, len(images))
     for rows, found in predicted_batches(base, images):
         yield rows, found
@@ -110,12 +110,12 @@ def _store(
     shape: tuple[int, ...],
     dtype: np.dtype,
 ) -> dict[str, Any]:
-    """Write features as they are computed; return their checksum and what they took."""
+    """Write features as they are computed; return their checksum and time in seconds."""
     start, digest = time.perf_counter(), hashlib.sha256()
     with atomic(array_file) as temporary:
         stored = np.lib.format.open_memmap(temporary, "w+", dtype, shape)
         if hasattr(os, "posix_fallocate"):
-            # Else a disk that is full as pages are written ends the process with SIGBUS.
+            # Otherwise a full disk would end the process with SIGBUS when pages are written.
             with temporary.open("r+b") as stream:
                 os.posix_fallocate(stream.fileno(), 0, temporary.stat().st_size)
         for rows, found in batches:
@@ -128,7 +128,7 @@ def _store(
 def _kept(
     array_file: Path, record_file: Path, shape: tuple[int, ...], dtype: np.dtype
 ) -> BaseFeatures | None:
-    """Return what the cache holds if it is whole; what is broken is computed anew."""
+    """Return the cached features, or None if they are missing or damaged."""
     try:
         record = json.loads(record_file.read_text(encoding="utf-8"))
         values = np.load(array_file, mmap_mode="r", allow_pickle=False)
@@ -138,12 +138,12 @@ def _kept(
         return BaseFeatures(values, float(record["seconds"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         if system_errors.is_shortage(error):
-            raise  # it may be whole
+            raise  # the cache may be intact
         return None
 
 
 def _digest(array: NDArray) -> str:
-    """Return the SHA-256 of an array's bytes, read in blocks of rows."""
+    """Return the SHA-256 of an array's bytes, reading blocks of rows."""
     digest = hashlib.sha256()
     for start in range(0, len(array), 1024):
         digest.update(np.ascontiguousarray(array[start : start + 1024]).data)

@@ -1,4 +1,4 @@
-"""From options to something that can be trained: inputs, network, compiled training model."""
+"""Building what is trained from the options: inputs, network, compiled training model."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from pipeline.deep.training.optimizers import build_optimizer
 from pipeline.storage.splits import SPLITS
 
 MIRRORED = "mirrored train"
-"""What the features of the mirrored training images are called, beside the splits."""
+"""Key for the features of the mirrored training images, alongside the splits."""
 
 
 class Phase:
-    """One phase of a training: what it is trained on, and the network at every state of it.
+    """One training phase: its inputs and its network.
 
     Args:
         spec: the phase's options, one of `DeepSpec.phases`.
         index: of the phase, from 0.
-        phases: how many there are.
+        phases: number of phases.
         images: split -> (n, height, width, 3) uint8, RGB.
         n_classes: number of classes.
-        seed: of initial weights.
-        cache_folder: where features of a frozen base are kept; None keeps none.
+        seed: for the initial weights.
+        cache_folder: cache for features of a frozen base; None disables it.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Phase:
         self.spec, self.index, self.phases = spec, index, phases
         self.n_classes, self.seed = n_classes, seed
         self.image_shape = tuple(images["train"].shape[1:])
-        # Once more, so that a phase begins alike whether or not the one before it was just trained.
+        # Seed again, so that a phase starts the same way in a resumed training.
         keras.utils.set_random_seed(seed)
         self.policy = device.compute_policy(spec.precision)
         with _policy(self.policy):
@@ -63,12 +63,12 @@ class Phase:
         with _policy(self.policy):
             self._build()
         self.setup_seconds = time.perf_counter() - start + self._base_seconds()
-        """Of what has to be done before the first epoch; test images are not learnt from."""
+        """Time of all work before the first epoch, except base features of test images."""
 
     def _features(
         self, images: Mapping[str, NDArray[np.uint8]], cache_folder: Path | None
     ) -> dict[str, BaseFeatures]:
-        """Return what is trained on: features of the base, or the pixels, which cost nothing."""
+        """Return the inputs: features of the base, or the pixels, which cost nothing."""
         if self.base is None:
             return {split: BaseFeatures(images[split], 0.0) for split in SPLITS}
         self.base.jit_compile = device.compiles_with_xla(self.spec.xla)
@@ -89,18 +89,18 @@ class Phase:
         shape = tuple(inputs.shape[1:])
         with weights_that_fit(spec):
             network = spec.network(shape, output_units(self.n_classes))
-        spec.initialise(network, inputs)
+        spec.initialize(network, inputs)
         preprocessing = spec.preprocessing(inputs)
         first = keras.Input(shape, dtype=str(inputs.dtype), name="inputs")
         x = preprocessing(first) if preprocessing is not None else first
         self.all_outputs = keras.Model(first, network(x), name="trained")
-        # Auxiliary heads serve in training alone: the network that is kept does not compute them.
+        # Auxiliary heads are used only in training; the stored network does not have them.
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
         self.network = keras.Model(first, main(x), name="network")
         self.network.jit_compile = device.compiles_with_xla(spec.xla)
 
     def trainable(self, labels: Mapping[str, NDArray[np.int64]]) -> Trainable:
-        """Compile for training.
+        """Return the compiled training model with its batches.
 
         Args:
             labels: "train" and "validation" -> (n,) int64.
@@ -127,7 +127,7 @@ class Phase:
             jit_compile=device.compiles_with_xla(spec.xla),
             steps_per_execution=device.steps_per_call(spec.steps_per_call, steps),
         )
-        # Built by the first step, its variables would make TensorFlow trace that step twice.
+        # If the first step built the variables, TensorFlow would trace that step twice.
         model.optimizer.build(model.trainable_variables)
         return Trainable(
             spec=spec,
@@ -141,14 +141,14 @@ class Phase:
         )
 
     def start_from(self, before: keras.Model) -> None:
-        """Take over the weights of the layers that `before`, an earlier phase's network, shares."""
+        """Copy the weights of layers that `before`, the network of an earlier phase, also has."""
         known = {layer.name: layer for layer in leaf_layers(before)}
         for layer in leaf_layers(self.network):
             if layer.name in known and layer.weights:
                 layer.set_weights(known[layer.name].get_weights())
 
     def from_pixels(self) -> keras.Model:
-        """Join base and network, sharing their weights, into one model that starts at pixels."""
+        """Return one model of base and network, which takes pixels and shares their weights."""
         pixels = keras.Input(self.image_shape, name="pixels")
         x = self.base(pixels) if self.base is not None else pixels
         for layer in self.network.layers[1:]:
@@ -158,7 +158,7 @@ class Phase:
 
 @contextmanager
 def _policy(name: str) -> Iterator[None]:
-    """Let layers that are built inside compute in `name`."""
+    """Set Keras's dtype policy for layers that are built inside the block."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -1,4 +1,4 @@
-"""The bar that a person sees while an epoch is trained."""
+"""The progress bar of an epoch."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.deep.input.batches import Batches
 
 
 class EpochBar(keras.callbacks.Callback):
-    """A bar of the epoch's images with the time left, on a terminal; nothing in a log file."""
+    """A progress bar with the time left, on a terminal only; a log file gets nothing."""
 
     async_safe = True
-    """Keras's name for a callback that need not be called before the next step begins."""
+    """Tells Keras that the next step can start before this callback has run."""
 
     def __init__(self, batches: Batches, number: int) -> None:
         super().__init__()
@@ -43,9 +43,9 @@ class EpochBar(keras.callbacks.Callback):
         self._bar.start()
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Move it on."""
+        """Advance the bar."""
         self._bar.update(self._task, completed=min((batch + 1) * self._batch_size, self._total))
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        """Take it away."""
+        """Remove the bar."""
         self._bar.stop()

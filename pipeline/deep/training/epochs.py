@@ -1,4 +1,4 @@
-"""The loop over epochs: train, measure, keep the best, stop when nothing improves."""
+"""The loop over epochs: train, evaluate, keep the best, stop when nothing improves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.epoch_bar import EpochBar
-from pipeline.deep.training.failures import StopAtNaN, raise_run_away
-from pipeline.deep.training.history import Course, Epoch
+from pipeline.deep.training.failures import StopAtNaN, raise_diverged
+from pipeline.deep.training.history import Epoch, TrainingHistory
 from pipeline.deep.training.schedules import Plateau, learning_rate_at
 from pipeline.deep.training.scoring import Measured, measure
 from pipeline.inference import network_scores
@@ -33,51 +33,53 @@ class Trainable:
     phase: int
     phases: int
     network: keras.Model
-    """From inputs as they are stored to class probabilities, or to one sigmoid unit."""
+    """Maps the stored inputs to class probabilities, or to one sigmoid unit."""
     model: keras.Model
-    """Compiled; from what `batches` give to all outputs; its layers are those of `network`."""
+    """Compiled; maps `batches` to all outputs; shares the layers of `network`."""
     batches: Batches
     inputs: Mapping[str, NDArray]
-    """"train" and "validation" -> (n, ...) as `network` takes them."""
+    """"train" and "validation" -> (n, ...), the inputs of `network`."""
     labels: Mapping[str, NDArray[np.int64]]
 
 
-Keep = Callable[[Course, keras.Model, Weights], None]
-"""Stores a training's state: the course, the model as it is trained on, the best weights."""
+Keep = Callable[[TrainingHistory, keras.Model, Weights], None]
+"""Stores the training state: the history, the training model and the best weights."""
 
 
-def fit(trainable: Trainable, course: Course, best: Weights, seed: int, keep: Keep) -> None:
-    """Train a phase to its end, and leave `network` with the weights of the best epoch so far.
+def fit(
+    trainable: Trainable, history: TrainingHistory, best: Weights, seed: int, keep: Keep
+) -> None:
+    """Train a phase to its end; `network` then has the weights of the best epoch so far.
 
-    Both splits are measured after each epoch in inference mode (no dropout, weights as they then
-    are, or their moving average), so that their curves compare, which Keras's running averages over
-    an epoch do not. The training curve is measured on as many training images as there are
-    validation images, always the same, drawn by class: all of them would cost about a third of an
-    epoch more, and this way both curves are equally noisy. Losses are cross-entropies without
-    penalties on weights, whatever is minimised.
+    Both splits are evaluated after each epoch in inference mode (no dropout; the weights at that
+    time, or their moving average), so that their curves are comparable. Keras's running averages
+    over an epoch are not. The training curve is measured on a fixed sample of the training images,
+    stratified by class and as large as the validation split: this saves about a third of an epoch,
+    and both curves are equally noisy. Losses are cross-entropies without weight penalties, whatever
+    the training loss is.
 
     Args:
         trainable: the phase.
-        course: of the training so far; epochs of this phase that it holds are not trained again.
-        best: the weights of `course.best_epoch`, or the initial ones.
-        seed: of the order of images and of augmentation.
+        history: the training so far; its epochs of this phase are not trained again.
+        best: the weights of `history.best_epoch`, or the initial ones.
+        seed: of the sample of training images.
         keep: called after each epoch.
 
     Raises:
-        StudyError: when the loss is no longer finite.
+        StudyError: if the loss is no longer finite.
     """
     spec, network = trainable.spec, trainable.network
     watched = _watched(trainable, seed)
-    plateau = Plateau(spec, course.plateau or None) if spec.schedule == "plateau" else None
-    for in_phase in range(course.epochs_of(trainable.phase) + 1, spec.epochs + 1):
-        if _is_over(spec, course):
+    plateau = Plateau(spec, history.plateau or None) if spec.schedule == "plateau" else None
+    for in_phase in range(history.epochs_of(trainable.phase) + 1, spec.epochs + 1):
+        if _is_over(spec, history):
             break
         began = time.perf_counter()
-        raw = _train_one(trainable, in_phase, len(course.epochs) + 1, plateau)
+        raw = _train_one(trainable, in_phase, len(history.epochs) + 1, plateau)
         trained = time.perf_counter()
         validation = _measure(network, *watched["validation"])
         seconds = time.perf_counter() - began
-        better = course.add(
+        better = history.add(
             Epoch(
                 phase=trainable.phase,
                 train=_measure(network, *watched["train"]),
@@ -87,21 +89,21 @@ def fit(trainable: Trainable, course: Course, best: Weights, seed: int, keep: Ke
                 images_per_second=trainable.batches.images_per_epoch / (trained - began),
             )
         )
-        _check_finite(trainable, in_phase, course, plateau)
+        _check_finite(trainable, in_phase, history, plateau)
         best = network.get_weights() if better else best
         if plateau is not None:
             plateau.update(better)
-            course.plateau = plateau.state
+            history.plateau = plateau.state
         if raw is not None:
             for variable, value in zip(trainable.model.trainable_variables, raw, strict=True):
                 variable.assign(value)
-        keep(course, trainable.model, best)
-        _print_line(trainable, course, in_phase, better)
+        keep(history, trainable.model, best)
+        _print_line(trainable, history, in_phase, better)
     network.set_weights(best)
 
 
-def _is_over(spec: DeepSpec, course: Course) -> bool:
-    return spec.patience is not None and course.waited >= spec.patience
+def _is_over(spec: DeepSpec, history: TrainingHistory) -> bool:
+    return spec.patience is not None and history.waited >= spec.patience
 
 
 def _watched(trainable: Trainable, seed: int) -> dict[str, tuple[NDArray, NDArray[np.int64]]]:
@@ -116,7 +118,7 @@ def _watched(trainable: Trainable, seed: int) -> dict[str, tuple[NDArray, NDArra
 def _train_one(
     trainable: Trainable, in_phase: int, number: int, plateau: Plateau | None
 ) -> Weights | None:
-    """Train one epoch; with an average, leave it in the model and return the weights themselves."""
+    """Train one epoch; with `ema`, leave the average in the model and return the raw weights."""
     spec, model = trainable.spec, trainable.model
     if plateau is not None:
         model.optimizer.learning_rate = _middle_rate(spec, in_phase, plateau)
@@ -124,15 +126,15 @@ def _train_one(
     raw = _KeepRaw()
     watch = StopAtNaN()
     callbacks = [watch, EpochBar(trainable.batches, number), *([raw] if spec.ema else [])]
-    # Keras overwrites weights by their average at the end of each fit.
+    # Keras overwrites the weights with their average at the end of each fit.
     model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,
               shuffle=False, callbacks=callbacks)  # fmt: skip
     if spec.ema:
-        # On JAX they then are the optimizer's own arrays, which a prediction would give away.
+        # On JAX they are then the optimizer's own arrays, which prediction would donate.
         for variable in model.trainable_variables:
             variable.assign(keras.ops.copy(variable))
     if watch.loss is not None:
-        raise_run_away(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
+        raise_diverged(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
     return raw.weights
 
 
@@ -146,20 +148,20 @@ def _measure(network: keras.Model, inputs: NDArray, labels: NDArray[np.int64]) -
 
 
 def _check_finite(
-    trainable: Trainable, in_phase: int, course: Course, plateau: Plateau | None
+    trainable: Trainable, in_phase: int, history: TrainingHistory, plateau: Plateau | None
 ) -> None:
-    epoch = course.epochs[-1]
+    epoch = history.epochs[-1]
     losses = [epoch.train.loss, epoch.validation.loss]
     if all(map(math.isfinite, losses)) and all(
         np.isfinite(weight).all() for weight in trainable.network.get_weights()
     ):
         return
     rate = _middle_rate(trainable.spec, in_phase, plateau)
-    raise_run_away(trainable.spec, len(course.epochs), rate, math.nan)
+    raise_diverged(trainable.spec, len(history.epochs), rate, math.nan)
 
 
 class _KeepRaw(keras.callbacks.Callback):
-    """Keeps the weights as they are at the end of an epoch, before an average replaces them."""
+    """Keeps the weights at the end of an epoch, before their average replaces them."""
 
     weights: Weights | None = None
 
@@ -168,10 +170,12 @@ class _KeepRaw(keras.callbacks.Callback):
         self.weights = [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def _print_line(trainable: Trainable, course: Course, in_phase: int, better: bool) -> None:
-    spec, epoch = trainable.spec, course.epochs[-1]
+def _print_line(
+    trainable: Trainable, history: TrainingHistory, in_phase: int, better: bool
+) -> None:
+    spec, epoch = trainable.spec, history.epochs[-1]
     left = spec.epochs - in_phase
-    of_phase = [each.seconds for each in course.epochs if each.phase == trainable.phase]
+    of_phase = [each.seconds for each in history.epochs if each.phase == trainable.phase]
     phase = f"phase {trainable.phase + 1}, " if trainable.phases > 1 else ""
     print(
         f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f} %  "
@@ -181,10 +185,10 @@ def _print_line(trainable: Trainable, course: Course, in_phase: int, better: boo
         f"{'  best so far' if better else ''}",
         flush=True,
     )
-    if _is_over(spec, course) or not left:
-        early = f"; stopped early, {spec.patience} epochs without a better one" if left else ""
+    if _is_over(spec, history) or not left:
+        early = f"; stopped early after {spec.patience} epochs without improvement" if left else ""
         print(
-            f"{phase}kept epoch {course.best_epoch} of {len(course.epochs)}, validation "
-            f"{course.monitor} {getattr(course.best.validation, course.monitor):.3f}{early}",
+            f"{phase}kept epoch {history.best_epoch} of {len(history.epochs)}, validation "
+            f"{history.monitor} {getattr(history.best.validation, history.monitor):.3f}{early}",
             flush=True,
         )

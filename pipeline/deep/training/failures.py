@@ -1,4 +1,4 @@
-"""What goes wrong in training, said so that it can be mended: a loss that is NaN, a full memory."""
+"""Training failures, with advice on how to fix them: a NaN loss, or not enough memory."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pipeline.system_errors import is_memory_error
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Stops within an epoch at the first loss that is not finite; one callback serves one `fit`.
+    """Stops within an epoch at the first loss that is not finite; use a new one for each `fit`.
 
-    Keras gives the mean loss of the epoch so far, which stays NaN once it was, and as a number of
-    Python: looking at it costs nothing. It may call from a thread of its own, which does not wait
-    for the device after each step, as long as all callbacks allow it.
+    Keras reports the mean loss of the epoch so far as a Python float, and once it is NaN it stays
+    NaN, so checking it costs nothing. If all callbacks allow it, Keras calls them from another
+    thread, which does not wait for the device after each step.
     """
 
     async_safe = True
-    """Keras's name for a callback that may be called from another thread."""
+    """Tells Keras that it can call this callback from another thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,14 +31,14 @@ class StopAtNaN(keras.callbacks.Callback):
         """The loss that was not finite, or None."""
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Look at the mean loss so far."""
-        self._look(logs)
+        """Check the mean loss so far."""
+        self._check(logs)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Look at the mean loss of the epoch."""
-        self._look(logs)
+        """Check the mean loss of the epoch."""
+        self._check(logs)
 
-    def _look(self, logs: Mapping[str, float] | None) -> None:
+    def _check(self, logs: Mapping[str, float] | None) -> None:
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss) or self.loss is not None:
             return
@@ -46,13 +46,13 @@ class StopAtNaN(keras.callbacks.Callback):
         self.model.stop_training = True
 
 
-def raise_run_away(spec: DeepSpec, epoch: int, learning_rate: float, loss: float) -> NoReturn:
-    """Raise `StudyError` for a loss, or weights, that are no longer finite.
+def raise_diverged(spec: DeepSpec, epoch: int, learning_rate: float, loss: float) -> NoReturn:
+    """Raise `StudyError` for a loss or weights that are no longer finite.
 
     Args:
-        spec: the options that were trained with.
+        spec: the options of the training.
         epoch: from 1.
-        learning_rate: as the schedule had it then.
+        learning_rate: in that epoch.
         loss: NaN or infinite.
     """
     tries = [f"learning_rate {float(f'{spec.learning_rate / 10:.3g}'):g}"]
@@ -63,20 +63,20 @@ def raise_run_away(spec: DeepSpec, epoch: int, learning_rate: float, loss: float
     if spec.optimizer != "adam":
         tries.append("the optimizer adam at 0.001")
     if spec.precision == "float16":
-        tries.insert(0, "precision: bfloat16, whose range is that of float32")
+        tries.insert(0, "precision: bfloat16, which has the range of float32")
     raise StudyError(
         f"{spec.method}: the loss is {loss} in epoch {epoch}, with the optimizer {spec.optimizer} "
-        f"at a learning rate of {learning_rate:.3g}; expected a finite number. Training has run "
-        f"away: try {', or '.join(tries)}"
+        f"at a learning rate of {learning_rate:.3g}; expected a finite number. Training diverged: "
+        f"try {', or '.join(tries)}"
     )
 
 
 @contextmanager
 def memory_errors(spec: DeepSpec, image_shape: tuple[int, ...]) -> Iterator[None]:
-    """Turn errors of a full memory into a `StudyError`; all others pass as they are.
+    """Turn out-of-memory errors into a `ShortageError`; other errors pass unchanged.
 
     Args:
-        spec: the options that are trained with.
+        spec: the options of the training.
         image_shape: (height, width, channels), for the message.
     """
     try:
@@ -100,6 +100,6 @@ def _full_memory(spec: DeepSpec, image_shape: tuple[int, ...], error: BaseExcept
     said = str(error).strip().splitlines()
     reason = f" ({type(error).__name__}: {said[0][:160]})" if said else ""
     return (
-        f"{spec.method}: the memory is full, with batch_size: {spec.batch_size}{inputs}{reason}; "
+        f"{spec.method}: out of memory with batch_size: {spec.batch_size}{inputs}{reason}; "
         f"expected room for a batch, the weights and the optimizer. Try {tries}"
     )

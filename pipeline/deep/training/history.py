@@ -1,4 +1,4 @@
-"""What a training remembers from epoch to epoch, in numbers that JSON can hold."""
+"""The history of a training, in numbers that JSON can represent."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from pipeline.storage.runs import HISTORY_COLUMNS
 
 @dataclass(frozen=True)
 class Epoch:
-    """One pass over the training images, and what it led to."""
+    """One pass over the training images, and its results."""
 
     phase: int
     train: Measured
-    """On as many training images as there are validation images."""
+    """Measured on a sample of the training images, as large as the validation split."""
     validation: Measured
     learning_rate: float
     """In the middle of the epoch."""
     seconds: float
-    """Training, and measuring the validation split, which chooses the epoch."""
+    """Time for training and for evaluating the validation split, which selects the epoch."""
     images_per_second: float
-    """Of training alone."""
+    """Of training only."""
 
 
 @dataclass
-class Course:
-    """The course of a training so far, over all of its phases."""
+class TrainingHistory:
+    """The history of a training so far, over all of its phases."""
 
     monitor: Metric = "loss"
     epochs: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
-    """From 1, over all phases; 0 before the first."""
+    """Counted from 1 over all phases; 0 before the first epoch."""
     waited: int = 0
-    """Epochs of the phase since the best one."""
+    """Epochs of the phase since the best epoch."""
     plateau: dict[str, Any] = field(default_factory=dict)
     """The state of `schedules.Plateau`."""
     setup_seconds: float = 0.0
-    """Of building and of fitting the preprocessing, all phases."""
+    """Time for building the network and fitting the preprocessing, over all phases."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What checks before training said, phase by phase."""
+    """Results of the checks before training, by phase."""
 
     def add(self, epoch: Epoch) -> bool:
         """Append an epoch; return whether it is the best so far."""
@@ -59,7 +59,7 @@ class Course:
 
     @property
     def best_score(self) -> float:
-        """What the best epoch reached in the monitored metric, the larger the better."""
+        """The best epoch's score in the monitored metric; larger is better."""
         if not self.best_epoch:
             return -math.inf
         return _rank(self.epochs[self.best_epoch - 1].validation, self.monitor)
@@ -71,16 +71,16 @@ class Course:
 
     @property
     def seconds(self) -> float:
-        """Of all that made the network: setup, training, and choosing the epoch."""
+        """Total time of setup, training and selecting the epoch."""
         return self.setup_seconds + sum(epoch.seconds for epoch in self.epochs)
 
     def epochs_of(self, phase: int) -> int:
-        """Return how many epochs of a phase were trained."""
+        """Return the number of epochs trained in a phase."""
         return sum(epoch.phase == phase for epoch in self.epochs)
 
     @property
-    def history(self) -> pd.DataFrame:
-        """Rows of `HISTORY_COLUMNS`, epochs counted from 1."""
+    def table(self) -> pd.DataFrame:
+        """Rows of `HISTORY_COLUMNS`; epochs are counted from 1."""
         rows: list[tuple[int, str, str, str, float]] = []
         for number, epoch in enumerate(self.epochs, start=1):
             for split in ("train", "validation"):
@@ -92,12 +92,12 @@ class Course:
         return pd.DataFrame(rows, columns=list(HISTORY_COLUMNS))
 
     def as_json(self) -> dict[str, Any]:
-        """Return all of it for `from_json`."""
+        """Return everything in a form that `from_json` reads."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> Course:
-        """Return what `as_json` was taken of."""
+    def from_json(cls, facts: Mapping[str, Any]) -> TrainingHistory:
+        """Return the history from the result of `as_json`."""
         epochs = [
             Epoch(
                 **{

@@ -1,7 +1,7 @@
-"""Losses by the name that params.yaml gives them, of class probabilities and integer labels.
+"""Losses by their names in params.yaml, for class probabilities and integer labels.
 
-A loss says what each class would cost if it were the right one. The label, smoothed or not, weighs
-these costs. One's own is one more function in `LOSSES`, and one more name in `options.Loss`.
+A loss gives the cost of each class if it were the correct one; the label, smoothed or not, weights
+these costs. To add a loss, add a function to `LOSSES` and a name to `options.Loss`.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from pipeline.deep.options import LossOptions
 FOCUS = 2.0
 """The exponent of the focal loss that Lin et al. (2017), section 5.1, found best."""
 SMALLEST = float(np.finfo(np.float32).tiny)
-"""What probabilities are kept from where their logits are not known. 1e-7, as Keras has it, would
-stop the gradient of a label's class at a logit 16 below the largest; this does at 87."""
+"""Lower bound on probabilities where the logits are unknown. With Keras's 1e-7, the gradient of the
+labeled class would vanish at a logit 16 below the largest; with this bound, at 87."""
 
 
 def cross_entropy(log_probabilities: Any) -> Any:
-    """Return -log p of each class: categorical cross-entropy, or binary with two classes."""
+    """Return -log p of each class: categorical cross-entropy, or binary for two classes."""
     return -log_probabilities
 
 
 def squared_error(log_probabilities: Any) -> Any:
-    """Return the squared distance of all probabilities from each class: Brier (1950), in 0..2."""
+    """Return the squared distance of the probabilities from each class, in 0..2 (Brier, 1950)."""
     probabilities = ops.exp(log_probabilities)
     squares = ops.sum(ops.square(probabilities), axis=-1, keepdims=True)
     return 1 - 2 * probabilities + squares
 
 
 def hinge(log_probabilities: Any) -> Any:
-    """Return by how much each class fails to lead all others by 1, in logits.
+    """Return by how much each class's logit falls short of a margin of 1 over all others.
 
-    Crammer and Singer (2001), section 3. Differences of log-probabilities are those of logits.
+    Crammer and Singer (2001), section 3. Differences of log-probabilities equal those of logits.
     """
     largest, second = ops.split(ops.top_k(log_probabilities, 2)[0], 2, axis=-1)
     strongest_other = ops.where(log_probabilities >= largest, second, largest)
@@ -56,31 +56,31 @@ LOSSES: dict[str, Callable[[Any], Any]] = {
     "hinge": hinge,
     "focal": focal,
 }
-"""Name -> function of log-probabilities (b, classes), to the cost (b, classes) of each class if it
-is the right one."""
+"""Name -> function from log-probabilities (b, classes) to the cost (b, classes) of each class if it
+is the correct one."""
 
 
 def build_loss(spec: LossOptions, n_classes: int) -> keras.losses.Loss:
-    """Return the loss that `spec` names, of labels (b,) and probabilities (b, classes) or (b, 1).
+    """Return the loss that `spec` names, for labels (b,) and probabilities (b, classes) or (b, 1).
 
     Args:
         spec: the loss and its label smoothing.
-        n_classes: also 2 for the one sigmoid unit p, which stands for the probabilities 1 - p, p.
+        n_classes: 2 also for one sigmoid unit p, which means the probabilities 1 - p and p.
     """
     return LabelLoss(LOSSES[spec.loss], n_classes, spec.label_smoothing, name=spec.loss)
 
 
 class LabelLoss(keras.losses.Loss):
-    """The mean cost of the labels of a batch, in float32 whatever the layers compute in.
+    """The mean cost of a batch's labels, always in float32.
 
-    Label smoothing, Szegedy et al. (2016), section 7: a share of each label is spread evenly over
-    all classes, and what they cost counts by these shares. For the cross-entropy that is the usual
-    formula, for the squared error it is the distance from the smoothed label plus a constant.
+    Label smoothing (Szegedy et al., 2016, section 7) spreads a fraction of each label evenly over
+    all classes and weights their costs accordingly. For the cross-entropy this is the usual
+    formula; for the squared error it is the distance from the smoothed label plus a constant.
 
     Args:
-        cost: as the functions of `LOSSES`.
-        n_classes: classes, at least two.
-        smoothing: the share.
+        cost: one of the functions in `LOSSES`.
+        n_classes: number of classes, at least two.
+        smoothing: fraction of the label to spread.
         name: of the loss.
     """
 
@@ -91,7 +91,7 @@ class LabelLoss(keras.losses.Loss):
         self._cost, self._n_classes, self._smoothing = cost, n_classes, smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the cost (b,) of labels `y_true` (b,) with the probabilities `y_pred`."""
+        """Return the cost (b,) of labels `y_true` (b,) given the probabilities `y_pred`."""
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         target = ops.one_hot(labels, self._n_classes, dtype="float32")
         target = target * (1 - self._smoothing) + self._smoothing / self._n_classes
@@ -99,11 +99,11 @@ class LabelLoss(keras.losses.Loss):
 
 
 def log_probabilities(outputs: Any) -> Any:
-    """Return the logarithms (b, classes) of a softmax's outputs, or of one sigmoid unit's.
+    """Return log-probabilities (b, classes) from the outputs of a softmax or one sigmoid unit.
 
-    From the logits where they are known, so that a gradient lives on where a probability has become
-    0 or 1: Keras's activations leave them on their output as an attribute where the backend
-    lets them, for the cross-entropies of Keras, which read it alike.
+    If the logits are known they are used, so that the gradient does not vanish when a probability
+    becomes 0 or 1. Where the backend allows it, Keras's activations attach them to their output as
+    an attribute, which Keras's own cross-entropies also read.
     """
     logits = getattr(outputs, "_keras_logits", None)
     one_unit = outputs.shape[-1] == 1

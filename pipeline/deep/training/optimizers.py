@@ -1,4 +1,4 @@
-"""Optimizers by the name that params.yaml gives them."""
+"""Optimizers by their names in params.yaml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.deep.options import OptimizerOptions
 from pipeline.deep.training.schedules import EpochSchedule
 
 NOT_DECAYED = ("bias", "gamma", "beta", "alpha")
-"""Names of weights that are no kernels: biases, normalisations, the slopes of PReLU."""
+"""Names of weights that are not kernels: biases, normalization weights, slopes of PReLU."""
 
 OPTIMIZERS: dict[str, tuple[Callable[..., keras.optimizers.Optimizer], tuple[str, ...]]] = {
     "sgd": (keras.optimizers.SGD, ()),
@@ -22,16 +22,16 @@ OPTIMIZERS: dict[str, tuple[Callable[..., keras.optimizers.Optimizer], tuple[str
     "adam": (keras.optimizers.Adam, ()),
     "adamw": (keras.optimizers.AdamW, ("weight_decay",)),
 }
-"""Name -> Keras's class, and which of its arguments are set. The others are Keras's defaults."""
+"""Name -> Keras class, and the arguments that are set. The others keep Keras's defaults."""
 
 
 def build_optimizer(spec: OptimizerOptions, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Return the optimizer that `spec` describes.
 
-    Weight decay is here for adamw alone (Loshchilov and Hutter 2019, algorithm 2, scaled by the
-    learning rate, as Keras has it); for the others it is a penalty in the layers. With the schedule
-    plateau the learning rate is a variable, for the caller to set between epochs: assign to
-    `learning_rate`. Otherwise it follows the schedule by itself.
+    Only adamw has weight decay here (Loshchilov and Hutter 2019, algorithm 2, scaled by the
+    learning rate, as in Keras); for the others it is a penalty in the layers. With the schedule
+    plateau, the caller sets the optimizer's `learning_rate` between epochs. Otherwise the
+    optimizer follows the schedule.
 
     Args:
         spec: the optimizer, its schedule and the moving average of weights.
@@ -51,7 +51,7 @@ def build_optimizer(spec: OptimizerOptions, steps_per_epoch: int) -> keras.optim
         **{name: arguments[name] for name in names},
     )
     if spec.optimizer == "adamw":
-        # Keras matches names such as bias, on TensorFlow bias:0, as regular expressions.
+        # Keras matches names such as bias (on TensorFlow, bias:0) as regular expressions.
         names_alone = [rf"(^|/){name}(:\d+)?$" for name in NOT_DECAYED]
         optimizer.exclude_from_weight_decay(var_names=names_alone)
     return optimizer

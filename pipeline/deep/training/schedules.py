@@ -13,21 +13,21 @@ from pipeline.deep.options import OptimizerOptions
 
 
 def learning_rate_at(spec: OptimizerOptions, epoch: float) -> float:
-    """Return the learning rate after `epoch` epochs, counted from 0, in fractions of an epoch.
+    """Return the learning rate after `epoch` epochs, which can be a fraction.
 
-    During the warm-up it rises linearly from 0; after it the schedule starts. time_decay counts its
-    epochs from there; the milestones of step are shares of all epochs; cosine falls to 0 over what
-    is left (Loshchilov and Hutter 2017, section 3, without restarts). For plateau this is what its
-    scale is multiplied with.
+    During the warm-up it rises linearly from 0; then the schedule starts. time_decay counts its
+    epochs from there; the milestones of step are fractions of all epochs; cosine falls to 0 over
+    the remaining epochs (Loshchilov and Hutter 2017, section 3, without restarts). For plateau this
+    is the rate before multiplication by `Plateau.scale`.
     """
     return float(_rate(spec, np.float64(epoch), np))
 
 
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The learning rate of each step: that of `learning_rate_at` in the middle of the step.
+    """The learning rate of each step: `learning_rate_at` in the middle of the step.
 
-    The middle, so that neither the first step of a warm-up nor the last of a cosine is lost to a
-    rate of 0.
+    Using the middle avoids a rate of 0 in the first step of a warm-up and the last step of a
+    cosine.
 
     Args:
         spec: the schedule and its options.
@@ -39,12 +39,12 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.spec, self.steps_per_epoch = spec, steps_per_epoch
 
     def __call__(self, step: Any) -> Any:
-        """Return the learning rate of the optimizer's step number `step`, from 0, as a tensor."""
+        """Return the learning rate of the optimizer step `step`, counted from 0, as a tensor."""
         epoch = (ops.cast(step, "float32") + 0.5) / self.steps_per_epoch
         return ops.cast(_rate(self.spec, epoch, ops), "float32")
 
     def get_config(self) -> dict[str, Any]:
-        """Return what Keras may write down: the options that were set."""
+        """Return the options that were set, for Keras to serialize."""
         names = set(OptimizerOptions.model_fields)
         options = self.spec.model_dump(mode="json", include=names, exclude_unset=True)
         return {"spec": options, "steps_per_epoch": self.steps_per_epoch}
@@ -56,15 +56,15 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Plateau:
-    """Lowers the learning rate when the monitored metric has stopped improving.
+    """Lowers the learning rate when the monitored metric stops improving.
 
     Args:
         spec: `factor` and `plateau_patience`.
-        state: of a training that goes on, as `state` gave it; None to start.
+        state: the `state` of a training to resume; None to start.
 
     Attributes:
-        state: a dictionary that JSON can hold: ``waited``, epochs since the last improvement or
-            fall, and ``scale``, what the learning rate is multiplied by.
+        state: a dictionary for JSON: ``waited``, epochs since the last improvement or reduction,
+            and ``scale``, the factor of the learning rate.
     """
 
     def __init__(self, spec: OptimizerOptions, state: dict[str, Any] | None = None) -> None:
@@ -72,7 +72,7 @@ class Plateau:
         self.state: dict[str, Any] = {"waited": 0, "scale": 1.0} if state is None else dict(state)
 
     def update(self, improved: bool) -> None:
-        """Take note of one epoch; `scale` is then that of the next one."""
+        """Record one epoch; `scale` then applies to the next epoch."""
         self.state["waited"] = 0 if improved else self.state["waited"] + 1
         if self.state["waited"] >= self.spec.plateau_patience:
             self.state["scale"] *= self.spec.factor
@@ -80,18 +80,18 @@ class Plateau:
 
     @property
     def scale(self) -> float:
-        """What the learning rate is multiplied by now."""
+        """The current factor of the learning rate."""
         return float(self.state["scale"])
 
 
 def _rate(spec: OptimizerOptions, epoch: Any, xp: Any) -> Any:
-    """Return the rate at `epoch`; `xp` is NumPy or keras.ops, so that one formula serves both."""
+    """Return the rate at `epoch`; `xp` is NumPy or keras.ops."""
     warm = xp.minimum(1.0, epoch / spec.warmup) if spec.warmup else 1.0
     return spec.learning_rate * warm * _share(spec, epoch, xp)
 
 
 def _share(spec: OptimizerOptions, epoch: Any, xp: Any) -> Any:
-    """Return the share of the largest rate that the schedule leaves, 1 during the warm-up."""
+    """Return the schedule's factor of the peak rate, which is 1 during the warm-up."""
     started = xp.maximum(epoch - spec.warmup, 0.0)
     if spec.schedule == "time_decay":
         return 1 / (1 + spec.decay * started)

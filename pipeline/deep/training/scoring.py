@@ -1,4 +1,4 @@
-"""The numbers that a learning curve shows."""
+"""The metrics of a learning curve."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Measured:
-    """What is measured of one split after one epoch."""
+    """Metrics on one split after one epoch."""
 
     loss: float
-    """Cross-entropy, whatever loss is minimised."""
+    """Cross-entropy, whatever the training loss is."""
     accuracy: float
     macro_f1: float
 
 
 def measure(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> Measured:
-    """Return all of `Measured` for probabilities (n, classes) and labels (n,)."""
+    """Return all metrics for probabilities (n, classes) and labels (n,)."""
     return Measured(
         cross_entropy(scores, labels), accuracy(scores, labels), macro_f1(scores, labels)
     )
 
 
 def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the mean negative natural logarithm of the right class's probability.
+    """Return the mean negative natural logarithm of the correct class's probability.
 
-    Without the penalties that training may add, so that it compares across settings. Probabilities
-    are kept from 1e-7, as Keras does, so that one certain mistake does not make it infinite.
+    Training penalties are not included, so that settings are comparable. Probabilities are clipped
+    at 1e-7, as in Keras, so that one confident mistake does not make the mean infinite.
 
     Args:
         scores: (n, classes) probabilities.
@@ -40,14 +40,14 @@ def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> 
 
 
 def accuracy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the share of `labels` (n,) that are the largest of their `scores` (n, classes)."""
+    """Return the fraction of `labels` (n,) that have the largest of their `scores` (n, classes)."""
     return float((scores.argmax(axis=1) == labels).mean())
 
 
 def macro_f1(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the mean over all classes of 2·hits / (predicted + present).
 
-    A class that is neither present nor predicted counts 0, as in scikit-learn.
+    A class that is neither present nor predicted counts as 0, as in scikit-learn.
 
     Args:
         scores: (n, classes); the largest is the prediction.

@@ -1,4 +1,4 @@
-"""All that a compiled network holds at one moment of its training, as arrays, and back."""
+"""The full state of a compiled network during training, as arrays: taking and restoring it."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from pipeline.deep.input.training_input import StoredInputs
 
 
 def take(model: keras.Model) -> dict[str, NDArray]:
-    """Copy weights, states of seed generators, and the optimizer's numbers to the host.
+    """Copy weights, seed generator states and optimizer variables to the host.
 
-    With the optimizer come its iterations, momenta, moving averages of weights, accumulated
-    gradients and loss scale. Metrics are left out: every epoch begins by resetting them. So are the
-    training images on the device, which are no state.
+    Optimizer variables include iterations, momenta, moving averages of weights, accumulated
+    gradients and the loss scale. Metrics are left out because each epoch resets them; training
+    images on the device are left out because they do not change.
 
     Args:
-        model: compiled; built, its optimizer possibly not yet.
+        model: compiled and built; its optimizer need not be built.
 
     Returns:
-        Arrays by position and name. Floats narrower than 32 bits are widened to float32, which
-        holds them exactly; all else keeps its type.
+        Arrays by position and name. Floats narrower than 32 bits become float32, which represents
+        them exactly; other types are kept.
     """
     return {name: _to_array(variable) for name, variable in _variables(model)}
 
 
 def restore(model: keras.Model, arrays: Mapping[str, NDArray]) -> None:
-    """Put what `take` returned into a model of the same layers and optimizer.
+    """Restore what `take` returned into a model with the same layers and optimizer.
 
     Raises:
-        ValueError: if it was taken from another kind of model; the model is then as it was.
+        ValueError: if it comes from a different kind of model; the model then stays unchanged.
     """
     variables = dict(_variables(model))
     if variables.keys() != arrays.keys():
         odd = sorted(variables.keys() ^ arrays.keys())
         raise ValueError(
-            f"the snapshot has {len(arrays)} arrays; the model has {len(variables)} variables; "
-            f"in one of them alone: {', '.join(odd[:5])}"
+            f"the snapshot has {len(arrays)} arrays, but the model has {len(variables)} variables; "
+            f"found in only one of them: {', '.join(odd[:5])}"
         )
     for name, variable in variables.items():
         if tuple(variable.shape) != arrays[name].shape:
             raise ValueError(
-                f"{name} has the shape {arrays[name].shape} in the snapshot, "
+                f"{name} has the shape {arrays[name].shape} in the snapshot, but "
                 f"{tuple(variable.shape)} in the model"
             )
     for name, variable in variables.items():
@@ -52,10 +52,10 @@ def restore(model: keras.Model, arrays: Mapping[str, NDArray]) -> None:
 
 
 def _variables(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
-    """Yield all variables, in the order in which they were made, by names that repeat.
+    """Yield all variables in order of creation, with names that are the same in every process.
 
-    Paths do not: Keras counts layers and models without a name (dropout_3) through a process, so
-    that a second training in it would have others than the same training in a process of its own.
+    Paths are not the same: Keras numbers unnamed layers and models (dropout_3) through a process,
+    so a second training in it would have other paths than the same training in a new process.
     """
     optimizer = model.optimizer
     if not optimizer.built:
@@ -69,7 +69,7 @@ def _variables(model: keras.Model) -> Iterator[tuple[str, keras.Variable]]:
 
 
 def _images_on_device(model: keras.Model) -> set[int]:
-    """Return the identities of variables that hold inputs, in this model and in those within."""
+    """Return the ids of variables that hold inputs, in this model and nested models."""
     found: set[int] = set()
     for layer in model.layers:
         if isinstance(layer, StoredInputs):

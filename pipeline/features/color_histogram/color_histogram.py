@@ -1,4 +1,4 @@
-"""Colour histograms, of whole images or of the cells of a grid, many images at once."""
+"""Color histograms of whole images or of grid cells, for many images at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.features.picture_panels import enlarged, side_by_side
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 16
-"""The arrays of one batch then fit a processor's second-level cache."""
+"""With this size, the arrays of one batch fit in a CPU's second-level cache."""
 
 _CONVERSIONS = {
     "rgb": None,
@@ -31,10 +31,10 @@ _CONVERSIONS = {
 }
 """OpenCV's conversions, all from RGB order, to its 8-bit scales.
 
-Not HLS: how OpenCV rounds its hue depends on a pixel's place in the array.
+HLS is left out because OpenCV's rounding of its hue depends on a pixel's position in the array.
 """
 _CONVERSION_PRODUCTS = {"rgb": 0, "hsv": 3, "lab": 14, "luv": 20, "ycrcb": 5}
-"""Of a pixel, by the formulas in OpenCV's documentation of ``cvtColor``.
+"""Products per pixel, by the formulas in OpenCV's documentation of ``cvtColor``.
 
 hsv: S = (V - min) / V, and 60 (G - B) / (V - min). ycrcb: three for Y, one each for Cr and Cb. lab:
 nine for XYZ, two for the white point, and 116, 500 and 200. luv: nine, 116, six for u' and v', and
@@ -43,28 +43,28 @@ _HUE = 180
 """OpenCV's 8-bit hue counts steps of 2°: 0..179. All other channels are 0..255."""
 
 _SIZES: dict[str, Callable[..., NDArray[np.float32]]] = {"l1": np.sum, "l2": np.linalg.norm}
-"""What a histogram is divided by."""
+"""The norms that a histogram can be divided by."""
 
 Bins = Annotated[int, Field(ge=1, le=256)]
 
 
 class Spec(FeatureSpec):
-    """Options of the colour histogram."""
+    """Options of the color histogram."""
 
     method: Literal["color_histogram"] = "color_histogram"
     """The name of this extractor."""
     space: Literal["rgb", "hsv", "lab", "luv", "ycrcb"] = "rgb"
-    """Colour space, in OpenCV's 8-bit form: hue 0 to 179, all else 0 to 255."""
+    """Color space, in OpenCV's 8-bit form: hue 0 to 179, other channels 0 to 255."""
     bins: Bins | tuple[Bins, Bins, Bins] = 16
     """Bins of each channel, over its whole range: one number, or three."""
     joint: bool = False
-    """One three-dimensional histogram of colours, else one histogram a channel."""
+    """Use one three-dimensional histogram of colors, instead of one histogram per channel."""
     grid: int = Field(default=4, ge=1, le=8)
-    """The image is cut into grid × grid cells with histograms of their own; 1: the whole image."""
+    """Divide the image into grid × grid cells, each with its own histogram; 1: the whole image."""
     norm: Literal["l1", "l2", "none"] = "l1"
-    """Each histogram is divided by its sum, or its length, or left as counts of pixels."""
+    """Divide each histogram by its sum (l1) or its length (l2), or keep pixel counts (none)."""
     sqrt: bool = True
-    """Square root of each share: a linear model then has Hellinger's kernel; with norm l1 only."""
+    """Take square roots, so that a linear model has the Hellinger kernel; only with norm l1."""
 
     @property
     def channel_bins(self) -> tuple[int, int, int]:
@@ -75,18 +75,18 @@ class Spec(FeatureSpec):
     def _consistent(self) -> Self:
         if self.sqrt and self.norm != "l1":
             raise ValueError(
-                f"expected sqrt: false with norm: {self.norm}; the root is of shares (norm: l1)"
+                f"found sqrt: true with norm: {self.norm}; expected sqrt: false, or norm: l1"
             )
         if self.joint and self.dimension > 1 << 18:
             raise ValueError(
-                f"expected at most {1 << 18} numbers an image, not {self.dimension}; "
-                "joint histograms need fewer bins, or a smaller grid"
+                f"found {self.dimension} numbers per image; expected at most {1 << 18}. Choose "
+                "fewer bins or a smaller grid, or joint: false"
             )
         return self
 
     @property
     def dimension(self) -> int:
-        """Numbers that describe an image."""
+        """Length of an image's vector."""
         bins = self.channel_bins
         return self.grid**2 * (int(np.prod(bins)) if self.joint else sum(bins))
 
@@ -104,15 +104,15 @@ class Spec(FeatureSpec):
 
 
 class ColorHistogram(Extractor):
-    """Counts of colours, per channel or joint, in each cell of a grid.
+    """Counts of colors, per channel or joint, in each cell of a grid.
 
     Joint histograms are those of M. Swain, D. Ballard, "Color Indexing", IJCV 7 (1991), section 2,
-    in any of the colour spaces, instead of their opponent axes. The square root of shares is that
-    of R. Arandjelović, A. Zisserman, "Three things everyone should know to improve object
-    retrieval", CVPR 2012, section 3: a linear model then has Hellinger's kernel.
+    but in any of the color spaces, instead of their opponent axes. The square root is that of
+    R. Arandjelović, A. Zisserman, "Three things everyone should know to improve object retrieval",
+    CVPR 2012, section 3: a linear model then has the Hellinger kernel.
 
-    Counts equal ``numpy.histogram`` (joint: ``numpy.histogramdd``) over a channel's whole range,
-    the cells those of ``numpy.array_split``.
+    Counts equal those of ``numpy.histogram`` (joint: ``numpy.histogramdd``) over a channel's whole
+    range, and cells equal those of ``numpy.array_split``.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -131,10 +131,10 @@ class ColorHistogram(Extractor):
 
         Returns:
             (n, grid · grid, bins) int64; the last axis holds the three channels' histograms one
-            after the other, or the joint one with the third channel moving fastest.
+            after the other, or the joint histogram with the third channel varying fastest.
 
         Raises:
-            StudyError: if `images` is something else, or smaller than the grid.
+            StudyError: if `images` has another form, or is smaller than the grid.
         """
         self.spec.check_images(images)
         counts = np.empty((len(images), self.spec.dimension), dtype=np.int64)
@@ -143,7 +143,7 @@ class ColorHistogram(Extractor):
         return counts.reshape(len(images), self.spec.grid**2, -1)
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the histograms of images, normalised.
+        """Return the normalized histograms of images.
 
         Args:
             images: (n, height, width, 3) uint8 in RGB order.
@@ -152,19 +152,19 @@ class ColorHistogram(Extractor):
             (n, grid · grid · bins) float32, in the order of `counts`.
 
         Raises:
-            StudyError: if `images` is something else, or smaller than the grid.
+            StudyError: if `images` has another form, or is smaller than the grid.
         """
         self.spec.check_images(images)
         features = np.empty((len(images), self.spec.dimension), dtype=np.float32)
         for here, batch_counts in self._batch_counts(images):
             features[here] = batch_counts
-            self._normalise(features[here])
+            self._normalize(features[here])
         return features
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count conversions, votes and norms; a joint histogram has one vote a pixel, else three.
+        """Count conversions, votes (one per pixel in a joint histogram, else three) and norms.
 
-        A norm costs a quotient a number; a length (l2), a square besides.
+        Norms cost one quotient per number; l2 also costs one square per number.
         """
         votes = 1 if self.spec.joint else 3
         pixel = _CONVERSION_PRODUCTS[self.spec.space] + votes
@@ -172,22 +172,22 @@ class ColorHistogram(Extractor):
         return image_shape[0] * image_shape[1] * pixel + norm * self.spec.dimension
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the image, and beside it its histograms as they are handed on.
+        """Draw the image, and next to it its histograms as in `transform`.
 
-        One histogram a channel is drawn cell by cell, channels in their own colours, one below the
-        other; of joint histograms the fullest bins of the whole image, each in its own colour.
+        Histograms per channel are drawn cell by cell, one below the other, in the channels' colors.
+        For joint histograms, the fullest bins of the whole image are drawn in their own colors.
         """
         histograms = self._histograms(self.transform(image[None]))
         if self.spec.joint:
-            colours = bin_colours(self.spec.space, self.spec.channel_bins, self._tops)
-            bars = fullest_bars(histograms[0][0].sum(axis=0), colours)
+            colors = bin_colours(self.spec.space, self.spec.channel_bins, self._tops)
+            bars = fullest_bars(histograms[0][0].sum(axis=0), colors)
         else:
             channels = [histogram[0] for histogram in histograms]
             bars = grid_of_bars(channels, self.spec.grid, CHANNEL_COLOURS[self.spec.space])
         return side_by_side(enlarged(image), bars)
 
     def _batch_counts(self, images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-        """Give the counts of a batch at a time: its slice, and (images, dimension)."""
+        """Yield the slice of each batch and its counts (images, dimension)."""
         size = batch_size(images.shape, _BATCH_PIXELS, self.spec.dimension)
         places, tables = self._places(size, *images.shape[1:3]), self._tables()
         for here, batch in batches(images, size):
@@ -198,7 +198,7 @@ class ColorHistogram(Extractor):
     def _places(self, n: int, height: int, width: int) -> NDArray[np.intp]:
         """Return where the histogram of each value begins: (n, pixels, channels).
 
-        A joint histogram has one value a pixel, so the last axis then has length 1.
+        A joint histogram has one value per pixel, so the last axis then has length 1.
         """
         grid, bins = self.spec.grid, self.spec.channel_bins
         cells = _part_of(height, grid)[:, None] * grid + _part_of(width, grid)
@@ -226,7 +226,7 @@ class ColorHistogram(Extractor):
 
     @property
     def _tops(self) -> tuple[int, int, int]:
-        """Where the range of each channel ends."""
+        """The end of each channel's range."""
         return (_HUE if self.spec.space == "hsv" else 256, 256, 256)
 
     def _tables(self) -> NDArray[np.uint8]:
@@ -239,8 +239,8 @@ class ColorHistogram(Extractor):
             tables[0, :top, channel] = found
         return tables
 
-    def _normalise(self, features: NDArray[np.float32]) -> None:
-        """Normalise the histograms of (n, dimension) counts in place; none of them is empty."""
+    def _normalize(self, features: NDArray[np.float32]) -> None:
+        """Normalize the histograms of (n, dimension) counts in place; none of them is empty."""
         if self.spec.norm != "none":
             size_of = _SIZES[self.spec.norm]
             for histogram in self._histograms(features):
@@ -249,13 +249,13 @@ class ColorHistogram(Extractor):
             np.sqrt(features, out=features)
 
     def _histograms(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return views of (n, dimension): (n, cells, bins) a channel, or of the joint histogram."""
+        """Split (n, dimension) into views (n, cells, bins): one per channel, or one if joint."""
         cells = features.reshape(len(features), self.spec.grid**2, -1)
         ends = [] if self.spec.joint else list(np.cumsum(self.spec.channel_bins)[:-1])
         return np.split(cells, ends, axis=-1)
 
 
 def _part_of(length: int, parts: int) -> NDArray[np.intp]:
-    """Return the part that each of `length` rows falls in, as ``numpy.array_split`` cuts them."""
+    """Return the part that each of `length` rows belongs to, as in ``numpy.array_split``."""
     sizes = [len(part) for part in np.array_split(np.arange(length), parts)]
     return np.repeat(np.arange(parts), sizes)

@@ -1,4 +1,4 @@
-"""Normalisation of the blocks of `hog`, in place, in skimage's form and in OpenCV's."""
+"""In-place normalization of the blocks of `hog`, as in skimage and as in OpenCV."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CLIP = np.float32(0.2)
-"""Of L2-Hys; Lowe's value, kept by Dalal & Triggs."""
+"""Clipping threshold of L2-Hys: Lowe's value, also used by Dalal and Triggs."""
 _EPS = 1e-5
 """skimage's guard against division by zero in each norm."""
 
 
-def normalise(blocks: NDArray[np.float32], norm: str) -> None:
-    """Normalise each row of (blocks, numbers) as skimage does; all numbers are >= 0."""
+def normalize(blocks: NDArray[np.float32], norm: str) -> None:
+    """Normalize each row of (blocks, numbers) as skimage does; all numbers are >= 0."""
     if norm.startswith("L1"):
         blocks /= blocks.sum(axis=1, keepdims=True) + np.float32(_EPS)
         if norm == "L1-sqrt":
@@ -24,11 +24,11 @@ def normalise(blocks: NDArray[np.float32], norm: str) -> None:
         _divide_by_length(blocks)
 
 
-def normalise_as_opencv(blocks: NDArray[np.float32]) -> None:
+def normalize_as_opencv(blocks: NDArray[np.float32]) -> None:
     """Apply L2-Hys to each row of (blocks, numbers) in units of 8-bit levels.
 
-    ``cv2.HOGDescriptor`` adds to the length a tenth of the count of numbers the first time, and
-    0.001 the second: blocks of little contrast stay shorter than 1.
+    ``cv2.HOGDescriptor`` adds a tenth of the row's size to its length the first time, and 0.001 the
+    second time: blocks of low contrast stay shorter than 1.
     """
     blocks /= (_lengths(blocks) + np.float32(0.1 * blocks.shape[1]))[:, None]
     np.minimum(blocks, _CLIP, out=blocks)

@@ -1,14 +1,14 @@
-"""Which orientation each pixel votes for, and how strongly: the first half of `hog`.
+"""The orientation and the weight of each pixel's vote: the first half of hard binning in `hog`.
 
-A vote is a bin, that of the angle of the pixel's gradient, and a weight, its magnitude. Gradients
-are central differences, zero at the border, as in ``skimage.feature.hog``. Two facts make skimage's
-exact decisions cheap:
+A vote consists of a bin, for the angle of the pixel's gradient, and a weight, its magnitude.
+Gradients are central differences, zero at the border, as in ``skimage.feature.hog``. Two facts make
+it cheap to match skimage exactly:
 
-* Differences of 8-bit channels are whole numbers in -255..255: a table holds all decisions.
-* Luminance times 10,000 · 255 is 2125 R + 7154 G + 721 B, a whole number below 2^24, which float32
-  holds exactly. Bins are looked up by the ratio y / (|x| + |y|), which grows with the angle. The
-  few pixels whose entry of the table holds an edge, and those that only the rounding of skimage's
-  luminance takes off an edge, are decided by its formula on its luminance.
+* Differences of 8-bit channels are integers in -255..255, so a table can hold all decisions.
+* Luminance times 10,000 · 255 is 2125 R + 7154 G + 721 B, an integer below 2^24, which float32
+  represents exactly. Bins are looked up by the ratio y / (|x| + |y|), which increases with the
+  angle. A few pixels are decided by skimage's formula on its luminance: those whose table entry
+  contains an edge, and those that are off an edge only by the rounding of skimage's luminance.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Votes = tuple[NDArray[np.uint8], NDArray[np.float32]]
 """Bins (n, height, width) uint8 and weights (n, height, width) float32."""
 
 LUMINANCE_UNIT = 1 / (10_000 * 255)
-"""What the weights of `grey_votes` count."""
+"""The unit of the weights of `gray_votes`."""
 
 _LUMINANCE = np.array([[2125, 7154, 721]], dtype=np.float32)
 """The weights of ``rgb2gray`` (ITU-R BT.709) times 10,000."""
 
 
 def strongest_votes(images: NDArray[np.uint8], orientations: Orientations) -> Votes:
-    """Let the channel with the largest gradient vote, the first one of equals.
+    """Return the votes of the channel with the largest gradient, or the first of equal ones.
 
     Args:
         images: (n, height, width, 3) uint8 in RGB order, contiguous.
@@ -60,8 +60,8 @@ def strongest_votes(images: NDArray[np.uint8], orientations: Orientations) -> Vo
     return (best & BIN).astype(np.uint8), magnitudes.take(best >> 8)
 
 
-def grey_votes(images: NDArray[np.uint8], orientations: Orientations) -> Votes:
-    """Let the luminance vote.
+def gray_votes(images: NDArray[np.uint8], orientations: Orientations) -> Votes:
+    """Return the votes of the luminance.
 
     Args:
         images: (n, height, width, 3) uint8 in RGB order, contiguous.
@@ -70,7 +70,7 @@ def grey_votes(images: NDArray[np.uint8], orientations: Orientations) -> Votes:
     Returns:
         Bins and weights, the weights times `LUMINANCE_UNIT` in units of luminance in 0..1.
     """
-    # Whole numbers: no order of summing rounds, so the fastest product will do.
+    # Sums of integers are exact in any order, so the fastest product can be used.
     luminance = cv2.transform(images.reshape(-1, *images.shape[2:]).astype(np.float32), _LUMINANCE)
     y, x = _differences(luminance.reshape(images.shape[:3]))
     bins = ratio_bins(y, x, orientations)
@@ -85,12 +85,12 @@ def grey_votes(images: NDArray[np.uint8], orientations: Orientations) -> Votes:
 def compressed_votes(
     images: NDArray[np.uint8], orientations: Orientations, strongest: bool
 ) -> Votes:
-    """Let the square root of the luminance vote, or of the channel with the largest gradient.
+    """Return the votes of the square root of the luminance or of the strongest channel.
 
     Args:
         images: (n, height, width, 3) uint8 in RGB order, contiguous.
         orientations: the bins.
-        strongest: channels, else luminance.
+        strongest: use the channel with the largest gradient, instead of the luminance.
 
     Returns:
         Bins and weights, in units of the square root of 8-bit channels, or of luminance in 0..1.
@@ -103,7 +103,7 @@ def compressed_votes(
     bins = ratio_bins(short_y, short_x, orientations)
     doubtful = np.flatnonzero(bins >= AXIS)
     exact_y, exact_x = y.ravel()[doubtful], x.ravel()[doubtful]
-    inside = (exact_y != 0) & (exact_x != 0)  # on an axis itself the table is right
+    inside = (exact_y != 0) & (exact_x != 0)  # exactly on an axis, the table is correct
     bins &= BIN
     weights = _magnitudes(short_y, short_x)
     _decide((bins, weights), doubtful[inside], exact_y[inside], exact_x[inside], orientations)
@@ -113,10 +113,10 @@ def compressed_votes(
 def _rounding_alone(
     images: NDArray[np.uint8], y: NDArray, x: NDArray, orientations: Orientations
 ) -> NDArray[np.intp]:
-    """Find zero differences of unlike colours: in float64 they are not quite zero.
+    """Find zero differences between different colors: in float64 they are not exactly zero.
 
-    Colours of one luminance and the same green are the same colour: 2125 R + 721 B then agree too,
-    and as 2125 and 721 have no common divisor and exceed 255, so do R and B.
+    Colors with equal luminance and equal green are equal: their 2125 R + 721 B also agree, and
+    because 2125 and 721 have no common divisor and exceed 255, so do R and B.
     """
     green = cv2.extractChannel(images.reshape(-1, *images.shape[2:]), 1).reshape(-1)
     found = _zero_of_unlike(y, green, images.shape[2])
@@ -132,7 +132,7 @@ def _rounding_alone(
 def _zero_of_unlike(
     difference: NDArray[np.float32], green: NDArray[np.uint8], step: int
 ) -> NDArray[np.bool_]:
-    """Say where a difference is 0, though `step` pixels before and after the greens differ."""
+    """Mark where a difference is 0 although the greens `step` pixels before and after differ."""
     found = np.zeros(difference.shape, dtype=bool)
     inner = found.reshape(-1)[step:-step]
     np.not_equal(green[2 * step :], green[: -2 * step], out=inner)
@@ -143,19 +143,19 @@ def _zero_of_unlike(
 def _luminance_differences(
     images: NDArray[np.uint8], positions: NDArray[np.intp]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the float64 gradients (y, x) that skimage has at some pixels, off the border.
+    """Return skimage's float64 gradients (y, x) at `positions`; 0 at the border.
 
-    ``rgb2gray`` is a matrix product for each row of an image, so it is given whole rows: its last
-    digit then does not depend on which rows they are.
+    ``rgb2gray`` computes a matrix product for each row of an image, so it gets whole rows: its last
+    digit then does not depend on the choice of rows.
     """
     width = images.shape[2]
     row, column = np.divmod(positions, width)
     rows, place = np.unique(row[:, None] + [-1, 0, 1], return_inverse=True)
     rows = np.clip(rows, 0, images.shape[0] * images.shape[1] - 1)
-    grey = rgb2gray(images.reshape(-1, width, 3)[rows])
+    gray = rgb2gray(images.reshape(-1, width, 3)[rows])
     above, here, below = place.reshape(-1, 3).T
-    y = grey[below, column] - grey[above, column]
-    x = grey[here, np.minimum(column + 1, width - 1)] - grey[here, np.maximum(column - 1, 0)]
+    y = gray[below, column] - gray[above, column]
+    x = gray[here, np.minimum(column + 1, width - 1)] - gray[here, np.maximum(column - 1, 0)]
     height = images.shape[1]
     y[(row % height == 0) | (row % height == height - 1)] = 0
     x[(column == 0) | (column == width - 1)] = 0
@@ -163,11 +163,11 @@ def _luminance_differences(
 
 
 def _differences(planes: NDArray) -> tuple[NDArray, NDArray]:
-    """Return next minus previous pixel of (n, h, w) planes, down (y) and across (x)."""
+    """Return the next minus the previous pixel of (n, h, w) planes, down (y) and across (x)."""
     y, x = np.empty_like(planes), np.empty_like(planes)
     np.subtract(planes[:, 2:], planes[:, :-2], out=y[:, 1:-1])
     y[:, 0] = y[:, -1] = 0
-    # Across, in one go over all rows: much faster than many short ones.
+    # A single subtraction over all rows is much faster than one per row.
     flat = planes.reshape(-1)
     np.subtract(flat[2:], flat[:-2], out=x.reshape(-1)[1:-1])
     x[:, :, 0] = x[:, :, -1] = 0
@@ -175,7 +175,7 @@ def _differences(planes: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def _strongest_differences(planes: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-    """Return the differences of the channel whose ``np.hypot`` is largest, the first of equals."""
+    """Return the differences of the channel with the largest ``np.hypot``; first among equals."""
     y, x = _differences(np.ascontiguousarray(planes[..., 0]))
     largest = np.hypot(y, x)
     for channel in (1, 2):
@@ -188,7 +188,7 @@ def _strongest_differences(planes: NDArray[np.float64]) -> tuple[NDArray, NDArra
 
 
 def _magnitudes(y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Not cv2.magnitude: its last digit depends on where in memory a pixel lies.
+    # Not cv2.magnitude: its last digit depends on a pixel's position in memory.
     squares = y * y
     squares += x * x
     return np.sqrt(squares, out=squares)
@@ -201,7 +201,7 @@ def _decide(
     x: NDArray[np.float64],
     orientations: Orientations,
 ) -> None:
-    """Put the votes of some pixels right, in place, by their float64 gradients."""
+    """Correct the votes at `positions` in place, using their float64 gradients."""
     bins, weights = votes
     decided = orientations.bins(y, x)
     lost = decided == orientations.count

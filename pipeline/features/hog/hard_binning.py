@@ -1,4 +1,4 @@
-"""Blocks of `hog` by skimage's convention: each pixel votes for one bin of one cell."""
+"""Blocks of `hog` with hard binning, as in skimage: each pixel votes for one bin of one cell."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.features.hog.block_normalization import normalise
+from pipeline.features.hog.block_normalization import normalize
 from pipeline.features.hog.gradient_votes import (
     LUMINANCE_UNIT,
     Votes,
     compressed_votes,
-    grey_votes,
+    gray_votes,
     strongest_votes,
 )
 from pipeline.features.hog.layout import Layout
 
 BATCH_PIXELS = 1 << 17
-"""Gradients are taken of this many pixels at once: 2 MB at most an array, near the processor."""
+"""Number of pixels per batch of gradients: at most 2 MB per array, which fits in the cache."""
 _PLACES_PIXELS = 1 << 14
-"""Votes are counted in smaller parts, for they take three times the memory."""
+"""Votes are counted in smaller parts because they take three times the memory."""
 
 
-class CountedBlocks:
+class HardBinnedBlocks:
     """Descriptors of images of one size."""
 
     def __init__(self, layout: Layout, height: int, width: int) -> None:
@@ -31,30 +31,30 @@ class CountedBlocks:
         self._scales = [_Scale(layout, cell, height, width) for cell in layout.cells]
 
     def describe(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-        """Give, for each scale, the (n, numbers) descriptors of (n, height, width, 3) RGB."""
+        """Yield the (n, numbers) descriptors of (n, height, width, 3) RGB images for each scale."""
         votes = self._votes(batch)
         whole = not (self._layout.strongest or self._layout.compressed)
         for scale in self._scales:
             cells = scale.histograms(votes)
             cells *= (LUMINANCE_UNIT if whole else 1) / scale.area
             blocks = cells.take(scale.members, axis=1).reshape(-1, scale.block_length)
-            normalise(blocks, self._layout.block_norm)
+            normalize(blocks, self._layout.block_norm)
             yield blocks.reshape(len(batch), -1)
 
     @property
     def vote_products(self) -> int:
-        """Votes of an image, and a quotient by the cell's area for each bin of each cell."""
+        """Votes per image, plus one division by the cell's area for each bin of each cell."""
         return sum(scale.votes + scale.bins for scale in self._scales)
 
     def _votes(self, batch: NDArray[np.uint8]) -> Votes:
         orientations, strongest = self._layout.orientations, self._layout.strongest
         if self._layout.compressed:
             return compressed_votes(batch, orientations, strongest)
-        return (strongest_votes if strongest else grey_votes)(batch, orientations)
+        return (strongest_votes if strongest else gray_votes)(batch, orientations)
 
 
 class _Scale:
-    """Where the votes of images of one size go, for one size of cell."""
+    """Where votes are counted, for one image size and one cell size."""
 
     def __init__(self, layout: Layout, cell: int, height: int, width: int) -> None:
         down, across = height // cell, width // cell
@@ -70,10 +70,10 @@ class _Scale:
             first.reshape(n, down, 1, across, 1), (n, down, cell, across, cell)
         )
         self._places = pixels.reshape(n, down * cell, across * cell)
-        """For each pixel of some images, where the histogram of its cell begins."""
+        """For each pixel of a few images, the index where its cell's histogram begins."""
 
     def histograms(self, votes: Votes) -> NDArray[np.float32]:
-        """Return (n, cells · orientations): the weights summed."""
+        """Return (n, cells · orientations): sums of weights."""
         step, height, width = self._places.shape
         bins, weights = (each[:, :height, :width] for each in votes)
         cells = np.empty((len(bins), self._length), dtype=np.float32)
@@ -87,7 +87,7 @@ class _Scale:
 
 
 def _block_members(down: int, across: int, block: int, orientations: int) -> NDArray[np.intp]:
-    """Return where in an image's cell histograms each number of its blocks comes from."""
+    """Return the index into an image's cell histograms for each number of its blocks."""
     cells = np.arange(down * across * orientations).reshape(down, across, orientations)
     windows = np.lib.stride_tricks.sliding_window_view(cells, (block, block), axis=(0, 1))
     return windows.transpose(0, 1, 3, 4, 2).ravel()

@@ -1,4 +1,4 @@
-"""Histograms of oriented gradients (Dalal & Triggs 2005), many images at once."""
+"""Histograms of oriented gradients (Dalal and Triggs 2005), batch by batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from pipeline.features.hog import hard_binning, trilinear_interpolation
 from pipeline.features.hog.glyphs import draw_glyphs
-from pipeline.features.hog.hard_binning import CountedBlocks
+from pipeline.features.hog.hard_binning import HardBinnedBlocks
 from pipeline.features.hog.layout import Layout
 from pipeline.features.hog.orientation_bins import Orientations
 from pipeline.features.hog.trilinear_interpolation import InterpolatedBlocks
@@ -25,27 +25,28 @@ class Spec(FeatureSpec):
     method: Literal["hog"] = "hog"
     """The name of this extractor."""
     convention: Literal["skimage", "dalal_triggs"] = "skimage"
-    """skimage: a pixel votes for one bin of one cell. dalal_triggs: its vote is divided between the
-    nearest bins and cells, and counts less away from the block's middle, as in OpenCV."""
+    """skimage: hard binning; a pixel votes for one bin of one cell. dalal_triggs: trilinear
+    interpolation between the nearest bins and cells, with less weight away from the block's center,
+    as in OpenCV."""
     cell: Cell | Annotated[tuple[Cell, ...], Field(min_length=1, max_length=8)] = 8
-    """Side of a cell in pixels, or several of them: scales that are joined, in that order. Rows and
-    columns beyond the last whole cell cast no vote."""
+    """Side of a cell in pixels, or several sides, whose scales are joined in this order. Rows and
+    columns beyond the last whole cell do not vote."""
     block: int = Field(default=2, ge=1, le=16)
-    """Side of a block in cells; blocks overlap, moving by one cell."""
+    """Side of a block in cells; blocks overlap, with a stride of one cell."""
     orientations: int = Field(default=9, ge=1, le=36)
-    """Bins of the angle, over 180 degrees, or over 360 if signed."""
+    """Number of orientation bins over 180 degrees, or over 360 if signed."""
     signed: bool = False
-    """Tell a gradient from its opposite (dark to light from light to dark)."""
+    """Distinguish opposite gradients (dark to light from light to dark)."""
     channel: Literal["grey", "strongest"] = "grey"
-    """What is differentiated: the luminance, or in each pixel the channel that changes most."""
+    """Take gradients of the luminance, or of the channel with the largest one at each pixel."""
     block_norm: Literal["L2-Hys", "L2", "L1", "L1-sqrt"] = "L2-Hys"
-    """How a block is normalised; L2-Hys is L2, clipped at 0.2, and L2 again."""
+    """How a block is normalized; L2-Hys is L2, clipped at 0.2, then L2 again."""
     transform_sqrt: bool = False
-    """Take the square root of the pixels first, against differences in illumination."""
+    """Take the square root of the pixels first, to reduce the effect of illumination."""
 
     @property
     def cells(self) -> tuple[int, ...]:
-        """The sides of a cell, one a scale."""
+        """The sides of cells, one per scale."""
         return self.cell if isinstance(self.cell, tuple) else (self.cell,)
 
     @property
@@ -67,7 +68,7 @@ class Spec(FeatureSpec):
         if self.convention == "dalal_triggs" and self.block_norm != "L2-Hys":
             raise ValueError(
                 f"found block_norm: {self.block_norm} with convention: dalal_triggs; expected "
-                "block_norm: L2-Hys, the only one it has, or convention: skimage"
+                "block_norm: L2-Hys, the only norm it supports, or convention: skimage"
             )
         if self.convention == "dalal_triggs" and self.orientations == 1:
             raise ValueError(
@@ -91,26 +92,26 @@ class Spec(FeatureSpec):
 
 
 class Hog(Extractor):
-    """Histograms of oriented gradients, in either of the two forms that libraries have.
+    """Histograms of oriented gradients, with the convention of skimage or of OpenCV.
 
     N. Dalal, B. Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005,
     section 6: gradients by [-1, 0, 1] without smoothing (6.2), votes by magnitude into the
-    orientation bins of a cell (6.3), overlapping normalised blocks (6.4).
+    orientation bins of a cell (6.3), overlapping normalized blocks (6.4).
 
-    ``convention="skimage"`` equals ``skimage.feature.hog`` where that has the option, within 1e-5:
-    ``channel="grey"`` that of ``rgb2gray(image)``, ``"strongest"`` that with ``channel_axis=-1``.
-    Departures from the paper, all of them skimage's: a pixel votes for one bin and one cell, where
-    the paper interpolates between neighbours; no Gaussian window over a block; a cell's histogram
-    is divided by its area. Signed orientations, which skimage lacks, are the same over 360°.
+    ``convention="skimage"`` equals ``skimage.feature.hog`` within 1e-5, for the options it has:
+    ``channel="grey"`` on ``rgb2gray(image)``, and ``"strongest"`` with ``channel_axis=-1``.
+    Departures from the paper, all from skimage: hard binning, where the paper interpolates between
+    adjacent bins and cells; no Gaussian window over a block; a cell's histogram is divided by its
+    area. Signed orientations, which skimage lacks, work the same way over 360°.
 
     ``convention="dalal_triggs"`` equals ``cv2.HOGDescriptor`` (OpenCV 4) with a stride of one cell,
     within 1e-5, given ``cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)`` or the image in BGR order: votes
-    are interpolated between bins and between the cells of a block, and weighed by a Gaussian over
-    the block. Of channels with equally large gradients, blue goes before green and green before
-    red; in the last ``width % 4`` columns OpenCV turns that around, and this does not. OpenCV has
-    columns first where this has rows first: its descriptor of an image is
-    ``blocks.transpose(1, 0, 3, 2, 4).ravel()``, if `blocks` is ours in the shape (blocks down,
-    blocks across, cells down, cells across, orientations).
+    are interpolated between bins and between the cells of a block, and weighted by a Gaussian over
+    the block. Among channels with equally large gradients, blue has priority over green, and green
+    over red; OpenCV reverses this order in the last ``width % 4`` columns, but this class does not.
+    OpenCV stores columns first, this class rows first: OpenCV's descriptor of an image is
+    ``blocks.transpose(1, 0, 3, 2, 4).ravel()``, where `blocks` is the descriptor of this class with
+    the shape (blocks down, blocks across, cells down, cells across, orientations).
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -132,7 +133,7 @@ class Hog(Extractor):
             each in 0..1; one scale after the other.
 
         Raises:
-            StudyError: if `images` is something else, or smaller than a block.
+            StudyError: if `images` has another form, or is smaller than a block.
         """
         self.spec.check_images(images)
         _, height, width, _ = images.shape
@@ -147,11 +148,11 @@ class Hog(Extractor):
         return features
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count gradients, votes, and the normalisation of blocks.
+        """Count gradients, votes, and the normalization of blocks.
 
-        For each pixel, and each of its channels that is differentiated: two taps ±1 down, two
-        across, and the squares of both differences; the grey value costs three more. The norms L1
-        and L1-sqrt divide each number of a block, L2 squares it first, L2-Hys does so twice.
+        A gradient costs two taps of ±1 down, two across, and the squares of both differences; the
+        gray value costs three more. The norms L1 and L1-sqrt divide each number of a block, L2 also
+        squares it, and L2-Hys does both twice.
         """
         height, width, _ = image_shape
         spec = self.spec
@@ -161,7 +162,7 @@ class Hog(Extractor):
         return height * width * pixel + votes + norm * spec.layout.dimension(height, width)
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the cells' histograms, of the first scale, as strokes over the image.
+        """Draw the cells' histograms at the first scale as strokes over the image.
 
         Args:
             image: (height, width, 3) uint8 in RGB order.
@@ -179,9 +180,9 @@ class Hog(Extractor):
 
     def _descriptor(
         self, height: int, width: int
-    ) -> tuple[CountedBlocks | InterpolatedBlocks, int]:
-        """Return what describes images of one size, and how many pixels to give it at once."""
+    ) -> tuple[HardBinnedBlocks | InterpolatedBlocks, int]:
+        """Return the descriptor for one image size, and how many pixels to process at once."""
         layout = self.spec.layout
         if self.spec.convention == "skimage":
-            return CountedBlocks(layout, height, width), hard_binning.BATCH_PIXELS
+            return HardBinnedBlocks(layout, height, width), hard_binning.BATCH_PIXELS
         return InterpolatedBlocks(layout, height, width), trilinear_interpolation.BATCH_PIXELS

@@ -1,4 +1,4 @@
-"""What both conventions of `hog` share: the options that shape a descriptor, in one record."""
+"""The options that determine a descriptor's layout, for both conventions of `hog`."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ class Layout:
     """Which gradients vote, and the cells and blocks that they vote in."""
 
     cells: tuple[int, ...]
-    """Sides of a cell in pixels, one a scale."""
+    """Sides of cells in pixels, one per scale."""
     block: int
     """Side of a block in cells."""
     orientations: Orientations
     strongest: bool
-    """The channel that changes most votes, else the grey image."""
+    """Take gradients of the channel with the largest one, instead of the gray image."""
     compressed: bool
-    """Gradients are those of the square root of the pixels."""
+    """Take gradients of the square root of the pixels."""
     block_norm: str
 
     def blocks_along(self, length: int, cell: int) -> int:
-        """Return how many blocks fit in a side of `length` pixels."""
+        """Return how many blocks fit along a side of `length` pixels."""
         return length // cell - self.block + 1
 
     def dimension(self, height: int, width: int) -> int:
-        """Return how many numbers describe an image, all scales together."""
+        """Return the length of an image's descriptor, over all scales."""
         each = self.block**2 * self.orientations.count
         return each * sum(
             self.blocks_along(height, cell) * self.blocks_along(width, cell) for cell in self.cells

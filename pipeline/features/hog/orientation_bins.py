@@ -1,10 +1,10 @@
-"""From a gradient to the bin of its angle, by tables: the numerical heart of `hog`.
+"""Orientation bins of gradients by table lookup: the numerical core of hard binning in `hog`.
 
-The rules are those of ``skimage.feature.hog`` (0.26), which `hog` has to equal. A vote goes wholly
-to one bin. Bin i of n holds the angles in [i, i + 1) · 180°/n (360°/n where the sign counts), its
-edges rounded to float32. An angle that rounds to 180° itself, which only noise in the last digit
-can give, votes for no bin. A single vote in another bin shows in the features, so that every
-decision has to be skimage's own.
+The rules are those of ``skimage.feature.hog`` (0.26), which `hog` must match. A vote goes to a
+single bin. Bin i of n contains the angles in [i, i + 1) · 180°/n (360°/n if signed), with edges
+rounded to float32. An angle that rounds to exactly 180°, which only noise in the last digit can
+cause, votes for no bin. A single vote in a different bin changes the features, so every decision
+must be the same as skimage's.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR, AXIS, BIN = 128, 64, 63
-"""In an entry of `ratio_bins`: an edge lies within; an axis lies within; the bin itself."""
+"""Bits in an entry of `ratio_bins`: it contains an edge; it contains an axis; the bin itself."""
 
 _HALF = 1 << 15
 """Entries of the ratio table for each sign of the ratio."""
 _WRONG = 0.02
-"""Entries by which a ratio in float32 can be wrong, with a margin (it is less than 0.01)."""
+"""Error of a float32 ratio, in entries, with a safety margin (it is less than 0.01)."""
 
 
 @dataclass(frozen=True)
 class Orientations:
-    """How the circle of angles is cut into bins."""
+    """How angles are divided into bins."""
 
     count: int
-    """Bins, at most 63."""
+    """Number of bins, at most 63."""
     signed: bool
-    """Over 360°, a gradient and its opposite apart; else over 180°."""
+    """Bins over 360°, which distinguish opposite gradients, instead of over 180°."""
 
     def bins(self, y: NDArray, x: NDArray) -> NDArray[np.uint8]:
-        """Return the bins of float64 gradients by skimage's formula; `count` stands for none."""
+        """Return the bins of float64 gradients by skimage's formula; `count` means no bin."""
         period = 360 if self.signed else 180
         angle = np.arctan2(y, x) * (180 / np.pi) % period
         edges = (period / self.count * np.arange(1, self.count + 1)).astype(np.float32)
         found = np.searchsorted(edges.astype(np.float64), angle, side="right")
-        # skimage has no signed angles, and so no votes over 360° that it loses.
+        # skimage has no signed angles, so no votes over 360° are lost.
         return np.minimum(found, self.count - 1 if self.signed else self.count).astype(np.uint8)
 
 
@@ -47,9 +47,9 @@ class Orientations:
 def difference_table(orientations: Orientations) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Tabulate the votes of all gradients (y, x) in -255..255.
 
-    An entry is ``rank << 8 | bin``: the greatest entry is the greatest magnitude. Bits 6 and 7 are
-    left free for a channel's precedence among equals. Magnitudes are ranked as ``np.hypot`` rounds
-    them, for so does skimage compare them.
+    An entry is ``rank << 8 | bin``, so the largest entry has the largest magnitude. Bits 6 and 7
+    are free for the priority of a channel among equals. Magnitudes are ranked with the rounding of
+    ``np.hypot``, as in skimage's comparison.
     """
     y, x = np.meshgrid(*[np.arange(-255.0, 256.0)] * 2, indexing="ij")
     magnitudes, rank = np.unique(np.hypot(y, x), return_inverse=True)
@@ -60,16 +60,17 @@ def difference_table(orientations: Orientations) -> tuple[NDArray[np.int32], NDA
 def ratio_bins(
     y: NDArray[np.float32], x: NDArray[np.float32], orientations: Orientations
 ) -> NDArray[np.uint8]:
-    """Look up the bins of gradients by y / (|x| + |y|), the sign of x given to the divisor.
+    """Look up the bins of gradients by y / (|x| + |y|), with the sign of x in the divisor.
 
     Args:
         y: (n, height, width) gradients down.
-        x: (n, height, width) gradients across; with `y` whole numbers, else see `AXIS`.
+        x: (n, height, width) gradients across.
         orientations: the bins.
 
     Returns:
-        (n, height, width): ``entry & BIN`` is the bin, to be doubted if `NEAR` is set. If y or x
-        are rounded, then also if `AXIS` is set, but for gradients exactly on an axis.
+        (n, height, width): ``entry & BIN`` is the bin, which is uncertain if `NEAR` is set. If y
+        and x are rounded and not integers, it is also uncertain if `AXIS` is set, except for
+        gradients exactly on an axis.
     """
     ratio = np.copysign(y, x)
     ratio += x
@@ -85,11 +86,11 @@ def ratio_bins(
 
 @cache
 def _ratio_table(orientations: Orientations) -> NDArray[np.uint8]:
-    """Tabulate the bins by ratio: entry j holds ratios in [j, j + 1) / _HALF - 1, for x >= 0.
+    """Tabulate the bins by ratio: entry j covers ratios in [j, j + 1) / _HALF - 1, for x >= 0.
 
-    For angles over 360° those with x < 0 follow. An entry with different bins at its two ends,
-    which are widened by more than float32 can be wrong, is marked as near an edge. Many pixels lie
-    on the axes; there the ends are not widened, for the sign of a whole number is certain.
+    For angles over 360°, the entries for x < 0 follow. The two ends of an entry are widened by more
+    than the error of float32; if their bins differ, the entry is marked as near an edge. Many
+    pixels lie on the axes; there the ends are not widened, because the sign of an integer is exact.
     """
     entry = np.arange(2 * _HALF + 1)
     first = np.clip((entry - _WRONG) / _HALF - 1, -1, 1)

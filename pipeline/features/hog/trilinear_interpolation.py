@@ -1,4 +1,4 @@
-"""Blocks of `hog` by Dalal and Triggs' convention: votes divided between bins and between cells."""
+"""Blocks of `hog` with trilinear interpolation between bins and cells, as in Dalal and Triggs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.features.hog.block_normalization import normalise_as_opencv
+from pipeline.features.hog.block_normalization import normalize_as_opencv
 from pipeline.features.hog.layout import Layout
 from pipeline.features.hog.trilinear_votes import InterpolatedVotes, interpolated_votes
 
 BATCH_PIXELS = 1 << 15
-"""Gradients are taken of this many pixels at once: their arrays then stay near the processor."""
+"""Number of pixels per batch of gradients; their arrays fit in the cache."""
 _VOTES = 1 << 16
-"""Numbers of the votes at hand, in columns: a quarter of a megabyte, near the processor."""
+"""Number of votes to process at once, in whole columns: 256 KB, which fits in the cache."""
 
 
 class InterpolatedBlocks:
     """Descriptors of images of one size.
 
-    The weight of a pixel in a cell of a block, Gaussian times the share of the cell, is the product
-    of a number of its row and one of its column. All blocks of a batch thus come from two matrix
-    products, one down the image and one across.
+    The weight of a pixel in a cell of a block is a Gaussian times the interpolation weight, and
+    factors into a number for its row and one for its column. So two matrix products, one down the
+    image and one across, give all blocks of a batch.
     """
 
     def __init__(self, layout: Layout, height: int, width: int) -> None:
@@ -32,7 +32,7 @@ class InterpolatedBlocks:
         self._across = [_weights(layout, cell, width) for cell in layout.cells]
 
     def describe(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-        """Give, for each scale, the (n, numbers) descriptors of (n, height, width, 3) RGB."""
+        """Yield the (n, numbers) descriptors of (n, height, width, 3) RGB images for each scale."""
         layout, n = self._layout, len(batch)
         votes = interpolated_votes(batch, layout.orientations, layout.strongest, layout.compressed)
         rows = self._sums_down(votes, batch.shape)
@@ -44,15 +44,15 @@ class InterpolatedBlocks:
             shape = (-1, layout.block, len(across) // layout.block, layout.block, n)
             parts = sums.reshape(*shape, layout.orientations.count).transpose(4, 0, 2, 1, 3, 5)
             blocks = parts.reshape(-1, layout.block**2 * layout.orientations.count)
-            normalise_as_opencv(blocks)
+            normalize_as_opencv(blocks)
             yield blocks.reshape(n, -1)
 
     @property
     def vote_products(self) -> int:
-        """Products by which pixels' magnitudes become votes, of an image.
+        """Products that turn the magnitudes of an image into votes.
 
-        A magnitude is divided between two bins (two products a pixel); each half counts, by one
-        weight, in up to four cells of each block that the pixel lies in.
+        A magnitude is divided between two bins (two products per pixel); each part is then
+        multiplied by one weight for up to four cells of each block that contains the pixel.
         """
         height, width = self._down[0].shape[1], self._across[0].shape[1]
         places = [
@@ -77,9 +77,10 @@ class InterpolatedBlocks:
 def _weights(layout: Layout, cell: int, length: int) -> NDArray[np.float32]:
     """Return a pixel's weight along one side, in each cell of each block: (blocks · block, length).
 
-    The Gaussian has a quarter of the block's side as its deviation; its centre is pixel side / 2,
-    half a pixel beyond the block's middle, as in OpenCV. A pixel is shared between the two nearest
-    cells by its distance from their centres; what would go to a cell outside of the block is lost.
+    The standard deviation of the Gaussian is a quarter of the block's side; its center is pixel
+    side / 2, half a pixel beyond the block's center, as in OpenCV. A pixel is divided between the
+    two nearest cells by its distance from their centers; any part for a cell outside the block is
+    lost.
     """
     side = cell * layout.block
     pixels = np.arange(side)

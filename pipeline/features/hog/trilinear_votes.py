@@ -1,15 +1,15 @@
-"""Votes that a pixel divides between the two nearest orientations, as ``cv2.HOGDescriptor`` does.
+"""Votes that are divided between the two nearest orientations, as in ``cv2.HOGDescriptor``.
 
-Bin i of n is centred at (i + ½) · 180°/n, or 360°/n where the sign counts; a pixel's magnitude is
-divided by how near its angle is to the centres on either side. Gradients are central differences,
-zero at the border (OpenCV mirrors the image about its outermost pixels, which is the same).
+Bin i of n is centered at (i + ½) · 180°/n, or 360°/n if signed; a pixel's magnitude is divided
+by the distance of its angle from the two nearest centers. Gradients are central differences, zero
+at the border (OpenCV reflects the image about its outermost pixels, which is equivalent).
 
-Differences of 8-bit channels are whole numbers in -255..255, so that a table holds the votes of all
-511² gradients: a row of each, one number an orientation. Most gradients are small, and the rows in
-use stay near the processor.
+Differences of 8-bit channels are integers in -255..255, so a table holds the votes of all 511²
+gradients: one row per gradient, one number per orientation. Most gradients are small, so the rows
+in use stay in the cache.
 
-Pixels come first and images last in all arrays here: differences then run over long stretches of
-memory, and the sums over a block's pixels are matrix products.
+Arrays here have the images on the last axis: differences then run over long contiguous memory, and
+sums over a block's pixels are matrix products.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class InterpolatedVotes(Protocol):
     """The votes of n images of one size."""
 
     def columns(self, first: int, last: int) -> NDArray[np.float32]:
-        """Return the votes of some columns of pixels: (height, columns · n · orientations)."""
+        """Return the votes of a range of columns: (height, columns · n · orientations)."""
 
 
 def interpolated_votes(
@@ -43,8 +43,8 @@ def interpolated_votes(
     Args:
         images: (n, height, width, 3) uint8 in RGB order, contiguous.
         orientations: the bins, at least two.
-        strongest: the channel with the largest gradient votes; else the grey image, as 8-bit
-            whole numbers (``cv2.COLOR_RGB2GRAY``).
+        strongest: use the channel with the largest gradient, instead of the 8-bit gray image
+            (``cv2.COLOR_RGB2GRAY``).
         compressed: take the square root of the 8-bit values first (OpenCV's gammaCorrection).
     """
     n, height, width, _ = images.shape
@@ -56,7 +56,7 @@ def interpolated_votes(
 
 
 class TabulatedVotes:
-    """Votes of whole-number gradients, from the table."""
+    """Votes of integer gradients, from the table."""
 
     def __init__(self, planes: NDArray[np.uint8], orientations: Orientations) -> None:
         """Look up the strongest channel's row of the table; planes are (c, height, width, n)."""
@@ -68,7 +68,7 @@ class TabulatedVotes:
         y *= _SIDE
         y += x
         index = _of_strongest(squares, y)
-        # What indexes has to be int64: NumPy converts anything else, in small parts.
+        # An index must be int64; NumPy converts other types in small parts, which is slow.
         self._rows = index.astype(np.int64)
         self._rows += _SIDE * _SIDE // 2
         self._table = _vote_table(orientations)
@@ -77,13 +77,13 @@ class TabulatedVotes:
         """See `InterpolatedVotes`."""
         rows = self._rows[:, first:last].reshape(-1)
         votes = np.empty((rows.size, self._table.shape[1]), dtype=np.float32)
-        # With `out` and without checks of the range, NumPy copies rows three times as fast.
+        # With `out` and without range checks, NumPy copies rows three times as fast.
         self._table.take(rows, axis=0, mode="clip", out=votes)
         return votes.reshape(len(self._rows), -1)
 
 
 class ComputedVotes:
-    """Votes of gradients of square roots, which no table holds."""
+    """Votes of gradients of square roots, which cannot be tabulated."""
 
     def __init__(self, planes: NDArray[np.uint8], orientations: Orientations) -> None:
         """Find each pixel's bins and weights; planes are (c, height, width, n)."""
@@ -112,7 +112,7 @@ def _divided(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return the lower bin of each gradient, and the weights of that bin and the next one.
 
-    Angles are those of ``cv2.cartToPolar``, as in HOGDescriptor: within 0.01° of the true ones.
+    Angles come from ``cv2.cartToPolar``, as in HOGDescriptor, and are accurate to 0.01°.
     """
     magnitude, angle = cv2.cartToPolar(x.reshape(-1, 1), y.reshape(-1, 1))
     magnitude, angle = magnitude.reshape(y.shape), angle.reshape(y.shape)
@@ -124,12 +124,12 @@ def _divided(
 
 
 def _of_strongest(squares: NDArray[T], values: NDArray[T]) -> NDArray[T]:
-    """Pick, in each pixel, the value of the channel whose gradient is the largest.
+    """Select, at each pixel, the value of the channel with the largest gradient.
 
-    Of equals OpenCV takes the first one in its BGR order: the last one here.
+    Among equals, OpenCV takes the first one in its BGR order, which is the last one here.
 
     Args:
-        squares: (c, height, width, n), of the magnitudes; overwritten.
+        squares: (c, height, width, n), squared magnitudes; overwritten.
         values: (c, height, width, n); overwritten.
 
     Returns:
@@ -138,7 +138,7 @@ def _of_strongest(squares: NDArray[T], values: NDArray[T]) -> NDArray[T]:
     bits = values.view(np.int32)
     best, largest = bits[-1], squares[-1]
     for other, square in zip(bits[-2::-1], squares[-2::-1], strict=True):
-        # Chosen bit by bit: which channel wins is hard to foretell, and branches would stall.
+        # Selecting with bit masks avoids branches, which would be hard to predict.
         chosen = -(square > largest).astype(np.int32)
         other ^= best
         other &= chosen
@@ -149,7 +149,7 @@ def _of_strongest(squares: NDArray[T], values: NDArray[T]) -> NDArray[T]:
 
 @lru_cache(maxsize=4)
 def _vote_table(orientations: Orientations) -> NDArray[np.float32]:
-    """Tabulate the votes of gradients (y, x) in -255..255, x moving faster: (511², bins)."""
+    """Tabulate the votes of gradients (y, x) in -255..255, x varying faster: (511², bins)."""
     y, x = np.meshgrid(*[np.arange(-255, 256, dtype=np.float32)] * 2, indexing="ij")
     bins, low, high = _divided(y.ravel(), x.ravel(), orientations)
     votes = np.zeros((y.size, orientations.count), dtype=np.float32)

@@ -1,13 +1,12 @@
-"""Local binary patterns of many images at once: the numerical half of `lbp`.
+"""Local binary patterns of many images at once: the numerical part of `lbp`.
 
-The rules are those of ``skimage.feature.local_binary_pattern`` (0.26), pixel for pixel. Neighbour i
-of P lies at the angle 360° · i / P, counter-clockwise from the right; its offset is rounded to five
-digits; its value is interpolated between four pixels, all outside of the image being 0; its bit is
-set if it is at least as bright as the centre. On even areas the last digit of that value decides,
-so that the interpolation is done in float64 with skimage's steps, in their order.
+The rules are those of ``skimage.feature.local_binary_pattern`` (0.26), pixel for pixel. Neighbor i
+of P is at the angle 360° · i / P, counterclockwise from the right; its offset is rounded to five
+digits; its value is interpolated between four pixels, with 0 outside the image; its bit is set if
+it is at least as bright as the center. In flat areas the last digit of that value decides, so the
+interpolation uses float64 and skimage's steps in their order.
 
-Pixels come first and images last in the arrays here, so that each step runs over long stretches of
-memory.
+Arrays here have the images on the last axis, so that each step runs over long contiguous memory.
 """
 
 from __future__ import annotations
@@ -22,30 +21,28 @@ def binary_patterns(planes: NDArray[np.uint8], points: int, radius: float) -> ND
     """Return the pattern of each pixel as a binary number.
 
     Args:
-        planes: (height, width, n) uint8 grey images.
-        points: neighbours, at most 16.
+        planes: (height, width, n) uint8 gray images.
+        points: number of neighbors, at most 16.
         radius: of their circle, in pixels.
 
     Returns:
-        (height, width, n) uint16; bit i is neighbour i.
+        (height, width, n) uint16; bit i is neighbor i.
     """
-    down, across = neighbour_offsets(points, radius)
+    down, across = neighbor_offsets(points, radius)
     margin = int(np.ceil(np.float32(radius)))
-    centre = planes.astype(np.float64)
-    padded = np.pad(centre, ((margin, margin), (margin, margin), (0, 0)))
+    center = planes.astype(np.float64)
+    padded = np.pad(center, ((margin, margin), (margin, margin), (0, 0)))
     patterns = np.zeros(planes.shape, dtype=np.uint16)
     for column in np.unique(across):
         strip = _between(padded, float(column), margin, axis=1)
         for point in np.flatnonzero(across == column):
-            bits = _between(strip, float(down[point]), margin, axis=0) >= centre
+            bits = _between(strip, float(down[point]), margin, axis=0) >= center
             patterns |= bits.astype(np.uint16) << np.uint16(point)
     return patterns
 
 
-def neighbour_offsets(
-    points: int, radius: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return how far (points,) neighbours lie below and to the right of their pixel."""
+def neighbor_offsets(points: int, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the offsets (points,) of neighbors from their pixel, down and to the right."""
     radius = float(np.float32(radius))  # skimage's is a C float
     angles = 2 * np.pi * np.arange(points, dtype=np.float64) / points
     return np.round(-radius * np.sin(angles), 5), np.round(radius * np.cos(angles), 5)
@@ -54,7 +51,7 @@ def neighbour_offsets(
 def _between(
     padded: NDArray[np.float64], offset: float, margin: int, axis: int
 ) -> NDArray[np.float64]:
-    """Interpolate at `offset` from each pixel along an axis, and take the margin off that axis."""
+    """Interpolate at `offset` from each pixel along an axis, and remove that axis's margin."""
     length = padded.shape[axis] - 2 * margin
     low, high = int(np.floor(offset)), int(np.ceil(offset))
 
@@ -64,7 +61,7 @@ def _between(
 
     if low == high:
         return shifted(low)
-    # Not simply offset - low: adding the place of the pixel rounds, differently at each place.
+    # Not simply offset - low: skimage adds the pixel's position, and the rounding depends on it.
     place = np.arange(length) + offset
     share = (place - np.floor(place)).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
     value = (1 - share) * shifted(low)
@@ -74,14 +71,14 @@ def _between(
 
 @lru_cache(maxsize=8)
 def pattern_labels(points: int, method: str) -> tuple[NDArray[np.uint16], int]:
-    """Return the label of each of the 2^points patterns, and how many labels there are.
+    """Return the label of each of the 2^points patterns, and the number of labels.
 
     Args:
-        points: neighbours.
-        method: as ``skimage.feature.local_binary_pattern`` calls them: `default` is the pattern
-            itself, `ror` the least of its rotations, `uniform` the bits that are set or, with more
-            than two changes between neighbouring bits, points + 1; `nri_uniform` tells the
-            rotations of uniform patterns apart.
+        points: number of neighbors.
+        method: one of the methods of ``skimage.feature.local_binary_pattern``: `default` is the
+            pattern itself, `ror` the smallest of its rotations, `uniform` the number of set bits
+            or, with more than two changes between adjacent bits, points + 1; `nri_uniform`
+            distinguishes the rotations of uniform patterns.
 
     Returns:
         (2^points,) uint16, numbered without gaps (for `ror` unlike skimage, whose labels are the

@@ -1,4 +1,4 @@
-"""Histograms of local binary patterns (Ojala, Pietikäinen, Mäenpää 2002), many images at once."""
+"""Histograms of local binary patterns (Ojala, Pietikäinen, Mäenpää 2002), batch by batch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import Field, model_validator
 
 from pipeline.features.lbp.binary_patterns import (
     binary_patterns,
-    neighbour_offsets,
+    neighbor_offsets,
     pattern_labels,
 )
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 14
-"""The arrays of one batch then fit a processor's second-level cache."""
+"""With this size, the arrays of one batch fit in a CPU's second-level cache."""
 _PICTURE = 256
 
 Radius = Annotated[float, Field(ge=1, le=16)]
@@ -29,30 +29,30 @@ class Spec(FeatureSpec):
     method: Literal["lbp"] = "lbp"
     """The name of this extractor."""
     points: int = Field(default=8, ge=4, le=16)
-    """Neighbours that each pixel is compared with, on a circle."""
+    """Number of neighbors, on a circle, that each pixel is compared with."""
     radius: Radius | Annotated[tuple[Radius, ...], Field(min_length=1, max_length=8)] = 1.0
-    """Radius of the circle in pixels, or several: their histograms are joined, in that order."""
+    """Radius of the circle in pixels, or several, whose histograms are joined in this order."""
     patterns: Literal["default", "ror", "uniform", "nri_uniform"] = "nri_uniform"
-    """All patterns, or up to rotation (ror); or those of at most two changes around the circle, the
-    others counted together: up to rotation (uniform), or each rotation apart (nri_uniform)."""
+    """default: all patterns; ror: up to rotation. uniform and nri_uniform: patterns with at most
+    two changes around the circle, up to rotation or not; all other patterns share one bin."""
     grid: int = Field(default=4, ge=1, le=8)
-    """The image is cut into grid × grid cells with histograms of their own; 1: the whole image."""
+    """Divide the image into grid × grid cells, each with its own histogram; 1: the whole image."""
     sqrt: bool = True
-    """Square root of each share: a linear model then has Hellinger's kernel."""
+    """Take square roots, so that a linear model has the Hellinger kernel."""
 
     @property
     def radii(self) -> tuple[float, ...]:
-        """The radii, one a scale."""
+        """The radii, one per scale."""
         return self.radius if isinstance(self.radius, tuple) else (self.radius,)
 
     @property
     def bins(self) -> int:
-        """Patterns that are told apart."""
+        """Number of distinct patterns."""
         return pattern_labels(self.points, self.patterns)[1]
 
     @property
     def dimension(self) -> int:
-        """Numbers that describe an image."""
+        """Length of an image's vector."""
         return len(self.radii) * self.grid**2 * self.bins
 
     @model_validator(mode="after")
@@ -61,8 +61,8 @@ class Spec(FeatureSpec):
             raise ValueError(f"radius: found {list(self.radii)}; expected each radius once")
         if self.dimension > 1 << 18:
             raise ValueError(
-                f"expected at most {1 << 18} numbers an image, not {self.dimension}; choose fewer "
-                "points, a smaller grid, or patterns: uniform"
+                f"found {self.dimension} numbers per image; expected at most {1 << 18}. Choose "
+                "fewer points, a smaller grid, or patterns: uniform"
             )
         return self
 
@@ -80,17 +80,17 @@ class Spec(FeatureSpec):
 
 
 class Lbp(Extractor):
-    """Shares of local binary patterns in each cell of a grid.
+    """Relative frequencies of local binary patterns in each cell of a grid.
 
     T. Ojala, M. Pietikäinen, T. Mäenpää, "Multiresolution Gray-Scale and Rotation Invariant Texture
     Classification with Local Binary Patterns", PAMI 24 (2002), section 2. The grid, and uniform
-    patterns with their rotations apart, are those of T. Ahonen, A. Hadid, M. Pietikäinen, "Face
+    patterns with distinct rotations, are those of T. Ahonen, A. Hadid, M. Pietikäinen, "Face
     Description with Local Binary Patterns", PAMI 28 (2006), section 2.
 
-    Patterns equal those of ``skimage.feature.local_binary_pattern`` on the 8-bit grey image
-    (``cv2.COLOR_RGB2GRAY``), pixel for pixel, also near the border: neighbours outside of the image
-    count as black, where the paper leaves such pixels out. The square root of shares is another
-    departure, after R. Arandjelović, A. Zisserman, CVPR 2012, section 3.
+    Patterns equal those of ``skimage.feature.local_binary_pattern`` on the 8-bit gray image
+    (``cv2.COLOR_RGB2GRAY``), pixel for pixel, even near the border: neighbors outside the image
+    count as black, where the paper leaves such pixels out. The square root is another departure; it
+    follows R. Arandjelović, A. Zisserman, CVPR 2012, section 3.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -111,7 +111,7 @@ class Lbp(Extractor):
         Returns:
             (height, width, n) uint16, less than `Spec.bins`.
         """
-        patterns = binary_patterns(_grey_planes(images), self.spec.points, radius)
+        patterns = binary_patterns(_gray_planes(images), self.spec.points, radius)
         return pattern_labels(self.spec.points, self.spec.patterns)[0][patterns]
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -121,11 +121,11 @@ class Lbp(Extractor):
             images: (n, height, width, 3) uint8 in RGB order.
 
         Returns:
-            (n, radii · grid · grid · bins) float32, in that order, the root of each bin's share of
-            its cell's pixels, or the share itself.
+            (n, radii · grid · grid · bins) float32, in that order: the fraction of a cell's pixels
+            in each bin, or its square root.
 
         Raises:
-            StudyError: if `images` is something else, or smaller than the grid.
+            StudyError: if `images` has another form, or is smaller than the grid.
         """
         self.spec.check_images(images)
         spec = self.spec
@@ -144,20 +144,20 @@ class Lbp(Extractor):
         return features.reshape(len(images), -1)
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count the grey value, the interpolation of neighbours, votes, and shares of cells.
+        """Count the gray value, the interpolation of neighbors, votes, and division by cell areas.
 
-        A neighbour between four pixels costs four products, between two pixels two, on one none.
+        A neighbor between four pixels costs four products, between two pixels two, on a pixel none.
         """
         spec = self.spec
         pixel = 3
         for radius in spec.radii:
-            between = [offset % 1 != 0 for offset in neighbour_offsets(spec.points, radius)]
+            between = [offset % 1 != 0 for offset in neighbor_offsets(spec.points, radius)]
             sides = between[0].astype(int) + between[1]
             pixel += int(np.choose(sides, (0, 2, 4)).sum()) + 1
         return image_shape[0] * image_shape[1] * pixel + spec.dimension
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the label of each pixel's pattern, at the first radius, as a colour.
+        """Draw the label of each pixel's pattern, at the first radius, as a color.
 
         Args:
             image: (height, width, 3) uint8 in RGB order.
@@ -167,23 +167,23 @@ class Lbp(Extractor):
         """
         labels = self.labels(image[None], self.spec.radii[0])[..., 0]
         levels = labels.astype(np.float32) * (255 / (self.spec.bins - 1))
-        colours = cv2.applyColorMap(np.round(levels).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+        colors = cv2.applyColorMap(np.round(levels).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
         zoom = _PICTURE / min(labels.shape)
         size = [min(2 * _PICTURE, round(side * zoom)) for side in labels.shape[::-1]]
-        return cv2.resize(colours[..., ::-1], size, interpolation=cv2.INTER_NEAREST)
+        return cv2.resize(colors[..., ::-1], size, interpolation=cv2.INTER_NEAREST)
 
     def _places(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-        """Return where pixels' histograms begin, (height, width, 1), and the cells' areas."""
+        """Return where each pixel's histogram begins, (height, width, 1), and the cells' areas."""
         rows, columns = (np.arange(side) * self.spec.grid // side for side in (height, width))
         cells = rows[:, None] * self.spec.grid + columns
         areas = np.bincount(cells.reshape(-1), minlength=self.spec.grid**2)
         return cells[..., None] * self.spec.bins, areas.astype(np.float32)
 
 
-def _grey_planes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return (height, width, n) uint8 grey images."""
+def _gray_planes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return (height, width, n) uint8 gray images."""
     n, height, width, _ = images.shape
-    grey = cv2.cvtColor(
+    gray = cv2.cvtColor(
         np.ascontiguousarray(images).reshape(n * height, width, 3), cv2.COLOR_RGB2GRAY
     )
-    return cv2.transpose(grey.reshape(n, -1)).reshape(height, width, n)
+    return cv2.transpose(gray.reshape(n, -1)).reshape(height, width, n)

@@ -1,1 +1,1 @@
-"""Learned patches: a k-means dictionary and its codes."""
+"""Image patches coded by a learned dictionary."""

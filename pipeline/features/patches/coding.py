@@ -1,9 +1,9 @@
-"""Patches of images coded by a dictionary and pooled: the second half of `patches`.
+"""Coding and pooling of image patches with a dictionary: the second half of `patches`.
 
-All that happens to an image happens in a few matrix products, on blocks of rows of patches that
-stay in a processor's cache. Threads take images side by side and each product has one of them:
-several threads gain little on products of this size, and would idle during the square roots. An
-image is worked on alone, so the same image always gives the same bits.
+An image is processed by a few matrix products, on blocks of rows of patches that fit in the CPU's
+cache. Threads process different images, and each product uses a single thread: more threads would
+gain little on products of this size and would idle during the square roots. Each image is processed
+separately, so the same image always gives the same bits.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pipeline.features.patches.dictionary import CONTRAST_EPS, Floats, PatchDict
 from pipeline.machine import allowed_threads
 
 _BLOCK_NUMBERS = 1 << 18
-"""Codes of a block of patches: 1 MB, half of a second-level cache."""
+"""Number of codes in a block of patches: 1 MB, half of a second-level cache."""
 _CHUNK = 32
-"""Images that a thread takes at once."""
+"""Number of images that a thread processes at once."""
 
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """Where the patches of an image lie, and which of them are pooled together."""
+    """The positions of an image's patches, and how they are pooled."""
 
     down: int
-    """Patches in a column."""
+    """Number of patches in a column."""
     across: int
-    """Patches in a row."""
+    """Number of patches in a row."""
     pooling: Floats
     """(cells, down · across) float32, the weight of each patch in each cell."""
 
@@ -41,9 +41,9 @@ class PatchGrid:
 def patch_grid(
     shape: tuple[int, int], size: int, stride: int, cells: int, average: bool
 ) -> PatchGrid:
-    """Lay patches over images of (height, width), and cut their places into cells × cells.
+    """Place patches on images of (height, width), and divide them into cells × cells.
 
-    Rows and columns of places are cut as ``numpy.array_split`` cuts them: 27 into 14 and 13.
+    Rows and columns of patches are divided as in ``numpy.array_split``: 27 into 14 and 13.
     """
     down, across = ((side - size) // stride + 1 for side in shape)
     row_cells, column_cells = _memberships(down, cells), _memberships(across, cells)
@@ -54,29 +54,27 @@ def patch_grid(
 
 
 class PatchCoder:
-    """A dictionary made ready for products with raw pixels.
+    """A dictionary prepared for products with raw pixels.
 
     Args:
-        dictionary: what was learnt.
+        dictionary: the learned dictionary.
         size: side of a patch in pixels.
         stride: pixels from one patch to the next.
-        neighbours: how many nearest atoms code a patch, and as many nearest negatives of atoms; 0
+        neighbors: number of nearest atoms that code a patch, and of nearest negatives of atoms; 0
             for the triangle coding.
     """
 
-    def __init__(
-        self, dictionary: PatchDictionary, size: int, stride: int, neighbours: int
-    ) -> None:
-        self.size, self.stride, self.neighbours = size, stride, neighbours
+    def __init__(self, dictionary: PatchDictionary, size: int, stride: int, neighbors: int) -> None:
+        self.size, self.stride, self.neighbors = size, stride, neighbors
         count = len(dictionary.atoms)
-        self.width = 2 * count if neighbours else count
-        # (x - mean(x)) · W is x · (W less the mean of its rows).
+        self.width = 2 * count if neighbors else count
+        # (x - mean(x)) · W equals x · (W minus the mean of its rows).
         self.whitening = dictionary.whitening - dictionary.whitening.mean(axis=0)
         self.offset = dictionary.mean @ dictionary.whitening
         atoms = dictionary.atoms
         self.squares = np.einsum("ij,ij->i", atoms, atoms)
-        # A whitened patch is followed by its squared length and 1, and the product is all there is.
-        if neighbours:  # x · c - |c|² / 2, the larger the nearer
+        # A whitened patch is extended by its squared length and 1, so that one product is enough.
+        if neighbors:  # x · c - |c|² / 2; larger means nearer
             rows = [atoms.T, np.zeros((1, count)), -self.squares[None] / 2]
         else:  # |x - c|²
             rows = [-2 * atoms.T, np.ones((1, count)), self.squares[None]]
@@ -101,7 +99,7 @@ class PatchCoder:
     def _pool_image(
         self, image: NDArray[np.uint8], grid: PatchGrid, workspace: _Workspace, out: Floats
     ) -> None:
-        """Code one image block by block and add up its cells in `out`, (cells, width)."""
+        """Code one image block by block and sum the codes of each cell in `out`, (cells, width)."""
         out[...] = 0
         for start in range(0, grid.down, workspace.rows):
             rows = min(workspace.rows, grid.down - start)
@@ -121,14 +119,14 @@ class PatchCoder:
         self._whiten(patches, whitened)
         codes = workspace.codes[:n]
         np.matmul(whitened, self.product, out=codes[:, : len(self.squares)])
-        if self.neighbours:
+        if self.neighbors:
             self._mark_nearest(codes)
         else:
             _fold_triangle(codes)
         return codes
 
     def _whiten(self, patches: Floats, whitened: Floats) -> None:
-        """Normalise and whiten raw patches (n, d) into the first d columns of (n, d + 2)."""
+        """Normalize and whiten raw patches (n, d) into the first d columns of (n, d + 2)."""
         d = patches.shape[1]
         sums = (patches @ np.ones(d, dtype=np.float32)).astype(np.float64)
         squares = np.einsum("ij,ij->i", patches, patches).astype(np.float64)
@@ -140,18 +138,18 @@ class PatchCoder:
         np.einsum("ij,ij->i", out, out, out=whitened[:, d])
 
     def _mark_nearest(self, codes: Floats) -> None:
-        """Turn closeness to the atoms, in the left half, into marks for them and their negatives.
+        """Turn closeness to atoms, in the left half, into 1 for the nearest atoms and negatives.
 
-        The closeness to a negative is -x · c - |c|² / 2. All atoms as near as the last neighbour
-        are marked.
+        The closeness to a negative is -x · c - |c|² / 2. Ties with the last neighbor are also
+        marked.
         """
         count = len(self.squares)
         near, far = codes[:, :count], codes[:, count:]
         np.negative(near, out=far)
         far -= self.squares
         for half in (near, far):
-            last = np.partition(half, count - self.neighbours, axis=1)
-            np.greater_equal(half, last[:, count - self.neighbours, None], out=half)
+            last = np.partition(half, count - self.neighbors, axis=1)
+            np.greater_equal(half, last[:, count - self.neighbors, None], out=half)
 
 
 class _Workspace:
@@ -166,8 +164,8 @@ class _Workspace:
 
 
 def _fold_triangle(codes: Floats) -> None:
-    """Turn squared distances z² in place into max(0, mean(z) - z), means over a row's atoms."""
-    np.abs(codes, out=codes)  # rounding can make a squared distance negative
+    """Turn squared distances z² in place into max(0, mean(z) - z), with the mean over all atoms."""
+    np.abs(codes, out=codes)  # rounding can make squared distances negative
     np.sqrt(codes, out=codes)
     mean = codes @ np.full(codes.shape[1], 1 / codes.shape[1], dtype=np.float32)
     np.subtract(mean[:, None], codes, out=codes)
@@ -179,7 +177,7 @@ def _windows(
 ) -> NDArray[np.uint8]:
     """Return the patches of (h, w, 3) contiguous pixels as a view: (rows, across, size, size · 3).
 
-    A row of a patch is one run in memory, which makes copying four times as fast as pixel by pixel.
+    A row of a patch is contiguous, which makes copying four times as fast as pixel by pixel.
     """
     row, column, channel = pixels.strides
     return np.lib.stride_tricks.as_strided(
@@ -191,7 +189,7 @@ def _windows(
 
 
 def _memberships(length: int, parts: int) -> Floats:
-    """Return (parts, length) float32: 1 where a place lies in a part."""
+    """Return (parts, length) float32: 1 where a position belongs to a part."""
     places = np.split(np.eye(length, dtype=np.float32), _cuts(length, parts))
     return np.stack([part.sum(axis=0) for part in places])
 

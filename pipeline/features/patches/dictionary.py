@@ -1,8 +1,7 @@
-"""A dictionary of image patches, learnt without labels: the first half of `patches`.
+"""A dictionary of image patches, learned without labels: the first half of `patches`.
 
-Patches of the training images are drawn at random, normalised in contrast, whitened, and gathered
-around centroids. A patch is one row of size · size · 3 numbers, its rows from the top, its pixels
-from the left, RGB.
+Patches of the training images are drawn at random, contrast-normalized, whitened, and clustered. A
+patch is one row of size · size · 3 numbers: its rows from the top, its pixels from the left, RGB.
 """
 
 from __future__ import annotations
@@ -14,33 +13,33 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 CONTRAST_EPS = 10.0
-"""Added to a patch's variance, in squared 8-bit levels: Coates et al.'s value for that range.
+"""Added to a patch's variance, in squared 8-bit levels: the value of Coates et al. for this range.
 
-It keeps the noise of flat patches, of which JPEG leaves a level or two, from being blown up.
+It avoids amplifying the noise of flat patches, where JPEG leaves a level or two.
 """
 
 _ITERATIONS = 15
-"""Of k-means at most. With 400 atoms on CIFAR-10 the mean squared distance was 24.67 after 10
-iterations, 24.56 after 20, and 24.50 after 40."""
+"""Maximum number of k-means iterations. With 400 atoms on CIFAR-10 the mean squared distance was
+24.67 after 10 iterations, 24.56 after 20, and 24.50 after 40."""
 _CHUNK = 4096
-"""Patches whose distances to all atoms are taken at once; with 400 atoms 6.5 MB."""
+"""Number of patches whose distances to all atoms are computed at once; 6.5 MB with 400 atoms."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class PatchDictionary:
-    """Whitened atoms, and the whitening: all that is learnt."""
+    """The learned atoms and whitening."""
 
     mean: Floats
-    """(d,) float32 mean of the contrast-normalised training patches."""
+    """(d,) float32 mean of the contrast-normalized training patches."""
     whitening: Floats
-    """(d, d) float32, symmetric (ZCA): a normalised patch x becomes (x - mean) · whitening."""
+    """(d, d) float32, symmetric (ZCA): a normalized patch x becomes (x - mean) · whitening."""
     atoms: Floats
     """(count, d) float32, in whitened coordinates."""
 
     def atoms_as_patches(self) -> Floats:
-        """Return (count, d) atoms with the whitening undone: contrast-normalised patches."""
+        """Return the atoms (count, d) without whitening, as contrast-normalized patches."""
         whitened = self.atoms.astype(np.float64).T
         patches = np.linalg.solve(self.whitening.astype(np.float64), whitened).T + self.mean
         return patches.astype(np.float32)
@@ -53,12 +52,12 @@ def learn_dictionary(
 
     Args:
         patches: (n, d) float32 pixels of training patches, n >= count; overwritten.
-        count: atoms to learn.
+        count: number of atoms.
         eps: added to the eigenvalues of the patches' covariance before their inverse root.
-        kmeans: centroids of the whitened patches, else `count` of the patches themselves.
-        rng: draws the patches that the atoms begin with.
+        kmeans: use centroids of the whitened patches, instead of `count` of the patches.
+        rng: draws the initial atoms.
     """
-    normalise_contrast(patches)
+    normalize_contrast(patches)
     mean = patches.mean(axis=0, dtype=np.float64)
     patches -= mean.astype(np.float32)
     whitening = zca(patches, eps)
@@ -73,13 +72,13 @@ def learn_dictionary(
 def draw_patches(
     images: NDArray[np.uint8], size: int, samples: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw different patches at random, from all places of all images alike.
+    """Draw distinct patches at random, uniformly over all positions of all images.
 
     Args:
         images: (n, height, width, 3) uint8 in RGB order, no side below `size`.
         size: side of a patch in pixels.
-        samples: how many; all there are if that is fewer.
-        rng: draws them.
+        samples: number of patches; all are returned if there are fewer.
+        rng: draws the patches.
 
     Returns:
         (samples, size · size · 3) float32 pixels in 0..255, in the order of the images.
@@ -92,10 +91,10 @@ def draw_patches(
     return patches.transpose(0, 2, 3, 1).reshape(len(chosen), -1).astype(np.float32)
 
 
-def normalise_contrast(patches: Floats) -> None:
-    """Take the mean from each row in place, and divide it by the root of variance + 10.
+def normalize_contrast(patches: Floats) -> None:
+    """Subtract the mean of each row in place, and divide by the root of its variance + 10.
 
-    Variances here divide by d (Coates et al.'s own code by d - 1).
+    Variances divide by d here, and by d - 1 in the code of Coates et al.
     """
     patches -= patches.mean(axis=1, keepdims=True)
     variance = np.einsum("ij,ij->i", patches, patches) / np.float32(patches.shape[1])
@@ -103,7 +102,7 @@ def normalise_contrast(patches: Floats) -> None:
 
 
 def zca(patches: Floats, eps: float) -> Floats:
-    """Return the (d, d) matrix U (S + eps)^(-1/2) U' of the covariance U S U' of centred rows."""
+    """Return the (d, d) matrix U (S + eps)^(-1/2) U' for the covariance U S U' of centered rows."""
     covariance = (patches.T @ patches).astype(np.float64) / len(patches)
     values, vectors = np.linalg.eigh(covariance)
     roots = 1 / np.sqrt(np.maximum(values, 0) + eps)
@@ -112,15 +111,15 @@ def zca(patches: Floats, eps: float) -> Floats:
 
 
 def centroids(points: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Gather points around `count` centroids by Lloyd's algorithm, beginning with random points.
+    """Return k-means centroids by Lloyd's algorithm, starting from random points.
 
-    A centroid that no point is nearest to is put on a random point. Sums are taken in one order,
-    whatever the number of threads, which those of scikit-learn's ``KMeans`` are not.
+    An empty cluster gets a random point as its centroid. The order of sums does not depend on the
+    number of threads, unlike in scikit-learn's ``KMeans``.
 
     Args:
         points: (n, d) float32, n >= count.
-        count: how many centroids.
-        rng: draws the points.
+        count: number of centroids.
+        rng: draws the random points.
 
     Returns:
         (count, d) float32.
@@ -142,7 +141,7 @@ def centroids(points: Floats, count: int, rng: np.random.Generator) -> Floats:
 
 
 def nearest_atoms(points: Floats, atoms: Floats) -> NDArray[np.intp]:
-    """Return (n,) the atom that each of (n, d) points is nearest to, the first of equals."""
+    """Return the index (n,) of the atom nearest to each of (n, d) points; first among equals."""
     nearest = np.empty(len(points), dtype=np.intp)
     half_squares = np.einsum("ij,ij->i", atoms, atoms) / 2
     for start in range(0, len(points), _CHUNK):

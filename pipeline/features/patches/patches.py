@@ -1,4 +1,4 @@
-"""Features learnt without labels: image patches coded by a dictionary of patches, and pooled."""
+"""Features learned without labels: image patches coded by a dictionary of patches, and pooled."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.features.patches.pictures import dictionary_sheet, redrawn
 from pipeline.features.spec import Extractor, FeatureSpec
 
 _MOST_NUMBERS = 1 << 28
-"""Of the training patches: 1 GB."""
+"""Maximum size of the training patches: 1 GB."""
 
 
 class Spec(FeatureSpec):
-    """Options of the learnt patches."""
+    """Options of the learned patches."""
 
     method: Literal["patches"] = "patches"
     """The name of this extractor."""
@@ -28,46 +28,50 @@ class Spec(FeatureSpec):
     stride: int = Field(default=1, ge=1, le=16)
     """Pixels from one patch of an image to the next."""
     count: int = Field(default=400, ge=2, le=16_384)
-    """Atoms of the dictionary."""
+    """Number of atoms in the dictionary."""
     dictionary: Literal["kmeans", "random"] = "kmeans"
-    """The atoms: centroids of whitened training patches, or such patches themselves."""
+    """The atoms: centroids of whitened training patches, or random whitened training patches."""
     samples: int = Field(default=50_000, ge=100, le=2_000_000)
-    """Training patches to learn the whitening and the dictionary from, at most."""
+    """Maximum number of training patches for learning the whitening and the dictionary."""
     whiten_eps: float = Field(default=0.1, ge=1e-6, le=10)
-    """Added to the variances that whitening makes equal; the larger, the smoother the atoms."""
+    """Added to the variances before whitening; a larger value gives smoother atoms."""
     coding: Literal["triangle", "nearest"] = "triangle"
-    """By how much an atom is nearer than the mean of all, or 1 for the nearest `fraction`."""
+    """triangle: how much nearer an atom is than the mean; nearest: 1 for the nearest atoms."""
     fraction: float = Field(default=0.4, ge=1e-6, le=0.9)
-    """Of the atoms, and of their negatives, that code a patch; with coding `nearest` only."""
+    """Fraction of atoms, and of their negatives, that code a patch; only with coding nearest."""
     pooling: Literal["average", "sum"] = "average"
-    """How the codes of the patches of a cell become one."""
+    """How the codes of a cell's patches are combined."""
     grid: int = Field(default=2, ge=1, le=8)
-    """The places of patches are cut into grid × grid cells."""
+    """Pool the patches in grid × grid cells."""
     sqrt: bool = True
-    """Square root of the pooled codes, which evens out few strong and many weak ones."""
+    """Take the square root of the pooled codes, which compresses large values."""
 
     @property
-    def neighbours(self) -> int:
-        """Atoms that code a patch, at least one; 0 for the triangle coding."""
+    def neighbors(self) -> int:
+        """Number of atoms that code a patch, at least one; 0 for the triangle coding."""
         return max(1, round(self.fraction * self.count)) if self.coding == "nearest" else 0
 
     @property
     def dimension(self) -> int:
-        """Numbers that describe an image."""
+        """Length of an image's vector."""
         return self.grid**2 * self.count * (2 if self.coding == "nearest" else 1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.coding != "nearest" and "fraction" in self.model_fields_set:
-            raise ValueError(f"expected no fraction with coding: {self.coding}")
+            raise ValueError(
+                f"found fraction: {self.fraction:g} with coding: {self.coding}; it belongs to "
+                "coding: nearest. Drop it, or change the coding"
+            )
         if self.samples < self.count:
             raise ValueError(
-                f"expected samples of at least count, {self.count:,}, not {self.samples:,}"
+                f"found samples: {self.samples:,}; expected at least count, {self.count:,}"
             )
         if self.samples * self.size**2 * 3 > _MOST_NUMBERS:
             raise ValueError(
-                f"expected at most {_MOST_NUMBERS // (self.size**2 * 3):,} samples of "
-                f"{self.size}×{self.size} pixels, not {self.samples:,}; more do not fit in memory"
+                f"found samples: {self.samples:,}; expected at most "
+                f"{_MOST_NUMBERS // (self.size**2 * 3):,} patches of {self.size}×{self.size} "
+                "pixels, because more do not fit in memory"
             )
         return self
 
@@ -81,12 +85,12 @@ class Spec(FeatureSpec):
         return f", for {patches}. Choose a smaller size or grid"
 
     def build(self, seed: int) -> Patches:
-        """Return the extractor; `seed` draws the training patches and the first atoms."""
+        """Return the extractor; `seed` draws the training patches and the initial atoms."""
         return Patches(self, seed)
 
 
 class Patches(Extractor):
-    """Patches of an image, contrast-normalised and whitened, coded by a learnt dictionary.
+    """Patches of an image, contrast-normalized and whitened, coded by a learned dictionary.
 
     A. Coates, H. Lee, A. Ng, "An Analysis of Single-Layer Networks in Unsupervised Feature
     Learning", AISTATS 2011, section 3: contrast and whitening, k-means with the "triangle" coding
@@ -94,14 +98,14 @@ class Patches(Extractor):
 
     ``coding="nearest"`` with ``dictionary="random"`` is that of L. Thiry, M. Arbel, E. Belilovsky,
     E. Oyallon, "The Unreasonable Effectiveness of Patches in Deep Convolutional Kernels Methods",
-    ICLR 2021: 1 for each of the nearest atoms, and apart from them for each of the nearest
-    negatives of atoms, else 0.
+    ICLR 2021: 1 for each of the nearest atoms and, separately, for each of the nearest negatives
+    of atoms, else 0.
 
-    Departures: variances in the contrast are of the population; Coates et al. sum over quadrants
-    and leave square roots out; Thiry et al. normalise no contrast, pad the image, and pool twice
-    over overlapping windows before a low-rank classifier.
+    Departures: contrast uses the population variance; Coates et al. sum over quadrants and do not
+    take square roots; Thiry et al. do not normalize contrast, pad the image, and pool twice over
+    overlapping windows before a low-rank classifier.
 
-    After `fit`, `dictionary_` holds what was learnt.
+    `fit` stores the learned dictionary in `dictionary_`.
     """
 
     dictionary_: PatchDictionary
@@ -117,7 +121,7 @@ class Patches(Extractor):
             images: (n, height, width, 3) uint8 in RGB order.
 
         Raises:
-            StudyError: if `images` is something else, too small, or has fewer patches than atoms.
+            StudyError: if `images` has another form, is too small, or has fewer patches than atoms.
         """
         self.spec.check_images(images)
         spec = self.spec
@@ -126,7 +130,7 @@ class Patches(Extractor):
         if len(patches) < spec.count:
             raise StudyError(
                 f"patches: found {len(patches):,} patches in {len(images):,} training images; "
-                f"expected at least {spec.count:,}, one an atom. Choose a smaller count"
+                f"expected at least {spec.count:,}, one per atom. Choose a smaller count"
             )
         kmeans = spec.dictionary == "kmeans"
         self.dictionary_ = learn_dictionary(patches, spec.count, spec.whiten_eps, kmeans, rng)
@@ -139,15 +143,15 @@ class Patches(Extractor):
             images: (n, height, width, 3) uint8 in RGB order.
 
         Returns:
-            (n, grid · grid · width) float32, >= 0: cells from the top left, row by row; in each the
-            atoms, and with coding `nearest` their negatives after them.
+            (n, grid · grid · width) float32, >= 0: cells row by row from the top left; within each
+            cell the atoms and, with coding `nearest`, then their negatives.
 
         Raises:
-            StudyError: if `images` is something else, or too small.
+            StudyError: if `images` has another form, or is too small.
         """
         self.spec.check_images(images)
         spec = self.spec
-        coder = PatchCoder(self.dictionary_, spec.size, spec.stride, spec.neighbours)
+        coder = PatchCoder(self.dictionary_, spec.size, spec.stride, spec.neighbors)
         average = spec.pooling == "average"
         grid = patch_grid(images.shape[1:3], spec.size, spec.stride, spec.grid, average)
         features = coder.pooled(images, grid)
@@ -157,15 +161,15 @@ class Patches(Extractor):
 
     @property
     def n_parameters(self) -> int:
-        """Numbers of the atoms, the whitening, and the mean patch."""
-        learnt = self.dictionary_
-        return learnt.atoms.size + learnt.whitening.size + learnt.mean.size
+        """Size of the atoms, the whitening and the mean patch."""
+        learned = self.dictionary_
+        return learned.atoms.size + learned.whitening.size + learned.mean.size
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
         """Count, for each patch, its contrast, its whitening, and its distances to all atoms.
 
-        With d numbers a patch: squares and quotients (2 d), whitening (d · d), its squared length
-        (d), and a product with each atom (d · atoms), which serves the atom's negative too.
+        With d numbers per patch: squares and quotients (2 d), whitening (d · d), its squared length
+        (d), and a product with each atom (d · atoms), which also covers the atom's negative.
         """
         spec = self.spec
         down, across = ((side - spec.size) // spec.stride + 1 for side in image_shape[:2])
@@ -173,14 +177,14 @@ class Patches(Extractor):
         return down * across * d * (3 + d + spec.count)
 
     def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the image, and beside it the image put together again from its nearest atoms.
+        """Draw the image, and next to it the image reconstructed from its nearest atoms.
 
-        Each patch is replaced by the atom nearest to it, whitening undone, on mid-grey: what the
-        code keeps, without the brightness and the contrast, which it does not.
+        Each patch is replaced by the atom nearest to it, without whitening, on mid-gray. This shows
+        what the code keeps; brightness and contrast are not kept.
         """
         self.spec.check_images(image[None])
         return redrawn(image, self.dictionary_, self.spec.size)
 
-    def learnt_picture(self) -> NDArray[np.uint8]:
-        """Draw the atoms with the whitening undone, up to 400 of them, the greyest ones first."""
+    def learned_picture(self) -> NDArray[np.uint8]:
+        """Draw up to 400 atoms without whitening, the grayest first."""
         return dictionary_sheet(self.dictionary_, self.spec.size)

@@ -11,7 +11,7 @@ from pipeline.features.patches.dictionary import (
     PatchDictionary,
     draw_patches,
     nearest_atoms,
-    normalise_contrast,
+    normalize_contrast,
 )
 from pipeline.features.picture_panels import Picture, enlarged, side_by_side
 
@@ -44,7 +44,7 @@ def redrawn(image: Picture, dictionary: PatchDictionary, size: int) -> Picture:
     height, width = image.shape[:2]
     places = (height - size + 1, width - size + 1)
     every = draw_patches(image[None], size, places[0] * places[1], np.random.default_rng(0))
-    normalise_contrast(every)
+    normalize_contrast(every)
     every -= dictionary.mean
     whitened: Floats = np.matmul(every, dictionary.whitening)
     nearest = nearest_atoms(whitened, dictionary.atoms)

@@ -13,8 +13,7 @@ from pipeline.data.photos import Spec as BundledSpec
 from pipeline.data.spec import RawDataset
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.sampling import stratified_order
-from pipeline.storage.files import SourceFile
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
 
 NAMES = ("bird", "ant", "cat")  # unsorted, because the dataset's own order must be kept

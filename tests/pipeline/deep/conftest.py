@@ -21,9 +21,9 @@ def trained(three_classes):
 
 @pytest.fixture(autouse=True)
 def unchecked(request, monkeypatch):
-    """Spares a test the checks before training, which compile a copy of the network.
+    """Skips the checks before training, which compile a copy of the network.
 
-    Fixtures that train for several tests run them, and so do tests that are marked `checked`.
+    They still run in session fixtures, and in tests that are marked `checked`.
     """
     if "checked" in request.keywords or "preflight" in request.module.__name__:
         return

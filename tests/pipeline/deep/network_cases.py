@@ -1,4 +1,4 @@
-"""Networks that are built but never given numbers, and what they are made of."""
+"""Networks that are built without values for their weights, and their parts."""
 
 import math
 from typing import get_args
@@ -13,7 +13,7 @@ PIXELS = (32, 32, 3)
 
 
 def build(method, input_shape=PIXELS, n_outputs=10, **options):
-    """A network whose weights have shapes only, so that the largest takes no memory."""
+    """A network whose weights have only shapes, so that even the largest takes no memory."""
     with keras.StatelessScope(initialize_variables=False):
         return deep_spec(method, **options).network(input_shape, n_outputs)
 
@@ -23,7 +23,7 @@ def trainable(network):
 
 
 def parameters(network):
-    """Parameters by the name of the layer."""
+    """Number of parameters by layer name."""
     return {layer.name: layer.count_params() for layer in network.layers if layer.weights}
 
 
@@ -32,7 +32,7 @@ def shapes(network, *names):
 
 
 def layers_of(network, kind):
-    """The layers of a kind, such as BatchNormalization, in order."""
+    """The layers of one class, such as BatchNormalization, in order."""
     return [layer for layer in network.layers if type(layer).__name__ == kind]
 
 
@@ -41,7 +41,7 @@ def names(network, kind):
 
 
 def activation_layers(network, name):
-    """The layers that apply the activation `name` of the options."""
+    """The layers that apply the activation called `name` in the options."""
     if name in ("prelu", "maxout"):
         return layers_of(network, {"prelu": "PReLU", "maxout": "Maximum"}[name])
     found = layers_of(network, "Activation")
@@ -77,7 +77,7 @@ def check_activations(method, neurons, **options):
 
 
 def check_penalties(method, **options):
-    """L1, L2 and weight decay reach every kernel, the output's too; AdamW decays by itself."""
+    """L1, L2 and weight decay apply to all kernels, the output's too; AdamW has its own decay."""
     without = {**options, "weight_decay": 0}
     assert penalties(build(method, **without)) == {None}
     assert penalties(build(method, l1=0.5, l2=0.25, **without)) == {(0.5, 0.25)}

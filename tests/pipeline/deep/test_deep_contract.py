@@ -1,4 +1,4 @@
-"""What holds for every network in pipeline/deep/architectures, those of tomorrow included."""
+"""Requirements for every network in pipeline/deep/architectures, including future ones."""
 
 import json
 import subprocess
@@ -23,7 +23,7 @@ from pipeline.storage.stored_models import load_network
 
 METHODS = registry.method_names("deep")
 OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]}}
-"""What a method needs to be quick and to need no file; the others are made narrow."""
+"""Options that make a method fast and avoid files; the others are made narrow."""
 NARROW = {"width": 0.1}
 SHARED = {
     "l1": 1e-5,
@@ -40,7 +40,7 @@ SHARED = {
     "monitor": "macro_f1",
     "patience": 2,
 }
-"""Options of every group at once."""
+"""Options from every group."""
 
 
 def options(method):
@@ -155,7 +155,7 @@ def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_shared_option_is_taken(method, tmp_path):
+def test_every_shared_option_is_accepted(method, tmp_path):
     images, labels, _ = splits(2, side=32, sizes=(40, 12, 9))
     spec = deep_spec(method, epochs=1, batch_size=16, **options(method), **SHARED)
     result = train(spec, images, labels, 2, seed=0)
@@ -168,7 +168,7 @@ def test_every_shared_option_is_taken(method, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n_classes", [2, 7])
-def test_network_ends_in_one_unit_a_class_and_one_for_two(method, n_classes):
+def test_network_ends_in_one_unit_per_class_and_one_for_two(method, n_classes):
     spec = deep_spec(method, **options(method))
     base = spec.frozen_base((32, 32, 3), 0)
     shape = (32, 32, 3) if base is None else tuple(base.output_shape[1:])
@@ -179,7 +179,7 @@ def test_network_ends_in_one_unit_a_class_and_one_for_two(method, n_classes):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_option_says_what_it_means(method):
+def test_every_option_has_a_description(method):
     fields = registry.load_spec("deep", method).model_fields
     assert [name for name, field in fields.items() if not field.description] == []
 
@@ -216,7 +216,7 @@ def test_parsing_all_of_them_imports_no_keras():
     assert answer.stdout.strip() == "set()", answer.stderr
 
 
-def test_auto_can_be_said():
-    """A default that is a word beside numbers is taken as that word where it is written out."""
+def test_auto_can_be_written():
+    """A default that is a word among numbers is accepted when it is written out."""
     words = {"precision": "auto", "xla": "auto", "data_on_device": "auto", "steps_per_call": "auto"}
     assert deep_spec("lenet5", **words) == deep_spec("lenet5")

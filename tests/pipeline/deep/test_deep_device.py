@@ -1,4 +1,4 @@
-"""What is asked behind Keras: on this machine, and of backends and drivers that are made up."""
+"""Queries to the backends, on this machine and with fake backends and drivers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.deep.spec import DeepSpec
 
 @pytest.fixture
 def backend(monkeypatch):
-    """Name a backend, and the modules that are found when it is looked behind."""
+    """Fake a backend and the modules that can be imported."""
 
     def pretend(name: str, **modules: object) -> None:
         monkeypatch.setattr(device.keras.backend, "backend", lambda: name)
@@ -26,7 +26,7 @@ def backend(monkeypatch):
 
 
 class Driver:
-    """CUDA's, with a card of so many bytes."""
+    """A fake CUDA driver with a card of `size` bytes."""
 
     def __init__(self, size: int, code: int = 0) -> None:
         self.size, self.code = size, code
@@ -50,14 +50,14 @@ def tensorflow_with(gpus: list[str]) -> SimpleNamespace:
     )
 
 
-def test_without_an_accelerator_there_is_no_memory_of_one(backend):
+def test_without_an_accelerator_its_memory_is_none(backend):
     backend("tensorflow", tensorflow=tensorflow_with([]))
     assert not device.has_accelerator()
     assert device.accelerator_memory() is None
     assert "GPU" not in device.device_name()
 
 
-def test_memory_with_tensorflow_is_what_the_driver_says(backend, monkeypatch):
+def test_memory_with_tensorflow_is_what_the_driver_reports(backend, monkeypatch):
     backend("tensorflow", tensorflow=tensorflow_with(["H100"]))
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver(80 * 2**30))
     assert device.has_accelerator()
@@ -66,19 +66,19 @@ def test_memory_with_tensorflow_is_what_the_driver_says(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", ["missing", "failing"])
-def test_memory_is_unknown_where_the_driver_does_not_say(backend, monkeypatch, broken):
+def test_memory_is_unknown_if_the_driver_fails(backend, monkeypatch, broken):
     def library(name):
         if broken == "missing":
             raise OSError(name)
         return Driver(1, code=100)
 
-    backend("tensorflow", tensorflow=tensorflow_with(["another maker's"]))
+    backend("tensorflow", tensorflow=tensorflow_with(["another vendor's"]))
     monkeypatch.setattr(ctypes, "CDLL", library)
     assert device.has_accelerator()
     assert device.accelerator_memory() is None
 
 
-def test_memory_with_jax_and_torch_is_what_they_say(backend):
+def test_memory_with_jax_and_torch_is_what_they_report(backend):
     gpu = SimpleNamespace(
         platform="gpu", device_kind="H100", memory_stats=lambda: {"bytes_limit": 60}
     )
@@ -93,7 +93,7 @@ def test_memory_with_jax_and_torch_is_what_they_say(backend):
     assert device.accelerator_memory() == 80
 
 
-def test_each_backend_is_made_deterministic_in_its_way(backend, monkeypatch):
+def test_each_backend_is_made_deterministic(backend, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_other=1")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     asked = []
@@ -108,7 +108,7 @@ def test_each_backend_is_made_deterministic_in_its_way(backend, monkeypatch):
     assert os.environ["XLA_FLAGS"] == "--xla_other=1 --xla_gpu_deterministic_ops=true"
 
 
-def test_each_backend_is_told_the_number_of_threads(backend, monkeypatch):
+def test_each_backend_gets_the_number_of_threads(backend, monkeypatch):
     monkeypatch.setenv("NPROC", "9")
     asked = []
     threading = SimpleNamespace(
@@ -125,14 +125,14 @@ def test_each_backend_is_told_the_number_of_threads(backend, monkeypatch):
     assert os.environ["NPROC"] == "3"
 
 
-def test_threads_cannot_change_once_tensorflow_computes(backend, monkeypatch):
+def test_threads_cannot_change_once_tensorflow_runs(backend, monkeypatch):
     def refuse(n):
         raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
 
     threading = SimpleNamespace(set_intra_op_parallelism_threads=refuse)
     backend("tensorflow", tensorflow=SimpleNamespace(config=SimpleNamespace(threading=threading)))
     monkeypatch.setattr(device, "threadpool_limits", lambda n: None)
-    with pytest.raises(StudyError, match="Train in a process of its own"):
+    with pytest.raises(StudyError, match="Train in a separate process"):
         device.use_threads(3)
 
 
@@ -141,5 +141,5 @@ def test_threads_cannot_change_once_tensorflow_computes(backend, monkeypatch):
     [({}, None), ({"deterministic": True}, 2), ({"threads": 5}, 5),
      ({"deterministic": True, "threads": 5}, 5)],
 )  # fmt: skip
-def test_a_deterministic_training_has_a_stated_number_of_threads(options, threads):
+def test_deterministic_training_has_a_fixed_number_of_threads(options, threads):
     assert DeepSpec(method="any", **options).fixed_threads == threads

@@ -1,4 +1,4 @@
-"""What every extractor keeps; a new file is tested before its author writes a test."""
+"""Requirements for every extractor, including future ones."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ METHODS = registry.method_names("features")
 OPTIONS = {
     "vgg16_features": {"weights": "random", "image_size": 32, "layers": ["block1_pool"]},
 }
-"""Of methods whose defaults need a download, or minutes."""
+"""Options for methods whose defaults need a download or take minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_vectors_are_finite_float32(fitted, images):
     assert features.shape == (len(images), features.shape[1])
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
-    assert np.ptp(features, axis=0).max() > 0  # it tells images apart
+    assert np.ptp(features, axis=0).max() > 0  # features differ between images
 
 
 def test_fit_returns_self_and_counts_its_parameters(method, images):
@@ -67,7 +67,7 @@ def test_multiply_adds_are_counted_and_grow_with_the_image(method, fitted):
     small, large = (fitted.multiply_adds((side, side, 3)) for side in (32, 64))
     assert type(small) is int
     if method == "raw":
-        assert small == large == 0  # pixels as they are
+        assert small == large == 0  # unchanged pixels
     elif method == "vgg16_features":
         assert small == large > 0  # images are resized
     else:
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_features(method, fitted, images):
     np.testing.assert_array_equal(again.transform(images), fitted.transform(images))
 
 
-def test_it_is_stored_with_the_same_bytes_each_time(method, fitted, images, tmp_path):
+def test_stored_files_are_byte_identical(method, fitted, images, tmp_path):
     again = _build(method).fit(images)
     copies = [tmp_path / "one.npz", tmp_path / "two.npz"]
     for path, extractor in zip(copies, (fitted, again), strict=True):
@@ -100,7 +100,7 @@ def test_it_is_stored_with_the_same_bytes_each_time(method, fitted, images, tmp_
     assert copy.n_parameters == fitted.n_parameters
 
 
-def test_a_read_only_memory_map_will_do(method, fitted, images, tmp_path):
+def test_accepts_a_read_only_memory_map(method, fitted, images, tmp_path):
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     features = _build(method).fit(mapped).transform(mapped)
@@ -109,7 +109,7 @@ def test_a_read_only_memory_map_will_do(method, fitted, images, tmp_path):
     np.testing.assert_array_equal(mapped, images)
 
 
-def test_input_is_left_as_it_is_and_may_be_a_view(fitted, images):
+def test_input_is_not_changed_and_may_be_a_view(fitted, images):
     before = images.copy()
     backwards = fitted.transform(images[::-1, :, ::-1])
     np.testing.assert_array_equal(images, before)
@@ -131,9 +131,9 @@ def test_flat_images_give_finite_vectors(fitted):
         np.zeros((2, 3, 32, 32), dtype=np.uint8),
         np.zeros((0, 32, 32, 3), dtype=np.uint8),
     ],
-    ids=["float", "grey", "channels first", "none"],
+    ids=["float", "gray", "channels first", "none"],
 )
-def test_other_arrays_are_refused(method, fitted, wrong):
+def test_other_arrays_are_rejected(method, fitted, wrong):
     with pytest.raises(StudyError, match="expected"):
         _build(method).fit(wrong)
     with pytest.raises(StudyError, match="expected"):
@@ -166,7 +166,7 @@ def test_the_number_of_threads_does_not_matter(method, fitted, photo_patches):
     np.testing.assert_allclose(together, alone, rtol=1e-6, atol=1e-6)
 
 
-def test_batches_cover_all_images_once_and_stay_small():
+def test_batches_cover_all_images_once_and_are_small():
     images = np.arange(7 * 4 * 4 * 3, dtype=np.uint8).reshape(7, 4, 4, 3)
     size = batch_size(images.shape, pixels=3 * 16, dimension=10)
     runs = list(batches(images, size))

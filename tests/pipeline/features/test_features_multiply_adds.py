@@ -1,4 +1,4 @@
-"""Multiply-adds of extractors, against counts by hand and against Keras's layers."""
+"""Multiply-adds of extractors, compared with counts by hand and with Keras's layers."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ def count(entry, shape=(32, 32, 3)):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        # 3 a pixel for grey, 4 taps and 2 squares; a vote a pixel; 16 cells of 9 bins divided by
+        # Per pixel: 3 for gray, 4 taps, 2 squares and a vote; 16 cells of 9 bins divided by
         # their area; 9 blocks of 36 numbers, each squared and divided twice.
         ({}, 1024 * (3 + 6) + 1024 + 16 * 9 + 9 * 36 * 4),
         ({"block_norm": "L2"}, 1024 * 9 + 1024 + 144 + 324 * 2),
         ({"block_norm": "L1"}, 1024 * 9 + 1024 + 144 + 324),
-        # Rows and columns beyond the last whole cell (32 = 2 · 12 + 8) cast no vote.
+        # Rows and columns beyond the last whole cell (32 = 2 · 12 + 8) do not vote.
         ({"cell": 12}, 1024 * 9 + 576 + 4 * 9 + 36 * 4),
         # Two scales: votes, cells and blocks of both.
         ({"cell": [8, 16]}, 1024 * 9 + 2048 + 144 + 4 * 9 + (324 + 36) * 4),
@@ -49,7 +49,7 @@ def test_color_histogram(options, expected):
 
 
 def test_lbp():
-    # Of 8 neighbours 4 lie on pixels, 4 between four; a vote; 16 cells of 59 patterns.
+    # Of 8 neighbors 4 lie on pixels, 4 between four; a vote; 16 cells of 59 patterns.
     assert count({"method": "lbp"}) == 1024 * (3 + 4 * 4 + 1) + 16 * 59
     # At radius 1.5 those 4 lie between two pixels.
     both = count({"method": "lbp", "radius": [1.0, 1.5], "grid": 1})

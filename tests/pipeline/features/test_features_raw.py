@@ -1,4 +1,4 @@
-"""Raw pixels against skimage's and OpenCV's."""
+"""Raw pixels, compared with skimage and OpenCV."""
 
 import cv2
 import numpy as np
@@ -39,12 +39,12 @@ def test_sides_that_do_not_divide_are_weighted_by_area():
     expected = np.einsum("ay,bx,nyxc->nabc", *weights, images / 255)
     found = _raw(images, size=7).reshape(-1, 7, 7, 3)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    grey = _raw(images, size=7, grey=True).reshape(-1, 7, 7)
-    np.testing.assert_allclose(grey, expected @ [0.2125, 0.7154, 0.0721], atol=1e-5)
+    gray = _raw(images, size=7, grey=True).reshape(-1, 7, 7)
+    np.testing.assert_allclose(gray, expected @ [0.2125, 0.7154, 0.0721], atol=1e-5)
 
 
 def _overlaps(side, parts):
-    """(parts, side): the share of each pixel in each of `parts` equal stretches."""
+    """(parts, side): the fraction of each pixel in each of `parts` equal intervals."""
     edges = np.linspace(0, side, parts + 1)
     pixels = np.arange(side)
     high = np.minimum(edges[1:, None], pixels + 1)
@@ -60,19 +60,19 @@ def test_values_lie_in_0_to_1():
         assert not _raw(white * 0, **options).any()
 
 
-def test_the_picture_shows_as_few_pixels_as_are_kept(photo_patches):
+def test_the_picture_shows_the_pixels_that_are_kept(photo_patches):
     image = photo_patches[0]
     picture = Spec(size=8).build(seed=0).picture(image)
     assert picture.shape == (248, 248, 3)
     expected = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(picture[15::31, 15::31].astype(int), expected, atol=1)
     assert np.ptp(picture[:31, :31], axis=(0, 1)).max() == 0
-    grey = Spec(grey=True).build(seed=0).picture(image)
-    np.testing.assert_array_equal(grey[..., 0], grey[..., 2])
+    gray = Spec(grey=True).build(seed=0).picture(image)
+    np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
     wide = Spec().build(seed=0).picture(noise(1, 10, 40)[0])
     assert all(128 <= side <= 512 for side in wide.shape[:2])
 
 
-def test_images_smaller_than_the_size_are_refused(photo_patches):
+def test_images_smaller_than_the_size_are_rejected(photo_patches):
     with pytest.raises(StudyError, match=r"32×32 pixels; expected at least 33×33.*smaller size"):
         Spec(size=33).build(seed=0).fit(photo_patches)

@@ -53,7 +53,7 @@ def test_bfloat16_is_close_and_its_output_float32(images, features):
 
 def test_a_stored_extractor_needs_no_weights_file_and_loads_without_keras(images, tmp_path):
     extractor = options().build(seed=3).fit(images)
-    expected = extractor.transform(images)  # it has built its network by now
+    expected = extractor.transform(images)  # this also builds its network
     path = tmp_path / "extractor.npz"
     save_object(path, extractor)
     copy = load_object(path, "transform", "extract it")
@@ -76,7 +76,7 @@ def test_only_the_layers_that_are_computed_are_counted(images):
     assert set(extractor.weights_) == {"block1_conv1", "block1_conv2"}
 
 
-def test_runs_on_it_are_hybrid():
+def test_runs_with_it_are_hybrid():
     assert Spec.family == "hybrid"
     assert registry.load_spec("features", "hog").family == "classical"
 
@@ -90,7 +90,7 @@ def test_runs_on_it_are_hybrid():
         ({"precision": "float16"}, "bfloat16"),
     ],
 )
-def test_wrong_options_are_refused(wrong, message):
+def test_wrong_options_are_rejected(wrong, message):
     entry = {"method": "vgg16_features", **wrong}
     with pytest.raises(StudyError, match=message):
         registry.parse("features", entry, "features.x")

@@ -1,4 +1,4 @@
-"""The VGG16 base, against Keras's own network and its own preprocessing."""
+"""The VGG16 base, compared with Keras's own network and preprocessing."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,7 @@ from pipeline.pretrained.vgg16 import output_shape, vgg16_base
 from pipeline.pretrained.weights import KERAS_FILE, layer_names, load_weights
 
 LAYERS = ("block2_pool", "block5_conv3", "block5_pool")
-PUBLISHED = Path(
-    os.environ.get(
-        "VGG16_WEIGHTS",
-        Path(__file__).parents[4] / "shared/data" / KERAS_FILE,
-    )
-)
+PUBLISHED = Path(os.environ.get("VGG16_WEIGHTS", Path.home() / ".keras/models" / KERAS_FILE))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +31,7 @@ def reference():
 
 @pytest.fixture(scope="module")
 def weights_file(reference, tmp_path_factory):
-    """The legacy layout: a group a layer, which names its variables."""
+    """The legacy layout: one group per layer, with the names of its variables."""
     path = tmp_path_factory.mktemp("weights") / "vgg16.h5"
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [layer.name.encode() for layer in reference.layers]
@@ -55,7 +50,7 @@ def images():
 
 
 def expected_features(network, pixels, layers=LAYERS, pool=lambda x: x.mean(axis=(1, 2))):
-    """By Keras's preprocessing and network, and NumPy's mean."""
+    """Features from Keras's preprocessing and network, pooled by NumPy."""
     inputs = keras.applications.vgg16.preprocess_input(pixels.astype(np.float32).copy())
     outputs = keras.Model(network.input, [network.get_layer(name).output for name in layers])
     return np.concatenate([pool(x) for x in outputs.predict(inputs, verbose=0)], axis=1)
@@ -67,7 +62,7 @@ def test_equals_keras(reference, weights_file, images):
     expected = expected_features(reference, images)
     assert found.shape == (4, 128 + 512 + 512)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
-    # The test can fail: in BGR order the features are others.
+    # The test can fail: in BGR order the features differ.
     swapped = base.predict(images[..., ::-1], verbose=0)
     assert np.abs(swapped - expected).max() > 0.05 * np.abs(expected).max()
 
@@ -92,7 +87,7 @@ def test_other_poolings(reference, weights_file, images, pooling, pool):
 
 
 def test_resizes_as_opencv_does(reference, weights_file, images):
-    """Enlarged in floating point: a uint8 image must not be rounded on the way."""
+    """Enlarging uses floating point: a uint8 image must not be rounded."""
     small = images[:, :20, :20]
     large = np.stack(
         [cv2.resize(i.astype(np.float32), (32, 32), interpolation=cv2.INTER_LINEAR) for i in small]
@@ -121,7 +116,7 @@ def test_output_shapes_are_those_of_the_network(size):
         assert base.get_layer(name).output.shape[1:] == output_shape(name, size)
 
 
-def test_a_boundary_gives_its_whole_output_behind_the_vectors(images):
+def test_a_boundary_gives_its_whole_output_after_the_vectors(images):
     base = vgg16_base("random", 32, ("block1_conv2",), "max", boundary="block2_pool")
     found = base.predict(images, verbose=0)
     expected = [

@@ -1,4 +1,4 @@
-"""Weights of VGG16: files of every layout, those that do not fit, downloads, draws."""
+"""Weights of VGG16: files of every layout, wrong files, downloads and random weights."""
 
 import hashlib
 from pathlib import Path
@@ -41,7 +41,7 @@ def weights_file(drawn, tmp_path_factory):
     return path
 
 
-def test_random_weights_follow_their_seed():
+def test_random_weights_depend_on_their_seed():
     first, again, other = random_weights(0), random_weights(0), random_weights(1)
     shallow = random_weights(0, ("block2_conv2", "block1_pool"))
     assert list(shallow) == list(first)[:4]
@@ -68,7 +68,7 @@ def vgg16_shapes():
     "layout",
     ["{0}/{0}_{1}_1:0", "{0}/{0}/{1}:0", "model_weights/{0}/{0}/{1}", "layers/{0}/vars/{1}"],
 )
-def test_reads_what_any_keras_wrote(drawn, tmp_path, layout):
+def test_reads_files_of_every_keras_version(drawn, tmp_path, layout):
     path = tmp_path / "any.h5"
     with h5py.File(path, "w") as file:
         for name, values in drawn.items():
@@ -83,7 +83,7 @@ def test_a_good_file_passes(weights_file):
     check_weights_file(weights_file)
 
 
-def test_the_fully_connected_layers_may_be_there(tmp_path):
+def test_fully_connected_layers_are_allowed(tmp_path):
     check_weights_file(write(tmp_path / "top.h5", {**vgg16_shapes(), "fc1": (8, 4)}))
 
 
@@ -92,27 +92,27 @@ def test_missing_file(tmp_path):
         check_weights_file(tmp_path / "none.h5")
 
 
-def test_no_hdf5_file(tmp_path):
+def test_not_an_hdf5_file(tmp_path):
     (tmp_path / "page.h5").write_text("<html>not found</html>")
-    with pytest.raises(StudyError, match="is no HDF5 file"):
+    with pytest.raises(StudyError, match="is not an HDF5 file"):
         check_weights_file(tmp_path / "page.h5")
 
 
-def test_cut_short(weights_file, tmp_path):
+def test_truncated_file(weights_file, tmp_path):
     with weights_file.open("rb") as stream:
         (tmp_path / "cut.h5").write_bytes(stream.read(1_000_000))
-    with pytest.raises(StudyError, match="damaged or cut short"):
+    with pytest.raises(StudyError, match="damaged or truncated"):
         check_weights_file(tmp_path / "cut.h5")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"block3_conv4": (3, 3, 256, 256)}, "not of VGG16: block3_conv4"),
+        ({"block3_conv4": (3, 3, 256, 256)}, "not in VGG16: block3_conv4"),
         ({"block1_conv1": (3, 3, 1, 64)}, r"\(3, 3, 1, 64\).* in block1_conv1; expected \(3, 3, 3"),
         ({"block2_conv1": None}, "expected the 13 convolutions of VGG16"),
     ],
-    ids=["VGG19", "grey images", "a layer less"],
+    ids=["VGG19", "gray images", "a missing layer"],
 )
 def test_weights_of_another_network(tmp_path, change, message):
     shapes = {name: shape for name, shape in (vgg16_shapes() | change).items() if shape}
@@ -138,7 +138,7 @@ def test_nan_in_the_weights(tmp_path):
         read_weights(path)
 
 
-def test_no_network_names_the_ways_on(monkeypatch):
+def test_no_network_suggests_what_to_do(monkeypatch):
     def fail(*args, **kwargs):
         raise Exception("URL fetch failure")  # what Keras raises
 
@@ -151,7 +151,7 @@ def test_no_network_names_the_ways_on(monkeypatch):
 
 
 def test_imagenet_is_the_file_that_keras_downloads(monkeypatch, weights_file):
-    """The address and checksum are Keras's own, which it does not export."""
+    """The address and checksum equal Keras's own, which it does not export."""
     asked = {}
 
     def deliver(name, origin, **options):
@@ -168,7 +168,7 @@ def test_imagenet_is_the_file_that_keras_downloads(monkeypatch, weights_file):
     assert asked["cache_subdir"] == "models"
 
 
-def test_record_names_the_file_and_not_its_folder(weights_file):
+def test_record_has_the_file_name_but_not_its_folder(weights_file):
     record = weights_record(str(weights_file))
     assert record["weights_file"] == "vgg16.h5"
     assert str(weights_file.parent) not in str(record)
@@ -181,10 +181,10 @@ class TestImagenetWeightsAreLookedForEarly:
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         self.file = tmp_path / "models" / KERAS_FILE
 
-    def test_here_already(self, monkeypatch):
+    def test_already_cached(self, monkeypatch):
         self.file.parent.mkdir()
         self.file.touch()
-        monkeypatch.setattr(weights.requests, "head", None)  # not asked for
+        monkeypatch.setattr(weights.requests, "head", None)  # must not be called
         check_imagenet_weights()
 
     def test_no_network(self, monkeypatch):

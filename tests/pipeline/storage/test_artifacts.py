@@ -23,7 +23,6 @@ from pipeline.storage.features import (
     save_features,
 )
 from pipeline.storage.files import (
-    SourceFile,
     atomic,
     load_array,
     load_json,
@@ -45,7 +44,7 @@ from pipeline.storage.runs import (
     model_file,
     save_run,
 )
-from pipeline.storage.source import SOURCE, Source, load_source, save_source
+from pipeline.storage.source import SOURCE, Source, SourceFile, load_source, save_source
 from pipeline.storage.splits import (
     PREPARED,
     SPLITS,

@@ -1,1 +1,1 @@
-"""VGG16 with weights learned elsewhere, and a head of its own."""
+"""VGG16 with pretrained weights and a new head."""

@@ -1,4 +1,4 @@
-"""Standardised features whose mean and variance are weights, which go from phase to phase."""
+"""Standardization of features whose mean and variance are weights and pass between phases."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.deep.input.preprocessing import STANDARDISATION, standardisation
+from pipeline.deep.input.preprocessing import STANDARDIZATION, standardization
 
 
-def frozen_standardisation() -> keras.layers.BatchNormalization:
-    """Return a layer that subtracts a stored mean and divides by a stored deviation.
+def frozen_standardization() -> keras.layers.BatchNormalization:
+    """Return a layer that subtracts a stored mean and divides by a stored standard deviation.
 
-    As `preprocessing.standardisation`, but as a batch normalisation that is never trained: its
-    numbers are weights, so that they are carried over and stored as those of any layer are.
+    It does the same as `preprocessing.standardization`, but as a batch normalization that is never
+    trained: mean and variance are weights, and are transferred and stored like any others.
     """
     return keras.layers.BatchNormalization(
         center=False,
@@ -21,18 +21,18 @@ def frozen_standardisation() -> keras.layers.BatchNormalization:
         epsilon=1e-12,
         trainable=False,
         dtype="float32",
-        name=STANDARDISATION,
+        name=STANDARDIZATION,
     )
 
 
-def fitted_standardisation(features: NDArray) -> keras.layers.BatchNormalization:
-    """Return `frozen_standardisation` with the mean and variance of `features`.
+def fitted_standardization(features: NDArray) -> keras.layers.BatchNormalization:
+    """Return `frozen_standardization` with the mean and variance of `features`.
 
     Args:
-        features: (n, d), float32 or float16; of the training split alone.
+        features: (n, d), float32 or float16; of the training split only.
     """
-    fitted = standardisation(features)
-    layer = frozen_standardisation()
+    fitted = standardization(features)
+    layer = frozen_standardization()
     layer.build((None, features.shape[1]))
     layer.set_weights([np.ravel(fitted.input_mean), np.ravel(fitted.input_variance)])
     return layer

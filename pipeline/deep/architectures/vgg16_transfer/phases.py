@@ -1,6 +1,6 @@
-"""Trainings that follow the first one of a run, as params.yaml names them.
+"""The training phases that follow the first one of a run, as given in params.yaml.
 
-Nothing here imports Keras: the whole of params.yaml is parsed by stages that train nothing.
+Nothing here imports Keras, because stages that train nothing also parse all of params.yaml.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from pipeline.deep.options import AugmentationOptions, OptimizerOptions
 
 EXAMPLE = "{unfreeze: 1, epochs: 5, learning_rate: 1.0e-4}"
 OF_PIXELS = ("crop", "shift", "cutout")
-"""Augmentations that need pixels; mirrored images can be put through a frozen base beforehand."""
+"""Augmentations that need pixels; flipped images can pass through a frozen base beforehand."""
 
 
 class PhaseOptions(OptimizerOptions, AugmentationOptions):
-    """A training that starts from the best weights of the one before it.
+    """A training phase that starts from the best weights of the previous one.
 
-    What a phase does not name is as in the options of the run.
+    Options that a phase does not set are those of the run.
     """
 
     unfreeze: Annotated[int, Field(strict=True, ge=1, le=1000)] | Literal["all"]
-    """How many of the topmost blocks that are read are trained along with the head, or all."""
+    """How many of the top blocks in use are trained along with the head, or all."""
 
     @model_validator(mode="after")
     def _belong(self) -> Self:
-        return self  # the run's options decide along with the phase's: see `check_optimizer`
+        return self  # this also depends on the run's options: see `check_optimizer`
 
     @model_serializer(mode="wrap")
     def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is not named: its default here means nothing."""
+        """Leave out the options that are not set: their defaults here mean nothing."""
         return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @property
@@ -49,12 +49,12 @@ class PhaseOptions(OptimizerOptions, AugmentationOptions):
         return {name: getattr(self, name) for name in named}
 
     def check_optimizer(self, where: str, optimizer: str, schedule: str) -> None:
-        """Raise ValueError if the phase names an option of another optimizer or schedule.
+        """Raise ValueError if the phase sets an option of another optimizer or schedule.
 
         Args:
-            where: the place of the phase, for the message.
-            optimizer: of the run, if the phase names none.
-            schedule: of the run, if the phase names none.
+            where: the key of the phase, for the message.
+            optimizer: the run's, used if the phase sets none.
+            schedule: the run's, used if the phase sets none.
         """
         named = {n: v for n, v in self.changes.items() if n in OptimizerOptions.model_fields}
         options = {"optimizer": optimizer, "schedule": schedule} | named
@@ -67,14 +67,14 @@ class PhaseOptions(OptimizerOptions, AugmentationOptions):
 def read_phases(options: Any, key: str) -> Any:
     """Turn the list under `key` into phases; for a validator that runs before pydantic's own.
 
-    Pydantic's messages of options within options name the outer one alone.
+    Without this, pydantic's messages on nested options name only the outer option.
 
     Args:
-        options: of the run, as YAML gives them.
-        key: which of them is the list of phases.
+        options: of the run, as parsed from YAML.
+        key: the option that lists the phases.
 
     Raises:
-        ValueError: naming the phase, the option, what was found and what was expected.
+        ValueError: names the phase, the option, what was found and what was expected.
     """
     if not isinstance(options, Mapping) or key not in options:
         return options

@@ -1,4 +1,4 @@
-"""Where VGG16 is cut into a part that is frozen and a part that is trained. No Keras."""
+"""Where VGG16 is split into a frozen part and a trained part. Does not import Keras."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pipeline.pretrained.vgg16 import Pooling, block_of, output_shape
 from pipeline.pretrained.weights import up_to_deepest
 
 KEPT_VALUES = 20_000
-"""The most float16 numbers that are kept of an image: 60,000 images and 45,000 mirrored ones take 4
-GB. Enough to unfreeze one block at up to 96 pixels, two at up to 64."""
+"""The most float16 values kept per image: 60,000 images and 45,000 flipped ones take 4 GB. This is
+enough to unfreeze one block at up to 96 pixels, or two at up to 64."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """VGG16 up to the deepest layer that is read, its topmost blocks trained, the others frozen."""
+    """VGG16 up to the deepest layer in use, with its top blocks trained and the others frozen."""
 
     layers: tuple[str, ...]
-    """Whose outputs are read."""
+    """Layers whose outputs are used."""
     pooling: Pooling
     image_size: int
     unfrozen: int
-    """How many of the blocks are trained, from the top."""
+    """Number of blocks that are trained, from the top."""
 
     @property
     def blocks(self) -> int:
-        """How many blocks there are, up to the deepest layer that is read."""
+        """Number of blocks, up to the deepest layer in use."""
         return block_of(self.every[-1])
 
     @property
     def every(self) -> tuple[str, ...]:
-        """All layers, up to the deepest one that is read."""
+        """All layers, up to the deepest one in use."""
         return up_to_deepest(self.layers)
 
     @property
@@ -49,13 +49,13 @@ class Cut:
 
     @property
     def below(self) -> tuple[str, ...]:
-        """Those that are read before the boundary; without anything trained, all that are."""
+        """Layers in use below the boundary; all of them if nothing is trained."""
         behind = {self.boundary, *self.trained}
         return tuple(name for name in self.layers if name not in behind)
 
     @property
     def parts(self) -> dict[str, tuple[int, ...]]:
-        """What the frozen part gives of an image, by layer: vectors, and the boundary's output."""
+        """Output shapes of the frozen part, by layer: vectors, and the boundary's whole output."""
         shapes: dict[str, tuple[int, ...]] = {}
         for name in self.below:
             shape = output_shape(name, self.image_size)
@@ -66,7 +66,7 @@ class Cut:
 
     @property
     def reads_pixels(self) -> bool:
-        """Whether the trained part starts at pixels: all is trained, or too much would be kept."""
+        """Whether the trained part starts at pixels: all is trained, or features are too large."""
         if not self.unfrozen:
             return False
         return not self.boundary or sum(map(math.prod, self.parts.values())) > KEPT_VALUES

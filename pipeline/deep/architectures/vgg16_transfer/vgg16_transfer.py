@@ -1,10 +1,10 @@
-"""VGG16 trained on ImageNet, read out for other images: frozen first, then unfrozen block by block.
+"""VGG16, pretrained on ImageNet and applied to other images: first frozen, then unfrozen by blocks.
 
-Simonyan and Zisserman (2015), section 5 and appendix B, read the network's features out for other
-datasets; Yosinski et al. (2014), "How transferable are features in deep neural networks?", train
-transferred layers further. Departures: layers before the last one are read out too, as small images
-leave the deepest ones a few positions only; images are resized to one size, without crops; the head
-is a small network instead of a linear SVM. See `pipeline.pretrained.vgg16` for the convolutions.
+Simonyan and Zisserman (2015), section 5 and appendix B, use the network's features on other
+datasets; Yosinski et al. (2014), "How transferable are features in deep neural networks?",
+fine-tune transferred layers. Departures: earlier layers are used too, because small images leave
+only a few positions in the deepest ones; images are resized to one size, without crops; the head is
+a small network instead of a linear SVM. See `pipeline.pretrained.vgg16` for the convolutions.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 
 class Spec(BaseOptions, DeepSpec):
-    """VGG16 trained on ImageNet: a head on its frozen features, then more of it where wanted.
+    """VGG16 pretrained on ImageNet: a head on its frozen features, with optional fine-tuning.
 
-    What lies below the lowest trained layer is computed once an image and kept, unless it is more
-    than `vgg16_cut.KEPT_VALUES`; then, and where all is trained, pixels go in.
+    The output of the frozen part is computed once per image and kept, unless it has more than
+    `vgg16_cut.KEPT_VALUES` values; in that case, and if all is trained, the input is pixels.
     """
 
     epochs: Epochs = 20
-    """The most passes over the training images in the first phase: the head on the frozen base."""
+    """Maximum number of passes over the training images in the first phase, with a frozen base."""
     learning_rate: LearningRate = 5e-4
-    """The optimizer's largest step size; the schedule lowers it."""
+    """Peak learning rate; the schedule lowers it."""
     hidden: int = Field(default=1024, ge=0, le=65_536)
-    """Units of a hidden layer in the head; 0 for a linear head."""
+    """Units of the hidden layer in the head; 0 for a linear head."""
     dropout: Dropout = 0.5
-    """Share of inputs of each layer of the head that are dropped in training."""
+    """Fraction of the inputs of each layer of the head dropped during training."""
     then: tuple[PhaseOptions, ...] = ()
-    """Phases after the first: `unfreeze`, the number of topmost blocks that are trained, or all,
-    and what else changes: epochs, learning_rate and the optimizer's other options, flip; crop,
-    shift and cutout where pixels go in."""
+    """Phases after the first: `unfreeze`, the number of top blocks to train, or all, and any other
+    options that change: epochs, learning_rate and the optimizer's other options, flip; crop, shift
+    and cutout if the input is pixels."""
 
-    _unfrozen: int = PrivateAttr(0)  # topmost blocks that this phase trains
-    _seed: int = PrivateAttr(0)  # of random weights: unfrozen blocks start as the base had them
+    _unfrozen: int = PrivateAttr(0)  # top blocks that this phase trains
+    _seed: int = PrivateAttr(0)  # for random weights: unfrozen blocks start as in the base
 
     @model_validator(mode="before")
     @classmethod
@@ -58,15 +58,15 @@ class Spec(BaseOptions, DeepSpec):
 
     @model_validator(mode="after")
     def _phases_fit(self) -> Self:
-        _refuse_pixel_options(self, "", "Put it into a phase of `then` that unfreezes all")
+        _refuse_pixel_options(self, "", "Move it to a phase of `then` that unfreezes all")
         least, most = 1, self.cut.blocks
         for index, phase in enumerate(self.then):
             where, blocks = f"then.{index}", self._blocks(phase)
             if not least <= blocks <= most:
                 raise ValueError(
                     f"{where}.unfreeze: found {phase.unfreeze}; expected {least} to {most}, or "
-                    f"all: `layers` reads {most} blocks, and no phase freezes again what one "
-                    "before it trained"
+                    f"all: `layers` uses {most} blocks, and a phase cannot freeze what an earlier "
+                    "phase trained"
                 )
             phase.check_optimizer(where, self.optimizer, self.schedule)
             if not self._during(phase).cut.reads_pixels:
@@ -76,11 +76,11 @@ class Spec(BaseOptions, DeepSpec):
 
     @property
     def cut(self) -> Cut:
-        """Where this phase divides frozen layers from trained ones."""
+        """How this phase divides the layers into frozen and trained ones."""
         return Cut(self.layers, self.pooling, self.image_size, self._unfrozen)
 
     def phases(self) -> tuple[Self, ...]:
-        """Return the training of the head, and one for each of `then`."""
+        """Return the training of the head, and one phase for each entry of `then`."""
         first = self.model_copy(update={"then": ()})
         return (first, *map(self._during, self.then))
 
@@ -89,10 +89,10 @@ class Spec(BaseOptions, DeepSpec):
         return weights_record(self.weights)
 
     def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
-        """Build the convolutions below what this phase trains; None where pixels go in.
+        """Build the convolutions below the trained ones; None if the network starts at pixels.
 
-        They give the pooled features of those of `layers` that they hold and, where blocks behind
-        them are trained, the whole output of the last of them.
+        The output is the pooled features of those `layers` that are in the base and, if later
+        blocks are trained, the whole output of the base's last layer.
         """
         self._seed = seed
         if self.cut.reads_pixels:
@@ -109,34 +109,34 @@ class Spec(BaseOptions, DeepSpec):
         )
 
     def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
-        """Standardise features in the first phase; in later ones the network does."""
+        """Standardize features in the first phase; in later phases the network does so."""
         if self._unfrozen:
             return None
         from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
-            fitted_standardisation,
+            fitted_standardization,
         )
 
-        return fitted_standardisation(inputs)
+        return fitted_standardization(inputs)
 
     def grad_cam_layer(self) -> str:
         """Return the deepest convolution, with its activation, whatever is read of it."""
         return [name for name in self.cut.every if "conv" in name][-1]
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
-        """Build the head, on standardised features (d,), and below it what this phase unfreezes."""
+        """Build the layers that this phase unfreezes, and the head on standardized features."""
         from keras import Input, Model
 
         if not self._unfrozen:
             features = Input(input_shape, name="features")
             return Model(features, self._head(features, n_outputs), name="head")
         from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
-            frozen_standardisation,
+            frozen_standardization,
         )
 
         inputs = Input(input_shape, name="inputs")
         vectors = self._vectors(inputs)
         x = vgg16.join([vectors[name] for name in self.layers])
-        x = frozen_standardisation()(x)
+        x = frozen_standardization()(x)
         network = Model(inputs, self._head(x, n_outputs), name="unfrozen")
         vgg16.set_weights(network, load_weights(self.weights, self._seed, self.layers))
         return network
@@ -151,7 +151,7 @@ class Spec(BaseOptions, DeepSpec):
         return build.output_layer(n_outputs, self)(x)
 
     def _vectors(self, inputs: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
-        """Return the vector of each of `layers`, from pixels or from what the base gives."""
+        """Return the vector of each of `layers`, from pixels or from the base's output."""
         from pipeline.deep.layers import kernel_options
 
         cut = self.cut
@@ -174,7 +174,7 @@ class Spec(BaseOptions, DeepSpec):
         return self.cut.blocks if phase.unfreeze == "all" else phase.unfreeze
 
     def _during(self, phase: PhaseOptions) -> Self:
-        """Return the options of one phase: this run's, with the phase's in their place."""
+        """Return the options of one phase: those of the run, updated with those of the phase."""
         spec = self.model_copy(update={"then": (), **phase.changes})
         spec._unfrozen = self._blocks(phase)
         return spec
@@ -189,7 +189,7 @@ class Spec(BaseOptions, DeepSpec):
 def _take_apart(
     inputs: keras.KerasTensor, parts: Mapping[str, tuple[int, ...]]
 ) -> dict[str, keras.KerasTensor]:
-    """Cut (n, d) into consecutive parts of the shapes in `parts`. Stock layers only."""
+    """Split (n, d) into consecutive parts with the shapes in `parts`. Uses only Keras's layers."""
     from keras import layers
 
     found, start, left = {}, 0, inputs.shape[1]
@@ -203,10 +203,10 @@ def _take_apart(
 
 
 def _refuse_pixel_options(options: Any, where: str, remedy: str) -> None:
-    """Raise ValueError for an augmentation that a phase without pixels cannot have."""
+    """Raise ValueError for an augmentation that needs pixels in a phase without them."""
     for option in OF_PIXELS:
         if value := getattr(options, option):
             raise ValueError(
-                f"{where}found {option}: {value}, where training reads features that were computed "
-                f"once an image; expected flip alone. {remedy}"
+                f"{where}found {option}: {value}, but training reads features that were computed "
+                f"once per image; expected only flip. {remedy}"
             )

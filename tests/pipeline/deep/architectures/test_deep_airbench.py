@@ -1,4 +1,4 @@
-"""The network of airbench94: its sizes, its whitening layer and how it starts."""
+"""The network of airbench94: its sizes, its whitening layer and its initial weights."""
 
 import keras
 import numpy as np
@@ -11,13 +11,13 @@ from pipeline.deep.architectures.airbench import partial_identity, whitening_ker
 
 
 def airbench(side=32, **options):
-    """A network of shapes only."""
+    """A network with shapes but no weights."""
     return build("airbench", (side, side, 3), **options)
 
 
 @pytest.fixture(scope="module")
 def images():
-    """Smooth noise, so that neighbouring pixels and colours depend on each other."""
+    """Smooth noise, so that neighboring pixels and colors are correlated."""
     noise = np.random.default_rng(0).normal(size=(400, 18, 18, 3))
     smooth = noise[:, :-2, :-2] + noise[:, 1:-1, :-2] + noise[:, 1:-1, 1:-1] + noise[:, 2:, 2:]
     smooth += smooth.mean(axis=-1, keepdims=True)
@@ -48,7 +48,7 @@ def test_shapes_on_32_pixels():
     assert shapes(airbench(), *expected) == expected
 
 
-def test_pooling_precedes_normalisation_and_activation():
+def test_pooling_precedes_normalization_and_activation():
     names = [layer.name for layer in airbench().layers if layer.name.startswith("group2")]
     assert names == [
         "group2_conv1",
@@ -76,9 +76,9 @@ def test_smallest_images(patch, side):
 def test_whitened_patches_of_the_training_images_are_uncorrelated(images, patch):
     spec = deep_spec("airbench", patch=patch, width=0.1)
     network = spec.network(images.shape[1:], 10)
-    spec.initialise(network, images)
-    standardised = spec.preprocessing(images)(images)
-    responses = np.asarray(network.get_layer("whitening")(standardised))
+    spec.initialize(network, images)
+    standardized = spec.preprocessing(images)(images)
+    responses = np.asarray(network.get_layer("whitening")(standardized))
     n = 3 * patch**2
     assert responses.shape[-1] == 2 * n
     np.testing.assert_allclose(responses[..., n:], -responses[..., :n], atol=1e-5)
@@ -86,7 +86,7 @@ def test_whitened_patches_of_the_training_images_are_uncorrelated(images, patch)
     np.testing.assert_allclose(covariance, np.eye(n), atol=0.05)
 
 
-def test_kernels_are_principal_components_by_falling_variance(images):
+def test_kernels_are_principal_components_by_decreasing_variance(images):
     from sklearn.decomposition import PCA
 
     pixels = images[:50].astype(np.float32) / 50
@@ -112,17 +112,17 @@ def test_flat_images_give_finite_kernels():
     assert np.isfinite(whitening_kernels(np.zeros((3, 9, 9, 3), np.float32), 2)).all()
 
 
-def test_whitening_is_taken_from_a_part_of_many_images(monkeypatch, images):
+def test_whitening_uses_a_sample_of_many_images(monkeypatch, images):
     monkeypatch.setattr("pipeline.deep.architectures.airbench.WHITENING_POSITIONS", 16 * 16 * 40)
     spec = deep_spec("airbench", width=0.1)
     networks = [spec.network((16, 16, 3), 10) for _ in range(2)]
-    spec.initialise(networks[0], images)
-    spec.initialise(networks[1], images[np.linspace(0, 399, 40).astype(int)])
+    spec.initialize(networks[0], images)
+    spec.initialize(networks[1], images[np.linspace(0, 399, 40).astype(int)])
     first, second = (network.get_layer("whitening").get_weights()[0] for network in networks)
     np.testing.assert_array_equal(first, second)
 
 
-def test_partial_identity_passes_the_channels_on():
+def test_partial_identity_passes_channels_through():
     kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 6)).astype(np.float32)
     found = partial_identity(kernel)
     images = np.random.default_rng(1).normal(size=(1, 5, 5, 4)).astype(np.float32)
@@ -137,17 +137,17 @@ def test_partial_identity_passes_the_channels_on():
 def test_convolutions_start_as_the_identity(images, batch_norm):
     spec = deep_spec("airbench", width=0.1, batch_norm=batch_norm)
     network = spec.network(images.shape[1:], 10)
-    spec.initialise(network, images)
+    spec.initialize(network, images)
     for name in ("group1_conv1", "group1_conv2", "group2_conv1", "group3_conv2"):
         kernel = network.get_layer(name).get_weights()[0]
         np.testing.assert_array_equal(kernel, partial_identity(kernel))
 
 
-def test_training_leaves_the_whitening_as_it_is():
+def test_training_does_not_change_the_whitening():
     images, labels, _ = splits(3, side=16, sizes=(60, 6, 3))
     spec = deep_spec("airbench", width=0.1)
     network = spec.network((16, 16, 3), 3)
-    spec.initialise(network, images["train"])
+    spec.initialize(network, images["train"])
     names = ("whitening", "group1_conv1", "output")
     before = {name: network.get_layer(name).get_weights()[0] for name in names}
     network.compile("sgd", "sparse_categorical_crossentropy", jit_compile=False)
@@ -171,17 +171,17 @@ def test_width_scales_the_filters_but_not_the_whitening():
 
 
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu"])
-def test_activation_acts_behind_each_layer(name):
+def test_activation_follows_each_layer(name):
     network = airbench(9, width=0.1, activation=name)
     assert len(activation_layers(network, name)) == 7
 
 
-def test_maxout_is_refused_by_its_name():
+def test_maxout_is_rejected():
     with pytest.raises(StudyError, match=r"deep\.airbench\.activation: found 'maxout'"):
         deep_spec("airbench", activation="maxout")
 
 
-def test_batch_normalisation_has_no_trained_scale_and_can_be_left_out():
+def test_batch_normalization_has_no_trained_scale_and_can_be_left_out():
     layers = layers_of(airbench(), "BatchNormalization")
     assert [layer.scale for layer in layers] == [False] * 6
     network = airbench(9, width=0.1, batch_norm=False)
@@ -189,13 +189,13 @@ def test_batch_normalisation_has_no_trained_scale_and_can_be_left_out():
     assert all(network.get_layer(f"group{group}_conv1").use_bias for group in (1, 2, 3))
 
 
-def test_dropout_stands_in_front_of_the_output():
+def test_dropout_precedes_the_output():
     assert layers_of(airbench(), "Dropout") == []
     (layer,) = layers_of(airbench(9, width=0.1, dropout=0.3), "Dropout")
     assert (layer.name, layer.rate) == ("dropout", 0.3)
 
 
-def test_penalties_are_on_every_trained_kernel_and_on_no_other():
+def test_penalties_apply_only_to_trained_kernels():
     network = airbench(9, width=0.1, weight_decay=0.02, l1=0.5, l2=0.25)
     assert network.get_layer("whitening").kernel_regularizer is None
     assert penalties(network) == {None, (0.5, 0.26)}

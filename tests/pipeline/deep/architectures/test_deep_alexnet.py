@@ -1,4 +1,4 @@
-"""AlexNet: the sizes of its two forms, its options, and what it says to small images."""
+"""AlexNet: the sizes of its two forms, its options, and its errors for small images."""
 
 import keras
 import numpy as np
@@ -42,8 +42,8 @@ def test_parameters_of_the_original_layer_by_layer():
         "output": 10 * (4096 + 1),
     }
     assert parameters(network) == expected
-    normalised = parameters(build("alexnet", PHOTOGRAPH, **ORIGINAL))
-    assert normalised == expected | {
+    normalized = parameters(build("alexnet", PHOTOGRAPH, **ORIGINAL))
+    assert normalized == expected | {
         "conv1_bn": 4 * 96,
         "conv2_bn": 4 * 256,
         "conv3_bn": 4 * 384,
@@ -54,8 +54,8 @@ def test_parameters_of_the_original_layer_by_layer():
 
 def test_parameters_of_the_small_form_layer_by_layer():
     network = build("alexnet")
-    normalisations = [f"{name}_bn" for name in CONVOLUTIONS]
-    counts = {name: n for name, n in parameters(network).items() if name not in normalisations}
+    normalizations = [f"{name}_bn" for name in CONVOLUTIONS]
+    counts = {name: n for name, n in parameters(network).items() if name not in normalizations}
     assert counts == {
         "conv1": 96 * 5 * 5 * 3,
         "conv2": 256 * 5 * 5 * 96,
@@ -108,7 +108,7 @@ def test_smallest_images(form, side):
         spec.check_size((side - 1, 90, 3))
 
 
-def test_the_original_tells_small_images_what_to_do():
+def test_the_original_suggests_what_to_do_with_small_images():
     with pytest.raises(StudyError, match=r"32×32 .* Set image_size: 227, or form: small"):
         deep_spec("alexnet", form="original").check_size(PIXELS)
 
@@ -122,7 +122,7 @@ def test_the_original_on_resized_small_images():
     assert names(build("alexnet", PHOTOGRAPH, image_size=227, **ORIGINAL), "Resizing") == []
 
 
-def test_resized_images_get_the_scores_of_images_that_were_large(tmp_path):
+def test_resized_images_get_the_scores_of_large_images(tmp_path):
     options = {"form": "original", "width": 0.02}
     resized = deep_spec("alexnet", image_size=67, **options).network((16, 16, 3), 4)
     large = deep_spec("alexnet", **options).network((67, 67, 3), 4)
@@ -131,14 +131,14 @@ def test_resized_images_get_the_scores_of_images_that_were_large(tmp_path):
     enlarged = keras.ops.image.resize(images, (67, 67), interpolation="bilinear")
     expected = np.asarray(large(enlarged, training=False))
     resized.save(tmp_path / "model.keras")
-    # Called without saying so, a network must not be in training mode, where dropout acts.
+    # Without an explicit mode, a network must not be in training mode, where dropout is active.
     for network in (resized, keras.saving.load_model(tmp_path / "model.keras")):
         np.testing.assert_allclose(network(images), expected, atol=1e-6)
     assert not np.allclose(resized(images, training=True), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(("form", "size"), [("original", 66), ("small", 14)])
-def test_too_small_an_image_size_is_refused(form, size):
+def test_too_small_an_image_size_is_rejected(form, size):
     with pytest.raises(StudyError, match=f"deep.alexnet: found image_size: {size} with form"):
         deep_spec("alexnet", form=form, image_size=size)
 
@@ -153,7 +153,7 @@ def test_width_halves_every_layer(form):
 
 
 @pytest.mark.parametrize("form", ["original", "small"])
-def test_every_activation_acts(form):
+def test_every_activation_is_used(form):
     check_activations("alexnet", CONVOLUTIONS + DENSE, form=form, image_size=227)
 
 
@@ -169,7 +169,7 @@ def test_batch_norm_and_dropout(form):
     assert len(names(pieces, "BatchNormalization")) == 2 * len(CONVOLUTIONS)
 
 
-def test_only_the_original_keeps_biases_beside_normalisation():
+def test_only_the_original_keeps_biases_with_normalization():
     original, small = build("alexnet", PHOTOGRAPH, **ORIGINAL), build("alexnet")
     assert {original.get_layer(name).use_bias for name in CONVOLUTIONS + DENSE} == {True}
     assert {small.get_layer(name).use_bias for name in CONVOLUTIONS} == {False}
@@ -177,5 +177,5 @@ def test_only_the_original_keeps_biases_beside_normalisation():
 
 
 @pytest.mark.parametrize("form", ["original", "small"])
-def test_penalties_reach_every_kernel(form):
+def test_penalties_apply_to_every_kernel(form):
     check_penalties("alexnet", form=form, image_size=227)

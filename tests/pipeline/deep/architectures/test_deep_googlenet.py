@@ -1,4 +1,4 @@
-"""GoogLeNet: the counts and channels of the paper's table 1."""
+"""GoogLeNet: the parameters and channels of the paper's table 1."""
 
 from functools import cache
 
@@ -35,12 +35,12 @@ UNUSUAL = {
 
 @cache
 def googlenet(side=32, classes=10, **options):
-    """A network of shapes only."""
+    """A network with shapes but no weights."""
     return build("googlenet", (side, side, 3), classes, **options)
 
 
 def module(**options):
-    """One module alone, with every branch."""
+    """A single module with all branches."""
     spec = deep_spec("googlenet", **options)
     inputs = keras.Input((4, 4, 3))
     outputs = spec._inception(inputs, "inception", 4, (2, 6), (2, 8), 10)
@@ -62,7 +62,7 @@ def test_parameters_of_the_original_with_auxiliary_heads():
 
 def test_parameters_of_the_small_form():
     network = googlenet()
-    # With a bias in front of each normalisation, the usual count of this form is 6,166,250.
+    # The usual count of this form is 6,166,250, with a bias before each normalization.
     convolutions = layers_of(network, "Conv2D")
     assert trainable(network) + sum(layer.filters for layer in convolutions) == 6_166_250
     assert len(convolutions) == 1 + 9 * 7
@@ -93,7 +93,7 @@ def test_stem_of_the_original():
     assert network.get_layer("conv1").kernel_size == (7, 7)
 
 
-def test_branches_stand_side_by_side_in_the_order_of_the_table():
+def test_branches_are_concatenated_in_the_order_of_the_table():
     network = module(form="original")
     joined = network.get_layer("inception")
     assert [branch.shape[-1] for branch in joined.input] == [4, 6, 8, 10]
@@ -154,11 +154,11 @@ def test_width_scales_the_filters():
 @pytest.mark.parametrize(
     "name", ["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu", "maxout"]
 )
-def test_activation_acts_behind_each_layer_of_a_module(name):
+def test_activation_follows_each_layer_of_a_module(name):
     assert len(activation_layers(module(activation=name), name)) == 7
 
 
-def test_options_act_everywhere():
+def test_options_apply_everywhere():
     network = googlenet(9, **UNUSUAL)
     assert len(activation_layers(network, "prelu")) == 1 + 9 * 7 + 2 * 2
     assert layers_of(network, "BatchNormalization") == []

@@ -47,7 +47,7 @@ def test_options_choose_activation_and_pooling():
     assert names(old, "AveragePooling2D") == names(new, "MaxPooling2D") == ["s2", "s4"]
 
 
-def test_every_activation_acts():
+def test_every_activation_is_used():
     check_activations("lenet5", NEURONS)
 
 
@@ -61,7 +61,7 @@ def test_batch_norm_and_dropout():
     assert names(build("lenet5", dropout=0), "Dropout") == []
 
 
-def test_penalties_reach_every_kernel():
+def test_penalties_apply_to_every_kernel():
     check_penalties("lenet5")
 
 
@@ -82,7 +82,7 @@ def test_smallest_images(padding, side):
         spec.check_size((side - 1, 40, 3))
 
 
-def test_training_refuses_small_images_before_it_starts():
+def test_training_rejects_small_images_before_it_starts():
     from pipeline.deep.training.fitting import train
 
     images, labels, _ = splits(3, side=8, sizes=(9, 6, 3))
@@ -90,7 +90,7 @@ def test_training_refuses_small_images_before_it_starts():
         train(deep_spec("lenet5"), images, labels, 3, seed=0)
 
 
-def test_pixels_are_standardised_by_channel():
+def test_pixels_are_standardized_by_channel():
     images, _, _ = splits(3)
     layer = deep_spec("lenet5").preprocessing(images["train"])
     channels = np.asarray(layer(images["train"])).reshape(-1, 3)

@@ -28,7 +28,7 @@ def test_deeper_and_wider():
     assert build("mlp", width=0.5).get_layer("hidden2").units == 256
 
 
-def test_every_activation_acts():
+def test_every_activation_is_used():
     check_activations("mlp", ["hidden1", "hidden2"])
 
 
@@ -43,7 +43,7 @@ def test_batch_norm_and_dropout_of_each_hidden_layer():
     assert names(build("mlp"), "BatchNormalization") == []
 
 
-def test_penalties_reach_every_kernel():
+def test_penalties_apply_to_every_kernel():
     check_penalties("mlp")
 
 
@@ -54,6 +54,6 @@ def test_a_single_pixel_is_enough():
 
 
 @pytest.mark.parametrize("wrong", [{"layers": 0}, {"units": 0}])
-def test_a_hidden_layer_is_wanted(wrong):
+def test_a_hidden_layer_is_required(wrong):
     with pytest.raises(StudyError, match=f"deep.mlp.{next(iter(wrong))}: found 0"):
         deep_spec("mlp", **wrong)

@@ -23,12 +23,12 @@ RNG = np.random.default_rng(0)
 
 
 def resnet(side=32, **options):
-    """A network of shapes only."""
+    """A network with shapes but no weights."""
     return build("resnet", (side, side, 3), **options)
 
 
 def small_resnet(side, **options):
-    """A network with numbers, of 4, 8 and 16 filters."""
+    """A network with weights and 4, 8 and 16 filters."""
     return deep_spec("resnet", width=0.25, **options).network((side, side, 3), 10)
 
 
@@ -39,7 +39,7 @@ def test_trained_parameters_by_depth(depth):
     assert len(kernels(network)) == depth
 
 
-def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcut():
+def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcuts():
     plain, residual = resnet(residual=False), resnet()
     assert trainable(plain) == COUNTS[20]
     assert layers_of(plain, "Add") == []
@@ -50,7 +50,7 @@ def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcut():
     assert multiply_adds(plain) == multiply_adds(residual) == 40_551_040
 
 
-def test_projection_adds_two_convolutions_with_their_normalisation():
+def test_projection_adds_two_convolutions_with_normalization():
     assert trainable(resnet(shortcut="projection")) == COUNTS[20] + (
         16 * 32 + 2 * 32 + 32 * 64 + 2 * 64
     )
@@ -84,13 +84,13 @@ def test_identity_shortcut_takes_every_other_position_and_adds_channels_of_zeros
 
 @pytest.mark.parametrize("shortcut", ["identity", "projection"])
 @pytest.mark.parametrize("side", [8, 9])
-def test_kernels_of_both_paths_are_centred_on_the_same_positions(shortcut, side):
+def test_kernels_of_both_paths_are_centered_on_the_same_positions(shortcut, side):
     network = small_resnet(side, shortcut=shortcut)
     block = network.get_layer("stage1_block3_relu").output
     first = network.get_layer("stage2_block1_conv1")
-    centre = np.zeros(first.kernel.shape, "float32")
-    centre[1, 1] = np.eye(4, 8)
-    first.set_weights([centre])
+    center = np.zeros(first.kernel.shape, "float32")
+    center[1, 1] = np.eye(4, 8)
+    first.set_weights([center])
     images = RNG.normal(size=(2, side, side, 3)).astype("float32")
     inputs, outputs = keras.Model(network.input, [block, first.output])(images)
     np.testing.assert_array_equal(outputs[..., :4], np.asarray(inputs)[:, ::2, ::2])
@@ -105,7 +105,7 @@ def test_block_is_the_activation_of_the_sum_of_its_layers_and_its_input():
     np.testing.assert_allclose(after, np.maximum(before + layers, 0), atol=1e-6)
 
 
-def test_side_of_one_pixel_is_the_smallest():
+def test_one_pixel_is_the_smallest_side():
     spec = deep_spec("resnet", width=0.1)
     assert spec.smallest_side() == 1
     spec.check_size((1, 1, 3))
@@ -120,30 +120,30 @@ def test_width_scales_the_filters():
 
 
 @pytest.mark.parametrize(("name", "residual"), [("gelu", True), ("prelu", True), ("tanh", False)])
-def test_activation_acts_behind_each_layer(name, residual):
+def test_activation_follows_each_layer(name, residual):
     network = resnet(8, activation=name, width=0.1, residual=residual)
     assert len(activation_layers(network, name)) == 19
     assert activation_layers(network, "relu") == []
 
 
-def test_maxout_is_refused_by_its_name():
+def test_maxout_is_rejected():
     with pytest.raises(StudyError, match=r"deep\.resnet\.activation: found 'maxout'"):
         deep_spec("resnet", activation="maxout")
 
 
-def test_shortcut_of_a_plain_network_is_refused():
+def test_shortcut_of_a_plain_network_is_rejected():
     with pytest.raises(StudyError, match="plain network has no shortcuts"):
         deep_spec("resnet", residual=False, shortcut="projection")
 
 
-def test_batch_normalisation_follows_each_convolution_or_none():
+def test_batch_normalization_follows_each_convolution_or_none():
     assert len(layers_of(resnet(), "BatchNormalization")) == 19
     network = resnet(8, batch_norm=False, dropout=0.3)
     assert layers_of(network, "BatchNormalization") == []
     assert all(network.get_layer(name).use_bias for name in kernels(network))
 
 
-def test_dropout_stands_in_front_of_the_output():
+def test_dropout_precedes_the_output():
     assert layers_of(resnet(), "Dropout") == []
     (layer,) = layers_of(resnet(8, batch_norm=False, dropout=0.3), "Dropout")
     assert (layer.name, layer.rate) == ("dropout", 0.3)
@@ -157,6 +157,6 @@ def test_dropout_stands_in_front_of_the_output():
         ({"weight_decay": 0.02, "optimizer": "adamw", "l2": 0.25}, (0, 0.25)),
     ],
 )
-def test_penalties_are_on_every_kernel(options, expected):
+def test_penalties_apply_to_every_kernel(options, expected):
     (found,) = penalties(resnet(8, width=0.25, shortcut="projection", **options))
     assert found == pytest.approx(expected)

@@ -31,7 +31,7 @@ MAPS = {
     "block5_conv2": (512, 512),
     "block5_conv3": (512, 512),
 }
-"""Maps that each convolution reads and makes."""
+"""Input and output channels of each convolution."""
 
 
 def test_parameters_of_the_paper_layer_by_layer():
@@ -46,7 +46,7 @@ def test_parameters_of_the_paper_layer_by_layer():
     assert network.count_params() == 138_357_544
 
 
-def test_parameters_of_the_small_head_with_normalisation():
+def test_parameters_of_the_small_head_with_normalization():
     network = build("vgg16")
     assert parameters(network) == (
         {name: after * 9 * before for name, (before, after) in MAPS.items()}
@@ -71,7 +71,7 @@ def test_shapes_on_32_pixels(head):
     assert network.get_layer("fc1").input.shape == (None, 512)
 
 
-def test_the_small_head_averages_what_larger_images_leave():
+def test_the_small_head_averages_the_maps_of_larger_images():
     network = build("vgg16", (64, 96, 3))
     assert shapes(network, "block5_pool", "average") == {
         "block5_pool": (2, 3, 512),
@@ -102,7 +102,7 @@ def test_width_halves_every_layer():
     assert [original.get_layer(name).units for name in ("fc1", "fc2")] == [2048, 2048]
 
 
-def test_every_activation_acts():
+def test_every_activation_is_used():
     check_activations("vgg16", [*MAPS, "fc1"])
     check_activations("vgg16", [*MAPS, "fc1", "fc2"], head="original")
 
@@ -119,5 +119,5 @@ def test_batch_norm_and_dropout():
 
 
 @pytest.mark.parametrize("head", ["original", "small"])
-def test_penalties_reach_every_kernel(head):
+def test_penalties_apply_to_every_kernel(head):
     check_penalties("vgg16", head=head)

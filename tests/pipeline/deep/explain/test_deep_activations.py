@@ -1,4 +1,4 @@
-"""Layers inside of networks, found and listened to."""
+"""Layers inside networks, and their intermediate activations."""
 
 import keras
 import numpy as np
@@ -50,7 +50,7 @@ def test_a_perceptron_has_no_convolution():
 
 @pytest.fixture
 def nested():
-    """Pixels -> scaled -> a model with a convolution -> a model with the output."""
+    """Pixels -> rescaling -> a model with a convolution -> a model with the output."""
     inner = keras.Input((6, 6, 3))
     maps = keras.layers.Conv2D(4, 3, name="conv", dtype="mixed_bfloat16")(inner)
     body = keras.Model(inner, maps, name="body")
@@ -62,7 +62,7 @@ def nested():
     return keras.Model(pixels, head(body(x)))
 
 
-def test_output_of_a_layer_in_a_model_within_a_model(nested, rng):
+def test_output_of_a_layer_in_a_nested_model(nested, rng):
     images = rng.integers(0, 256, (2, 6, 6, 3), dtype=np.uint8)
     before = keras.ops.convert_to_numpy(infer(nested, images))
     conv = layer_named(nested, "conv")

@@ -15,7 +15,7 @@ def images(rng):
 
 
 def scaled_copies(scales):
-    """A network whose maps are the red channel times each of `scales`, behind a ReLU."""
+    """A network whose maps are the red channel times each of `scales`, after a ReLU."""
     kernel = np.zeros((1, 1, 3, len(scales)))
     kernel[0, 0, 0] = scales
     model = keras.Sequential(
@@ -33,7 +33,7 @@ def scaled_copies(scales):
 
 def test_the_channels_that_vary_most_are_the_same_for_all_images(images):
     scales = np.linspace(0.1, 2, 20)[::-1].copy()
-    scales[[0, 7]] = -1  # the ReLU leaves nothing of them
+    scales[[0, 7]] = -1  # the ReLU sets them to 0
     found = feature_maps(scaled_copies(scales), images)
     expected = tuple(index for index in range(20) if index not in (0, 7))[:MOST_CHANNELS]
     assert (found.layer, found.channels, found.total) == ("copies", expected, 20)
@@ -50,7 +50,7 @@ def test_sheets_are_scaled_over_all_images(images):
     for sheet in sheets:
         assert min(sheet.shape[:2]) >= 128
         assert max(sheet.shape[:2]) <= 512
-        assert (sheet == sheet[..., :1]).all(), "grey"
+        assert (sheet == sheet[..., :1]).all(), "gray"
     zoom = (sheets[0].shape[1] - 3 * GAP) // 2 // 12
     assert (sheets[0][GAP : GAP + 5 * zoom, GAP : GAP + 12 * zoom] == 0).all()
     assert (sheets[1][GAP : GAP + 10 * zoom, GAP : GAP + 12 * zoom] == 255).all()

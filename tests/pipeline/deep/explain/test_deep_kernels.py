@@ -31,7 +31,7 @@ def test_kernels_of_a_convolution():
     assert found.caption.startswith("the 5 kernels of the first layer, eyes.")
 
 
-def test_of_many_kernels_the_largest_are_kept_in_order(rng):
+def test_the_largest_of_many_kernels_are_kept_in_order(rng):
     model = convolution(70)
     scale = np.ones(70)
     scale[[3, 40]] = 1e-3
@@ -53,11 +53,11 @@ def test_units_of_a_perceptron_as_images():
     kernel = network.get_layer("hidden1").get_weights()[0]
     norms = np.linalg.norm(kernel, axis=0)
     kept = np.sort(np.argsort(-norms, kind="stable")[:MOST_UNITS])
-    # The pixel of row 2 and column 5, and its blue: where Flatten puts it.
+    # The blue value of the pixel in row 2 and column 5, at the position after Flatten.
     assert (found.values[:, 2, 5, 2] == kernel[(2 * 7 + 5) * 3 + 2, kept]).all()
 
 
-def test_kernels_that_read_no_colours_are_not_drawn():
+def test_kernels_that_do_not_read_colors_are_not_drawn():
     assert first_kernels(convolution(4, channels=1)) is None
     behind = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
@@ -65,11 +65,11 @@ def test_kernels_that_read_no_colours_are_not_drawn():
     assert first_kernels(behind) is None
 
 
-def test_the_sheet_scales_each_kernel_for_itself():
+def test_the_sheet_scales_each_kernel_separately():
     model = convolution(4, use_bias=False)
     kernel = np.zeros((2, 3, 3, 4))
     kernel[0, 0, 0, 0] = 2.0  # red, top left
-    kernel[1, 2, 2, 1] = -1e-3  # no blue, bottom right
+    kernel[1, 2, 2, 1] = -1e-3  # negative blue, bottom right
     kernel[0, 1, :, 2] = [0.5, -0.5, 0.25]
     model.get_layer("eyes").set_weights([kernel])
     sheet = kernel_sheet(first_kernels(model))
@@ -81,6 +81,6 @@ def test_the_sheet_scales_each_kernel_for_itself():
     third = sheet[2 * GAP + 2 * side :, GAP:]
     assert third[0, side].tolist() == pytest.approx([255, 0, 191], abs=1)
     fourth = sheet[2 * GAP + 2 * side : -GAP, 2 * GAP + 3 * side : -GAP]
-    assert (fourth == 128).all(), "a kernel of zeros is grey"
+    assert (fourth == 128).all(), "a kernel of zeros is gray"
     assert 128 <= sheet.shape[0] <= 512
     assert 128 <= sheet.shape[1] <= 512

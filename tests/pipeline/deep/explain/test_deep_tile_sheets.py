@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.deep.explain.tile_sheets import GAP, tile_sheet
 
 
-def test_each_tile_stands_in_its_place(rng):
+def test_each_tile_is_in_its_place(rng):
     tiles = rng.integers(0, 200, (5, 4, 6, 3), dtype=np.uint8)
     sheet = tile_sheet(tiles, sheet=3 * 12 + 4 * GAP)
     assert sheet.shape == (2 * 8 + 3 * GAP, 3 * 12 + 4 * GAP, 3)

@@ -1,4 +1,4 @@
-"""Augmentation: against a loop over images, bit by bit, and the draws by their distribution."""
+"""Augmentation: exact comparison with a loop over images, and the distribution of draws."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def images_of(n, height=10, width=12, seed=0):
 
 
 def by_loop(images, draws, options):
-    """Mirror, pad, cut out at the offset, and paint the square, one image after the other."""
+    """Flip, pad, crop at the offset and paint the square, image by image."""
     results = []
     for i, image in enumerate(images):
         height, width = image.shape[:2]
@@ -36,8 +36,8 @@ def by_loop(images, draws, options):
             padded = np.pad(found, ((pad, pad), (pad, pad), (0, 0)), mode)
             found = padded[pad + row : pad + row + height, pad + column : pad + column + width]
         found = found.astype(np.float32)
-        if "centre" in draws:
-            row, column = draws["centre"][i] - options.cutout // 2
+        if "center" in draws:
+            row, column = draws["center"][i] - options.cutout // 2
             rows = slice(max(row, 0), max(row + options.cutout, 0))
             found[rows, max(column, 0) : max(column + options.cutout, 0)] = FILL
         results.append(found)
@@ -68,7 +68,7 @@ def test_values_of_a_small_image_by_hand():
 
 
 @pytest.mark.parametrize("jit", [False, True])
-def test_compiled_it_does_the_same(jit):
+def test_compiled_results_are_equal(jit):
     options = AugmentationOptions(flip=True, crop=2, cutout=3)
     images = images_of(32)
     draws = draw(options, 32, images.shape[1:], seed=0, epoch=0)
@@ -90,7 +90,7 @@ def test_compiled_it_does_the_same(jit):
     np.testing.assert_array_equal(found, by_loop(images, draws, options))
 
 
-def test_draws_reach_everything_evenly_and_nothing_else():
+def test_draws_are_uniform_over_their_range():
     options = AugmentationOptions(flip=True, crop=3, cutout=4)
     draws = draw(options, 20_000, (8, 6, 3), seed=0, epoch=0)
     assert abs(draws["flip"].mean() - 0.5) < 0.02
@@ -98,20 +98,20 @@ def test_draws_reach_everything_evenly_and_nothing_else():
         values, counts = np.unique(draws["offset"][:, column], return_counts=True)
         assert values.tolist() == list(range(-3, 4))
         assert np.abs(counts / 20_000 - 1 / 7).max() < 0.01
-        values = np.unique(draws["centre"][:, column])
+        values = np.unique(draws["center"][:, column])
         assert values.tolist() == list(range((8, 6)[column]))
-    numbers = [draws["flip"], *draws["offset"].T, *draws["centre"].T]
+    numbers = [draws["flip"], *draws["offset"].T, *draws["center"].T]
     off_diagonal = np.corrcoef(numbers) - np.eye(5)
     assert np.abs(off_diagonal).max() < 0.03
 
 
-def test_shift_is_a_rounded_share_of_each_side():
+def test_shift_is_a_rounded_fraction_of_each_side():
     offsets = draw(AugmentationOptions(shift=0.125), 4000, (32, 20, 3), seed=0, epoch=0)["offset"]
     assert np.abs(offsets).max(axis=0).tolist() == [4, 2]
     assert offsets.dtype == np.int32
 
 
-def test_draws_are_a_function_of_seed_and_epoch_and_independent_of_each_other():
+def test_draws_depend_on_seed_and_epoch_and_are_independent():
     both = AugmentationOptions(flip=True, crop=2)
     one, again = (draw(both, 50, (8, 8, 3), seed=3, epoch=4) for _ in range(2))
     assert all(np.array_equal(one[name], again[name]) for name in one)

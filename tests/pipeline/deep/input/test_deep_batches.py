@@ -1,4 +1,4 @@
-"""Batches: an order of its own in each epoch, rows with their labels and draws."""
+"""Batches: a new order in each epoch, and rows with their labels and draws."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_every_image_at_most_once_with_its_label_in_batches_of_one_shape():
         assert (np.diff(y) > 0).all()
 
 
-def test_the_images_that_are_left_out_are_others_in_each_epoch():
+def test_different_images_are_left_out_in_each_epoch():
     batches = Batches(numbered(23), np.arange(23), batch_size=5, seed=0, options=PLAIN)
     seen = set()
     for epoch in range(12):
@@ -48,7 +48,7 @@ def test_fewer_images_than_a_batch_make_one_batch():
     assert one_epoch(batches).tolist() == [0, 1, 2]
 
 
-def test_order_depends_on_seed_and_epoch_alone():
+def test_order_depends_only_on_seed_and_epoch():
     def make(seed):
         return Batches(np.zeros((50, 1)), np.arange(50), 10, seed=seed, options=PLAIN)
 
@@ -74,12 +74,12 @@ def test_draws_belong_to_their_rows_in_every_epoch():
         draws = draw(options, 30, (8, 8, 3), seed=5, epoch=epoch)
         for index in range(3):
             x, y = batches[index]
-            assert x.keys() == {"inputs", "flip", "offset", "centre"}
+            assert x.keys() == {"inputs", "flip", "offset", "center"}
             assert (x["inputs"][:, 0, 0, 0] == y).all()
             assert all(np.array_equal(x[name], values[y]) for name, values in draws.items())
 
 
-def test_order_and_draws_are_not_of_the_same_random_numbers():
+def test_order_and_draws_use_different_random_numbers():
     n = 1000
     options = AugmentationOptions(flip=True)
     batches = Batches(np.zeros((n, 4, 4, 3)), np.arange(n), 500, seed=1, options=options)
@@ -88,7 +88,7 @@ def test_order_and_draws_are_not_of_the_same_random_numbers():
 
 
 @pytest.mark.parametrize("rows_only", [False, True])
-def test_mirrored_features_where_the_draw_says_so(rows_only):
+def test_mirrored_features_for_flipped_rows(rows_only):
     features = numbered(40)
     mirrored = features + 100
     for array in (features, mirrored):
@@ -119,7 +119,7 @@ def test_row_numbers_instead_of_rows():
     assert np.array_equal(x["rows"], y)
 
 
-def test_labels_once_for_each_output():
+def test_labels_are_repeated_for_each_output():
     batches = Batches(numbered(12), np.arange(12), 4, 0, PLAIN)
     batches.copies_of_labels = 3
     _, y = batches[0]

@@ -1,4 +1,4 @@
-"""Training input: what the device makes of batches, and that the network learns through it."""
+"""Training input: the layers on the device, and training a network through them."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from deep_cases import deep_spec
 
 from pipeline.checks import StudyError
 from pipeline.deep.input.augmentation import augment, draw
-from pipeline.deep.input.training_input import StoredInputs, TrainingInput, mean_colour
+from pipeline.deep.input.training_input import StoredInputs, TrainingInput, mean_color
 
 AUGMENTED = {"flip": True, "crop": 2, "cutout": 3}
 
@@ -29,7 +29,7 @@ def spec_of(**options):
 
 
 def passing_on(shape, dtype="float32", outputs=1):
-    """A network that gives back what it gets."""
+    """A network that returns its input."""
     first = keras.Input(shape, dtype=dtype)
     found = [
         keras.layers.Reshape(shape, name=f"copy{index}", dtype="float32")(first)
@@ -56,7 +56,7 @@ def seen_in_epoch(source, network, epoch):
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("network_dtype", ["float32", "uint8"])
-def test_images_arrive_as_drawn(images, labels, on_device, policy, network_dtype):
+def test_images_are_augmented_as_drawn(images, labels, on_device, policy, network_dtype):
     spec, before = spec_of(**AUGMENTED), keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
@@ -71,11 +71,11 @@ def test_images_arrive_as_drawn(images, labels, on_device, policy, network_dtype
         mine = np.sort(positions)
         assert np.array_equal(rows[batch], labels[mine])
         drawn = {name: values[mine] for name, values in draws.items()}
-        want = augment(images[mine], drawn, spec, mean_colour(images))
+        want = augment(images[mine], drawn, spec, mean_color(images))
         np.testing.assert_array_equal(found[batch], want)
 
 
-def test_without_augmentation_images_arrive_as_they_are(images, labels):
+def test_without_augmentation_images_are_unchanged(images, labels):
     for on_device in (False, True):
         source = TrainingInput(images, labels, spec_of(), seed=0, on_device=on_device)
         found = seen_in_epoch(source, passing_on((8, 8, 3)), epoch=0)
@@ -85,7 +85,7 @@ def test_without_augmentation_images_arrive_as_they_are(images, labels):
 
 
 @pytest.mark.parametrize("on_device", [False, True])
-def test_mirrored_features_arrive_instead_of_the_others(labels, on_device):
+def test_flipped_rows_use_the_mirrored_features(labels, on_device):
     features = np.random.default_rng(0).normal(size=(48, 5)).astype(np.float32)
     source = TrainingInput(
         features, labels, spec_of(flip=True), 0, mirrored=-features, on_device=on_device
@@ -99,7 +99,7 @@ def test_mirrored_features_arrive_instead_of_the_others(labels, on_device):
 
 @pytest.mark.parametrize("jit", [False, True])
 @pytest.mark.parametrize("on_device", [False, True])
-def test_training_the_one_trains_the_other_and_leaves_the_images(images, labels, on_device, jit):
+def test_training_updates_the_network_but_not_the_images(images, labels, on_device, jit):
     network = classifier((8, 8, 3))
     n_weights, n_parameters = len(network.weights), network.count_params()
     source = TrainingInput(images, labels, spec_of(**AUGMENTED), 0, on_device=on_device)
@@ -120,7 +120,7 @@ def test_training_the_one_trains_the_other_and_leaves_the_images(images, labels,
         np.testing.assert_array_equal(kept, images)
 
 
-def test_on_the_device_or_not_the_training_is_the_same(images, labels):
+def test_data_on_the_device_gives_the_same_training(images, labels):
     weights = []
     for on_device in (False, True):
         keras.utils.set_random_seed(0)
@@ -134,7 +134,7 @@ def test_on_the_device_or_not_the_training_is_the_same(images, labels):
     np.testing.assert_allclose(weights[1], weights[0], rtol=1e-5, atol=1e-7)
 
 
-def test_several_outputs_get_the_labels_each(images, labels):
+def test_each_of_several_outputs_gets_the_labels(images, labels):
     first = keras.Input((8, 8, 3), dtype="uint8")
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(first))
     heads = [keras.layers.Dense(3, activation="softmax", name=f"head{i}")(x) for i in range(2)]
@@ -148,18 +148,18 @@ def test_several_outputs_get_the_labels_each(images, labels):
     assert all((now != then).any() for now, then in zip(network.get_weights(), before, strict=True))
 
 
-def test_mean_colour_is_a_colour_of_pixels():
+def test_mean_color_is_a_pixel_color():
     values = np.random.default_rng(1).integers(0, 256, (40, 5, 6, 3)).astype(np.uint8)
     mean = values.reshape(-1, 3).mean(axis=0)
-    assert mean_colour(values).tolist() == np.rint(mean).tolist()
-    np.testing.assert_allclose(mean_colour(values / 255), mean / 255, rtol=1e-6)
+    assert mean_color(values).tolist() == np.rint(mean).tolist()
+    np.testing.assert_allclose(mean_color(values / 255), mean / 255, rtol=1e-6)
 
 
-def test_mean_colour_of_many_blocks(monkeypatch):
+def test_mean_color_of_many_blocks(monkeypatch):
     values = np.random.default_rng(1).integers(0, 256, (41, 4, 4, 3)).astype(np.uint8)
-    whole = mean_colour(values)
+    whole = mean_color(values)
     monkeypatch.setattr("pipeline.deep.input.training_input.BLOCK_VALUES", 100)
-    assert np.array_equal(mean_colour(values), whole)
+    assert np.array_equal(mean_color(values), whole)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +172,13 @@ def test_mean_colour_of_many_blocks(monkeypatch):
     ],
     ids=str,
 )
-def test_what_features_cannot_have(labels, options, words):
+def test_augmentations_that_need_pixels_are_rejected(labels, options, words):
     with pytest.raises(StudyError) as error:
         TrainingInput(np.zeros((48, 5), np.float32), labels, spec_of(**options), 0)
     assert all(word in str(error.value) for word in words)
 
 
 @pytest.mark.parametrize("option", ["crop", "cutout"])
-def test_nothing_may_swallow_a_whole_image(images, labels, option):
+def test_crop_and_cutout_must_be_smaller_than_the_image(images, labels, option):
     with pytest.raises(StudyError, match=rf"{option}: 8 .*8×8 pixels; expected less than 8"):
         TrainingInput(images, labels, spec_of(**{option: 8}), 0)

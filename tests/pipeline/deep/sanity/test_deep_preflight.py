@@ -5,11 +5,11 @@ import re
 import keras
 import numpy as np
 import pytest
-from deep_cases import coloured_squares
+from deep_cases import colored_squares
 
 from pipeline.checks import StudyError
 from pipeline.deep.input.batches import Batches
-from pipeline.deep.input.preprocessing import standardisation
+from pipeline.deep.input.preprocessing import standardization
 from pipeline.deep.sanity import learning_checks, preflight, trial
 from pipeline.deep.sanity.input_checks import preprocessed
 from pipeline.deep.spec import DeepSpec
@@ -26,7 +26,7 @@ class Case:
         keras.utils.set_random_seed(4)
         self.spec = DeepSpec(method="tiny", batch_size=20, epochs=3, optimizer=optimizer, **options)
         self.n_classes = n_classes
-        pairs = [coloured_squares(n, n_classes, SIDE, seed) for seed, n in enumerate((90, 30))]
+        pairs = [colored_squares(n, n_classes, SIDE, seed) for seed, n in enumerate((90, 30))]
         names = ("train", "validation")
         self.inputs = {name: pair[0] for name, pair in zip(names, pairs, strict=True)}
         self.labels = {name: pair[1] for name, pair in zip(names, pairs, strict=True)}
@@ -34,7 +34,7 @@ class Case:
         outputs = 1 if n_classes == 2 else n_classes
         last = keras.layers.Dense(outputs, "sigmoid" if outputs == 1 else "softmax", name="output")
         body = keras.Sequential([keras.Input((SIDE, SIDE, 3)), *layers, last])
-        before = standardisation(self.inputs["train"]) if standardise else None
+        before = standardization(self.inputs["train"]) if standardise else None
         self.network = keras.Model(first, body(before(first) if before else first))
         given = {"inputs": keras.Input((SIDE, SIDE, 3), dtype="uint8", name="inputs")}
         self.model = keras.Model(given, self.network(given["inputs"]))
@@ -149,10 +149,10 @@ def test_images_that_are_all_the_same():
     fails(case, "found 90 training images that are all the same")
 
 
-def test_a_standardisation_of_other_images():
+def test_a_standardization_of_other_images():
     case = plain()
     case.inputs["train"] = case.inputs["train"] // 100
-    fails(case, "after the standardisation", "It was fitted on other inputs")
+    fails(case, "after the standardization", "It was fitted on other inputs")
 
 
 def test_features_that_are_not_finite():

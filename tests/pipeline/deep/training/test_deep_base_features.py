@@ -1,4 +1,4 @@
-"""Features of a frozen base: computed once, and again when anything that decides them changes."""
+"""Features of a frozen base: computed once, and again when anything they depend on changes."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def base(*layers, pooling="average", size=32, seed=0, **options):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """The splits that were computed and not taken from the cache."""
+    """The splits that were computed and not read from the cache."""
     seen = []
 
     def counted(base, images, what):
@@ -35,7 +35,7 @@ def computed(monkeypatch):
     return seen
 
 
-def test_second_time_comes_from_the_cache_with_the_seconds_of_the_first(tmp_path, computed):
+def test_the_cache_returns_the_features_and_the_original_seconds(tmp_path, computed):
     first = base_features(base(), IMAGES, "train", tmp_path)
     second = base_features(base(), IMAGES, "train", tmp_path)
     assert computed == ["train"]
@@ -56,13 +56,13 @@ def test_second_time_comes_from_the_cache_with_the_seconds_of_the_first(tmp_path
     ],
     ids=["layer", "pooling", "size", "weights", "precision", "boundary"],
 )
-def test_another_base_is_another_key(other):
+def test_a_different_base_has_a_different_key(other):
     assert cache_key(other, IMAGES) != cache_key(base(), IMAGES)
     assert cache_key(base(), IMAGES) == cache_key(base(), IMAGES)
 
 
-def test_the_way_layers_are_joined_is_in_the_key():
-    """The same layers, weights and shapes; only what is read differs."""
+def test_the_key_includes_how_layers_are_joined():
+    """The same layers, weights and shapes; only the layers in use differ."""
     keys = {
         cache_key(base(*layers), IMAGES)
         for layers in (
@@ -74,14 +74,14 @@ def test_the_way_layers_are_joined_is_in_the_key():
     assert len(keys) == 3
 
 
-def test_one_other_pixel_is_another_key():
+def test_one_changed_pixel_changes_the_key():
     changed = IMAGES.copy()
     changed[-1, -1, -1, -1] ^= 1
     assert cache_key(base(), changed) != cache_key(base(), IMAGES)
 
 
 def test_runs_on_the_same_base_share_its_features():
-    """The head, the options of its training and later phases are not in the key."""
+    """The key does not include the head, the training options or later phases."""
     common = {"weights": "random", "image_size": 32, "layers": ["block1_pool"]}
     runs = [
         deep_spec("vgg16_transfer", **common),
@@ -92,7 +92,7 @@ def test_runs_on_the_same_base_share_its_features():
     assert len(keys) == 1
 
 
-def test_mirrored_images_are_another_set(tmp_path, computed):
+def test_mirrored_images_are_a_separate_set(tmp_path, computed):
     small = base("block2_pool", pooling="flatten")
     straight = base_features(small, IMAGES, "train", tmp_path)
     mirrored = base_features(small, IMAGES, "train", tmp_path, mirrored=True)
@@ -105,7 +105,7 @@ def test_mirrored_images_are_another_set(tmp_path, computed):
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_half_precision_is_kept_as_it_is(tmp_path, cached):
+def test_half_precision_is_kept(tmp_path, cached):
     deep = base("block1_pool", boundary="block2_pool")
     found = base_features(deep, IMAGES, "train", tmp_path if cached else None).values
     assert found.dtype == np.float16
@@ -115,8 +115,8 @@ def test_half_precision_is_kept_as_it_is(tmp_path, cached):
     np.testing.assert_allclose(found[:, :64], full, rtol=1e-3, atol=1e-2)
 
 
-def test_memory_holds_batches_and_not_the_set(tmp_path):
-    """192 MB of features; what Python allocates at its peak is a few batches of 9.8 MB."""
+def test_memory_holds_only_batches(tmp_path):
+    """192 MB of features; Python's peak allocation is a few batches of 9.8 MB."""
     wide = keras.Sequential(
         [
             keras.Input((4, 4, 3)),
@@ -158,7 +158,7 @@ def drop_record(folder):
 
 
 @pytest.mark.parametrize("harm", [cut_array, flip_a_bit, empty_record, drop_record])
-def test_a_broken_cache_is_computed_anew(tmp_path, computed, harm):
+def test_a_damaged_cache_is_recomputed(tmp_path, computed, harm):
     first = np.array(base_features(base(), IMAGES, "train", tmp_path).values)
     harm(tmp_path)
     second = base_features(base(), IMAGES, "train", tmp_path)
@@ -167,7 +167,7 @@ def test_a_broken_cache_is_computed_anew(tmp_path, computed, harm):
     assert computed == ["train", "train"]
 
 
-def test_no_cache_keeps_nothing(tmp_path, computed):
+def test_nothing_is_kept_without_a_cache(tmp_path, computed):
     for _ in range(2):
         base_features(base(), IMAGES, "train", None)
     assert computed == ["train", "train"]
@@ -187,16 +187,16 @@ def test_training_counts_cached_seconds_and_reaches_the_same_result(tmp_path, co
     assert computed == ["train", "validation", "test"]
     assert 2000 < second.train_seconds < 2100
     assert first.train_seconds < 1000
-    learnt = [
+    learned = [
         result.history[~result.history["metric"].isin(["seconds", "images_per_second"])]
         for result in (first, second)
     ]
-    assert learnt[0].equals(learnt[1])
+    assert learned[0].equals(learned[1])
     np.testing.assert_array_equal(first.scores["test"], second.scores["test"])
     shutil.rmtree(tmp_path)
 
 
-def test_frozen_weights_stay_as_they_are():
+def test_frozen_weights_do_not_change():
     from pipeline.deep.training.fitting import train
 
     images, labels, _ = splits(3, side=32, sizes=(40, 12, 9))

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.deep.spec import DeepSpec
-from pipeline.deep.training.failures import StopAtNaN, memory_errors, raise_run_away
+from pipeline.deep.training.failures import StopAtNaN, memory_errors, raise_diverged
 
 BATCHES = 40
 PHOTOGRAPH = (224, 196, 3)
@@ -24,7 +24,7 @@ def steps_until_stopped(learning_rate, *others):
 
 
 class Waits(keras.callbacks.Callback):
-    """A callback that Keras calls in its own thread, and all others with it."""
+    """A callback that makes Keras call all callbacks synchronously."""
 
     def __init__(self):
         super().__init__()
@@ -45,18 +45,18 @@ def test_stops_within_the_epoch_at_the_first_nan():
 def test_stops_from_another_thread():
     watch, steps = steps_until_stopped(1e18)
     assert not math.isfinite(watch.loss)
-    assert steps <= BATCHES  # Keras runs ahead of it, but into no other epoch
+    assert steps <= BATCHES  # Keras runs ahead, but not into the next epoch
 
 
-def test_a_finite_loss_goes_on():
+def test_a_finite_loss_continues():
     watch, steps = steps_until_stopped(0.01)
     assert (watch.loss, steps) == (None, 2 * BATCHES)
 
 
-def test_run_away_names_all_that_helps():
+def test_divergence_suggests_remedies():
     spec = DeepSpec(method="lenet5", optimizer="momentum", learning_rate=0.3, precision="float16")
     with pytest.raises(StudyError) as raised:
-        raise_run_away(spec, 7, 0.21, math.nan)
+        raise_diverged(spec, 7, 0.21, math.nan)
     message = str(raised.value)
     for part in (
         "lenet5: the loss is nan in epoch 7",
@@ -71,10 +71,10 @@ def test_run_away_names_all_that_helps():
         assert part in message
 
 
-def test_run_away_tries_nothing_that_is_so_already():
+def test_divergence_does_not_suggest_current_options():
     spec = DeepSpec(method="lenet5", optimizer="adam", batch_norm=True, warmup=1)
     with pytest.raises(StudyError) as raised:
-        raise_run_away(spec, 1, 1e-3, math.inf)
+        raise_diverged(spec, 1, 1e-3, math.inf)
     assert str(raised.value).endswith("try learning_rate 0.0001")
 
 
@@ -98,18 +98,18 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("raised", MEMORY, ids=lambda each: type(each).__name__)
-def test_a_full_memory_becomes_an_error_to_mend(raised):
+def test_out_of_memory_becomes_a_study_error(raised):
     spec = DeepSpec(method="resnet", batch_size=4096)
     with pytest.raises(StudyError) as caught, memory_errors(spec, PHOTOGRAPH):
         raise raised
     message = str(caught.value)
-    assert "resnet: the memory is full, with batch_size: 4096" in message
+    assert "resnet: out of memory with batch_size: 4096" in message
     assert "images of 224×196 pixels" in message
     assert "Try batch_size: 2048" in message
     assert "data_on_device: false" in message
 
 
-def test_the_size_that_the_options_give_is_named():
+def test_image_size_is_named_if_it_is_an_option():
     class Resizing(DeepSpec):
         image_size: int = 96
 
@@ -119,13 +119,13 @@ def test_the_size_that_the_options_give_is_named():
 
 
 @pytest.mark.parametrize("raised", OTHERS, ids=lambda each: type(each).__name__)
-def test_all_else_passes(raised):
+def test_other_errors_pass_unchanged(raised):
     spec = DeepSpec(method="resnet")
     with pytest.raises(type(raised)) as caught, memory_errors(spec, PHOTOGRAPH):
         raise raised
     assert caught.value is raised
 
 
-def test_nothing_raised():
+def test_no_error():
     with memory_errors(DeepSpec(method="resnet"), PHOTOGRAPH):
         pass

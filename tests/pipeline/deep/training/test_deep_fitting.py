@@ -1,4 +1,4 @@
-"""The engine: what is learnt, what is kept, what is said."""
+"""Training a network: learning, the epoch that is kept, and terminal output."""
 
 import re
 
@@ -17,19 +17,19 @@ def values(result, split, metric):
     return chosen.sort_values("x")["value"].to_numpy()
 
 
-def course(result):
-    """The history without what depends on the machine's load."""
+def reproducible_history(result):
+    """The history without measurements that depend on the machine's load."""
     history = result.history
     return history[~history["metric"].isin(["seconds", "images_per_second"])]
 
 
-def mean_surprise(scores, labels):
+def mean_cross_entropy(scores, labels):
     """The cross-entropy, image by image."""
     pairs = zip(scores, labels, strict=True)
     return float(np.mean([-np.log(max(float(row[label]), 1e-7)) for row, label in pairs]))
 
 
-def test_learns_what_can_be_learnt(trained, three_classes):
+def test_learns_separable_classes(trained, three_classes):
     _, result = trained
     _, labels, test_labels = three_classes
     assert (result.scores["train"].argmax(axis=1) == labels["train"]).mean() > 0.95
@@ -42,7 +42,7 @@ def test_best_epoch_has_the_lowest_validation_loss(trained):
 
 
 def test_scores_belong_to_the_best_epoch(three_classes):
-    """Learning too fast, so that the last epoch is not the best one."""
+    """With a high learning rate, so that the last epoch is not the best."""
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=6, batch_size=20, learning_rate=0.02)
     for seed in range(5):
@@ -53,7 +53,7 @@ def test_scores_belong_to_the_best_epoch(three_classes):
         pytest.fail("no seed had its best epoch before the last one")
     scores, right = result.scores["validation"], labels["validation"]
     best = result.notes["best_epoch"] - 1
-    assert mean_surprise(scores, right) == pytest.approx(
+    assert mean_cross_entropy(scores, right) == pytest.approx(
         values(result, "validation", "loss")[best], abs=1e-4
     )
     assert (scores.argmax(axis=1) == right).mean() == values(result, "validation", "accuracy")[best]
@@ -62,30 +62,30 @@ def test_scores_belong_to_the_best_epoch(three_classes):
     )
 
 
-def test_same_seed_same_course(trained, three_classes):
+def test_same_seed_same_history(trained, three_classes):
     spec, first = trained
     images, labels, _ = three_classes
     again = train(spec, images, labels, 3, seed=1)
     other = train(spec.model_copy(update={"epochs": 1}), images, labels, 3, seed=2)
-    assert course(again).equals(course(first))
+    assert reproducible_history(again).equals(reproducible_history(first))
     np.testing.assert_array_equal(again.scores["test"], first.scores["test"])
     assert values(other, "validation", "loss")[0] != values(first, "validation", "loss")[0]
 
 
 def test_training_curve_is_measured_without_dropout(three_classes):
-    """Nine tenths dropped: running averages would be far below what the network can do."""
+    """With 90 % dropout, running averages would be far below the accuracy without it."""
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=1, batch_size=10, dropout=0.9, learning_rate=1e-3)
     same = {**images, "validation": images["train"]}
     result = train(spec, same, {**labels, "validation": labels["train"]}, 3, seed=0)
-    # As many training images are shown as there are validation images: here, the same ones.
+    # The sample of training images is as large as the validation split: here, the same images.
     for metric in ("accuracy", "loss"):
         assert values(result, "train", metric) == pytest.approx(
             values(result, "validation", metric), abs=1e-6
         )
 
 
-def test_stops_early_and_says_so(three_classes, capsys):
+def test_stops_early_and_reports_it(three_classes, capsys):
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=40, patience=2, batch_size=20, learning_rate=0.02)
     result = train(spec, images, labels, 3, seed=0)
@@ -95,7 +95,7 @@ def test_stops_early_and_says_so(three_classes, capsys):
 
 
 @pytest.mark.checked
-def test_progress_is_a_line_a_check_and_a_line_an_epoch(three_classes, capsys):
+def test_progress_is_one_line_per_check_and_per_epoch(three_classes, capsys):
     images, labels, _ = three_classes
     train(deep_spec("lenet5", epochs=2), images, labels, 3, seed=0)
     lines = capsys.readouterr().out.splitlines()
@@ -112,7 +112,7 @@ def test_progress_is_a_line_a_check_and_a_line_an_epoch(three_classes, capsys):
     assert lines[-1].startswith("kept epoch")
 
 
-def test_the_best_epoch_is_that_of_the_monitored_metric(three_classes):
+def test_the_monitored_metric_selects_the_best_epoch(three_classes):
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=5, batch_size=20, learning_rate=0.02, monitor="accuracy")
     result = train(spec, images, labels, 3, seed=3)
@@ -121,7 +121,7 @@ def test_the_best_epoch_is_that_of_the_monitored_metric(three_classes):
     assert result.notes["monitor"] == "accuracy"
 
 
-def test_history_tells_rate_and_speed_of_each_epoch(three_classes):
+def test_history_has_rate_and_speed_of_each_epoch(three_classes):
     images, labels, _ = three_classes
     spec = deep_spec(
         "lenet5", epochs=4, batch_size=50, schedule="step", milestones=[0.5], learning_rate=0.01
@@ -133,7 +133,7 @@ def test_history_tells_rate_and_speed_of_each_epoch(three_classes):
 
 
 def test_a_plateau_lowers_the_rate(three_classes):
-    """Steps too small to improve anything by much, and a metric that stands still."""
+    """Steps that are too small to improve anything, so that the metric stays constant."""
     images, labels, _ = three_classes
     spec = deep_spec(
         "lenet5", epochs=6, batch_size=100, schedule="plateau", plateau_patience=2, factor=0.5,
@@ -144,8 +144,8 @@ def test_a_plateau_lowers_the_rate(three_classes):
     np.testing.assert_allclose(rates / 1e-9, [1, 1, 1, 0.5, 0.5, 0.25])
 
 
-def test_an_average_is_what_is_measured_and_stored(three_classes):
-    """Near 1 it stays where training began, though the weights themselves have learnt."""
+def test_the_moving_average_is_evaluated_and_stored(three_classes):
+    """With momentum near 1 it stays near the initial weights, while the raw weights learn."""
     images, labels, _ = three_classes
     options = {"epochs": 3, "batch_size": 20, "learning_rate": 3e-3, "dropout": 0.0}
     plain = train(deep_spec("lenet5", **options), images, labels, 3, seed=1)
@@ -157,7 +157,7 @@ def test_an_average_is_what_is_measured_and_stored(three_classes):
     np.testing.assert_allclose(quick.scores["test"], plain.scores["test"], atol=1e-3)
 
 
-def test_data_on_the_device_and_several_steps_a_call_change_no_number(three_classes):
+def test_data_on_the_device_and_several_steps_per_call_change_nothing(three_classes):
     images, labels, _ = three_classes
     options = {"epochs": 2, "batch_size": 20, "flip": True, "crop": 2, "dropout": 0.1}
     usual = train(deep_spec("lenet5", **options), images, labels, 3, seed=1)
@@ -168,7 +168,7 @@ def test_data_on_the_device_and_several_steps_a_call_change_no_number(three_clas
     np.testing.assert_allclose(usual.scores["test"], other.scores["test"], atol=1e-4)
 
 
-def test_auxiliary_heads_serve_in_training_alone():
+def test_auxiliary_heads_are_used_only_in_training():
     images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
     options = {"width": 0.05, "epochs": 1, "batch_size": 16}
     alone = train(deep_spec("googlenet", **options), images, labels, 3, seed=0)
@@ -177,14 +177,14 @@ def test_auxiliary_heads_serve_in_training_alone():
     assert not np.array_equal(helped.scores["test"], alone.scores["test"])
 
 
-def test_a_loss_that_runs_away_is_an_error_that_says_what_to_try(three_classes):
+def test_a_diverging_loss_is_an_error_with_suggestions(three_classes):
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", optimizer="sgd", learning_rate=1e6, epochs=3, batch_size=20)
     with pytest.raises(StudyError, match=r"epoch 1, .*sgd at a learning rate of 1e\+06.* try "):
         train(spec, images, labels, 3, seed=0)
 
 
-def test_counts_the_numbers_of_the_standardisation():
+def test_parameters_include_the_standardization():
     model = keras.Sequential(
         [
             keras.Input((4, 4, 3)),
@@ -204,7 +204,7 @@ def test_counts_the_numbers_of_the_standardisation():
         ({"images": np.zeros((200, 20, 20, 3), np.uint8)}, "expected that of the training images"),
     ],
 )
-def test_wrong_arrays_are_refused(three_classes, change, message):
+def test_wrong_arrays_are_rejected(three_classes, change, message):
     images, labels, _ = three_classes
     images = {**images, **({"train": change["images"]} if "images" in change else {})}
     labels = {**labels, **({"train": change["labels"]} if "labels" in change else {})}
@@ -212,7 +212,7 @@ def test_wrong_arrays_are_refused(three_classes, change, message):
         train(deep_spec("lenet5"), images, labels, 3, seed=0)
 
 
-def test_one_class_is_refused(three_classes):
+def test_one_class_is_rejected(three_classes):
     images, labels, _ = three_classes
     labels = {split: np.zeros_like(array) for split, array in labels.items()}
     with pytest.raises(StudyError, match="at least two"):

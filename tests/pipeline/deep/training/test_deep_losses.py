@@ -1,4 +1,4 @@
-"""Losses: against NumPy's formulas, and gradients where probabilities have become 0 or 1."""
+"""Losses: comparison with NumPy, and gradients where probabilities are 0 or 1."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from pipeline.deep.training.losses import LOSSES, build_loss
 
 
 def costs(name, p):
-    """What each class would cost if it were the right one: (n, classes) for probabilities p."""
+    """The cost of each class if it were the correct one: (n, classes) for probabilities p."""
     n_classes = p.shape[1]
     found = np.zeros(p.shape)
     for k in range(n_classes):
@@ -49,12 +49,12 @@ def test_equals_its_formula(name, n_classes, smoothing):
         assert float(loss(labels, p[:, 1:].astype(np.float32))) == pytest.approx(want, rel=1e-4)
 
 
-def test_every_name_of_the_options_is_there():
+def test_every_option_is_implemented():
     assert set(LOSSES) == set(LossOptions.model_fields["loss"].annotation.__args__)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_cross_entropy_is_that_of_keras(smoothing):
+def test_cross_entropy_equals_that_of_keras(smoothing):
     p, labels = (each.astype(np.float32) for each in probabilities(40, 4))
     theirs = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
     ours = build_loss(options("cross_entropy", smoothing), 4)
@@ -67,7 +67,7 @@ def test_cross_entropy_is_that_of_keras(smoothing):
     assert found == pytest.approx(float(theirs(labels[:, None], p[:, 1:])), rel=1e-5)
 
 
-def test_squared_error_of_a_smoothed_label_is_its_distance_but_for_a_constant():
+def test_squared_error_of_a_smoothed_label_is_its_distance_up_to_a_constant():
     p, labels = probabilities(30, 3)
     loss = build_loss(options("squared_error", 0.3), 3)
     target = np.eye(3)[labels] * 0.7 + 0.1
@@ -77,7 +77,7 @@ def test_squared_error_of_a_smoothed_label_is_its_distance_but_for_a_constant():
 
 
 def step_of(name, logits, labels, smoothing=0.0, softened=lambda x: x, eager=False):
-    """Return loss and gradient in the logits: biases start from them, and one step has rate 1."""
+    """Return loss and gradient in the logits, which are biases, by one step of rate 1."""
     units = len(logits)
     kind = "sigmoid" if units == 1 else "softmax"
     output = keras.layers.Dense(units, activation=kind, dtype="float32")
@@ -96,7 +96,7 @@ def step_of(name, logits, labels, smoothing=0.0, softened=lambda x: x, eager=Fal
     ids=str,
 )
 @pytest.mark.parametrize("name", ["cross_entropy", "hinge", "focal"])
-def test_gradients_live_on_where_the_right_class_has_become_impossible(
+def test_gradients_do_not_vanish_when_the_correct_class_has_probability_0(
     name, logits, label, gradient
 ):
     value, found = step_of(name, logits, [label])
@@ -116,14 +116,14 @@ def test_without_known_logits_a_softmax_has_a_gradient_at_86_too():
 @pytest.mark.parametrize("logits", [[1000.0, 0.0, -1000.0], [1000.0], [-1000.0]], ids=str)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("known", [True, False])
-def test_all_is_finite_at_probabilities_of_0_and_1(name, logits, smoothing, known):
+def test_losses_are_finite_at_probabilities_of_0_and_1(name, logits, smoothing, known):
     softened = (lambda x: x) if known else keras.layers.Reshape((len(logits),))
     value, gradient = step_of(name, logits, [0, 1], smoothing, softened, eager=True)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
 
 
-def test_computed_in_float32_also_of_half_precision_outputs():
+def test_computed_in_float32_even_for_half_precision_outputs():
     p, labels = probabilities(20, 3)
     half = keras.ops.cast(p.astype(np.float32), "bfloat16")
     found = build_loss(options("cross_entropy"), 3)(labels, half)

@@ -1,4 +1,4 @@
-"""Optimizers: Keras's class with the options' numbers, and a step of each against its formula."""
+"""Optimizers: Keras's class with the options' values, and steps compared with formulas."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def after_steps(optimizer, gradients, start=(1.0, -2.0), name="kernel"):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_class_and_numbers(name):
+def test_class_and_values(name):
     optimizer = build_optimizer(options(name), 10)
     expected = {"momentum": "SGD", "nesterov": "SGD"}.get(name, name)
     assert type(optimizer).__name__.lower() == expected.lower()
@@ -32,17 +32,17 @@ def test_class_and_numbers(name):
         assert optimizer.nesterov is (name == "nesterov")
 
 
-def test_every_name_of_the_options_is_there():
+def test_every_option_is_implemented():
     assert set(OPTIMIZERS) == set(OptimizerOptions.model_fields["optimizer"].annotation.__args__)
 
 
-def test_decay_is_here_for_adamw_alone():
+def test_only_adamw_has_weight_decay():
     for name in OPTIMIZERS:
         found = build_optimizer(options(name, weight_decay=0.02), 10).weight_decay
         assert (found == 0.02) if name == "adamw" else not found
 
 
-def test_steps_of_gradient_descent_against_their_formulas():
+def test_steps_of_gradient_descent_equal_their_formulas():
     first, second = np.array([0.5, 1.0]), np.array([-1.0, 2.0])
     start = np.array([1.0, -2.0])
     found = after_steps(build_optimizer(options("sgd"), 10), [first, second])
@@ -56,9 +56,9 @@ def test_steps_of_gradient_descent_against_their_formulas():
     np.testing.assert_allclose(found, start - 0.1 * sum(looks_ahead), rtol=1e-6)
 
 
-def test_adamw_decays_kernels_apart_from_the_gradient_and_nothing_else():
+def test_adamw_decays_only_kernels_and_separately_from_the_gradient():
     gradient, start = np.array([0.5, -1.0]), np.array([1.0, -2.0])
-    # The first step of Adam is the learning rate with the gradient's sign.
+    # The first step of Adam is the learning rate times the gradient's sign.
     step = 0.1 * gradient / (np.abs(gradient) + 1e-7)
     spec = options("adamw", weight_decay=0.3)
     found = after_steps(build_optimizer(spec, 10), [gradient])
@@ -68,7 +68,7 @@ def test_adamw_decays_kernels_apart_from_the_gradient_and_nothing_else():
         np.testing.assert_allclose(found, start - step, rtol=1e-4)
 
 
-def test_the_learning_rate_is_a_schedule_or_on_a_plateau_a_number_to_set():
+def test_the_learning_rate_is_a_schedule_or_for_plateau_a_variable():
     follows = build_optimizer(options("sgd", epochs=4, schedule="cosine"), 10)
     assert isinstance(follows._learning_rate, EpochSchedule)
     by_hand = build_optimizer(options("sgd", schedule="plateau"), 10)
@@ -78,7 +78,7 @@ def test_the_learning_rate_is_a_schedule_or_on_a_plateau_a_number_to_set():
     np.testing.assert_allclose(found, [0.99, -2.01], rtol=1e-6)
 
 
-def test_weights_of_layers_are_told_apart_by_their_names():
+def test_decay_depends_on_the_names_of_weights():
     layers = keras.layers
     network = keras.Sequential(
         [keras.Input((4,)), layers.Dense(3), layers.BatchNormalization(), layers.PReLU()]

@@ -1,4 +1,4 @@
-"""Learning rates: values by hand, and the tensors beside the definition at all steps."""
+"""Learning rates: values by hand, and tensors compared with the definition at all steps."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_an_optimizer_follows_the_schedule_in_a_compiled_step():
 
 
 def scales(plateau, improvements):
-    """What the rate is multiplied by after each epoch."""
+    """The factor of the learning rate after each epoch."""
     found = []
     for improved in improvements:
         plateau.update(improved)
@@ -79,14 +79,14 @@ def scales(plateau, improvements):
     return found
 
 
-def test_plateau_falls_after_its_patience_and_starts_to_wait_anew():
+def test_plateau_lowers_the_rate_after_its_patience_and_waits_again():
     spec = OptimizerOptions(schedule="plateau", factor=0.5, plateau_patience=2)
     plateau = Plateau(spec)
-    course = scales(plateau, (True, False, True, False, False, False, False, True, False))
-    assert course == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]
+    found = scales(plateau, (True, False, True, False, False, False, False, True, False))
+    assert found == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.25, 0.25]
 
 
-def test_plateau_goes_on_from_its_stored_state():
+def test_plateau_resumes_from_its_stored_state():
     spec = OptimizerOptions(schedule="plateau", factor=0.1, plateau_patience=3)
     whole, first = Plateau(spec), Plateau(spec)
     rest = [False, False, True, False, False, False, False]

@@ -1,4 +1,4 @@
-"""What is measured on the scores."""
+"""The metrics of a learning curve."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_cross_entropy_equals_scikit_learn():
     assert cross_entropy(scores, labels) == pytest.approx(expected)
 
 
-def test_one_certain_mistake_is_not_infinite():
+def test_one_confident_mistake_is_not_infinite():
     assert cross_entropy(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-np.log(1e-7))
 
 
@@ -25,7 +25,7 @@ def test_accuracy_by_hand():
 
 
 @pytest.mark.parametrize("present", [6, 4, 1])
-def test_macro_f1_equals_scikit_learn_also_without_some_classes(present):
+def test_macro_f1_equals_scikit_learn_even_without_some_classes(present):
     rng = np.random.default_rng(present)
     scores = rng.dirichlet(np.ones(6), 80)
     scores[:, 5] = 0

@@ -1,4 +1,4 @@
-"""A training that is put back to an earlier moment takes the very same steps again."""
+"""A training that is restored to an earlier state repeats exactly the same steps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPTIMIZERS = {
 def network(
     optimizer: str = "adam", units: int = 8, policy: str = "float32", eager: bool = True
 ) -> keras.Model:
-    """Dropout and noise, batch normalisation, and a model within the model; compiled.
+    """Compiled, with dropout, noise, batch normalization and a nested model.
 
     A few eager steps are quicker than the tracing of a function.
     """
@@ -75,8 +75,8 @@ def test_steps_after_restoring_are_the_same_steps(optimizer):
 @pytest.mark.parametrize(
     ("optimizer", "eager"), [("adam_average", False), ("loss_scale", True), ("momentum", True)]
 )
-def test_a_model_of_another_process_goes_on_where_this_one_was(optimizer, eager):
-    """Its optimizer has taken no step, its seeds are others, and Keras counts its layers on."""
+def test_a_model_in_a_new_process_continues_from_a_snapshot(optimizer, eager):
+    """Its optimizer has taken no steps, its seeds differ, and so do the names of its layers."""
     model = network(optimizer, eager=eager)
     train(model)
     kept = snapshot.take(model)
@@ -97,7 +97,7 @@ def test_a_snapshot_is_a_copy():
 
 @pytest.mark.parametrize("left_out", ["seed", "optimizer", "moving"])
 def test_each_part_of_a_snapshot_is_needed(left_out):
-    """The comparisons above can fail: without one kind of variable the steps are others."""
+    """The comparisons above can fail: without one kind of variable the steps differ."""
     model = network("adam")
     names = [name for name, variable in snapshot._variables(model)]
     paths = dict(zip(names, [v.path for _, v in snapshot._variables(model)], strict=True))
@@ -114,7 +114,7 @@ def test_each_part_of_a_snapshot_is_needed(left_out):
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_precisions(policy):
-    """Whole bfloat16 has narrow variables, which come as float32; float16 scales the loss."""
+    """Pure bfloat16 has narrow variables, which become float32; float16 scales the loss."""
     model = network("adam", policy=policy)
     if policy == "mixed_float16":
         inner = keras.optimizers.Adam(0.05)
@@ -128,7 +128,7 @@ def test_precisions(policy):
     assert_same(train_from(model, kept), at_first)
 
 
-def test_images_on_the_device_are_no_state():
+def test_images_on_the_device_are_not_state():
     images = np.arange(6000, dtype=np.float32).reshape(1000, 6)
     held = StoredInputs(images)
     first = keras.Input((), dtype="int32")
@@ -144,13 +144,13 @@ def test_images_on_the_device_are_no_state():
 
 
 @pytest.mark.parametrize("other", ["units", "optimizer"])
-def test_a_snapshot_of_another_model_is_refused_and_changes_nothing(other):
+def test_a_snapshot_of_another_model_is_rejected_and_changes_nothing(other):
     kept = snapshot.take(network("adam", units=9) if other == "units" else network("momentum"))
     model = network("adam", units=8)
     before = snapshot.take(model)
     with pytest.raises(ValueError, match=r"shape|variables") as caught:
         snapshot.restore(model, kept)
-    expected = "(6, 9)" if other == "units" else "in one of them alone: optimizer/"
+    expected = "(6, 9)" if other == "units" else "found in only one of them: optimizer/"
     assert expected in str(caught.value)
     after = snapshot.take(model)
     assert all(np.array_equal(before[name], after[name]) for name in before)

@@ -1,4 +1,4 @@
-"""Colour histograms against numpy.histogram and numpy.histogramdd, cell by cell."""
+"""Color histograms, compared with numpy.histogram and numpy.histogramdd cell by cell."""
 
 import cv2
 import numpy as np
@@ -65,8 +65,8 @@ def test_counts_equal_numpy(space, options, photo_patches):
 
 
 @pytest.mark.parametrize("bins", range(1, 257, 5))
-def test_every_value_lies_in_numpys_bin(bins):
-    """All 256 values, and for hue all 180, each as an image of its own."""
+def test_every_value_is_in_numpys_bin(bins):
+    """All 256 values, or all 180 for hue, each in its own image."""
     values = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(256, 1, 1, 3)
     found = _spec(bins=bins, grid=1).build(seed=0).counts(values)[:, 0, :bins].argmax(axis=1)
     expected = [np.histogram([v], bins, (0, 256))[0].argmax() for v in range(256)]
@@ -76,7 +76,7 @@ def test_every_value_lies_in_numpys_bin(bins):
     np.testing.assert_array_equal(hue_bins, expected)
 
 
-def test_features_are_the_counts_normalised(photo_patches):
+def test_features_are_the_counts_normalized(photo_patches):
     counts = Spec().build(seed=0).counts(photo_patches).reshape(-1, 16).astype(float)
     shares = counts / counts.sum(axis=1, keepdims=True)
     lengths = counts / np.sqrt((counts**2).sum(axis=1, keepdims=True))
@@ -111,7 +111,7 @@ def test_channels_are_red_green_blue():
 
 
 @pytest.mark.parametrize("n", [1, 64, 65])
-def test_batches_leave_no_trace(n, photo_patches):
+def test_batches_do_not_affect_results(n, photo_patches):
     for options in ({}, {"space": "lab", "joint": True, "bins": 4}):
         extractor = Spec(**options).build(seed=0)
         together = extractor.transform(photo_patches[:n])
@@ -119,7 +119,7 @@ def test_batches_leave_no_trace(n, photo_patches):
         np.testing.assert_array_equal(together, alone)
 
 
-def test_images_smaller_than_the_grid_are_refused():
+def test_images_smaller_than_the_grid_are_rejected():
     with pytest.raises(StudyError, match=r"3×9 pixels; expected at least 4×4.*smaller grid"):
         Spec().build(seed=0).fit(np.zeros((1, 3, 9, 3), dtype=np.uint8))
 
@@ -131,8 +131,8 @@ def test_images_smaller_than_the_grid_are_refused():
         ({"bins": [8, 8]}, "bins"),
         ({"grid": 9}, "grid"),
         ({"space": "bgr"}, "space"),
-        ({"norm": "l2"}, "expected sqrt: false with norm: l2"),
-        ({"bins": 64, "joint": True}, "joint histograms need fewer bins"),
+        ({"norm": "l2"}, "found sqrt: true with norm: l2"),
+        ({"bins": 64, "joint": True}, "found 4194304 numbers per image; .*fewer bins"),
     ],
 )
 def test_wrong_options_are_named(options, message):
@@ -146,13 +146,13 @@ def test_three_bins_may_come_from_yaml_as_a_list():
 
 
 def _bars(picture):
-    """The right half of a picture: 248×248 pixels behind the image and the gap."""
+    """The right half of a picture: 248×248 pixels after the image and the gap."""
     assert picture.shape == (248, 504, 3)
     assert picture.dtype == np.uint8
     return picture[:, 256:]
 
 
-def test_the_picture_shows_each_cells_bars_where_the_cell_lies():
+def test_the_picture_shows_each_cells_bars_in_its_place():
     image = np.zeros((32, 32, 3), dtype=np.uint8)
     image[:16, 16:, 0] = 255  # the upper right cell is red
     picture = Spec(grid=2, bins=4).build(seed=0).picture(image)
@@ -167,7 +167,7 @@ def test_the_picture_shows_each_cells_bars_where_the_cell_lies():
     assert not green[:41].any()
 
 
-def test_joint_bars_have_the_colour_of_their_bin():
+def test_joint_bars_have_the_color_of_their_bin():
     image = np.zeros((32, 32, 3), dtype=np.uint8)
     image[:, :8] = [255, 0, 0]
     for space in ("rgb", *CONVERSIONS):
@@ -182,7 +182,7 @@ def test_joint_bars_have_the_colour_of_their_bin():
 
 
 @pytest.mark.parametrize("options", [{"bins": 256, "grid": 8}, {"norm": "l2", "sqrt": False}])
-def test_pictures_hold_for_many_bins_and_other_norms(options, photo_patches):
+def test_pictures_work_for_many_bins_and_other_norms(options, photo_patches):
     for image in (photo_patches[0], noise(1, 37, 45)[0]):
         picture = Spec(**options).build(seed=0).picture(image)
         assert all(128 <= side <= 512 for side in picture.shape[:2])

@@ -1,4 +1,4 @@
-"""HOG against skimage, image by image; signed HOG against a slow one written out here."""
+"""HOG, compared with skimage; signed HOG, compared with a slow implementation here."""
 
 import math
 
@@ -60,7 +60,7 @@ def test_equals_skimage_with_any_number_of_orientations(orientations, channel, h
 
 
 def test_the_hard_images_are_hard(hard_images, monkeypatch):
-    """Without the second look at doubtful pixels, equality is lost."""
+    """Without the exact decision for uncertain pixels, results differ."""
     monkeypatch.setattr("pipeline.features.hog.gradient_votes._decide", lambda *_: None)
     spec = Spec(orientations=8)
     found = spec.build(seed=0).transform(hard_images)
@@ -78,7 +78,7 @@ def test_large_images(photo_patches):
 
 
 @pytest.mark.parametrize("n", [1, 16, 17, 128, 129])
-def test_batches_leave_no_trace(n, photo_patches):
+def test_batches_do_not_affect_results(n, photo_patches):
     images = photo_patches[:n]
     together = Spec().build(seed=0).transform(images)
     alone = np.concatenate([Spec().build(seed=0).transform(image[None]) for image in images])
@@ -92,14 +92,14 @@ def test_batches_leave_no_trace(n, photo_patches):
 
 def _plain_signed_hog(image, cell, block, orientations):
     """One image, pixel by pixel, over 360°, L2-Hys."""
-    grey = rgb2gray(image)
-    height, width = grey.shape
+    gray = rgb2gray(image)
+    height, width = gray.shape
     down, across = height // cell, width // cell
     cells = np.zeros((down, across, orientations))
     for row in range(down * cell):
         for column in range(across * cell):
-            y = grey[row + 1, column] - grey[row - 1, column] if 0 < row < height - 1 else 0.0
-            x = grey[row, column + 1] - grey[row, column - 1] if 0 < column < width - 1 else 0.0
+            y = gray[row + 1, column] - gray[row - 1, column] if 0 < row < height - 1 else 0.0
+            x = gray[row, column + 1] - gray[row, column - 1] if 0 < column < width - 1 else 0.0
             angle = math.degrees(math.atan2(y, x)) % 360
             bin_ = min(int(angle * orientations / 360), orientations - 1)
             cells[row // cell, column // cell, bin_] += math.hypot(y, x) / cell**2
@@ -113,7 +113,7 @@ def _plain_signed_hog(image, cell, block, orientations):
 
 
 @pytest.mark.parametrize(("cell", "block", "orientations"), [(8, 2, 9), (4, 1, 18), (5, 3, 7)])
-def test_signed_equals_the_plain_one(cell, block, orientations, photo_patches):
+def test_signed_equals_the_slow_implementation(cell, block, orientations, photo_patches):
     images = np.concatenate([photo_patches[::60], noise(4)])
     spec = Spec(cell=cell, block=block, orientations=orientations, signed=True)
     expected = [_plain_signed_hog(image, cell, block, orientations) for image in images]
@@ -132,13 +132,13 @@ def test_signed_folds_to_unsigned(channel, transform_sqrt, photo_patches, hard_i
     signed = Spec(signed=True, orientations=14, **common).build(seed=0).transform(images)
     unsigned = Spec(orientations=7, **common).build(seed=0).transform(images)
     folded = signed.reshape(len(images), -1, 2, 7).sum(axis=2)
-    # Noise off 180° is lost by skimage's rule, and kept by the signed bins: leave those out.
+    # skimage's rule drops noise near 180° but signed bins keep it; leave these images out.
     same = np.isclose(folded.reshape(len(images), -1), unsigned, atol=1e-5).all(axis=1)
     assert same[: len(photo_patches[::5])].all()
     assert same.mean() > 0.9
 
 
-def test_inverted_contrast_turns_signed_orientations_by_half_a_circle(photo_patches):
+def test_inverted_contrast_rotates_signed_orientations_by_180_degrees(photo_patches):
     for channel in ("grey", "strongest"):
         extractor = Spec(signed=True, orientations=9 * 2, channel=channel).build(seed=0)
         found = extractor.transform(photo_patches[::5]).reshape(-1, 2, 9)
@@ -146,14 +146,14 @@ def test_inverted_contrast_turns_signed_orientations_by_half_a_circle(photo_patc
         np.testing.assert_allclose(inverted, found[:, ::-1], atol=1e-5)
 
 
-def test_unsigned_orientations_do_not_see_inverted_contrast(photo_patches):
+def test_unsigned_orientations_ignore_inverted_contrast(photo_patches):
     extractor = Spec(channel="strongest").build(seed=0)
     found = extractor.transform(photo_patches)
     np.testing.assert_allclose(extractor.transform(255 - photo_patches), found, atol=1e-6)
 
 
 @pytest.mark.parametrize(("y", "x", "expected"), [(0, 1, 0), (1, 0, 2), (0, -1, 4), (-1, 0, 6)])
-def test_axes_begin_bins(y, x, expected):
+def test_axes_are_lower_edges_of_bins(y, x, expected):
     assert Orientations(8, signed=True).bins(np.array([y * 1.0]), np.array([x * 1.0])) == expected
 
 
@@ -177,7 +177,7 @@ def test_flat_images_give_zeros():
             assert not Spec(channel=channel, **options).build(seed=0).transform(flat).any()
 
 
-def test_images_smaller_than_a_block_are_refused():
+def test_images_smaller_than_a_block_are_rejected():
     small = np.zeros((2, 32, 15, 3), dtype=np.uint8)
     with pytest.raises(StudyError, match=r"32×15 pixels; expected at least 16×16.*smaller cell"):
         Spec().build(seed=0).fit(small)

@@ -1,4 +1,4 @@
-"""Several sizes of cell, and the picture of HOG."""
+"""Several cell sizes, and the picture of HOG."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ CONVENTIONS = ["skimage", "dalal_triggs"]
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 @pytest.mark.parametrize("channel", ["grey", "strongest"])
-def test_scales_are_joined_in_their_order(convention, channel, photo_patches):
+def test_scales_are_joined_in_order(convention, channel, photo_patches):
     common = {"convention": convention, "channel": channel}
     images = photo_patches[:40]
     joined = Spec(cell=(8, 4, 5), **common).build(seed=0).transform(images)
@@ -22,7 +22,7 @@ def test_scales_are_joined_in_their_order(convention, channel, photo_patches):
     np.testing.assert_allclose(joined, np.concatenate(each, axis=1), rtol=0, atol=1e-6)
 
 
-def test_a_list_of_cells_may_stand_in_params():
+def test_params_can_list_several_cells():
     spec = registry.parse("features", {"method": "hog", "cell": [4, 8]}, "features.x")
     assert spec.cells == (4, 8)
     assert Spec().cells == (8,)
@@ -42,7 +42,7 @@ def test_wrong_cells_are_named(cell, message):
         registry.parse("features", {"method": "hog", "cell": cell}, "features.x")
 
 
-def test_the_largest_scale_has_to_fit():
+def test_the_largest_scale_must_fit():
     with pytest.raises(StudyError, match=r"32×32 pixels; expected at least 40×40"):
         Spec(cell=(4, 20)).build(seed=0).fit(noise(1))
 
@@ -63,15 +63,15 @@ def test_strokes_lie_along_edges(convention, signed, upright):
     assert len(rows) > 50
     if not upright:
         rows, columns = columns, rows
-    assert np.ptp(rows) > 128  # cells on the whole length of the edge
+    assert np.ptp(rows) > 128  # cells along the whole edge
     middle = np.abs(columns - 128)
-    assert middle.max() < 80  # and only those that it runs through
+    assert middle.max() < 80  # and only cells that contain it
 
 
 @pytest.mark.parametrize(
     ("shape", "expected"), [((32, 32), (256, 256)), ((40, 60), (256, 384)), ((300, 32), (512, 256))]
 )
-def test_the_picture_has_a_size_to_look_at(shape, expected):
+def test_size_of_the_picture(shape, expected):
     picture = Spec(cell=(8, 4)).build(seed=0).picture(noise(1, *shape)[0])
     assert picture.shape == (*expected, 3)
     assert picture.dtype == np.uint8
@@ -92,8 +92,8 @@ def test_the_picture_keeps_red_red():
 
 def test_a_cells_strength_is_its_mean_over_its_blocks():
     blocks = np.zeros((2, 2, 2, 2, 3), dtype=np.float32)
-    blocks[0, 0, 0, 0, 1] = 0.4  # a corner: in one block alone
-    blocks[:, :, 1, 1, 2] = [[0.8, 0], [0, 0]]  # the middle: in four
+    blocks[0, 0, 0, 0, 1] = 0.4  # a corner: in only one block
+    blocks[:, :, 1, 1, 2] = [[0.8, 0], [0, 0]]  # the center: in four blocks
     strengths = cell_strengths(blocks)
     assert strengths.shape == (3, 3, 3)
     assert strengths[0, 0, 1] == 1

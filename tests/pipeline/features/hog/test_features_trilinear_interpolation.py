@@ -1,4 +1,4 @@
-"""The Dalal–Triggs convention of HOG against cv2.HOGDescriptor, image by image."""
+"""The Dalal–Triggs convention of HOG, compared with cv2.HOGDescriptor."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def _spec(**options):
 
 
 def _opencv(images, spec):
-    """Return OpenCV's descriptors in our order; the window holds all whole cells."""
+    """Return OpenCV's descriptors in the order of `Hog`; the window contains all whole cells."""
     cell, block, bins = spec.cell, spec.block, spec.orientations
     down, across = images.shape[1] // cell, images.shape[2] // cell
     sides = [(across * cell, down * cell), (block * cell,) * 2, (cell,) * 2, (cell,) * 2]
@@ -56,7 +56,7 @@ def test_equals_opencv(options, transform_sqrt, channel, photo_patches, hard_ima
 @pytest.mark.parametrize("channel", ["grey", "strongest"])
 @pytest.mark.parametrize("size", [(33, 50), (43, 37), (64, 32)])
 def test_equals_opencv_where_cells_do_not_fill_the_image(size, channel):
-    """Noise: two channels of equal gradient, which OpenCV treats in two ways there, are rare."""
+    """With noise, since OpenCV treats equal channels differently there, and noise has few."""
     spec = _spec(channel=channel)
     images = np.concatenate([noise(6, *size, seed=3), photographs(*size, limit=2)])
     expected = _opencv(images, spec)
@@ -75,7 +75,7 @@ def test_equals_opencv_on_a_large_image():
         np.testing.assert_allclose(found, _opencv(image, spec), rtol=0, atol=1e-5)
 
 
-def test_the_documented_order_is_opencvs(photo_patches):
+def test_the_documented_order_is_that_of_opencv(photo_patches):
     image = photo_patches[0]
     blocks = _spec().build(seed=0).transform(image[None]).reshape(3, 3, 2, 2, 9)
     descriptor = cv2.HOGDescriptor((32, 32), (16, 16), (8, 8), (8, 8), 9)
@@ -84,8 +84,8 @@ def test_the_documented_order_is_opencvs(photo_patches):
     assert np.abs(blocks.ravel() - theirs).max() > 0.05  # the order matters
 
 
-def test_of_equal_channels_blue_votes_then_green():
-    """Each channel has a step of the same height in a direction of its own."""
+def test_among_equal_channels_blue_votes_before_green():
+    """Each channel has a step of the same height in a different direction."""
     image = np.zeros((32, 32, 3), dtype=np.uint8)
     image[:, 16:, 0] = image[16:, :, 1] = 80
     options = {"channel": "strongest", "signed": True, "orientations": 8, "block": 1, "cell": 16}
@@ -98,7 +98,7 @@ def test_of_equal_channels_blue_votes_then_green():
 
 @pytest.mark.parametrize("n", [1, 31, 33, 65])
 @pytest.mark.parametrize("transform_sqrt", [False, True])
-def test_batches_leave_no_trace(n, transform_sqrt, photo_patches):
+def test_batches_do_not_affect_results(n, transform_sqrt, photo_patches):
     assert trilinear_interpolation.BATCH_PIXELS // 1024 == 32
     extractor = _spec(channel="strongest", transform_sqrt=transform_sqrt).build(seed=0)
     alone = np.concatenate([extractor.transform(image[None]) for image in photo_patches[:n]])
@@ -119,7 +119,7 @@ def test_flat_images_give_zeros():
         ({"convention": "opencv"}, r"features\.x\.convention: found 'opencv'"),
     ],
 )
-def test_options_that_do_not_combine_are_refused(options, message):
+def test_incompatible_options_are_rejected(options, message):
     entry = {"method": "hog", "convention": "dalal_triggs", **options}
     with pytest.raises(StudyError, match=message):
         registry.parse("features", entry, "features.x")

@@ -1,4 +1,4 @@
-"""Local binary patterns against skimage, pixel by pixel."""
+"""Local binary patterns, compared with skimage pixel by pixel."""
 
 import cv2
 import numpy as np
@@ -15,8 +15,8 @@ METHODS = ["default", "ror", "uniform", "nri_uniform"]
 
 
 def _skimage(images, spec, radius):
-    grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
-    found = [local_binary_pattern(g, spec.points, radius, spec.patterns) for g in grey]
+    gray = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    found = [local_binary_pattern(g, spec.points, radius, spec.patterns) for g in gray]
     return np.array(found).astype(int)
 
 
@@ -37,7 +37,7 @@ def _least_rotation(pattern, points):
 @pytest.mark.parametrize(("points", "radius"), [(8, 1.0), (8, 2.0), (5, 2.3), (10, 1.5)])
 def test_every_pixel_equals_skimage(patterns, points, radius, photo_patches, hard_images):
     spec = Spec(points=points, radius=radius, patterns=patterns)
-    few = hard_images[::4]  # flat areas too: there the last digit decides
+    few = hard_images[::4]  # with flat areas, where the last digit decides
     for images in (photo_patches[::25], noise(3, 20, 33), photographs(50, 31, 1), few):
         np.testing.assert_array_equal(_labels(images, spec, radius), _skimage(images, spec, radius))
 
@@ -57,7 +57,7 @@ def test_labels_have_no_gaps(patterns):
 
 
 @pytest.mark.parametrize("sqrt", [False, True])
-def test_histograms_are_shares_of_each_cell_and_radius(sqrt):
+def test_histograms_are_fractions_for_each_cell_and_radius(sqrt):
     images = photographs(33, 26, 2)
     spec = Spec(radius=(1, 2), grid=3, patterns="uniform", sqrt=sqrt)
     features = spec.build(seed=0).transform(images).reshape(len(images), 2, 3, 3, 10)
@@ -75,7 +75,7 @@ def test_histograms_are_shares_of_each_cell_and_radius(sqrt):
                     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_the_dimension_is_told(photo_patches):
+def test_the_dimension_is_correct(photo_patches):
     for options in ({}, {"radius": [1, 2.5], "grid": 2}, {"patterns": "ror", "points": 6}):
         spec = registry.parse("features", {"method": "lbp", **options}, "features.x")
         assert spec.build(seed=0).transform(photo_patches[:2]).shape == (2, spec.dimension)
@@ -83,15 +83,15 @@ def test_the_dimension_is_told(photo_patches):
 
 def test_brightness_and_contrast_do_not_matter(photo_patches):
     dark = photo_patches[::20] // 2
-    grey = np.repeat(dark[..., 1:2], 3, axis=3)
+    gray = np.repeat(dark[..., 1:2], 3, axis=3)
     extractor = Spec().build(seed=0)
-    inner = slice(1, -1)  # at the border neighbours are black
-    labels = extractor.labels(grey, 1)[inner, inner]
-    brighter = extractor.labels(grey * 2, 1)[inner, inner]
-    assert (labels == brighter).mean() > 0.99  # but for the last digit of interpolated values
+    inner = slice(1, -1)  # at the border, neighbors are black
+    labels = extractor.labels(gray, 1)[inner, inner]
+    brighter = extractor.labels(gray * 2, 1)[inner, inner]
+    assert (labels == brighter).mean() > 0.99  # except for the last digit of interpolated values
 
 
-def test_batches_leave_no_trace(photo_patches):
+def test_batches_do_not_affect_results(photo_patches):
     extractor = Spec(radius=(1, 2)).build(seed=0)
     alone = np.concatenate([extractor.transform(image[None]) for image in photo_patches[:35]])
     np.testing.assert_array_equal(extractor.transform(photo_patches[:35]), alone)
@@ -112,7 +112,7 @@ def test_the_picture_shows_the_patterns(photo_patches):
         ({"radius": [1, 1]}, "expected each radius once"),
         ({"radius": 0.5}, "found 0.5"),
         ({"patterns": "var"}, "found 'var'"),
-        ({"points": 16, "patterns": "default"}, "expected at most 262144 numbers an image"),
+        ({"points": 16, "patterns": "default"}, "numbers per image; expected at most 262144"),
     ],
 )
 def test_wrong_options_are_named(options, message):
@@ -120,7 +120,7 @@ def test_wrong_options_are_named(options, message):
         registry.parse("features", {"method": "lbp", **options}, "features.x")
 
 
-def test_images_smaller_than_the_grid_are_refused():
+def test_images_smaller_than_the_grid_are_rejected():
     small = np.zeros((2, 32, 3, 3), dtype=np.uint8)
     with pytest.raises(
         StudyError, match=r"lbp: found images of 32×3 pixels; expected at least 4×4"

@@ -1,18 +1,18 @@
-"""Phases as params.yaml names them."""
+"""Phases as given in params.yaml."""
 
 import pytest
 
 from pipeline.deep.architectures.vgg16_transfer.phases import PhaseOptions, read_phases
 
 
-def test_a_phase_changes_what_it_names_and_no_more():
+def test_a_phase_changes_only_the_options_it_sets():
     phase = PhaseOptions.model_validate({"unfreeze": 2, "epochs": 3, "schedule": "cosine"})
     assert phase.changes == {"epochs": 3, "schedule": "cosine"}
     assert phase.model_dump(mode="json") == {"unfreeze": 2, "epochs": 3, "schedule": "cosine"}
     assert PhaseOptions.model_validate(phase.model_dump()) == phase
 
 
-def test_other_options_and_phases_that_were_read_pass_through():
+def test_other_options_and_parsed_phases_pass_through():
     phase = PhaseOptions(unfreeze="all")
     assert read_phases({"epochs": 2}, "then") == {"epochs": 2}
     read = read_phases({"epochs": 2, "then": [phase, {"unfreeze": 1}]}, "then")
@@ -50,7 +50,7 @@ def test_messages_name_the_phase_and_the_option(then, message):
         read_phases({"then": then}, "then")
 
 
-def test_options_of_another_schedule_or_optimizer_are_refused():
+def test_options_of_another_schedule_or_optimizer_are_rejected():
     phase = PhaseOptions.model_validate({"unfreeze": 1, "milestones": [0.5]})
     phase.check_optimizer("then.0", "adam", "step")
     with pytest.raises(ValueError, match=r"then\.0: found milestones with schedule: cosine"):

@@ -1,4 +1,4 @@
-"""Where VGG16 is cut."""
+"""How VGG16 is split into frozen and trained parts."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_the_top_block():
     top = cut(1)
     assert top.boundary == "block4_pool"
     assert top.trained == ("block5_conv1", "block5_conv2", "block5_conv3", "block5_pool")
-    # block4_pool is read from the boundary's output, which is there anyway.
+    # block4_pool is read from the boundary's output.
     assert top.parts == {"block3_pool": (256,), "block4_pool": (4, 4, 512)}
     assert not top.reads_pixels
 
@@ -36,7 +36,7 @@ def test_all():
     assert everything.reads_pixels
 
 
-def test_blocks_are_counted_from_the_deepest_that_is_read():
+def test_blocks_are_counted_from_the_deepest_one_in_use():
     shallow = cut(1, ("block2_pool", "block3_conv2"))
     assert shallow.blocks == 3
     assert shallow.boundary == "block2_pool"
@@ -53,5 +53,5 @@ def test_flattened_vectors_keep_positions():
     ("size", "unfrozen", "pixels"),
     [(96, 1, False), (112, 1, True), (64, 2, False), (64, 3, True), (32, 3, False), (32, 5, True)],
 )
-def test_what_is_too_much_to_keep_is_computed_anew(size, unfrozen, pixels):
+def test_features_that_are_too_large_are_not_kept(size, unfrozen, pixels):
     assert cut(unfrozen, size=size).reads_pixels is pixels

@@ -1,4 +1,4 @@
-"""VGG16 and the head over it: options, phases, and that one phase begins where another ended."""
+"""VGG16 with a head: options, phases, and that each phase starts where the previous one ended."""
 
 import json
 import zipfile
@@ -6,15 +6,15 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from deep_cases import coloured_squares, deep_spec
+from deep_cases import colored_squares, deep_spec
 
 from pipeline.checks import StudyError
 from pipeline.deep.cost import leaf_layers
 from pipeline.pretrained.weights import load_weights
 
 SHALLOW = ("block2_conv1", "block1_conv2", "block2_pool", "block1_pool")
-"""Two blocks, not in their order: frozen ones, the boundary and trained ones."""
-IMAGES, LABELS = coloured_squares(48, 3, 32, seed=0)
+"""Layers of two blocks, not in order: frozen, at the boundary, and trained."""
+IMAGES, LABELS = colored_squares(48, 3, 32, seed=0)
 
 
 def transfer(**options):
@@ -35,7 +35,7 @@ def test_hidden_layer():
     assert network.get_layer("hidden_dropout").rate == 0.5
 
 
-def test_hidden_layer_takes_the_options_of_layers():
+def test_hidden_layer_uses_the_layer_options():
     network = transfer(hidden=16, width=0.5, batch_norm=True, activation="tanh").network((100,), 3)
     assert network.get_layer("hidden").units == 8
     assert network.get_layer("hidden_bn")
@@ -61,7 +61,7 @@ def test_l2_is_a_penalty_on_the_kernels_of_the_head():
         ({"layers": ["block5_pool", "block5_pool"]}, "at most once"),
         ({"image_size": 31}, "32"),
         ({"pooling": "mean"}, "average"),
-        ({"crop": 4}, r"found crop: 4, .*expected flip alone.*phase of `then` that unfreezes all"),
+        ({"crop": 4}, r"found crop: 4, .*expected only flip.*phase of `then` that unfreezes all"),
         (
             {"then": [{"unfreeze": 6}]},
             r"deep\.vgg16_transfer: then\.0\.unfreeze: found 6; .*1 to 5",
@@ -70,11 +70,11 @@ def test_l2_is_a_penalty_on_the_kernels_of_the_head():
         ({"then": [{"unfreeze": 1, "cutout": 8}]}, r"then\.0: found cutout: 8, .*unfreeze all"),
         (
             {"then": [{"unfreeze": 2}, {"unfreeze": 1}]},
-            r"then\.1\.unfreeze: found 1; expected 2 to 5, or all: .*freezes again",
+            r"then\.1\.unfreeze: found 1; expected 2 to 5, or all: .*cannot freeze",
         ),
         (
             {"layers": ["block3_pool"], "then": [{"unfreeze": 4}]},
-            r"found 4; expected 1 to 3, or all: `layers` reads 3 blocks",
+            r"found 4; expected 1 to 3, or all: `layers` uses 3 blocks",
         ),
         (
             {"then": [{"unfreeze": "all"}, {"unfreeze": 4}]},
@@ -91,13 +91,13 @@ def test_wrong_options(option, message):
         transfer(**option)
 
 
-def test_a_missing_file_is_found_by_the_check(tmp_path):
+def test_the_check_finds_a_missing_file(tmp_path):
     spec = deep_spec("vgg16_transfer", weights=str(tmp_path / "none.h5"))
     with pytest.raises(StudyError, match="there is no weights file"):
         spec.check_files()
 
 
-def test_phases_are_this_runs_options_with_the_phases_in_their_place():
+def test_phases_update_the_options_of_the_run():
     spec = transfer(
         epochs=9,
         schedule="step",
@@ -135,7 +135,7 @@ def by_name(model):
 
 
 class Built:
-    """One phase, built as training does; `model` goes from pixels to scores."""
+    """One phase, built as in training; `model` maps pixels to scores."""
 
     def __init__(self, phase, images, n_outputs=3, before=None):
         keras.utils.set_random_seed(1)
@@ -163,7 +163,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def phases():
-    """Three phases of a shallow network, each from the weights of the one before, none trained."""
+    """Three untrained phases of a shallow network, each from the weights of the previous one."""
     spec = transfer(
         layers=SHALLOW,
         hidden=6,
@@ -176,17 +176,17 @@ def phases():
     return built
 
 
-def test_a_phase_begins_where_the_one_before_it_ended(phases):
+def test_a_phase_starts_where_the_previous_one_ended(phases):
     head, top, everything = (phase.outputs for phase in phases)
-    assert np.ptp(head, axis=0).max() > 0.1  # images are told apart
-    np.testing.assert_allclose(top, head, atol=2e-3)  # what is kept is rounded to float16
+    assert np.ptp(head, axis=0).max() > 0.1  # the scores differ between images
+    np.testing.assert_allclose(top, head, atol=2e-3)  # kept features are rounded to float16
     np.testing.assert_allclose(everything, head, atol=1e-5)
 
 
 def test_inputs_of_each_phase(phases):
     head, top, everything = (phase.inputs for phase in phases)
     assert (head.shape, head.dtype) == ((48, 128 + 64 + 128 + 64), np.float32)
-    # block1_conv2's vector, and block1_pool, from which its own vector is taken as well.
+    # block1_conv2's vector, and block1_pool's output, which also gives its vector.
     assert (top.shape, top.dtype) == ((48, 64 + 16 * 16 * 64), np.float16)
     assert everything is IMAGES
 
@@ -200,7 +200,7 @@ def test_what_each_phase_trains(phases):
     assert names == [head, block2 + head, ["block1_conv1", "block1_conv2", *block2, *head]]
 
 
-def test_trained_kernels_are_penalised_and_frozen_ones_not(phases):
+def test_trained_kernels_are_penalized_and_frozen_ones_not(phases):
     for phase, count in zip(phases, (2, 4, 6), strict=True):
         assert len(phase.trained.losses) == count
 
@@ -225,7 +225,7 @@ def test_training_changes_what_is_unfrozen_and_nothing_else(phases):
     assert changed == {"hidden", "output", "block2_conv1", "block2_conv2"}
 
 
-def test_the_model_of_a_later_phase_loads_and_predicts_what_was_measured(phases, tmp_path):
+def test_the_model_of_a_later_phase_loads_and_predicts_the_same(phases, tmp_path):
     _, top, _ = phases
     top.model.save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
@@ -243,11 +243,11 @@ def test_other_poolings_give_the_same_features_in_both_phases(pooling):
     network = second.network
     joined = keras.Model(network.inputs, network.get_layer("features").output)
     found = joined.predict(second.inputs, verbose=0)
-    # What is kept is rounded to float16, which deeper sums feel.
+    # Kept features are rounded to float16, which affects deeper sums.
     np.testing.assert_allclose(found, first.inputs, rtol=1e-3, atol=1e-3 * first.inputs.max())
 
 
-def test_pixels_go_in_where_too_much_would_be_kept():
+def test_the_input_is_pixels_if_features_are_too_large():
     spec = transfer(image_size=112, then=[{"unfreeze": 1, "crop": 2}])
     _, top = spec.phases()
     assert top.frozen_base((32, 32, 3), 0) is None
@@ -269,5 +269,5 @@ def test_precision_is_that_of_the_options():
     assert base.get_layer("block1_conv2").compute_dtype == "bfloat16"
     assert network.get_layer("block2_conv1").compute_dtype == "bfloat16"
     assert network.get_layer("block2_conv1").variable_dtype == "float32"
-    assert network.get_layer("standardisation").compute_dtype == "float32"
+    assert network.get_layer("standardization").compute_dtype == "float32"
     assert base.outputs[0].dtype == "float16"
