@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline.checks import StudyError
 from pipeline.storage import integrity
 from pipeline.storage.files import load_sealed, save_json
 
