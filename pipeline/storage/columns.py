@@ -1,7 +1,8 @@
 """What a table and a column of the results are: one record each.
 
-Everything that is said about a column comes from its record: the header of the CSV file, the heading
-and the explanation on the page, and how a value is written there. A new column is a new record.
+Everything that is said about a column comes from its record: the header of the CSV file, the
+heading and the explanation on the page, and how a value is written there. A new column is a new
+record.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Column:
     name: str
     """Its header in the CSV file."""
     meaning: str
-    """What it says, in one or two sentences: the explanation on the page and in the documentation."""
+    """What it says, in one or two sentences: the explanation on the page and in the docs."""
     title: str = ""
     """Its heading on the page; empty for the name with spaces."""
     unit: str = ""
@@ -31,8 +32,8 @@ class Column:
     format: Format = "number"
     """How the page writes a value."""
     value: Callable[..., Any] | None = None
-    """Computes the value of one row. Its arguments are those of the table, the same for all columns.
-    None where the table computes its rows as a whole."""
+    """Computes the value of one row. Its arguments are those of the table, the same for all of its
+    columns. None where the table computes its rows as a whole."""
     shown: bool = False
     """Whether the table on the page has it too, without further markup."""
     optional: bool = False
@@ -60,5 +61,5 @@ class Table:
 
     @property
     def text(self) -> tuple[str, ...]:
-        """The columns that stay text where their values look like numbers: classes may be 3 and 8."""
+        """Columns that stay text even where values look like numbers: a class may be called 3."""
         return tuple(column.name for column in self.columns if column.format == "text")
