@@ -258,7 +258,7 @@ PAIRS = [
 @pytest.mark.parametrize(("one", "other"), PAIRS, ids=lambda path: path.as_posix())
 def test_what_was_exchanged_is_named(study, one, other):
     exchange(one, other)
-    mending = r"Mend it with: cd .* && python -m pipeline\.mend"
+    mending = r"Mend it with: cd .* && python -m pipeline\.commands\.mend"
     with pytest.raises(StudyError, match=mending) as caught:
         taken()
     told = str(caught.value)

@@ -188,7 +188,9 @@ def test_files_are_read_as_prepare_reads_them(study):
 def test_the_readme_shows_how(study, root, name, tmp_path, capsys):
     """Its lines as they stand there, but for the name of the run and the place of the files."""
     readme = (root / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(from pipeline\.prediction .*?)```", readme, re.DOTALL)
+    (block,) = re.findall(
+        r"```python\n(from pipeline\.commands\.predict .*?)```", readme, re.DOTALL
+    )
     files = re.findall(r'"([^"]+\.(?:jpg|png))"', block)
     assert len(files) == 2
     sources = sorted(Path(PARAMS["dataset"]["path"]).glob("test/*/1.*"))

@@ -206,7 +206,7 @@ def test_wrong_options_are_refused(method, wrong):
 
 def test_parsing_all_of_them_imports_no_keras():
     code = (
-        "import sys; from pipeline import registry\n"
+        "import sys; from pipeline.config import registry\n"
         "for method in registry.method_names('deep'):\n"
         "    options = {'weights': 'random'} if method == 'vgg16_transfer' else {}\n"
         "    registry.parse('deep', {'method': method, **options}, 'deep.x').check_files()\n"

@@ -477,19 +477,19 @@ FILES = {
     ),
     "predictions": (
         "runs/01/seed-3/predictions.npz",
-        save_run,
+        save_example_run,
         lambda: load_predictions("01", 3, "dvc repro train_classical@01"),
         "dvc repro train_classical@01",
     ),
     "history": (
         "runs/01/seed-3/history.csv",
-        save_run,
+        save_example_run,
         lambda: load_history("01", 3, "dvc repro train_classical@01"),
         "dvc repro train_classical@01",
     ),
     "card": (
         "runs/01/seed-3/card.json",
-        save_run,
+        save_example_run,
         lambda: load_card("01", 3, "dvc repro train_classical@01"),
         "dvc repro train_classical@01",
     ),

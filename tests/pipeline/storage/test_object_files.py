@@ -129,7 +129,7 @@ def test_a_whole_run_predicts_the_same_to_the_bit(path, rng, shape):
 def test_equal_options_give_equal_bytes_in_every_process(path):
     """The order of a set of strings is another one in each process; a checksum must not be."""
     code = (
-        "import sys; from pathlib import Path; from pipeline import registry; "
+        "import sys; from pathlib import Path; from pipeline.config import registry; "
         "from pipeline.storage.object_files import save_object; "
         "entry = {'method': 'hog', 'cell': 4, 'signed': True, 'orientations': 18, 'block': 2}; "
         "made = registry.parse('features', entry, 'features.x').build(0); "
