@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.entries import read_params
 from pipeline.example_images import ExampleImages, enlarged, load_example_images
+from pipeline.features.drawing import learned_picture, picture
 from pipeline.results import FeaturePicture, save_feature_pictures
 from pipeline.storage.features import load_extractor, load_feature_card
 from stages import run
@@ -47,7 +48,7 @@ def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
     card = load_feature_card(features)
     extractor = load_extractor(features)
 
-    def picture(pixels: NDArray[np.uint8], id_: int, name: str, caption: str) -> FeaturePicture:
+    def row(pixels: NDArray[np.uint8], id_: int, name: str, caption: str) -> FeaturePicture:
         kind = "image" if name else "learnt"
         path = f"features/{features}/{id_ if name else kind}.png"
         return FeaturePicture(
@@ -55,13 +56,13 @@ def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
         )
 
     for image, id_, name in zip(examples.pixels, examples.ids, examples.class_names, strict=True):
-        pixels = extractor.picture(image)
+        pixels = picture(extractor, image)
         if pixels is not None:
             caption = f"What {features} keeps of the image of class {name}"
-            yield picture(pixels, id_, name, caption)
-    pixels = extractor.learned_picture()
+            yield row(pixels, id_, name, caption)
+    pixels = learned_picture(extractor)
     if pixels is not None:
-        yield picture(pixels, -1, "", f"What {features} has learnt from the training images")
+        yield row(pixels, -1, "", f"What {features} has learnt from the training images")
 
 
 if __name__ == "__main__":

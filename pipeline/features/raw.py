@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from pipeline.features.picture_panels import enlarged
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 17
@@ -81,13 +80,6 @@ class Raw(Extractor):
         """Count the luminance's three products per pixel; unchanged pixels cost nothing."""
         height, width, _ = image_shape
         return 3 * height * width if self.spec.grey else 0
-
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the image in as few pixels as are kept of it."""
-        self.spec.check_images(image[None])
-        levels = self._pixels(image[None]).reshape(*self._shape(image[None]), -1) * 255
-        kept = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-        return enlarged(np.ascontiguousarray(np.broadcast_to(kept, (*kept.shape[:2], 3))))
 
     @property
     def _channels(self) -> int:

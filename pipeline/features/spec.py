@@ -64,25 +64,6 @@ class Extractor(ABC):
         """
         return None
 
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Draw what the extractor keeps of an image; None if that cannot be drawn.
-
-        Args:
-            image: (height, width, 3) uint8 in RGB order.
-
-        Returns:
-            (h, w, 3) uint8 in RGB order, both sides from 128 to 512 pixels.
-        """
-        return None
-
-    def learned_picture(self) -> NDArray[np.uint8] | None:
-        """Draw what `fit` learned, such as a dictionary; None if there is nothing to draw.
-
-        Returns:
-            (h, w, 3) uint8 in RGB order, at most 1,024 pixels wide.
-        """
-        return None
-
 
 class FeatureSpec(MethodSpec, ABC):
     """The options of a feature extractor; each method's ``Spec`` derives from this class."""

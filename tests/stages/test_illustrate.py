@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from PIL import Image
 from pipeline.checks import StudyError
 from pipeline.config import registry
 from pipeline.config.yaml_files import dump_yaml
+from pipeline.features import drawing
 from pipeline.features.spec import Extractor
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
 from pipeline.storage.features import FeatureCard, save_extractor
@@ -39,13 +41,21 @@ class Undrawable(Extractor):
 
 
 class Learner(Undrawable):
-    def learned_picture(self):
-        return np.full((130, 300, 3), 7, dtype=np.uint8)
+    """An extractor whose drawing shows what it has learned, and no image."""
+
+
+LEARNED = SimpleNamespace(learned_picture=lambda _: np.full((130, 300, 3), 7, dtype=np.uint8))
 
 
 @pytest.fixture
-def study(study_folder, storable, rng):
+def study(study_folder, storable, monkeypatch, rng):
     """A prepared dataset of 30 validation images, and three feature sets."""
+    found = drawing._drawing
+
+    def drawing_of(extractor):
+        return LEARNED if isinstance(extractor, Learner) else found(extractor)
+
+    monkeypatch.setattr(drawing, "_drawing", drawing_of)
     n = {"train": 30, "validation": 30, "test": 30}
     labels = np.arange(30) % 3
     for split in n:

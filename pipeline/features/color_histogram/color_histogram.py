@@ -10,13 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.features.color_histogram.bars import (
-    CHANNEL_COLOURS,
-    bin_colours,
-    fullest_bars,
-    grid_of_bars,
-)
-from pipeline.features.picture_panels import enlarged, side_by_side
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 16
@@ -171,20 +164,6 @@ class ColorHistogram(Extractor):
         norm = {"none": 0, "l1": 1, "l2": 2}[self.spec.norm]
         return image_shape[0] * image_shape[1] * pixel + norm * self.spec.dimension
 
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the image, and next to it its histograms as in `transform`.
-
-        Histograms per channel are drawn cell by cell, one below the other, in the channels' colors.
-        For joint histograms, the fullest bins of the whole image are drawn in their own colors.
-        """
-        histograms = self._histograms(self.transform(image[None]))
-        if self.spec.joint:
-            colors = bin_colours(self.spec.space, self.spec.channel_bins, self._tops)
-            bars = fullest_bars(histograms[0][0].sum(axis=0), colors)
-        else:
-            channels = [histogram[0] for histogram in histograms]
-            bars = grid_of_bars(channels, self.spec.grid, CHANNEL_COLOURS[self.spec.space])
-        return side_by_side(enlarged(image), bars)
 
     def _batch_counts(self, images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Yield the slice of each batch and its counts (images, dimension)."""
@@ -225,7 +204,7 @@ class ColorHistogram(Extractor):
         return joined[..., None]
 
     @property
-    def _tops(self) -> tuple[int, int, int]:
+    def tops(self) -> tuple[int, int, int]:
         """The end of each channel's range."""
         return (_HUE if self.spec.space == "hsv" else 256, 256, 256)
 
@@ -233,7 +212,7 @@ class ColorHistogram(Extractor):
         """Return the bin of each value of each channel: (1, 256, 3) uint8."""
         tables = np.zeros((1, 256, 3), dtype=np.uint8)
         for channel, bins in enumerate(self.spec.channel_bins):
-            top = self._tops[channel]
+            top = self.tops[channel]
             edges = np.histogram_bin_edges([], bins, (0, top))
             found = np.searchsorted(edges, np.arange(top), side="right") - 1
             tables[0, :top, channel] = found
@@ -243,12 +222,12 @@ class ColorHistogram(Extractor):
         """Normalize the histograms of (n, dimension) counts in place; none of them is empty."""
         if self.spec.norm != "none":
             size_of = _SIZES[self.spec.norm]
-            for histogram in self._histograms(features):
+            for histogram in self.histograms(features):
                 histogram /= size_of(histogram, axis=-1, keepdims=True)
         if self.spec.sqrt:
             np.sqrt(features, out=features)
 
-    def _histograms(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def histograms(self, features: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Split (n, dimension) into views (n, cells, bins): one per channel, or one if joint."""
         cells = features.reshape(len(features), self.spec.grid**2, -1)
         ends = [] if self.spec.joint else list(np.cumsum(self.spec.channel_bins)[:-1])

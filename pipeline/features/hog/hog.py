@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from pipeline.features.hog import hard_binning, trilinear_interpolation
-from pipeline.features.hog.glyphs import draw_glyphs
 from pipeline.features.hog.hard_binning import HardBinnedBlocks
 from pipeline.features.hog.layout import Layout
 from pipeline.features.hog.orientation_bins import Orientations
@@ -160,23 +159,6 @@ class Hog(Extractor):
         norm = {"L1": 1, "L1-sqrt": 1, "L2": 2, "L2-Hys": 4}[spec.block_norm]
         votes = self._descriptor(height, width)[0].vote_products
         return height * width * pixel + votes + norm * spec.layout.dimension(height, width)
-
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the cells' histograms at the first scale as strokes over the image.
-
-        Args:
-            image: (height, width, 3) uint8 in RGB order.
-
-        Returns:
-            (h, w, 3) uint8 in RGB order, both sides from 128 to 512 pixels.
-        """
-        cell = self.spec.cells[0]
-        features = self.transform(image[None])[0]
-        layout = self.spec.layout
-        down, across = (layout.blocks_along(side, cell) for side in image.shape[:2])
-        shape = (down, across, layout.block, layout.block, layout.orientations.count)
-        blocks = features[: np.prod(shape)].reshape(shape)
-        return draw_glyphs(image, blocks, cell, layout.orientations)
 
     def _descriptor(
         self, height: int, width: int

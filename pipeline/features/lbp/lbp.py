@@ -18,7 +18,6 @@ from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 
 _BATCH_PIXELS = 1 << 14
 """With this size, the arrays of one batch fit in a CPU's second-level cache."""
-_PICTURE = 256
 
 Radius = Annotated[float, Field(ge=1, le=16)]
 
@@ -156,21 +155,6 @@ class Lbp(Extractor):
             pixel += int(np.choose(sides, (0, 2, 4)).sum()) + 1
         return image_shape[0] * image_shape[1] * pixel + spec.dimension
 
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the label of each pixel's pattern, at the first radius, as a color.
-
-        Args:
-            image: (height, width, 3) uint8 in RGB order.
-
-        Returns:
-            (h, w, 3) uint8 in RGB order, both sides from 128 to 512 pixels.
-        """
-        labels = self.labels(image[None], self.spec.radii[0])[..., 0]
-        levels = labels.astype(np.float32) * (255 / (self.spec.bins - 1))
-        colors = cv2.applyColorMap(np.round(levels).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-        zoom = _PICTURE / min(labels.shape)
-        size = [min(2 * _PICTURE, round(side * zoom)) for side in labels.shape[::-1]]
-        return cv2.resize(colors[..., ::-1], size, interpolation=cv2.INTER_NEAREST)
 
     def _places(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return where each pixel's histogram begins, (height, width, 1), and the cells' areas."""

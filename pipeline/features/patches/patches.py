@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from pipeline.checks import StudyError
 from pipeline.features.patches.coding import PatchCoder, patch_grid
 from pipeline.features.patches.dictionary import PatchDictionary, draw_patches, learn_dictionary
-from pipeline.features.patches.pictures import dictionary_sheet, redrawn
 from pipeline.features.spec import Extractor, FeatureSpec
 
 _MOST_NUMBERS = 1 << 28
@@ -176,15 +175,3 @@ class Patches(Extractor):
         d = 3 * spec.size**2
         return down * across * d * (3 + d + spec.count)
 
-    def picture(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Draw the image, and next to it the image reconstructed from its nearest atoms.
-
-        Each patch is replaced by the atom nearest to it, without whitening, on mid-gray. This shows
-        what the code keeps; brightness and contrast are not kept.
-        """
-        self.spec.check_images(image[None])
-        return redrawn(image, self.dictionary_, self.spec.size)
-
-    def learned_picture(self) -> NDArray[np.uint8]:
-        """Draw up to 400 atoms without whitening, the grayest first."""
-        return dictionary_sheet(self.dictionary_, self.spec.size)

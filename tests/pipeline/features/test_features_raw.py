@@ -8,6 +8,7 @@ from skimage.color import rgb2gray
 from skimage.transform import downscale_local_mean
 
 from pipeline.checks import StudyError
+from pipeline.features import drawing
 from pipeline.features.raw import Spec
 
 
@@ -62,14 +63,14 @@ def test_values_lie_in_0_to_1():
 
 def test_the_picture_shows_the_pixels_that_are_kept(photo_patches):
     image = photo_patches[0]
-    picture = Spec(size=8).build(seed=0).picture(image)
+    picture = drawing.picture(Spec(size=8).build(seed=0), image)
     assert picture.shape == (248, 248, 3)
     expected = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(picture[15::31, 15::31].astype(int), expected, atol=1)
     assert np.ptp(picture[:31, :31], axis=(0, 1)).max() == 0
-    gray = Spec(grey=True).build(seed=0).picture(image)
+    gray = drawing.picture(Spec(grey=True).build(seed=0), image)
     np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
-    wide = Spec().build(seed=0).picture(noise(1, 10, 40)[0])
+    wide = drawing.picture(Spec().build(seed=0), noise(1, 10, 40)[0])
     assert all(128 <= side <= 512 for side in wide.shape[:2])
 
 

@@ -7,6 +7,7 @@ from feature_images import noise
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.features import drawing
 from pipeline.features.color_histogram.color_histogram import ColorHistogram, Spec
 
 CONVERSIONS = {
@@ -155,7 +156,7 @@ def _bars(picture):
 def test_the_picture_shows_each_cells_bars_in_its_place():
     image = np.zeros((32, 32, 3), dtype=np.uint8)
     image[:16, 16:, 0] = 255  # the upper right cell is red
-    picture = Spec(grid=2, bins=4).build(seed=0).picture(image)
+    picture = drawing.picture(Spec(grid=2, bins=4).build(seed=0), image)
     np.testing.assert_array_equal(picture[:124, 124:248], np.tile([255, 0, 0], (124, 124, 1)))
     red = (_bars(picture) == (214, 39, 40)).all(axis=2)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -172,7 +173,7 @@ def test_joint_bars_have_the_color_of_their_bin():
     image[:, :8] = [255, 0, 0]
     for space in ("rgb", *CONVERSIONS):
         spec = Spec(space=space, bins=8, joint=True, grid=1, sqrt=False)
-        bars = _bars(spec.build(seed=0).picture(image)).astype(int)
+        bars = _bars(drawing.picture(spec.build(seed=0), image)).astype(int)
         dark, red = bars[240, 3], bars[240, 11]
         assert dark.sum() < 250
         assert red[0] > 150
@@ -184,6 +185,6 @@ def test_joint_bars_have_the_color_of_their_bin():
 @pytest.mark.parametrize("options", [{"bins": 256, "grid": 8}, {"norm": "l2", "sqrt": False}])
 def test_pictures_work_for_many_bins_and_other_norms(options, photo_patches):
     for image in (photo_patches[0], noise(1, 37, 45)[0]):
-        picture = Spec(**options).build(seed=0).picture(image)
+        picture = drawing.picture(Spec(**options).build(seed=0), image)
         assert all(128 <= side <= 512 for side in picture.shape[:2])
         assert len(np.unique(picture[:, 256:].reshape(-1, 3), axis=0)) >= 4

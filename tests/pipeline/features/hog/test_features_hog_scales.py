@@ -6,6 +6,7 @@ from feature_images import noise
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.features import drawing
 from pipeline.features.hog.glyphs import cell_strengths
 from pipeline.features.hog.hog import Spec
 
@@ -58,7 +59,9 @@ def test_strokes_lie_along_edges(convention, signed, upright):
     image[:, 15:] = 60
     if not upright:
         image = np.ascontiguousarray(image.swapaxes(0, 1))
-    picture = Spec(convention=convention, signed=signed, orientations=8).build(0).picture(image)
+    picture = drawing.picture(
+        Spec(convention=convention, signed=signed, orientations=8).build(0), image
+    )
     rows, columns = np.nonzero(picture[..., 0] > 120)  # brighter than the dimmed image: strokes
     assert len(rows) > 50
     if not upright:
@@ -72,21 +75,21 @@ def test_strokes_lie_along_edges(convention, signed, upright):
     ("shape", "expected"), [((32, 32), (256, 256)), ((40, 60), (256, 384)), ((300, 32), (512, 256))]
 )
 def test_size_of_the_picture(shape, expected):
-    picture = Spec(cell=(8, 4)).build(seed=0).picture(noise(1, *shape)[0])
+    picture = drawing.picture(Spec(cell=(8, 4)).build(seed=0), noise(1, *shape)[0])
     assert picture.shape == (*expected, 3)
     assert picture.dtype == np.uint8
 
 
 def test_a_flat_image_has_no_strokes():
     flat = np.full((32, 32, 3), 100, dtype=np.uint8)
-    picture = Spec().build(seed=0).picture(flat)
+    picture = drawing.picture(Spec().build(seed=0), flat)
     assert (picture == 45).all()
 
 
 def test_the_picture_keeps_red_red():
     image = np.zeros((32, 32, 3), dtype=np.uint8)
     image[..., 0] = 200
-    picture = Spec().build(seed=0).picture(image)
+    picture = drawing.picture(Spec().build(seed=0), image)
     assert (picture == [90, 0, 0]).all()
 
 

@@ -8,6 +8,7 @@ from skimage.feature import local_binary_pattern
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.features import drawing
 from pipeline.features.lbp.binary_patterns import pattern_labels
 from pipeline.features.lbp.lbp import Spec
 
@@ -98,11 +99,11 @@ def test_batches_do_not_affect_results(photo_patches):
 
 
 def test_the_picture_shows_the_patterns(photo_patches):
-    picture = Spec().build(seed=0).picture(photo_patches[0])
+    picture = drawing.picture(Spec().build(seed=0), photo_patches[0])
     assert picture.shape == (256, 256, 3)
     assert picture.dtype == np.uint8
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
-    assert Spec().build(seed=0).picture(noise(1, 20, 90)[0]).shape == (256, 512, 3)
+    assert drawing.picture(Spec().build(seed=0), noise(1, 20, 90)[0]).shape == (256, 512, 3)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.features import drawing
 from pipeline.features.patches import coding
 from pipeline.features.patches.coding import patch_grid
 from pipeline.features.patches.dictionary import (
@@ -183,12 +184,12 @@ def test_flat_and_noisy_images_give_finite_features(images):
 
 def test_pictures_show_the_dictionary_and_the_image(images):
     extractor = Spec(**SMALL).build(seed=0).fit(images)
-    sheet = extractor.learned_picture()
+    sheet = drawing.learned_picture(extractor)
     assert sheet.dtype == np.uint8
     assert sheet.shape[2] == 3
     assert max(sheet.shape) <= 1024
     assert sheet.std() > 30
-    picture = extractor.picture(images[0])
+    picture = drawing.picture(extractor, images[0])
     assert picture.shape == (248, 504, 3)
     drawn = picture[4::8, 260::8].astype(float).mean(axis=2)[:31, :31]
     seen = picture[4::8, 4:248:8].astype(float).mean(axis=2)[:31, :31]
