@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+AFFECTS_OUTPUTS = False
+"""It writes to the terminal alone; see `pipeline.fingerprints`."""
+
 
 def duration(seconds: float) -> str:
     """Return ``40 s``, ``12 min`` or ``3.5 h``."""

@@ -18,6 +18,8 @@ from pathlib import Path
 from pipeline import host_memory
 from pipeline.host_memory import byte_size
 
+AFFECTS_OUTPUTS = False
+"""It decides how a stage fails, not what one leaves that does not; see `pipeline.fingerprints`."""
 MEMORY_ERRORS = ("MemoryError", "ResourceExhaustedError", "OutOfMemoryError")
 """Class names: of Python and NumPy, of TensorFlow, of torch."""
 MEMORY_WORDS = (

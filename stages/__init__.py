@@ -27,6 +27,7 @@ def run(main: Callable[..., None], *arguments: str) -> None:
     """
     from pipeline import system_errors
     from pipeline.checks import ShortageError, StudyError
+    from pipeline.fingerprints import guard
 
     module = main.__module__.rpartition(".")[2]
     by_command = module == "__main__"
@@ -34,6 +35,8 @@ def run(main: Callable[..., None], *arguments: str) -> None:
     task = supervision.task_name(stage, arguments or (sys.argv[1:] if by_command else ()))
     try:
         with supervision.interruptible():
+            if by_command and "DVC_STAGE" in os.environ:
+                guard.check_recorded(task)
             main(*arguments)
     except Exception as error:
         told = isinstance(error, StudyError)

@@ -1,7 +1,8 @@
-"""Check all of params.yaml before anything is computed.
+"""Check all of params.yaml before anything is computed, and look at the code of all stages.
 
-The output never changes, so that an edit that is right reruns this stage and nothing behind it. It
-runs each time, because DVC notices no new link among the images, and must not open every file.
+The output tells what the code does, so that an edit reruns this stage, and behind it only those
+that it concerns. It runs each time: DVC notices neither that, nor a new link among the images, and
+must not open every file.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from pipeline.checks import StudyError, check_known
+from pipeline.config.entries import read_params
 from pipeline.config.params import Params, load_params
+from pipeline.fingerprints.stage_code import save_fingerprints
 from pipeline.keras_backend import check_backend
 from pipeline.robustness.severities import CONSTANTS
-from pipeline.storage.files import save_text
-from pipeline.storage.paths import CHECKED
 from stages import run
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
-    save_text(CHECKED, "params.yaml was read and found right.\n")
+    save_fingerprints(read_params()[0])
     sets, runs = len(params.features), len(params.roster)
     print(f"params.yaml is right: feature sets: {sets}, runs: {runs}")
 

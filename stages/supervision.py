@@ -23,6 +23,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
+AFFECTS_OUTPUTS = False
+"""It watches over the process of a stage; see `pipeline.fingerprints`."""
 INTERRUPTED = 128 + signal.SIGINT
 POLL = 0.5
 """Seconds between two looks at whether DVC is still there."""

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from pipeline.config.entries import load_entry, run_seeds, stage_entry
+from pipeline.fingerprints import guard
 from pipeline.keras_backend import check_backend
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.storage import resume
@@ -66,7 +67,7 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
         "options": spec.model_dump(mode="json", exclude={"seeds"}),
         "files": spec.record(),
         "data": learning_seal(),
-        "code": resume.code_digest(),
+        "code": guard.stage_digest("train_deep", spec.method),
         "backend": keras.backend.backend(),
         "device": device_name(),
         "versions": versions(*LIBRARIES),

@@ -1,17 +1,17 @@
-"""The rules of the house: floors, stages that list what they import, one reader of files."""
+"""The rules of the house: floors, what modules say of themselves, one reader of files."""
 
 from __future__ import annotations
 
 import ast
-from functools import cache
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline.config import registry
+from pipeline.fingerprints.modules import ROOT, Code, Module
 
-ROOT = Path(__file__).resolve().parent.parent
 FLOOR_ONE = ("data", "features", "classical", "deep", "robustness", "evaluation", "reporting")
 FLOOR_ZERO = (
     "registry",
@@ -45,91 +45,56 @@ FLOOR_ZERO = (
     "strict",
     "yaml_files",
 )
+FLOOR_BETWEEN = ("entries", "params", "fingerprints")
+
+CODE = Code({})
 
 
-def is_type_checking(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_names(node: ast.AST) -> set[str]:
-    """Dotted names of all imports below a node, but for those that exist for type checkers."""
-    if is_type_checking(node):
-        return set().union(*map(imported_names, node.orelse))
-    names: set[str] = set()
-    if isinstance(node, ast.Import):
-        names |= {alias.name for alias in node.names}
-    elif isinstance(node, ast.ImportFrom):
-        assert node.level == 0, "imports are absolute"
-        names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    for child in ast.iter_child_nodes(node):
-        names |= imported_names(child)
-    return names
+def imported_names(tree: ast.Module) -> frozenset[str]:
+    """Dotted names of all imports in a tree, but for those that exist for type checkers."""
+    return Module("", ROOT, tree).imported
 
 
-def module_file(name: str) -> Path | None:
-    """The project's file behind a dotted name, also where its last part is an attribute."""
-    parts = name.split(".")
-    if parts[0] not in ("pipeline", "stages"):
-        return None
-    for candidate in (parts, parts[:-1]):
-        path = ROOT.joinpath(*candidate)
-        if path.with_suffix(".py").exists():
-            return path.with_suffix(".py")
-        if (path / "__init__.py").exists() and candidate:
-            return path / "__init__.py"
-    raise AssertionError(f"{name} is no module of the project")
-
-
-@cache
-def direct_imports(path: Path) -> frozenset[Path]:
-    found = map(module_file, imported_names(ast.parse(path.read_text(encoding="utf-8"))))
-    return frozenset(file for file in found if file)
-
-
-def closure(*paths: Path) -> set[Path]:
-    seen: set[Path] = set()
-    waiting = list(paths)
-    while waiting:
-        path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting += direct_imports(path)
-    return seen
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def has_code(path: Path) -> bool:
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body = parsed(path).body
     return any(not isinstance(getattr(node, "value", None), ast.Constant) for node in body)
 
 
-def relative(paths) -> set[str]:
-    return {path.relative_to(ROOT).as_posix() for path in paths}
-
-
 PIPELINE_FILES = sorted((ROOT / "pipeline").rglob("*.py"))
+ALL_FILES = [*PIPELINE_FILES, *sorted((ROOT / "stages").glob("*.py"))]
+MODULES = [CODE[name_of(path)] for path in ALL_FILES]
 
 
 @pytest.mark.parametrize("path", PIPELINE_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_floors(path):
-    parts = path.relative_to(ROOT / "pipeline").with_suffix("").parts
-    for target in direct_imports(path):
-        below = target.relative_to(ROOT / "pipeline").with_suffix("").parts
-        if below == ("__init__",):
+    room = [*name_of(path).split("."), ""][1]
+    for target in CODE.imports(name_of(path)):
+        top, below = [*target.split("."), ""][:2]
+        assert top == "pipeline", f"{path} imports {target}"
+        if not below:
             continue
-        if parts[0] in FLOOR_ZERO:
-            assert below[0] in FLOOR_ZERO, f"{path.name} of floor 0 imports {target}"
-        elif parts[0] in FLOOR_ONE:
-            assert below[0] in (*FLOOR_ZERO, parts[0]), f"{path} imports {target}"
-        elif parts[0] in ("entries", "params"):
-            assert below[0] in (*FLOOR_ZERO, "entries"), f"{path.name} imports {target}"
+        if room in FLOOR_ZERO:
+            assert below in FLOOR_ZERO, f"{path.name} of floor 0 imports {target}"
+        elif room in FLOOR_ONE:
+            assert below in (*FLOOR_ZERO, room), f"{path} imports {target}"
+        elif room in FLOOR_BETWEEN:
+            assert below in (*FLOOR_ZERO, "entries", room), f"{path.name} imports {target}"
 
 
 def test_every_module_has_a_floor():
     known = {
         *FLOOR_ZERO,
         *FLOOR_ONE,
-        "entries",
-        "params",
+        *FLOOR_BETWEEN,
         "workspace",
         "dvc_command",
         "publish",
@@ -149,9 +114,7 @@ def test_outputs_of_networks_become_scores_in_one_place():
     """For two classes they are one column, of which the largest is no class."""
     raw = {"pipeline.inference.predict", "pipeline.inference.predicted_batches"}
     users = {
-        path.relative_to(ROOT).as_posix()
-        for path in [*PIPELINE_FILES, *(ROOT / "stages").glob("*.py")]
-        if raw & imported_names(ast.parse(path.read_text(encoding="utf-8")))
+        module.path.relative_to(ROOT).as_posix() for module in MODULES if raw & module.imported
     }
     computing_features = {
         "pipeline/features/vgg16_features.py",
@@ -162,53 +125,6 @@ def test_outputs_of_networks_become_scores_in_one_place():
 
 def test_packages_hold_no_code():
     assert not [path for path in PIPELINE_FILES if path.name == "__init__.py" and has_code(path)]
-
-
-def stage_definitions():
-    """(stage, method or None, deps) for each stage, and for each method that it can run."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    kinds = {"featurize": "features", "train_classical": "classical", "train_deep": "deep"}
-    for name, stage in stages.items():
-        body = stage.get("do", stage)
-        if name in kinds:
-            kind = kinds[name]
-        elif name in ("fetch", "prepare"):
-            kind = "dataset"
-        else:
-            yield pytest.param(name, None, body["deps"], id=name)
-            continue
-        for method in registry.method_names(kind):
-            deps = [
-                dep.replace("${item.method}", method).replace("${dataset.name}", method)
-                for dep in body["deps"]
-            ]
-            path = registry.source_file(kind, method)
-            yield pytest.param(name, path, deps, id=f"{name}-{method}")
-
-
-@pytest.mark.parametrize(("stage", "method", "deps"), stage_definitions())
-def test_stage_depends_on_all_that_it_imports(stage, method, deps):
-    starts = [ROOT / "stages" / f"{stage}.py"] + ([method] if method else [])
-    needed = {path for path in closure(*starts) if path.name != "__init__.py" or has_code(path)}
-    missing = {
-        path
-        for path in relative(needed)
-        if not any(path == dep or path.startswith(f"{dep}/") for dep in deps)
-    }
-    assert not missing, f"{stage} imports what is not among its deps in dvc.yaml: {missing}"
-
-
-def test_no_stage_depends_on_code_that_it_does_not_import():
-    needed: dict[str, set[str]] = {}
-    listed: dict[str, set[str]] = {}
-    for parameter in stage_definitions():
-        stage, method, deps = parameter.values
-        starts = [ROOT / "stages" / f"{stage}.py"] + ([method] if method else [])
-        needed.setdefault(stage, set()).update(relative(closure(*starts)))
-        listed.setdefault(stage, set()).update(dep for dep in deps if dep.endswith(".py"))
-    assert {
-        stage: files - needed[stage] for stage, files in listed.items() if files - needed[stage]
-    } == {}
 
 
 def test_test_labels_are_read_by_evaluate_alone():
@@ -248,6 +164,99 @@ def test_nothing_in_the_pipeline_asserts():
     assert not with_assert
 
 
+# --- what modules say of themselves, see `pipeline.fingerprints` ----------------------------------
+
+
+def test_imports_are_absolute():
+    nodes = [(module.name, node) for module in MODULES for node in ast.walk(module.tree)]
+    assert not [name for name, node in nodes if isinstance(node, ast.ImportFrom) and node.level]
+
+
+def test_what_is_imported_of_the_project_exists():
+    missing = {
+        name
+        for module in MODULES
+        for name in module.imported
+        if name.split(".")[0] in ("pipeline", "stages")
+        and not (CODE.has(name) or CODE.has(name.rpartition(".")[0]))
+    }
+    assert missing == set()
+
+
+def test_imports_by_a_computed_name_are_declared():
+    """Those of libraries are not looked at: a fingerprint is of the project's code."""
+    computed = set()
+    for module in MODULES:
+        for call in (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)):
+            if ast.unparse(call.func).endswith("import_module"):
+                (name,) = call.args
+                library = isinstance(name, ast.Constant) and not CODE.has(name.value)
+                computed |= set() if library else {module.name}
+    accounted_for = {"registry", "stored_classes"}  # `pipeline.fingerprints.stage_code` says how
+    declared = {module.name for module in MODULES if "COMPUTED_IMPORTS" in module.constants}
+    assert {n for n in computed - declared if n.rpartition(".")[2] not in accounted_for} == set()
+
+
+def test_files_beside_the_modules_are_declared_by_those_that_read_them():
+    there = {
+        path
+        for folder in ("pipeline", "stages")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".py"
+    }
+    assert {path for module in MODULES for path in module.files()} == there
+
+
+def without_told(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, but for those of an error that is raised, or of what is printed."""
+    told = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    if not told and not isinstance(node, ast.Raise):
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from without_told(child)
+
+
+def keeps_text(handler: ast.ExceptHandler) -> bool:
+    """Whether what an error says is used for anything but another error or a printed line."""
+    for node in (each for statement in handler.body for each in without_told(statement)):
+        as_text = isinstance(node, ast.FormattedValue) and ast.unparse(node.value) == handler.name
+        if as_text or ast.unparse(node) == f"str({handler.name})":
+            return True
+    return False
+
+
+def test_texts_of_errors_are_kept_by_declared_modules_alone():
+    keeping = {
+        module.name
+        for module in MODULES
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ExceptHandler) and node.name and keeps_text(node)
+    }
+    declared = {module.name for module in MODULES if "KEEPS_ERROR_TEXTS" in module.constants}
+    # Elsewhere the text becomes a part of another error, some lines below or in a function.
+    raised = {"integrity", "params", "yaml_files", "stages"}
+    assert declared <= keeping
+    assert {name for name in keeping - declared if name.rpartition(".")[2] not in raised} == set()
+
+
+TELLING = [module for module in MODULES if "AFFECTS_OUTPUTS" in module.constants]
+WRITES = re.compile(r"(^|\.)(open|write_\w+|save\w*|to_csv|tofile|dump|copy\w*|replace|seed)$")
+
+
+@pytest.mark.parametrize("module", TELLING, ids=lambda module: module.name)
+def test_what_affects_no_output_writes_no_file_and_hands_on_no_data(module):
+    calls = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    assert not [func for func in map(ast.unparse, calls) if WRITES.search(func)]
+    functions = [node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef)]
+    returned = {
+        ast.unparse(each.returns) for each in functions if each.returns and each.name[0] != "_"
+    }
+    assert not [each for each in returned if re.search("Array|Frame|Model|Any|dict|list", each)]
+    assert not {"numpy", "pandas", "random"} & {name.split(".")[0] for name in module.imported}
+
+
+# --- files that could run code --------------------------------------------------------------------
+
 LOADERS = {"joblib", "pickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
 """Modules whose files run code when they are opened."""
 CALLS = {
@@ -257,7 +266,7 @@ CALLS = {
 """Functions that run code out of what they are given, or out of files that nobody has checked."""
 
 
-def opens_code(tree: ast.AST) -> set[str]:
+def opens_code(tree: ast.Module) -> set[str]:
     """What in a source can run code that a file brings along."""
     found = {name for name in imported_names(tree) if name.split(".")[0] in LOADERS}
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
@@ -275,10 +284,9 @@ def opens_code(tree: ast.AST) -> set[str]:
 
 def test_no_file_that_is_opened_can_run_code():
     found = {
-        path.relative_to(ROOT).as_posix(): opened
-        for folder in ("pipeline", "stages")
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        if (opened := opens_code(ast.parse(path.read_text(encoding="utf-8"))))
+        module.path.relative_to(ROOT).as_posix(): opened
+        for module in MODULES
+        if (opened := opens_code(module.tree))
     }
     assert found == {
         # The official archive is a pickle: read by an unpickler that knows nothing but arrays.

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from pipeline.config.yaml_files import read_yaml
+from pipeline.storage.paths import CODE
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Also where the code is reached through a workspace's link."""
@@ -44,7 +45,8 @@ def lock_digest(folder: Path) -> str | None:
     That is, of every stage of the study but ``report``, which DVC writes into the lock after it has
     ended: command, parameters, the hashes of code and of files from elsewhere, and those of what
     it made. The lock also keeps runs that params.yaml no longer names, and the hashes of folders
-    that hold their files and of params.yaml with its remarks; they are left out, so that an edit
+    that hold their files, of params.yaml with its remarks, and of all the code with its comments,
+    where ``check`` tells each stage what its own code does; they are left out, so that an edit
     taken back gives the same again. ``python -m pipeline.commands.provenance <folder>`` prints it.
 
     Args:
@@ -60,7 +62,11 @@ def lock_digest(folder: Path) -> str | None:
     # By PyYAML, which takes 1e-05 for text: published hashes are of what it reads. No name, path or
     # hash in a lock can be read in two ways, since DVC quotes them where that might be.
     recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-    stages = {name: entry for name, entry in recorded.items() if _is_of(name, document)}
+    stages = {
+        name: entry
+        for name, entry in recorded.items()
+        if _is_of(name, document) and not _looks_at_code(entry)
+    }
     made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
     made.add(params.name)  # stages name the parameters that they use; the file has remarks as well
     kept = {
@@ -73,6 +79,11 @@ def lock_digest(folder: Path) -> str | None:
 def _is_of(stage: str, params: Mapping[str, Any]) -> bool:
     kind, _, entry = stage.partition("@")
     return kind != "report" and (not entry or entry in (params.get(SECTIONS[kind]) or {}))
+
+
+def _looks_at_code(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a stage is `check`, which depends on all code; earlier ones left no `CODE`."""
+    return any(out["path"] == CODE.as_posix() for out in entry.get("outs", ()))
 
 
 def _meets(dep: Mapping[str, Any], made: Collection[str]) -> bool:

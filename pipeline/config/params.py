@@ -20,6 +20,8 @@ from pipeline.config.entries import PARAMS, check_name, run_seeds
 from pipeline.config.yaml_files import read_yaml
 from pipeline.storage.measurements import CorruptOptions
 
+COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
+"""The methods that params.yaml names, by way of `registry`; see `pipeline.fingerprints`."""
 _MOST_PROBLEMS = 50
 """After so many, no further entries are looked at."""
 

@@ -40,6 +40,8 @@ from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
 from pipeline.results import Results
 
+FILES_READ = ("templates/*",)
+"""See `pipeline.fingerprints`."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 

@@ -13,5 +13,6 @@ DOWNLOADS = Path("data/downloads")
 """Where downloads end; neither a dependency nor an output, so that no stage deletes them."""
 RESUME = Path(".resume")
 """Partial downloads and intermediate results, under the hash of all that determines them."""
-CHECKED = Path("data/checked.txt")
+CODE = Path("data/code")
+"""What the code of each stage does, as `pipeline.fingerprints` tells it."""
 STUDY = Path("reports/study")

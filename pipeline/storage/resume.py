@@ -7,12 +7,10 @@ with other options, data or code; a state or seed that is damaged counts as none
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -51,52 +49,6 @@ class TrainingState:
 def state_key(facts: Mapping[str, Any]) -> str:
     """Return the SHA-256 of facts that JSON can say, whatever the order of their names."""
     return integrity.digest(dict(facts))
-
-
-def code_digest(prefix: str = "pipeline.") -> str:
-    """Return the SHA-256 of the project's code that this process runs or may yet run.
-
-    A training must not go on with other code than it began with: its result would be that of
-    neither. So an edit to any of these files, a comment too, starts it anew, as it does for DVC.
-
-    Read are the files of all loaded modules with this prefix, and of all that they import, inside
-    functions too: otherwise the digest would depend on how far the process has come, and a training
-    that imports a module late would overlook an edit to it. Not seen are modules outside of
-    the prefix, the script that was started among them; libraries, whose versions a key has to give
-    separately; and imports by a computed name, unless they have happened.
-    """
-    top = sys.modules[prefix.partition(".")[0]]
-    root = Path(str(top.__file__)).parent.parent
-    waiting = [name for name in sys.modules if name.startswith(prefix)]
-    sources: dict[str, bytes] = {}
-    while waiting:
-        name = waiting.pop()
-        path = _source_file(root, name)
-        if name not in sources and path is not None:
-            sources[name] = path.read_bytes()
-            waiting += [each for each in _imports(sources[name]) if each.startswith(prefix)]
-    digest = hashlib.sha256()
-    for name, source in sorted(sources.items()):
-        digest.update(f"{name} {len(source)}\n".encode())
-        digest.update(source)
-    return digest.hexdigest()
-
-
-def _source_file(root: Path, name: str) -> Path | None:
-    """Return the file of a module, or None if the name is that of something inside a module."""
-    path = root.joinpath(*name.split("."))
-    files = (path.with_suffix(".py"), path / "__init__.py")
-    return next((file for file in files if file.is_file()), None)
-
-
-def _imports(source: bytes) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
 
 
 # --- trainings under way -------------------------------------------------------------------------

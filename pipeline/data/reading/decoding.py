@@ -27,6 +27,8 @@ from pipeline.data.reading.file_kinds import OTHER, kind_of
 from pipeline.data.reading.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
 from pipeline.data.reading.usual_values import is_bright, usual_range
 
+KEEPS_ERROR_TEXTS = True
+"""The dataset's card lists unreadable files with the reason; see `pipeline.fingerprints`."""
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
 MAX_PIXELS = 500_000_000
 """The most pixels of an image: 2 GB in color or in gray with more than 16 bits, 0.5 GB in gray."""

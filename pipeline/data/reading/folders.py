@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.checks import StudyError, in_message, listing
 from pipeline.data.reading.names import MAX_DEPTH, is_hidden, is_text
 from pipeline.storage.features import FEATURES, INDEX
-from pipeline.storage.paths import CHECKED, RESUME, STUDY
+from pipeline.storage.paths import CODE, RESUME, STUDY
 from pipeline.storage.runs import RUNS
 from pipeline.storage.source import SOURCE
 from pipeline.storage.splits import PREPARED
@@ -29,7 +29,7 @@ _OTHERS = {
     stat.S_IFBLK: "a device",
 }
 _OWN = (
-    CHECKED,
+    CODE,
     SOURCE,
     PREPARED,
     FEATURES,

@@ -17,6 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+AFFECTS_OUTPUTS = False
+"""It writes to the terminal alone; see `pipeline.fingerprints`."""
 Advance = Callable[[int], None]
 QUIET = 2.0
 """Minimum seconds between two lines of a log; shorter work prints nothing."""

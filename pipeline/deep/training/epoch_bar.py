@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import keras
 from rich.console import Console
@@ -14,7 +15,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from pipeline.deep.input.batches import Batches
+if TYPE_CHECKING:
+    from pipeline.deep.input.batches import Batches
+
+AFFECTS_OUTPUTS = False
+"""It writes to the terminal alone; see `pipeline.fingerprints`."""
 
 
 class EpochBar(keras.callbacks.Callback):

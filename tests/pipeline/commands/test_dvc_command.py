@@ -128,7 +128,7 @@ stages:
       params.yaml:
         seed: 0
     outs:
-    - path: data/checked.txt
+    - path: data/code
       hash: md5
       md5: d41d8cd98f00b204e9800998ecf8427e
       size: 37

@@ -39,10 +39,12 @@ def test_commit_changes_and_neither(tmp_path, monkeypatch):
 
 
 LOCK = {
+    "check": {"cmd": "python", "deps": [{"path": "pipeline", "md5": "10.dir"}],
+              "outs": [{"path": "data/code", "md5": "11.dir"}]},
     "fetch": {"cmd": "python", "deps": [{"path": "../a.zip", "md5": "1"}],
               "outs": [{"path": "data/source.json", "md5": "2"}]},
     "train_deep@net": {"cmd": "python", "deps": [{"path": "data/source.json", "md5": "2"},
-                                                 {"path": "pipeline/deep", "md5": "3.dir"}],
+                                                 {"path": "data/code/train_deep.json", "md5": "3"}],
                        "outs": [{"path": "runs/net", "md5": "4.dir"}]},
     "evaluate": {"cmd": "python", "deps": [{"path": "runs", "md5": "5.dir"}],
                  "outs": [{"path": "reports/study/accuracy.csv", "md5": "6"}]},
@@ -65,6 +67,8 @@ def test_digest_of_the_lock_is_of_what_the_report_is_made_from(tmp_path):
     later["train_deep@gone"] = {"cmd": "python", "outs": [{"path": "runs/gone", "md5": "7.dir"}]}
     later["fetch"]["deps"].append({"path": "params.yaml", "md5": "8"})  # with a remark in it
     later["evaluate"]["deps"][0]["md5"] = "8.dir"  # the folder of all runs, with that one in it
+    later["check"]["deps"][0]["md5"] = "12.dir"  # a comment in the code
+    later["check"]["outs"][0]["md5"] = "13.dir"  # and an edit to a method that is not used
     assert lock_digest(study(tmp_path, dict(reversed(later.items())))) == digest
     assert lock_digest(study(tmp_path, later, ("net", "gone"))) != digest
 

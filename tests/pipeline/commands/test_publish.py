@@ -76,7 +76,7 @@ def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
     "changed",
     [
         {"train_deep@a": [{"changed deps": {"params.yaml": "modified"}}]},
-        {"check": [{"changed outs": {"data/checked.txt": "deleted"}}, "always changed"]},
+        {"check": [{"changed outs": {"data/code": "deleted"}}, "always changed"]},
     ],
 )
 def test_results_of_other_parameters_are_refused(finished, tmp_path, changed):

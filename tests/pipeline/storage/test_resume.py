@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import os
@@ -161,57 +160,6 @@ def test_a_key_depends_on_what_is_said_and_not_on_the_order():
 def test_a_key_of_what_json_cannot_say_is_refused():
     with pytest.raises(TypeError):
         resume.state_key({"options": object()})
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """A package of which two modules are loaded, one is imported late, and one never."""
-    package = tmp_path / "toy"
-    files = {
-        "__init__.py": "",
-        "first.py": "from toy import second\n\ndef later():\n    from toy.inner import third\n",
-        "second.py": "import json\n",
-        "inner/__init__.py": "",
-        "inner/third.py": "from toy.fourth import name\n",
-        "fourth.py": "name = 1\n",
-        "stranger.py": "name = 2\n",
-    }
-    for name, text in files.items():
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    importlib.import_module("toy.first")
-    yield package
-    for name in [each for each in sys.modules if each.partition(".")[0] == "toy"]:
-        del sys.modules[name]
-
-
-@pytest.mark.parametrize("name", ["first", "second", "inner/__init__", "inner/third", "fourth"])
-def test_code_that_is_or_may_be_run_decides_the_digest(toy, name):
-    before = resume.code_digest("toy.")
-    assert resume.code_digest("toy.") == before
-    with (toy / f"{name}.py").open("a") as stream:
-        stream.write("# a remark\n")
-    assert resume.code_digest("toy.") != before
-
-
-def test_code_that_is_never_imported_does_not_count(toy):
-    before = resume.code_digest("toy.")
-    (toy / "stranger.py").write_text("name = 3\n")
-    assert resume.code_digest("toy.") == before
-
-
-def test_the_digest_does_not_depend_on_how_far_the_process_has_come(toy):
-    before = resume.code_digest("toy.")
-    sys.modules["toy.first"].later()
-    assert "toy.inner.third" in sys.modules
-    assert resume.code_digest("toy.") == before
-
-
-def test_the_projects_own_code_has_a_digest():
-    assert resume.code_digest() == resume.code_digest()
-    assert len(resume.code_digest()) == 64
 
 
 # --- finished seeds -------------------------------------------------------------------------------

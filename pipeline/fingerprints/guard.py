@@ -1,0 +1,66 @@
+"""A stage runs the code that DVC knows of, and a training goes on only with the code it began with.
+
+Nothing that a stage leaves depends on this module: it stops a stage, or starts a training anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.checks import StudyError, listing
+from pipeline.config.entries import read_params
+from pipeline.config.registry import selector
+from pipeline.fingerprints.modules import Code
+from pipeline.fingerprints.stage_code import (
+    STAGES,
+    fingerprint_file,
+    methods_used,
+    stage_fingerprint,
+)
+from pipeline.storage import integrity
+from pipeline.storage.files import load_json
+
+AFFECTS_OUTPUTS = False
+
+
+def check_recorded(task: str) -> None:
+    """Raise `StudyError` if the code of a stage was edited since `check` looked at it.
+
+    DVC would record what the stage makes as the result of the code in its fingerprint, and give it
+    back, out of its cache, to whoever returns to that code. Nothing is compared where there is no
+    fingerprint: then DVC does not run the stage.
+
+    Args:
+        task: the stage, with its entry if it is one of several: ``train_deep lenet5``.
+    """
+    stage, _, entry = task.partition(" ")
+    if stage not in STAGES:
+        return
+    params, _ = read_params()
+    method = _method(params, STAGES[stage], entry)
+    path = fingerprint_file(stage, method)
+    if not path.exists():
+        return
+    recorded = load_json(path, "dvc repro check")
+    now = stage_fingerprint(Code(methods_used(params)), stage, method)
+    names = sorted({name for name, _ in recorded.items() ^ now.items()})
+    if names:
+        raise StudyError(
+            f"{task}: found an edit of code since `check` last ran: {listing(names, 5)}; expected "
+            "the code that DVC knows of. Run: dvc repro check, and then the same command again"
+        )
+
+
+def stage_digest(stage: str, method: str) -> str:
+    """Return one SHA-256 of the code of a stage with one of its methods."""
+    return integrity.digest(stage_fingerprint(Code({}), stage, method))
+
+
+def _method(params: Mapping[str, Any], kind: str | None, entry: str) -> str | None:
+    """Return the method of an entry; None where there is none, which the stage itself tells."""
+    if kind is None:
+        return None
+    section = params.get(kind)
+    options = section if kind == "dataset" or section is None else section.get(entry)
+    return options.get(selector(kind)) if isinstance(options, Mapping) else None

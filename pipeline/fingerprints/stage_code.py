@@ -1,0 +1,78 @@
+"""The code of each stage, and of each of its methods, as a small file that the stage depends on.
+
+``data/code/train_classical.kernel_ridge.json`` holds the fingerprint of all modules that this stage
+imports with that method. `check` writes these files each time, so that DVC reruns a stage where
+its code does something else, and not where a comment or a message is worded otherwise.
+
+The code of a stored model or extractor, which `pipeline.storage.stored_classes` imports by the names in its
+file, is not in the fingerprint of a stage that opens it: it stands behind the file, which the stage
+depends on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import registry
+from pipeline.fingerprints.modules import Code, Fingerprint, method_module
+from pipeline.storage.files import save_json
+from pipeline.storage.paths import CODE
+
+STAGES: dict[str, str | None] = {
+    "fetch": "dataset",
+    "prepare": "dataset",
+    "featurize": "features",
+    "index": None,
+    "train_classical": "classical",
+    "train_deep": "deep",
+    "corrupt": None,
+    "duplicates": None,
+    "evaluate": None,
+    "illustrate": None,
+    "illustrate_networks": None,
+    "report": None,
+}
+"""Stage -> the kind of its methods, for each of which it has a file; None if it has a single file.
+`check`, which writes them, runs each time and needs none."""
+
+
+def stage_fingerprint(code: Code, stage: str, method: str | None) -> Fingerprint:
+    """Return the fingerprint of a stage with one of its methods; None where it has none."""
+    kind = STAGES[stage]
+    methods = [method_module(kind, method)] if kind and method else []
+    return code.fingerprint([f"stages.{stage}", *methods])
+
+
+def methods_used(params: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the methods that params.yaml uses: kind -> names, each once, sorted."""
+    used = {}
+    for kind in registry.KINDS:
+        section = params.get(kind) or {}
+        entries = [section] if kind == "dataset" else section.values()
+        used[kind] = sorted({str(entry.get(registry.selector(kind))) for entry in entries})
+    return used
+
+
+def save_fingerprints(params: Mapping[str, Any]) -> int:
+    """Write the files of all stages, for all methods that there are; return how many.
+
+    Args:
+        params: the whole of params.yaml, checked.
+    """
+    code = Code(methods_used(params))
+    shutil.rmtree(CODE, ignore_errors=True)
+    count = 0
+    for stage, kind in STAGES.items():
+        for method in registry.method_names(kind) if kind else (None,):
+            found = stage_fingerprint(code, stage, method)
+            save_json(fingerprint_file(stage, method), found)
+            count += 1
+    return count
+
+
+def fingerprint_file(stage: str, method: str | None) -> Path:
+    """Return where the fingerprint of a stage, with a method if it has any, is kept."""
+    return CODE / (f"{stage}.{method}.json" if method else f"{stage}.json")
