@@ -10,5 +10,6 @@ module says itself, in constants that are read from its source:
 * ``KEEPS_ERROR_TEXTS = True``: the texts of errors that it catches end in what a stage leaves, so
   those in the modules that it imports count.
 * ``AFFECTS_OUTPUTS = False``: whatever it does, a stage leaves the same; it writes to the terminal,
-  or watches over the process. It is left out, with what only such modules import.
+  or watches over the process. It is left out, with what only such modules import, and so are the
+  texts that its functions are given.
 """

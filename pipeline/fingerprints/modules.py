@@ -41,11 +41,12 @@ class Module:
     @cached_property
     def constants(self) -> dict[str, Any]:
         """What it says of itself: constants that `pipeline.fingerprints` explains."""
-        return {
-            name: ast.literal_eval(node.value)
-            for node in self.tree.body
-            if isinstance(node, ast.Assign) and (name := ast.unparse(node.targets[0])) in _MARKS
-        }
+        found = {}
+        for node in self.tree.body:
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _MARKS:
+                    found[name] = ast.literal_eval(value)
+        return found
 
     def files(self) -> list[Path]:
         """Return the files that it reads beside itself."""
@@ -96,7 +97,7 @@ class Code:
         waiting = list(starts)
         while waiting:
             name = waiting.pop()
-            if name not in found and self._marks(name).get("AFFECTS_OUTPUTS", True):
+            if name not in found and self._affects_outputs(name):
                 found.add(name)
                 waiting += self.imports(name)
         return found
@@ -112,7 +113,13 @@ class Code:
         """Return the hash of what a module does; `error_texts` as in `syntax.digest`."""
         key = name, error_texts
         if key not in self._digests:
-            self._digests[key] = syntax.digest(self[name].tree, error_texts)
+            imported = (each.rpartition(".") for each in self[name].imported)
+            tellers = {
+                inside
+                for module, _, inside in imported
+                if self.has(module) and not self._affects_outputs(module)
+            }
+            self._digests[key] = syntax.digest(self[name].tree, error_texts, tellers)
         return self._digests[key]
 
     def has(self, name: str) -> bool:
@@ -127,6 +134,9 @@ class Code:
         if module is None:
             raise StudyError(f"found no module {name} in {self.root}; expected a file of that name")
         return module
+
+    def _affects_outputs(self, name: str) -> bool:
+        return bool(self._marks(name).get("AFFECTS_OUTPUTS", True))
 
     def _marks(self, name: str) -> dict[str, Any]:
         return self[name].constants

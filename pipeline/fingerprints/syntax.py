@@ -5,8 +5,8 @@ Two sources have the same hash if nothing that a stage leaves can tell them apar
 * comments, blank lines and line breaks, which are no part of the tree;
 * strings that stand as statements of their own: docstrings, also those of attributes;
 * what stands below ``if TYPE_CHECKING``, which is never run;
-* the text that is printed, or given to an exception or a warning: what a person reads. The values
-  in that text count, because computing them may do something.
+* the text that is printed, shown as progress, or given to an exception or a warning: what a person
+  reads. The values in that text count, because computing them may do something.
 
 A stage that fails leaves nothing, so the text of an exception can reach an output only where a
 handler keeps it; `digest` then counts it too. Annotations count, because pydantic and the readers
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 _IMPLIED = ("ctx", "kind", "type_comment", "type_ignores")
@@ -29,51 +29,58 @@ _TEXT_METHODS = ("format", "join")
 """Methods of a string constant that make text of their arguments."""
 
 
-def digest(tree: ast.AST, error_texts: bool = False) -> str:
+def digest(tree: ast.AST, error_texts: bool = False, tellers: Collection[str] = frozenset()) -> str:
     """Return the SHA-256 of what a syntax tree does, 64 hexadecimal digits.
 
     Args:
         tree: as `ast.parse` returns it.
         error_texts: whether the texts of exceptions count.
+        tellers: names in it of functions that print the texts that they are given.
     """
-    return hashlib.sha256(_Writer(error_texts).written(tree).encode("ascii")).hexdigest()
+    return hashlib.sha256(_Writer(error_texts, tellers).written(tree).encode("ascii")).hexdigest()
 
 
 def is_type_checking(node: ast.AST) -> bool:
     """Return whether a statement is ``if TYPE_CHECKING``."""
-    names = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-    return isinstance(node, ast.If) and ast.unparse(node.test) in names
+    match node:
+        case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+            return True
+    return False
 
 
 class _Writer:
     """Writes a tree as ASCII text, ``(Name id='x')``."""
 
-    def __init__(self, error_texts: bool) -> None:
-        self.error_texts = error_texts
+    def __init__(self, error_texts: bool, tellers: Collection[str]) -> None:
+        self.error_texts, self.tellers = error_texts, tellers
 
     def written(self, value: Any) -> str:
         """Write a node, a list of nodes, or the value of a field."""
         if isinstance(value, list):
-            return f"[{' '.join(map(self.written, _run(value)))}]"
+            texts = " ".join(map(self.written, _run(value)))
+            return f"[{texts}]" if texts else ""
         if not isinstance(value, ast.AST):
             return ascii(value)
         if isinstance(value, ast.JoinedStr):  # Python 3.12 ends some with an empty string
             value = ast.JoinedStr([part for part in value.values if not _is_empty(part)])
-        if told := self._told(value):
+        if isinstance(value, (ast.Call, ast.Raise)) and (told := self._told(value)):
             return told
-        fields = []
+        parts = [type(value).__name__]
         for name in value._fields:
             field = getattr(value, name, None)
-            empty = not _run(field) if isinstance(field, list) else field is None
-            if name not in _IMPLIED and not empty:
-                fields.append(f"{name}={self.written(field)}")
-        return f"({' '.join([type(value).__name__, *fields])})"
+            if name not in _IMPLIED and field is not None and (text := self.written(field)):
+                parts.append(f"{name}={text}")
+        return f"({' '.join(parts)})"
 
     def _told(self, node: ast.AST) -> str | None:
         """Write a node that tells a person something; None for any other."""
         match node:
             case ast.Call(func=ast.Name(id="print"), args=texts) if _is_to_terminal(node):
                 return self._telling("print", texts)
+            case ast.Call(func=ast.Name(id=name), args=texts, keywords=named) if (
+                name in self.tellers
+            ):
+                return self._telling(name, texts, named)
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="warnings"), attr="warn"),
                 args=[text, *others],

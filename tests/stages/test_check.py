@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config.yaml_files import dump_yaml
+from pipeline.fingerprints.stage_code import fingerprint_file
 from stages import check
 
 HYBRID = {"vgg": {"method": "vgg16_features", "weights": "random"}}
@@ -33,6 +34,7 @@ def test_a_backend_that_is_not_installed_is_told_where_keras_is_needed(
     Path("data/incoming").mkdir(parents=True)
     Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     check.main()  # needs no Keras
+    assert fingerprint_file("prepare", "photos").exists()
     params[section] = {**params[section], **entries}
     Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     with pytest.raises(StudyError, match="found the backend 'no_such_backend'"):

@@ -161,6 +161,7 @@ def test_comments_and_docstrings_rerun_nothing():
             "{phase}kept epoch {course.best_epoch} of",
             "{phase}the best epoch is {course.best_epoch} of",
         ),
+        ('Tenths(f"{name}, corrupted"', 'Tenths(f"corrupted images of {name}"'),
         ("there is no {path}; make it with: {remedy}", "{path} is missing; run: {remedy}"),
         ("the memory is full{_notes(whole)}", "no memory is left{_notes(whole)}"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ DONE = [
 ]
 
 
-def of(source: str, **options: bool) -> str:
+def of(source: str, **options: Any) -> str:
     return digest(ast.parse(source), **options)
 
 
@@ -109,6 +110,14 @@ def test_texts_of_errors_count_where_they_are_kept():
 def test_a_string_in_an_error_counts_where_something_is_computed_from_it():
     assert of("raise Error(read('a'))") != of("raise Error(read('b'))")
     assert of("print(table['a'])") != of("print(table['b'])")
+
+
+def test_texts_count_as_progress_where_a_function_prints_them():
+    one, other = "bar(f'{len(x)} images', n=3)", "bar(f'images: {len(x)}', n=3)"
+    assert of(one) != of(other)
+    assert of(one, tellers={"bar"}) == of(other, tellers={"bar"})
+    assert of(one, tellers={"bar"}) != of(one.replace("3", "4"), tellers={"bar"})
+    assert of(one, tellers={"bar"}) != of(one.replace("len", "sum"), tellers={"bar"})
 
 
 def test_other_texts_are_told_apart_from_names_and_numbers():
