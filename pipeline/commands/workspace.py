@@ -32,11 +32,11 @@ if __name__ == "__main__":
 
 from pipeline import system_errors
 from pipeline.checks import StudyError, check_known
+from pipeline.commands.overlays import compose
 from pipeline.commands.verification import verify_study
 from pipeline.config.entries import PARAMS
 from pipeline.config.params import load_params
 from pipeline.config.yaml_files import dump_yaml
-from pipeline.overlays import compose
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")
@@ -51,7 +51,7 @@ def create(study: str, root: Path) -> Path:
         root: the checkout.
 
     Raises:
-        StudyError: if there is no such overlay, or one that `pipeline.overlays` refuses.
+        StudyError: if there is no such overlay, or one that `pipeline.commands.overlays` refuses.
     """
     known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
     names = study.split("+")

@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline import example_images
 from pipeline.checks import check_images
 from pipeline.results import Results
 from pipeline.sampling import stratified_order
+from pipeline.storage import example_images
 from pipeline.storage.files import atomic
 from pipeline.storage.paths import STUDY
 

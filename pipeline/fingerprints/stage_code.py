@@ -4,9 +4,9 @@
 imports with that method. `check` writes these files each time, so that DVC reruns a stage where
 its code does something else, and not where a comment or a message is worded otherwise.
 
-The code of a stored model or extractor, which `pipeline.storage.stored_classes` imports by the names in its
-file, is not in the fingerprint of a stage that opens it: it stands behind the file, which the stage
-depends on.
+The code of a stored model or extractor, which `pipeline.storage.stored_classes` imports by the
+names in its file, is not in the fingerprint of a stage that opens it. That code decides what is in
+the file, and the stage depends on the file.
 """
 
 from __future__ import annotations

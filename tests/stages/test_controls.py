@@ -9,8 +9,8 @@ import pytest
 from in_process import learn
 from scipy.stats import ttest_1samp
 
+from pipeline.commands.overlays import compose
 from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
-from pipeline.overlays import compose
 from pipeline.storage.runs import load_predictions
 from pipeline.storage.splits import load_dataset_card, load_labels
 

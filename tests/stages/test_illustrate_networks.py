@@ -15,8 +15,8 @@ from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.config.yaml_files import dump_yaml
-from pipeline.example_images import load_example_images
 from pipeline.results import FEATURE_PICTURE_COLUMNS, load_network_pictures
+from pipeline.storage.example_images import load_example_images
 from pipeline.storage.files import save_json
 from pipeline.storage.paths import STUDY
 from pipeline.storage.runs import Card, model_file, run_folder, save_run_task, seal_run

@@ -164,7 +164,6 @@ class ColorHistogram(Extractor):
         norm = {"none": 0, "l1": 1, "l2": 2}[self.spec.norm]
         return image_shape[0] * image_shape[1] * pixel + norm * self.spec.dimension
 
-
     def _batch_counts(self, images: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """Yield the slice of each batch and its counts (images, dimension)."""
         size = batch_size(images.shape, _BATCH_PIXELS, self.spec.dimension)

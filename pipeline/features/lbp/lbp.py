@@ -155,7 +155,6 @@ class Lbp(Extractor):
             pixel += int(np.choose(sides, (0, 2, 4)).sum()) + 1
         return image_shape[0] * image_shape[1] * pixel + spec.dimension
 
-
     def _places(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return where each pixel's histogram begins, (height, width, 1), and the cells' areas."""
         rows, columns = (np.arange(side) * self.spec.grid // side for side in (height, width))

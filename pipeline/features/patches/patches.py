@@ -174,4 +174,3 @@ class Patches(Extractor):
         down, across = ((side - spec.size) // spec.stride + 1 for side in image_shape[:2])
         d = 3 * spec.size**2
         return down * across * d * (3 + d + spec.count)
-

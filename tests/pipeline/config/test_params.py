@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.checks import StudyError
+from pipeline.commands.overlays import compose
 from pipeline.config.params import load_params
 from pipeline.config.yaml_files import dump_yaml
-from pipeline.overlays import compose
 
 RIGHT = """
 seed: 3

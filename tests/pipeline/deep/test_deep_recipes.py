@@ -7,9 +7,9 @@ agree, and three steps lead to finite scores.
 import numpy as np
 from deep_cases import splits
 
+from pipeline.commands.overlays import compose
 from pipeline.config import registry
 from pipeline.deep.training.fitting import train
-from pipeline.overlays import compose
 
 STEPS, BATCH = 3, 4
 

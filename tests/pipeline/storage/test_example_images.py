@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pipeline.example_images import choose_images, enlarged, load_example_images
+from pipeline.storage.example_images import choose_images, enlarged, load_example_images
 from pipeline.storage.splits import DatasetCard, save_dataset_card, save_split
 
 

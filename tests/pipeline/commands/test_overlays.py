@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.checks import StudyError
-from pipeline.overlays import compose, lay_over, merge
+from pipeline.commands.overlays import compose, lay_over, merge
 
 PATH = Path("studies/x.yaml")
 BASE = {
