@@ -89,8 +89,8 @@ class Spec(DatasetSpec):
         del images
         if not pictures:
             found = counted(others.records())
-            beside = f" (it contains {found})" if found else ""
-            raise StudyError(f"{path}: found no readable image{beside}; expected {LAYOUT}")
+            contents = f" (it contains {found})" if found else ""
+            raise StudyError(f"{path}: found no readable image{contents}; expected {LAYOUT}")
         placed = lay_out(list(pictures), str(path))
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
@@ -133,9 +133,9 @@ def locate(path: Path) -> Path:
     packed = [child for child in found if child.is_file() and archives.is_archive_name(child.name)]
     image = _first_image(path)
     if packed and (image or len(packed) > 1):
-        beside = [*packed, *([f"{image} and other images"] if image else [])]
+        sets = [*packed, *([f"{image} and other images"] if image else [])]
         raise StudyError(
-            f"dataset.path: found several sets of images in {path}: {listing(beside)}; expected "
+            f"dataset.path: found several sets of images in {path}: {listing(sets)}; expected "
             "one. Set dataset.path to the one to use"
         )
     if not packed and not image:

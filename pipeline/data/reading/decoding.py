@@ -219,7 +219,7 @@ def _opened(
             image.info["original_size"] = original
         layout = layout_of(image)
         mend_transparency(image)
-        with _BUDGET.held(image.width * image.height):
+        with _BUDGET.reserved(image.width * image.height):
             try:
                 _load(image)
                 yield image, layout

@@ -34,8 +34,8 @@ class Budget:
         self._used = 0
 
     @contextmanager
-    def held(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for an image of `pixels` pixels; reserve it for the block."""
+    def reserved(self, pixels: int) -> Iterator[None]:
+        """Wait until there is room for an image of `pixels` pixels; keep it for the block."""
         with self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + pixels <= PIXELS_AT_ONCE)
             self._used += pixels

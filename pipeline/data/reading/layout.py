@@ -86,10 +86,10 @@ def _stray_message(
     others = [top for top in tops if top not in splits]
     remedy = ""
     if splits and others:
-        found = f"the folders {listing(others)} beside {listing(splits)}"
+        found = f"the folders {listing(others)} next to {listing(splits)}"
     else:
-        beside = f" beside the folders {listing(folders)}" if folders and not splits else ""
-        found = in_message(stray) + beside
+        neighbors = f" next to the folders {listing(folders)}" if folders and not splits else ""
+        found = in_message(stray) + neighbors
         remedy = ". Move it into the folder of its class, or elsewhere"
     hints = (did_you_mean(top.lower(), SPLIT_FOLDERS) for top in others)
     hint = next((hint for hint in hints if hint), ";") if len(tops) <= len(SPLITS) else ";"
@@ -99,10 +99,10 @@ def _stray_message(
 def _way_out(tops: Sequence[str], splits: dict[str, str]) -> str:
     """Return how a class can have the name of a split, for people with pictures of trains."""
     first = next(iter(splits))
-    beside = next((f"train/{in_message(top)}, " for top in tops if top not in splits), "")
+    others = next((f"train/{in_message(top)}, " for top in tops if top not in splits), "")
     return (
         f". If {first} is a class and not a split, move all class folders into one folder called "
-        f"train: {beside}train/{first}"
+        f"train: {others}train/{first}"
     )
 
 

@@ -561,7 +561,7 @@ def test_folders_in_the_decomposed_spelling_are_read(tmp_path):
 def test_a_loose_image_next_to_class_folders_is_named(tmp_path):
     files = tree(("",), ("ant", "bee")) | {"loose.png": png(1)}
     files = {name.lstrip("/"): content for name, content in files.items()}
-    with pytest.raises(StudyError, match=r"loose\.png beside the folders ant, bee; .* Move it"):
+    with pytest.raises(StudyError, match=r"loose\.png next to the folders ant, bee; .* Move it"):
         load(place(tmp_path / "data", files))
 
 
