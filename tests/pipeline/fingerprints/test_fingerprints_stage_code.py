@@ -133,7 +133,7 @@ def test_all_that_a_stage_loads_is_in_its_fingerprint(stage, kind, method):
     """Python's own record of what was imported, beside what is read from the sources."""
     load = f"registry.load_spec({kind!r}, {method!r}); " if kind else ""
     code = (
-        f"import sys; import stages.{stage}; from pipeline import registry; {load}"
+        f"import sys; import stages.{stage}; from pipeline.config import registry; {load}"
         "print(*[n for n in sys.modules if n.split('.')[0] in ('pipeline', 'stages')])"
     )
     command = [sys.executable, "-c", code]
@@ -157,10 +157,7 @@ def test_comments_and_docstrings_rerun_nothing():
     ("old", "new"),
     [
         ("features an image; training split in", "numbers for each image; fitted in"),
-        (
-            "{phase}kept epoch {course.best_epoch} of",
-            "{phase}the best epoch is {course.best_epoch} of",
-        ),
+        ("{phase}kept epoch {history", "{phase}the best epoch is {history"),
         ('Tenths(f"{name}, corrupted"', 'Tenths(f"corrupted images of {name}"'),
         ("there is no {path}; make it with: {remedy}", "{path} is missing; run: {remedy}"),
         ("the memory is full{_notes(whole)}", "no memory is left{_notes(whole)}"),
@@ -171,7 +168,7 @@ def test_another_wording_of_a_message_reruns_nothing(old, new):
 
 
 def test_reasons_why_files_cannot_be_read_are_kept_and_so_count():
-    code = replaced("it holds {max(ends):,} of", "only {max(ends):,} of")
+    code = replaced("it has only {max(ends):,} of", "only {max(ends):,} of")
     changed = {
         each
         for each in ALL
