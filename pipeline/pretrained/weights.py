@@ -86,14 +86,14 @@ def check_weights_file(path: Path) -> None:
             raise StudyError(
                 f"{path} holds the weights of another network: found the layers "
                 f"{listing(shapes, 6)}{also}; expected the 13 convolutions of VGG16: "
-                f"{listing(expected, 4)}. {_WAYS_ON}"
+                f"{listing(expected, 4)}. {_REMEDY}"
             )
         for name, kernel in expected.items():
             if sorted(shapes[name], key=len) != [kernel[-1:], kernel]:
                 raise StudyError(
                     f"{path} holds the weights of another network: found shapes "
                     f"{listing(shapes[name])} in {name}; expected {kernel} and {kernel[-1:]}. "
-                    f"{_WAYS_ON}"
+                    f"{_REMEDY}"
                 )
 
 
@@ -126,7 +126,7 @@ def read_weights(path: Path) -> Weights:
         for name in kernel_shapes():
             kernel, bias = (np.asarray(variables[name][n], dtype=np.float32) for n in (4, 1))
             if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
-                raise StudyError(f"{path}: found NaN or infinity in {name}; {_WAYS_ON}")
+                raise StudyError(f"{path}: found NaN or infinity in {name}; {_REMEDY}")
             weights[name] = kernel, bias
     return weights
 
@@ -184,7 +184,7 @@ def weights_record(weights: str) -> dict[str, Any]:
 
 
 _TOP = ("fc1", "fc2", "predictions")
-_WAYS_ON = (
+_REMEDY = (
     "Give Keras's VGG16 file in `weights:`, or set it to imagenet (a download of 59 MB), or to "
     "random (an untrained control)"
 )
@@ -195,14 +195,14 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     import h5py
 
     if not path.is_file():
-        raise StudyError(f"there is no weights file {path} (in {Path.cwd()}). {_WAYS_ON}")
+        raise StudyError(f"there is no weights file {path} (in {Path.cwd()}). {_REMEDY}")
     try:
         with h5py.File(path, "r") as file:
             yield file
     except OSError as error:
         fault = "is damaged or truncated" if h5py.is_hdf5(path) else "is not an HDF5 file"
         raise StudyError(
-            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Get it again. {_WAYS_ON}"
+            f"{path} {fault} ({path.stat().st_size:,} bytes; {error}). Get it again. {_REMEDY}"
         ) from None
 
 

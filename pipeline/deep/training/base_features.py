@@ -64,7 +64,7 @@ def base_features(
     array_file, record_file = cache_folder / f"{key}.npy", cache_folder / f"{key}.json"
     kept = _kept(array_file, record_file, shape, dtype)
     if kept is not None:
-        print(f"{what}: {len(images):,} images taken from {cache_folder}", flush=True)
+        print(f"{what}: {len(images):,} images read from {cache_folder}", flush=True)
         return kept
     record_file.unlink(missing_ok=True)
     record = {"split": split, "mirrored": mirrored, **_store(array_file, batches, shape, dtype)}

@@ -107,7 +107,7 @@ class Phase:
         """
         spec = self.spec
         mirrored = self.inputs.get(MIRRORED)
-        n_bytes = self.inputs["train"].nbytes + (mirrored.nbytes if mirrored is not None else 0)
+        n_bytes = sum(each.nbytes for each in (self.inputs["train"], mirrored) if each is not None)
         source = TrainingInput(
             self.inputs["train"],
             labels["train"],

@@ -201,7 +201,10 @@ def test_parameters_include_the_standardization():
         ({"labels": np.zeros(7, int)}, "train labels: found shape"),
         ({"labels": np.full(200, 3)}, "expected 0 to 2"),
         ({"images": np.zeros((200, 16, 16, 3), np.float32)}, "train images: .*float32"),
-        ({"images": np.zeros((200, 20, 20, 3), np.uint8)}, "expected that of the training images"),
+        (
+            {"images": np.zeros((200, 20, 20, 3), np.uint8)},
+            r"expected \(20, 20, 3\), as for",
+        ),
     ],
 )
 def test_wrong_arrays_are_rejected(three_classes, change, message):

@@ -28,7 +28,7 @@ def test_other_options_and_parsed_phases_pass_through():
         ),
         (None, "then: found None; expected a list"),
         ([3], r"then\.0: found 3; expected a mapping such as \{unfreeze: 1, epochs: 5"),
-        ([{}], r"then\.0\.unfreeze: found nothing; expected: How many of the topmost blocks"),
+        ([{}], r"then\.0\.unfreeze: found nothing; expected: How many of the top blocks"),
         ([{"unfreeze": True}], r"then\.0\.unfreeze: found True; expected .*'all'"),
         ([{"unfreeze": 0}], r"then\.0\.unfreeze: found 0; .*greater than or equal to 1, or 'all'"),
         ([{"unfreeze": "none"}], r"then\.0\.unfreeze: found 'none'; .*'all'"),
