@@ -149,9 +149,13 @@ class Study:
             text=True,
             check=False,
         )
+        return self.step(done.returncode, done.stdout)
+
+    def step(self, code: int, output: str) -> Step:
+        """Say what a command did, by what lies in the study's folder now."""
         return Step(
-            code=done.returncode,
-            output=done.stdout,
+            code=code,
+            output=output,
             report=contents(self.folder / "reports" / "study"),
             on_disk=frozenset(path.name for path in (self.folder / "runs").glob("*")),
         )

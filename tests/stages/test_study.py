@@ -1,22 +1,28 @@
-"""The whole pipeline through DVC: which stages an edit reruns, and what stands in the report.
+"""A whole study as ``make study`` runs it, with real trainings, and what stands in its report.
 
-One story is told once, edit after edit on one small study; each test looks at a part of it.
+It is run once through DVC, and once more with other options in this process, in a copy; each test
+looks at a part. Which stages an edit reruns is told in test_reruns.py.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
-import sys
+import shutil
+from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from in_process import run_study
 from small_study import BIN, PARAMS, RUNS, SIZES, Step, Study, checkout, contents
 
 from pipeline.commands.predict import open_run
 from pipeline.results import RESULT_TABLES, load_results
+from pipeline.storage.paths import STUDY
 from pipeline.storage.runs import load_card, load_predictions, model_file, run_folder
 from pipeline.storage.splits import (
     SPLITS,
@@ -26,12 +32,10 @@ from pipeline.storage.splits import (
     load_images,
     load_labels,
 )
+from stages import evaluate, illustrate, illustrate_networks, report
 
 pytestmark = pytest.mark.slow
 
-ALWAYS = {"check"}
-BEHIND = {"evaluate", "report"}
-BEHIND_RUNS = BEHIND | {"illustrate_networks"}
 NOT_OF_ALL_RUNS = {
     "tuning",
     "certainty",
@@ -47,107 +51,61 @@ NOT_OF_ALL_RUNS = {
 """Tables of some runs, of pairs of runs, or of images."""
 
 
-BROKEN = """
-def main() -> None:
-    from pipeline.checks import StudyError
-
-    raise StudyError("the labels are gone")
-
-
-if __name__ == "__main__":"""
-
-
-def pulled(root: Path, study: Study) -> Step:
-    """Push the study to a remote, pull it in another checkout, and run it there."""
-    dvc, store = str(BIN / "dvc"), str(study.root.parent / "store")
-    study.call(dvc, "remote", "add", "--default", "store", store, cwd=study.folder)
-    study.call(dvc, "push", "--run-cache", cwd=study.folder)
-    other = Study(checkout(root, study.root.parent / "other"))
-    other.call(
-        sys.executable, "-m", "pipeline.commands.workspace", "create", "tiny", cwd=other.root
-    )
-    other.call(dvc, "remote", "add", "--default", "store", store, cwd=other.folder)
-    return other.call(dvc, "repro", "--pull", cwd=other.folder)
+def edited() -> dict[str, Any]:
+    """The study with another title, other options, and one run in place of another."""
+    params = copy.deepcopy(PARAMS)
+    params["dataset"].update(path="../../data/incoming", title="ten photographs")
+    params["deep"]["lenet5"].update(epochs=2)
+    params["features"]["hog"].update(cell=8)
+    params["classical"]["both_svm"]["tune"]["ranges"]["C"]["high"] = 20
+    params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
+    params["corrupt"] = {}
+    del params["classical"]["color_svm"], params["classical"]["vgg_svm"], params["features"]["vgg"]
+    return params
 
 
 @pytest.fixture(scope="module")
-def story(root, tmp_path_factory):
-    """(study, what each step did); afterwards the study is again as the first step left it."""
-    study = Study(checkout(root, tmp_path_factory.mktemp("story") / "checkout"))
+def made(root, tmp_path_factory) -> tuple[Study, Step]:
+    """The study as ``make study STUDY=tiny`` leaves it, and what that did."""
+    study = Study(checkout(root, tmp_path_factory.mktemp("made") / "checkout"))
     outside = {name: text for name, text in contents(study.root).items() if "/tiny/" not in name}
-    steps = {"first": study.make()}
-    first = study.params
-    steps["again"] = study.repro()
-
-    path = study.folder / "params.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "# a remark\n", encoding="utf-8")
-    steps["remark"] = study.repro()
-
-    study.edit(lambda p: p["dataset"].update(title="ten photographs"))
-    steps["title"] = study.repro()
-
-    study.edit(lambda p: p["deep"]["lenet5"].update(epochs=2))
-    steps["epochs"] = study.repro()
-
-    study.edit(lambda p: p["features"]["hog"].update(cell=8))
-    steps["hog"] = study.repro()
-
-    def widen(params):
-        params["classical"]["both_svm"]["tune"]["ranges"]["C"]["high"] = 20
-
-    study.edit(widen)
-    steps["range"] = study.repro()
-
-    def swap_runs(params):
-        params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
-        del params["classical"]["color_svm"]
-
-    study.edit(swap_runs)
-    steps["runs"] = study.repro()
-
-    study.edit(lambda p: p["features"]["hog"].update(cel=4))
-    steps["typo"] = study.repro()
-    study.edit(lambda p: p["features"]["hog"].pop("cel"))
-
-    # Right as far as `check` can see; there are ten classes.
-    study.edit(lambda p: p["dataset"].update(limit=5))
-    steps["too few images"] = study.repro()
-
-    study.edit(lambda p: (p.clear(), p.update(first)))
-    steps["reverted"] = study.repro()
-
-    stage = study.root / "stages" / "evaluate.py"
-    right = stage.read_text(encoding="utf-8")
-    stage.write_text(right.replace('\nif __name__ == "__main__":', BROKEN), encoding="utf-8")
-    steps["broken evaluate"] = study.repro()
-    stage.write_text(right, encoding="utf-8")
-    steps["mended"] = study.repro()
-
-    steps["pulled"] = pulled(root, study)
-
+    step = study.make()
     inside = {name: text for name, text in contents(study.root).items() if "/tiny/" not in name}
     unmade = {name: text for name, text in inside.items() if "__pycache__" not in name}
     assert unmade == outside, "the checkout is as it was"
-    return study, steps
+    return study, step
 
 
 @pytest.fixture(scope="module")
-def steps(story) -> dict[str, Step]:
-    return story[1]
+def first(made) -> Step:
+    return made[1]
 
 
 @pytest.fixture
-def study(story, monkeypatch) -> Study:
-    """The study as it is at the end, as the working directory."""
-    monkeypatch.chdir(story[0].folder)
-    return story[0]
+def study(made, monkeypatch) -> Study:
+    """The study as the working directory."""
+    monkeypatch.chdir(made[0].folder)
+    return made[0]
 
 
-# --- which stages run -----------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def steps(made, tmp_path_factory) -> dict[str, Step]:
+    """What the report was at first, evaluated again, and of a study with other options."""
+    study, first = made
+    there = Study(tmp_path_factory.mktemp("edited") / "checkout")
+    shutil.copytree(study.folder, there.folder, symlinks=True)
+    shutil.copytree(study.root / "data", there.root / "data")
+    with chdir(there.folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "code_version", lambda: "not under git")  # as the copy of the code
+        shutil.rmtree(STUDY)
+        for stage in (evaluate, illustrate, illustrate_networks, report):
+            stage.main()
+        again = there.step(0, "")
+        run_study(edited())
+    return {"first": first, "again": again, "edited": there.step(0, "")}
 
 
-def test_first_run_makes_everything_and_says_where_the_report_is(steps):
-    first = steps["first"]
+def test_the_study_makes_everything_and_says_where_the_report_is(first):
     assert first.code == 0, first.output
     assert first.ran == {
         "check",
@@ -174,41 +132,14 @@ def test_first_run_makes_everything_and_says_where_the_report_is(steps):
     assert "Traceback" not in first.output
 
 
-def test_second_run_checks_and_does_nothing(steps):
-    """`check` looks for what DVC cannot see, or must not open, among the images."""
-    assert steps["again"].code == 0
-    assert steps["again"].ran == {"check"}
-    assert steps["again"].restored == set()
-    assert steps["again"].report == steps["first"].report
+# --- what an edit changes in the report -----------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("step", "expected"),
-    [
-        ("remark", ALWAYS),
-        ("title", ALWAYS | BEHIND | {"prepare"}),
-        ("epochs", ALWAYS | BEHIND_RUNS | {"train_deep@lenet5", "corrupt@lenet5"}),
-        (
-            "hog",
-            ALWAYS
-            | BEHIND_RUNS
-            | {
-                "featurize@hog",
-                "illustrate",
-                "index",
-                "train_classical@hog_svm",
-                "train_classical@both_svm",
-                "corrupt@hog_svm",
-            },
-        ),
-        ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
-        ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
-    ],
-)
-def test_an_edit_reruns_what_it_concerns_and_nothing_else(steps, step, expected):
-    assert steps[step].code == 0, steps[step].output
-    assert steps[step].ran == expected
-    assert steps[step].restored == set()
+def test_the_same_results_give_the_same_report(steps):
+    """To the byte: no time, date or order of the disk is in it."""
+    first, again = steps["first"].report, steps["again"].report
+    assert set(again) == set(first)
+    assert [name for name in first if first[name] != again[name]] == []
 
 
 def test_an_edit_shows_in_the_report(steps):
@@ -219,23 +150,24 @@ def test_an_edit_shows_in_the_report(steps):
         curve = steps[step].table("learning_curves")
         return max(float(row["x"]) for row in curve if row["run"] == "lenet5")
 
-    assert {row["dataset"] for row in rows("title").values()} == {"ten photographs"}
-    assert (epochs("first"), epochs("epochs")) == (1, 2)
-    assert rows("epochs")["hog_svm"] == rows("title")["hog_svm"]
-    assert int(rows("hog")["hog_svm"]["parameters"]) > int(rows("epochs")["hog_svm"]["parameters"])
-    assert rows("hog")["color_svm"] == rows("title")["color_svm"]
-    assert rows("hog")["lenet5"] == rows("epochs")["lenet5"]
+    assert {row["dataset"] for row in rows("edited").values()} == {"ten photographs"}
+    assert (epochs("first"), epochs("edited")) == (1, 2)
+    assert int(rows("edited")["hog_svm"]["parameters"]) > int(
+        rows("first")["hog_svm"]["parameters"]
+    )
+    drawn = [json.loads(row["options"])["C"] for row in steps["edited"].table("tuning")]
+    assert max(drawn) <= 20
 
 
 def test_an_added_run_is_in_the_report(steps):
-    assert "added" not in {row["run"] for row in steps["hog"].table("accuracy")}
-    assert "added" in {row["run"] for row in steps["runs"].table("accuracy")}
-    assert "added" in json.loads(steps["runs"].report["metrics.json"])
-    assert b"added" in steps["runs"].report["index.html"]
+    assert "added" not in {row["run"] for row in steps["first"].table("accuracy")}
+    assert "added" in {row["run"] for row in steps["edited"].table("accuracy")}
+    assert "added" in json.loads(steps["edited"].report["metrics.json"])
+    assert b"added" in steps["edited"].report["index.html"]
 
 
 def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
-    before, after = steps["hog"], steps["runs"]
+    before, after = steps["first"], steps["edited"]
     assert "color_svm" in after.on_disk
     for name in set(RESULT_TABLES) - NOT_OF_ALL_RUNS:
         assert "color_svm" in {row["run"] for row in before.table(name)}
@@ -250,72 +182,18 @@ def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
         assert b"color_svm" not in after.report[name]
 
 
-def test_a_reverted_edit_computes_no_feature_and_trains_nothing(steps):
-    reverted = steps["reverted"]
-    assert reverted.code == 0, reverted.output
-    assert reverted.ran <= ALWAYS | BEHIND_RUNS | {"index", "illustrate"}
-    assert reverted.restored >= {
-        "featurize@hog",
-        "train_classical@hog_svm",
-        "train_classical@both_svm",
-        "train_deep@lenet5",
-    }
-
-
-def test_a_reverted_edit_gives_back_the_same_report(steps):
-    """To the byte: no time, date or order of the disk is in it."""
-    first, reverted = steps["first"].report, steps["reverted"].report
-    assert set(reverted) == set(first)
-    assert [name for name in first if first[name] != reverted[name]] == []
-
-
-def test_a_study_that_was_pulled_elsewhere_trains_nothing(steps):
-    there, drawn = steps["pulled"], {"illustrate"}
-    assert there.code == 0, there.output
-    assert there.ran <= ALWAYS | BEHIND_RUNS | drawn
-    assert there.restored >= steps["first"].ran - ALWAYS - BEHIND_RUNS - drawn
-    assert set(there.report) == set(steps["first"].report)
-    assert there.table("accuracy") == steps["first"].table("accuracy")
-
-
-# --- what a failure leaves ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("step", "before", "ran", "message"),
-    [
-        ("typo", "runs", {"check"}, "features.hog.cel: unknown option; did you mean 'cell'?"),
-        ("too few images", "runs", {"check", "prepare"}, "found 5 train images for 10 classes"),
-        ("broken evaluate", "reverted", {"check", "evaluate"}, "the labels are gone"),
-    ],
-)
-def test_a_failure_is_told_and_leaves_the_last_report(steps, step, before, ran, message):
-    failed = steps[step]
-    assert failed.code != 0
-    assert message in failed.output
-    assert "Traceback" not in failed.output
-    assert failed.ran == ran
-    assert failed.report == steps[before].report
-
-
-def test_nothing_is_trained_after_a_failure_is_mended(steps):
-    assert steps["mended"].code == 0
-    assert steps["mended"].ran <= BEHIND | ALWAYS
-    assert steps["mended"].report == steps["first"].report
-
-
 # --- what stands in the report --------------------------------------------------------------------
 
 
-def test_tables_have_their_published_columns(steps):
+def test_tables_have_their_published_columns(first):
     for name, columns in RESULT_TABLES.items():
-        head = steps["first"].report[f"{name}.csv"].decode("utf-8").splitlines()[0]
+        head = first.report[f"{name}.csv"].decode("utf-8").splitlines()[0]
         assert head == ",".join(columns)
-        assert steps["first"].table(name), f"{name} has rows"
+        assert first.table(name), f"{name} has rows"
 
 
-def test_the_report_is_whole(steps):
-    report = steps["first"].report
+def test_the_report_is_whole(first):
+    report = first.report
     assert {"index.html", "summary.md", "metrics.json", "study.json"} <= set(report)
     page = report["index.html"].decode("utf-8")
     for name in (*RUNS, "too slow for a test"):
@@ -325,12 +203,12 @@ def test_the_report_is_whole(steps):
     assert re.findall(r"""src=["']?(?!data:)([^"' >]+)""", body) == [], "the page is one file"
     linked = set(re.findall(r"""href=["']?(?!\#)([^"' >]+)""", body))
     assert {"accuracy.csv", "figures/accuracy.svg"} <= linked <= set(report)
-    for row in steps["first"].table("samples"):
+    for row in first.table("samples"):
         assert report[row["image"]].startswith(b"\x89PNG")
 
 
-def test_accuracy_table(steps):
-    rows = {row["run"]: row for row in steps["first"].table("accuracy")}
+def test_accuracy_table(first):
+    rows = {row["run"]: row for row in first.table("accuracy")}
     assert set(rows) == set(RUNS)
     assert {run: (row["family"], row["features"]) for run, row in rows.items()} == {
         "color_svm": ("classical", "color"),
@@ -346,7 +224,7 @@ def test_accuracy_table(steps):
         )
         assert 0 <= low < value < high <= 1
         assert int(row["parameters"]) > 0
-    for row in steps["first"].table("cost"):
+    for row in first.table("cost"):
         assert float(row["train_seconds"]) > 0
         assert float(row["predict_ms_per_image"]) > 0
         assert row["device"]
@@ -355,37 +233,35 @@ def test_accuracy_table(steps):
     assert float(rows["both_svm"]["test_accuracy"]) > 0.3
 
 
-def test_learning_curves(steps):
-    curves = pd.DataFrame(steps["first"].table("learning_curves"))
+def test_learning_curves(first):
+    curves = pd.DataFrame(first.table("learning_curves"))
     assert set(curves["run"]) == set(RUNS)
     kinds = set(zip(curves["run"], curves["x_kind"], strict=True))
     assert kinds == {*((run, "images") for run in RUNS[:4]), ("lenet5", "epoch")}
     assert set(curves["split"]) == {"train", "validation"}
     last = curves[(curves["metric"] == "accuracy") & (curves["x"] == str(SIZES["train"]))]
-    accuracy = pd.DataFrame(steps["first"].table("accuracy")).set_index("run")
+    accuracy = pd.DataFrame(first.table("accuracy")).set_index("run")
     for row in last.itertuples():
         assert float(row.value) == pytest.approx(
             float(accuracy.loc[row.run, f"{row.split}_accuracy"])
         )
 
 
-def test_the_trials_of_a_tuned_run(steps):
-    trials = steps["first"].table("tuning")
+def test_the_trials_of_a_tuned_run(first):
+    trials = first.table("tuning")
     assert {row["run"] for row in trials} == {"both_svm"}
     assert [row["trial"] for row in trials] == ["0", "1", "2"]
     assert json.loads(trials[0]["options"]) == {"C": 5}  # what params.yaml says goes first
-    card = json.loads(steps["first"].report["study.json"])["cards"]["both_svm"]["0"]
+    card = json.loads(first.report["study.json"])["cards"]["both_svm"]["0"]
     assert card["options"]["C"] == card["notes"]["tuning"]["chosen"]["C"]
     assert card["tuning_seconds"] > 0
-    drawn = [json.loads(row["options"])["C"] for row in steps["range"].table("tuning")]
-    assert max(drawn) <= 20
 
 
-def test_pictures_of_what_the_features_see(steps):
-    report = steps["first"].report
-    pictured = {row["features"] for row in steps["first"].table("features")}
+def test_pictures_of_what_the_features_see(first):
+    report = first.report
+    pictured = {row["features"] for row in first.table("features")}
     assert {"color", "hog"} <= pictured
-    for row in steps["first"].table("features"):
+    for row in first.table("features"):
         assert report[row["image"]].startswith(b"\x89PNG")
 
 
