@@ -33,7 +33,7 @@ study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
 	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY)
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --durations=25
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 reliability: $(READY) ## run the tests that inject faults; writes docs/reliability.md
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --reliability

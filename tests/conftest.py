@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
-import numpy as np
-import pytest
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+"""How many threads libraries use, which they read when they are imported."""
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if WORKERS > 1:  # each gets its share of the cores, and so do the processes that it starts
+    for each in THREADS:
+        os.environ.setdefault(each, str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 from pipeline.storage import stored_classes
 
 pytest_plugins = ["tests.reliability"]
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first; xdist keeps this order with `--no-loadscope-reorder`."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through imported modules again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,10 @@
 """Networks that are trained once for several tests."""
 
+import gc
+
+import keras
 import pytest
+import tensorflow as tf
 from deep_cases import deep_spec, splits
 
 
@@ -19,6 +23,14 @@ def trained(three_classes):
     return spec, train(spec, images, labels, 3, seed=1)
 
 
+@pytest.fixture
+def eager():
+    """Nothing is compiled: for a deep network that takes longer than the few steps of a test."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(autouse=True)
 def unchecked(request, monkeypatch):
     """Skips the checks before training, which compile a copy of the network.
@@ -30,3 +42,16 @@ def unchecked(request, monkeypatch):
     from pipeline.deep.training import fitting
 
     monkeypatch.setattr(fitting, "preflight", lambda *_: {})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgotten():
+    """Frees the networks of a file afterwards."""
+    yield
+    forget()
+
+
+def forget():
+    """Free what Keras remembers, and networks, which hold themselves in circles."""
+    keras.backend.clear_session()
+    gc.collect()

@@ -22,7 +22,10 @@ from pipeline.storage.splits import SPLITS
 from pipeline.storage.stored_models import load_network
 
 METHODS = registry.method_names("deep")
-OPTIONS = {"vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]}}
+OPTIONS = {
+    "googlenet": {"width": 0.1, "auxiliary": True},
+    "vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]},
+}
 """Options that make a method fast and avoid files; the others are made narrow."""
 NARROW = {"width": 0.1}
 SHARED = {
@@ -154,6 +157,7 @@ def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):
     np.testing.assert_allclose(outputs, result.scores["test"], atol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("method", METHODS)
 def test_every_shared_option_is_accepted(method, tmp_path):
     images, labels, _ = splits(2, side=32, sizes=(40, 12, 9))

@@ -1,17 +1,27 @@
 """Every network of every study takes three steps as it stands there, at its full width and size.
 
 Where no GPU is at hand this is what is known of the recipes for one: they build, their options
-agree, and three steps lead to finite scores.
+agree, and three steps lead to finite scores. Nothing is compiled here; test_deep_contract.py trains
+each architecture compiled.
 """
 
+import gc
+
+import keras
 import numpy as np
+import pytest
 from deep_cases import splits
 
 from pipeline.commands.overlays import compose
 from pipeline.config import registry
 from pipeline.deep.training.fitting import train
 
-STEPS, BATCH = 3, 4
+STEPS = 3
+
+
+def batch(entry):
+    """How many images are in a batch: few, and fewer where they are large."""
+    return 2 if entry.get("image_size", 0) > 100 else 4
 
 
 def recipes(root):
@@ -31,8 +41,11 @@ def pytest_generate_tests(metafunc):
 
 
 def short(entry):
-    """The recipe with three steps in each phase, of small batches, from weights that are drawn."""
-    entry = {**entry, "epochs": 1, "batch_size": BATCH, "seeds": None, "warmup": 0}
+    """The recipe with three steps of small batches, from random weights.
+
+    A further phase keeps its batches, and so makes one step of all images.
+    """
+    entry = {**entry, "epochs": 1, "batch_size": batch(entry), "seeds": None, "warmup": 0}
     if "weights" in entry:
         entry["weights"] = "random"
     if "then" in entry:
@@ -40,9 +53,18 @@ def short(entry):
     return entry
 
 
+@pytest.fixture(autouse=True)
+def forgotten_at_once():
+    """Frees each network before the next one: some are large."""
+    yield
+    keras.backend.clear_session()
+    gc.collect()
+
+
+@pytest.mark.usefixtures("eager")
 def test_three_steps(entry, tmp_path):
     spec = registry.parse("deep", entry, "deep.recipe")
-    images, labels, _ = splits(10, side=32, sizes=(BATCH * STEPS, 10, 4))
+    images, labels, _ = splits(10, side=32, sizes=(STEPS * entry["batch_size"], 4, 4))
     labels = {split: np.asarray(values) for split, values in labels.items()}
     result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
     assert np.isfinite(result.scores["test"]).all()

@@ -168,6 +168,7 @@ def test_data_on_the_device_and_several_steps_per_call_change_nothing(three_clas
     np.testing.assert_allclose(usual.scores["test"], other.scores["test"], atol=1e-4)
 
 
+@pytest.mark.usefixtures("eager")
 def test_auxiliary_heads_are_used_only_in_training():
     images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
     options = {"width": 0.05, "epochs": 1, "batch_size": 16}
