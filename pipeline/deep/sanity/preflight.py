@@ -25,16 +25,24 @@ from pipeline.host_memory import byte_size
 from pipeline.machine import resident_bytes
 from pipeline.progress import duration
 
+EPOCH_START = 0.05
+"""Seconds that Keras takes to start and end an epoch: 0.03 to 0.1 on two cores, however many steps
+it has. They matter only where epochs are short."""
+
 
 @dataclass(frozen=True)
 class Estimate:
     """What a training will take, roughly."""
 
     images_per_second: float
+    """Of training steps alone, like that of `pipeline.deep.training.epochs.Pace`."""
     seconds_per_epoch: float
-    """With the measuring of the validation split and of a part of the training split."""
+    """With its start, and the measuring of the validation split and of a part of the training
+    split; without compiling."""
+    compile_seconds: float
+    """Added to the first epoch."""
     seconds: float
-    """Of all epochs, if none is spared; without compiling."""
+    """Of all epochs, if none is spared, and of compiling."""
 
 
 def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
@@ -69,7 +77,8 @@ def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
     passed("one batch", learns_one_batch(trial, network, spec, n_classes))
     # Auxiliary heads are in what is trained, and not in the network that was tried.
     seconds = trial.seconds_per_image * _relative_cost(model, network)
-    estimate = _estimate(seconds, batches, 2 * len(labels["validation"]), spec.epochs)
+    measured = 2 * len(labels["validation"])
+    estimate = _estimate(seconds, trial.compile_seconds, batches, measured, spec.epochs)
     passed("time", _time(estimate, trial, batches.batch_size))
     return found
 
@@ -120,16 +129,27 @@ def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> str:
     )
 
 
-def _estimate(seconds_per_image: float, batches: Batches, measured: int, epochs: int) -> Estimate:
-    """Estimate times; a forward pass, which measures, is a third of a training step."""
+def _estimate(
+    seconds_per_image: float,
+    compile_seconds: float,
+    batches: Batches,
+    measured: int,
+    epochs: int,
+) -> Estimate:
+    """Estimate times; a forward pass, which measures, is a third of a training step.
+
+    It is compiled separately, and assumed to take a third of the time there as well.
+    """
     start = time.perf_counter()
     batches[0]
     step = seconds_per_image * batches.batch_size + time.perf_counter() - start
-    per_epoch = len(batches) * step + measured * seconds_per_image / 3
+    per_epoch = EPOCH_START + len(batches) * step + measured * seconds_per_image / 3
+    compiling = compile_seconds * 4 / 3
     return Estimate(
         images_per_second=batches.batch_size / step,
         seconds_per_epoch=per_epoch,
-        seconds=per_epoch * epochs,
+        compile_seconds=compiling,
+        seconds=per_epoch * epochs + compiling,
     )
 
 
@@ -137,5 +157,6 @@ def _time(estimate: Estimate, trial: Trial, batch_size: int) -> str:
     by = f", by batches of {trial.batch_size}" if trial.batch_size < batch_size else ""
     return (
         f"about {estimate.images_per_second:,.0f} images/s{by}; "
-        f"{duration(estimate.seconds_per_epoch)} an epoch, {duration(estimate.seconds)} in all"
+        f"{duration(estimate.seconds_per_epoch)} an epoch, {duration(estimate.seconds)} in all, "
+        f"{duration(estimate.compile_seconds)} of it to compile"
     )

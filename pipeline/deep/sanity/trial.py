@@ -51,7 +51,9 @@ class Trial:
     """Whether all weights are finite after the steps."""
     batch_size: int
     seconds_per_step: float
-    """The median of steps of `batch_size` images, without the first ones, which compile."""
+    """The median of steps of `batch_size` images, without the first one, which compiles."""
+    compile_seconds: float
+    """What the first step took beyond the others."""
 
     @property
     def steps(self) -> int:
@@ -96,7 +98,7 @@ def run_trial(
         first = _cross_entropy(copy, inputs[rows], labels[rows], size)
         few = rows[spread_rows(len(rows), min(IMAGES, size))]
         repeated = np.resize(few, size)
-        losses, seconds = _steps(copy, inputs[repeated], labels[repeated], steps, xla)
+        losses, first_step, later = _steps(copy, inputs[repeated], labels[repeated], steps, xla)
         kernels, moved, finite = _changes(network, copy)
     del copy
     gc.collect()  # a model holds itself in circles
@@ -108,7 +110,8 @@ def run_trial(
         moved=moved,
         finite=finite,
         batch_size=size,
-        seconds_per_step=seconds,
+        seconds_per_step=later,
+        compile_seconds=max(0.0, first_step - later),
     )
 
 
@@ -174,7 +177,8 @@ def _cross_entropy(
 
 def _steps(
     model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], steps: int, xla: bool
-) -> tuple[tuple[float, ...], float]:
+) -> tuple[tuple[float, ...], float, float]:
+    """Return the losses, the seconds of the first step, and the median of those after it."""
     losses, seconds = [], []
     two = model.output_shape[-1] == 1
     kind: Any = (
@@ -192,7 +196,7 @@ def _steps(
         if over and len(losses) >= FEWEST_STEPS:
             break
     losses.append(float(model.train_on_batch(inputs, targets)))
-    return tuple(losses), float(np.median(seconds[1:]))
+    return tuple(losses), seconds[0], float(np.median(seconds[1:]))
 
 
 def _changes(network: keras.Model, copy: keras.Model) -> tuple[int, int, bool]:

@@ -17,6 +17,7 @@ from pipeline.deep.training.epoch_bar import EpochBar
 from pipeline.deep.training.failures import StopAtNaN, raise_diverged
 from pipeline.deep.training.history import Epoch, TrainingHistory
 from pipeline.deep.training.schedules import Plateau, learning_rate_at
+from pipeline.deep.training.pace import Pace
 from pipeline.deep.training.scoring import Measured, measure
 from pipeline.inference import network_scores
 from pipeline.progress import duration
@@ -75,8 +76,7 @@ def fit(
         if _is_over(spec, history):
             break
         began = time.perf_counter()
-        raw = _train_one(trainable, in_phase, len(history.epochs) + 1, plateau)
-        trained = time.perf_counter()
+        raw, pace = _train_one(trainable, in_phase, len(history.epochs) + 1, plateau)
         validation = _measure(network, *watched["validation"])
         seconds = time.perf_counter() - began
         better = history.add(
@@ -86,7 +86,7 @@ def fit(
                 validation=validation,
                 learning_rate=_middle_rate(spec, in_phase, plateau),
                 seconds=seconds,
-                images_per_second=trainable.batches.images_per_epoch / (trained - began),
+                images_per_second=pace,
             )
         )
         _check_finite(trainable, in_phase, history, plateau)
@@ -117,15 +117,19 @@ def _watched(trainable: Trainable, seed: int) -> dict[str, tuple[NDArray, NDArra
 
 def _train_one(
     trainable: Trainable, in_phase: int, number: int, plateau: Plateau | None
-) -> Weights | None:
-    """Train one epoch; with `ema`, leave the average in the model and return the raw weights."""
+) -> tuple[Weights | None, float]:
+    """Train one epoch; with `ema`, leave the average in the model.
+
+    Returns:
+        The raw weights if there is an average, and the images per second.
+    """
     spec, model = trainable.spec, trainable.model
     if plateau is not None:
         model.optimizer.learning_rate = _middle_rate(spec, in_phase, plateau)
     trainable.batches.start_epoch(number)
-    raw = _KeepRaw()
-    watch = StopAtNaN()
-    callbacks = [watch, EpochBar(trainable.batches, number), *([raw] if spec.ema else [])]
+    raw, watch, pace = _KeepRaw(), StopAtNaN(), Pace(trainable.batches.batch_size)
+    bar = EpochBar(trainable.batches, number)
+    callbacks = [pace, watch, bar, *([raw] if spec.ema else [])]
     # Keras overwrites the weights with their average at the end of each fit.
     model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,
               shuffle=False, callbacks=callbacks)  # fmt: skip
@@ -135,7 +139,7 @@ def _train_one(
             variable.assign(keras.ops.copy(variable))
     if watch.loss is not None:
         raise_diverged(spec, number, _middle_rate(spec, in_phase, plateau), watch.loss)
-    return raw.weights
+    return raw.weights, pace.images_per_second
 
 
 def _middle_rate(spec: DeepSpec, in_phase: int, plateau: Plateau | None) -> float:

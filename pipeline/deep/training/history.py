@@ -27,7 +27,7 @@ class Epoch:
     seconds: float
     """Time for training and for evaluating the validation split, which selects the epoch."""
     images_per_second: float
-    """Of training only."""
+    """Of training steps alone, without starting the epoch and without compiling."""
 
 
 @dataclass

@@ -108,3 +108,19 @@ def test_the_run_passes_on_that_it_is_mirrored():
     spec = Spec(method="kernel_ridge", features=("a",), mirrored=True)
     assert spec.classifier(0).mirrored
     assert not Spec(method="kernel_ridge", features=("a",)).classifier(0).mirrored
+
+
+def test_the_residual_is_that_of_the_weights(rng):
+    """On a problem that takes many steps: alpha is small, and so is the tolerance."""
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    from pipeline.classical.solvers.kernel_solver import solve
+
+    x = rng.normal(size=(300, 6)).astype(np.float32)
+    targets = rng.normal(size=(300, 2))
+    found = solve((x,), gamma=0.5, alpha=0.01, targets=targets, tol=1e-4, seed=0)
+    matrix = rbf_kernel(x.astype(float), gamma=0.5) + 0.01 * np.eye(300)
+    left = np.linalg.norm(targets - matrix @ found.weights, axis=0)
+    assert (left / np.linalg.norm(targets, axis=0)).max() <= 1e-3
+    assert found.residual <= 1e-4
+    assert found.n_iter > 3

@@ -89,10 +89,30 @@ def test_a_sound_network_passes_all(capsys):
 
 def test_times_are_those_of_steps_and_of_measuring():
     """90 images in 4 batches of 20 at 0.3 s each; 60 measured, which takes a third of that."""
-    estimate = preflight._estimate(0.3, plain().batches(), 60, 3)
-    assert estimate.seconds_per_epoch == pytest.approx(80 * 0.3 + 60 * 0.1, rel=0.01)
+    estimate = preflight._estimate(0.3, 9.0, plain().batches(), 60, 3)
+    per_epoch = 80 * 0.3 + 60 * 0.1 + preflight.EPOCH_START
+    assert estimate.seconds_per_epoch == pytest.approx(per_epoch, rel=0.01)
     assert estimate.images_per_second == pytest.approx(1 / 0.3, rel=0.01)
-    assert estimate.seconds == 3 * estimate.seconds_per_epoch
+
+
+def test_compiling_counts_once_and_not_as_a_step():
+    """The trial compiles a training step; a forward pass, a third of one, is compiled as well."""
+    slow, fast = (preflight._estimate(0.3, each, plain().batches(), 60, 3) for each in (9.0, 0.0))
+    assert slow.seconds_per_epoch == pytest.approx(fast.seconds_per_epoch, rel=0.01)
+    assert slow.images_per_second == pytest.approx(fast.images_per_second, rel=0.01)
+    assert slow.compile_seconds == 12
+    assert slow.seconds == 3 * slow.seconds_per_epoch + 12
+    assert fast.seconds == 3 * fast.seconds_per_epoch
+
+
+def test_the_first_step_is_that_which_compiles(monkeypatch):
+    """Steps of 5, 1, 2 and 3 s by a clock that is read before and after each."""
+    clock = iter(np.cumsum([0, 5, 0, 1, 0, 2, 0, 3]))
+    monkeypatch.setattr(trial, "STEPS", 4)
+    monkeypatch.setattr(trial.time, "perf_counter", lambda: float(next(clock, 0)))
+    case = regular()
+    found = trial.run_trial(case.network, case.inputs["train"], case.labels["train"], 20, False)
+    assert (found.steps, found.seconds_per_step, found.compile_seconds) == (4, 2, 3)
 
 
 def test_inputs_on_the_device_are_told_by_what_batches_give():
@@ -234,6 +254,7 @@ def of_trial(**facts):
         "finite": True,
         "batch_size": 32,
         "seconds_per_step": 0.1,
+        "compile_seconds": 1.0,
     }
     return trial.Trial(**values | facts)
 
