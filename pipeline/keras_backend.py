@@ -1,10 +1,14 @@
-"""Whether Keras can be imported: it needs a backend, and a setting outside the project names it."""
+"""Importing Keras: it needs a backend, and a setting outside the project names it."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.checks import StudyError, listing, shown
@@ -28,6 +32,33 @@ def check_backend() -> None:
         f"{where}: found the backend {shown(backend)}; expected one that is installed: "
         f"{listing(installed)}. {remedy}"
     )
+
+
+def load_keras() -> None:
+    """Import Keras, once the backend is checked; ``import keras`` then costs nothing.
+
+    Without scikit-learn, which Keras imports for wrappers that nobody uses here, and which takes
+    a fifth of the time. It can be imported afterwards as usual.
+
+    Raises:
+        StudyError: as `check_backend` does.
+    """
+    check_backend()
+    with _not_installed("sklearn"):
+        importlib.import_module("keras")
+
+
+@contextmanager
+def _not_installed(name: str) -> Iterator[None]:
+    """Let ``import name`` fail in the block, unless it is imported already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # how Python itself marks it
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _setting() -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline.config.entries import load_entry, run_seeds, stage_entry
 from pipeline.fingerprints import guard
-from pipeline.keras_backend import check_backend
+from pipeline.keras_backend import load_keras
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.storage import resume
 from pipeline.storage.files import atomic
@@ -25,7 +25,7 @@ from pipeline.storage.splits import (
 )
 from stages import run
 
-run(check_backend)  # what follows imports Keras
+run(load_keras)  # what follows imports it too
 
 import keras  # noqa: E402
 

@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 
 from pipeline.checks import StudyError
 from pipeline.config.registry import MethodSpec
-from pipeline.keras_backend import check_backend
+from pipeline.keras_backend import load_keras
 from pipeline.pretrained.weights import (
     BLOCKS,
     Weights,
@@ -117,7 +117,7 @@ def vgg16_base(
     Raises:
         StudyError: for unknown layers, a size that is too small, or unusable weights.
     """
-    check_backend()
+    load_keras()
     read = (*layers, boundary) if boundary else tuple(layers)
     check_layers(read)
     if image_size < MINIMUM_SIZE:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.storage import integrity, strict
-from pipeline.storage.files import atomic, intact, load_array, load_record, save_array, save_json
 from pipeline.storage.object_files import load_object, save_object
+
+if TYPE_CHECKING:
+    pass
+from pipeline.storage.files import atomic, intact, load_array, load_record, save_array, save_json
 from pipeline.storage.splits import SPLITS
 
 FEATURES = Path("data/features")

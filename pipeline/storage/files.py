@@ -15,15 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import litter
 from pipeline.checks import StudyError
 from pipeline.storage import integrity, strict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Record = TypeVar("Record")
 
@@ -133,6 +135,8 @@ def load_array(path: Path, remedy: str) -> NDArray:
 
 def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
     """Read a CSV table, the texts as they were given to `save_table`."""
+    import pandas as pd  # takes a quarter of a second, and half of the stages read no table
+
     existing = existing_file(path, remedy)
     try:
         table = pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -28,6 +27,9 @@ from pipeline.storage.files import (
     save_table,
 )
 from pipeline.storage.runs import RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CORRUPTED = RUNS / "_corrupted"
 DUPLICATES, COPIES, LIKENESS = (

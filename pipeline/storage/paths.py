@@ -6,6 +6,10 @@ That is the working directory of every stage.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 INCOMING = Path("data/incoming")
 """Where a person places data; a dependency, never an output."""

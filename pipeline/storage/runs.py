@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.storage import integrity, strict
+
+if TYPE_CHECKING:
+    import pandas as pd
 from pipeline.storage.files import (
     atomic,
     existing_file,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.checks import StudyError
 from pipeline.storage import integrity
+
+if TYPE_CHECKING:
+    pass
 from pipeline.storage.files import load_sealed, save_json
 
 SOURCE = Path("data/source.json")

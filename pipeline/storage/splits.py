@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.storage import integrity, strict
+
+if TYPE_CHECKING:
+    import pandas as pd
 from pipeline.storage.files import (
     intact,
     load_array,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.checks import StudyError
-from pipeline.keras_backend import check_backend
+from pipeline.keras_backend import check_backend, load_keras
 from pipeline.storage.network_files import check_network_file
 from pipeline.storage.object_files import load_object, missing, unreadable
 from pipeline.storage.runs import intact_run_file, model_file
@@ -47,7 +47,8 @@ def load_network(path: Path, remedy: str) -> Any:
     check_backend()
     try:
         check_network_file(path)
-        import keras  # takes seconds, and a classical run needs none
+        load_keras()  # takes seconds, and a classical run needs none
+        import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file leads to nearly anything

@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast
 
 import numpy as np
-import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 from pandas.api import types
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.checks import StudyError, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Record = TypeVar("Record")
 Column = Literal["text", "integer", "number", "flag"]

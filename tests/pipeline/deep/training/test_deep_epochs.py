@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from deep_cases import deep_spec
 
-from pipeline.deep.training import epochs
+from pipeline.deep.training import epochs, pace
 from pipeline.deep.training.fitting import train
-from pipeline.deep.training.history import Course, Epoch
+from pipeline.deep.training.history import Epoch, TrainingHistory
 from pipeline.deep.training.scoring import Measured
 
 
@@ -31,7 +31,7 @@ def test_what_is_measured_is_not_augmented(three_classes, monkeypatch):
 @pytest.mark.parametrize(("monitor", "best"), [("loss", 2), ("accuracy", 1)])
 def test_the_training_split_does_not_choose_the_epoch(monitor, best):
     """It improves to the end; on validation, the loss is best at 2 and the accuracy at 1."""
-    course = Course(monitor=monitor)
+    course = TrainingHistory(monitor=monitor)
     validation = [Measured(0.9, 0.7, 0.7), Measured(0.7, 0.6, 0.6), Measured(0.8, 0.5, 0.5)]
     better = []
     for index, measured in enumerate(validation):
@@ -45,10 +45,10 @@ def test_the_training_split_does_not_choose_the_epoch(monitor, best):
 def test_the_batch_that_compiles_is_left_out_of_the_speed(monkeypatch, ends, expected):
     """Batches of 20 images; the first ends after 10 s, each further one after 1 s."""
     clock = iter([0.0, *ends[:1], ends[-1]])
-    monkeypatch.setattr(epochs.time, "perf_counter", lambda: next(clock))
-    pace = epochs.Pace(batch_size=20)
-    pace.on_train_begin()
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(clock))
+    measured = pace.Pace(batch_size=20)
+    measured.on_train_begin()
     for batch in range(len(ends)):
-        pace.on_train_batch_end(batch)
-    pace.on_epoch_end(0)
-    assert pace.images_per_second == expected
+        measured.on_train_batch_end(batch)
+    measured.on_epoch_end(0)
+    assert measured.images_per_second == expected
