@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from pandas.api import types
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.checks import StudyError, listing
@@ -26,12 +25,8 @@ if TYPE_CHECKING:
 Record = TypeVar("Record")
 Column = Literal["text", "integer", "number", "flag"]
 
-_IS_RIGHT = {
-    "text": lambda column: True,  # it was read as text
-    "integer": types.is_integer_dtype,
-    "number": lambda column: types.is_numeric_dtype(column) and not types.is_bool_dtype(column),
-    "flag": types.is_bool_dtype,
-}
+_KINDS = {"integer": "iu", "number": "iufc", "flag": "b"}
+"""NumPy's letters for the dtypes that a column may have; texts were read as text."""
 _EMPTY = {"text": str, "integer": np.int64, "number": np.float64, "flag": bool}
 
 
@@ -142,6 +137,6 @@ def check_table(
     if table.empty:
         return table.astype({name: _EMPTY[kind] for name, kind in columns.items()})
     for name, kind in columns.items():
-        if not _IS_RIGHT[kind](table[name]):
+        if kind != "text" and table[name].dtype.kind not in _KINDS[kind]:
             refuse(path, f"column {name}: found values that are no {kind}", remedy)
     return table
