@@ -71,3 +71,13 @@ def test_the_stage_that_trains_networks_says_it_before_keras_does(root, tmp_path
     )
     assert (done.returncode, done.stderr.count("\n")) == (1, 3), done.stderr
     assert "found the backend 'no_such_backend'" in done.stderr
+
+
+def test_keras_is_imported_without_scikit_learn_which_can_be_imported_later():
+    code = (
+        "import sys; from pipeline.keras_backend import load_keras; load_keras()\n"
+        "print('keras' in sys.modules, 'sklearn' in sys.modules)\n"
+        "import sklearn; load_keras(); print(sys.modules['sklearn'] is sklearn)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False", "True"]
