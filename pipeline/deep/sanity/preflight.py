@@ -157,6 +157,6 @@ def _time(estimate: Estimate, trial: Trial, batch_size: int) -> str:
     by = f", by batches of {trial.batch_size}" if trial.batch_size < batch_size else ""
     return (
         f"about {estimate.images_per_second:,.0f} images/s{by}; "
-        f"{duration(estimate.seconds_per_epoch)} an epoch, {duration(estimate.seconds)} in all, "
-        f"{duration(estimate.compile_seconds)} of it to compile"
+        f"{duration(estimate.seconds_per_epoch)} per epoch, {duration(estimate.seconds)} in total, "
+        f"{duration(estimate.compile_seconds)} of them for compiling"
     )
