@@ -23,7 +23,7 @@ if WORKERS > 1:  # each gets its share of the cores, and so do the processes tha
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from pipeline.storage import stored_classes
+from pipeline.storage import stored_classes  # noqa: E402
 
 pytest_plugins = ["tests.reliability"]
 

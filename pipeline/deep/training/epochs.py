@@ -16,8 +16,8 @@ from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.epoch_bar import EpochBar
 from pipeline.deep.training.failures import StopAtNaN, raise_diverged
 from pipeline.deep.training.history import Epoch, TrainingHistory
-from pipeline.deep.training.schedules import Plateau, learning_rate_at
 from pipeline.deep.training.pace import Pace
+from pipeline.deep.training.schedules import Plateau, learning_rate_at
 from pipeline.deep.training.scoring import Measured, measure
 from pipeline.inference import network_scores
 from pipeline.progress import duration
