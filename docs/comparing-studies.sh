@@ -41,4 +41,4 @@ say dvc metrics diff --no-path digits coarser
 say dvc plots diff digits longer coarser
 
 say dvc exp run --name both --set-param '+deep.longer={method: mlp, epochs: 15, deterministic: true}'
-say cat reports/study/pairwise.csv
+say cat reports/study/tables/pairwise.csv

@@ -1,4 +1,4 @@
-"""Hold all runs of the roster against the labels; no other stage reads those of the test split.
+"""Score all runs of the roster against the labels; no other stage reads those of the test split.
 
 The roster comes from params.yaml: what removed runs have left on disk is not looked at.
 """
@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.analyses.corrupted_runs import CorruptedRecord
+from pipeline.analyses.evaluate import evaluate
+from pipeline.analyses.pictures import save_pictures
+from pipeline.analyses.records import RunRecord, SeedRecord
+from pipeline.analyses.tables import save_results
 from pipeline.checks import StudyError
 from pipeline.commands.provenance import code_version
-from pipeline.config.params import Params, Run, load_params
-from pipeline.evaluation.corrupted_runs import CorruptedRecord
-from pipeline.evaluation.runs import RunRecord, SeedRecord
-from pipeline.evaluation.samples import save_pictures
-from pipeline.evaluation.study import evaluate
-from pipeline.results import replacing_results, save_results
+from pipeline.config.roster import Roster, Run, load_roster
 from pipeline.robustness.severities import CONSTANTS
 from pipeline.storage import measurements
 from pipeline.storage.object_files import missing
+from pipeline.storage.results import replacing_results
 from pipeline.storage.runs import (
     Card,
     load_card,
@@ -43,8 +44,8 @@ from stages import run
 
 
 def main() -> None:
-    """Write the tables, metrics.json and study.json of reports/study/."""
-    results = evaluate(**load_inputs(load_params()))
+    """Write the tables, metrics.json and study.json of reports/study/tables/, and the pictures."""
+    results = evaluate(**load_inputs(load_roster()))
     results.study["provenance"] = {"commit": code_version()}
     images, ids = load_images("test"), load_ids("test")
     with replacing_results() as folder:
@@ -59,17 +60,17 @@ def main() -> None:
         print(f"note: {sentence}")
 
 
-def load_inputs(params: Params) -> dict[str, Any]:
+def load_inputs(roster: Roster) -> dict[str, Any]:
     """Return the arguments of `evaluate`; all that they are read from is verified."""
     check_prepared()
     return {
         "dataset": load_dataset_card(),
         "labels": {split: load_labels(split) for split in SPLITS},
         "ids": {split: load_ids(split) for split in SPLITS},
-        "runs": _records(params),
-        "not_run": params.not_run,
-        "seed": params.seed,
-        "corrupted": _corrupted(params),
+        "runs": _records(roster),
+        "not_run": roster.not_run,
+        "seed": roster.seed,
+        "corrupted": _corrupted(roster),
         "duplicates": measurements.load_duplicates(images_seal()),
         "image_names": _names(),
     }
@@ -80,18 +81,18 @@ def _names() -> dict[int, str]:
     return dict(zip(index["id"].tolist(), index["name"].astype(str), strict=True))
 
 
-def _records(params: Params) -> Iterator[RunRecord]:
+def _records(roster: Roster) -> Iterator[RunRecord]:
     """Load run after run, so that only one run's scores are in memory at a time."""
     learning = learning_seal()
-    for each in params.roster:
+    for each in roster.runs:
         seeds = tuple(_record(each, seed, learning) for seed in each.seeds)
         yield RunRecord(each.name, each.remedy, seeds)
 
 
-def _corrupted(params: Params) -> Iterator[CorruptedRecord]:
+def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
     """Load what `corrupt` has left of the runs that params.yaml names, run after run."""
-    runs = {each.name: each for each in params.roster}
-    for name, options in params.corrupt.items():
+    runs = {each.name: each for each in roster.runs}
+    for name, options in roster.corrupt.items():
         remedy, run = f"dvc repro corrupt@{name}", runs[name]
         trained = run_manifest(name, run.seeds[0], run.remedy).seal
         yield CorruptedRecord(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.config.entries import read_params
 from pipeline.features.drawing import learned_picture, picture
-from pipeline.results import FeaturePicture, save_feature_pictures
 from pipeline.storage.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.storage.features import load_extractor, load_feature_card
+from pipeline.storage.pictures import FeaturePicture, save_feature_pictures
 from stages import run
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.config.entries import read_params
-from pipeline.results import FeaturePicture, save_network_pictures
 from pipeline.storage.example_images import ExampleImages, enlarged, load_example_images
+from pipeline.storage.pictures import FeaturePicture, save_network_pictures
 from pipeline.storage.runs import Card, run_folder
 from pipeline.storage.stored_models import first_seed
 from pipeline.storage.stored_runs import open_model

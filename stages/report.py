@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.analyses.tables import load_results
 from pipeline.commands.provenance import lock_digest
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
 from pipeline.reporting.report import write_report
-from pipeline.results import (
-    load_feature_pictures,
-    load_network_pictures,
-    load_results,
-    verify_results,
-)
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
+from pipeline.storage.results import verify_results
 from stages import run
 
 

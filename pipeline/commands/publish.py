@@ -11,14 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError
 from pipeline.commands.workspace import relocate
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.reporting.summary import headline
-from pipeline.results import CELL_PICTURES, MANIFESTS, load_results
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import STUDY
+from pipeline.storage.results import CELL_PICTURES, MANIFESTS
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config.params import Params
-from pipeline.results import MANIFESTS
 from pipeline.storage import file_sets, integrity
 from pipeline.storage.measurements import CORRUPTED, DUPLICATES_MANIFEST
 from pipeline.storage.paths import STUDY
+from pipeline.storage.results import MANIFESTS
 from pipeline.storage.runs import run_folder
 from pipeline.storage.splits import PREPARED, SPLITS, check_prepared
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import percent, points
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 STAGES = {"before": "as trained", "after": "after temperature scaling"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.reporting.duplicates import leak
 from pipeline.reporting.formats import count, percent
 from pipeline.reporting.majority import is_better, is_independent, majority, never_right
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 NAMED = 4
 """Up to so many classes that a run never gets right are named, and so many runs."""

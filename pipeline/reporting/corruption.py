@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import count, percent, points
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 NONE = "none"
 """The name of images as they are."""

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import percent, points
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 METHOD = "resnet"
 LEVEL = 0.005

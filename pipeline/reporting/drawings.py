@@ -29,7 +29,7 @@ from pipeline.reporting.charts import gaps as gaps_chart
 from pipeline.reporting.charts import pairs as pairs_chart
 from pipeline.reporting.charts.rendering import Drawing
 from pipeline.reporting.readable import readable
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 MOST_PANELS = 16
 """Runs that have a learning curve by themselves on the page; all are in the common charts."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.reporting.formats import count, percent, points
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 SMALL = 0.005
 """Half a point: look-alikes that change every accuracy by less stand in their own section alone."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.reporting.formats import percent, quantity
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 MEASURES = {
     "train_seconds": ("frontier_train", "Training", "seconds of training, from pixels on"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.reporting.formats import count, percent
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 KINDS = {
     "sure_right": "Most sure, and right",

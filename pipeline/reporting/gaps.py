@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.reporting.duplicates import leak
 from pipeline.reporting.formats import percent, points
 from pipeline.reporting.majority import is_better, is_independent, majority
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 LARGE = 0.1
 """A gap from which on it is called large, as a share: 10 points."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.checks import counted
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 @dataclass(frozen=True)

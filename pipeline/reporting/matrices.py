@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 MOST_RUNS = 12
 """Matrices on the page; those of further runs are in ``confusion.csv``."""

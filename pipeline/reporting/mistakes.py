@@ -12,7 +12,7 @@ from pipeline.reporting.formats import percent
 from pipeline.reporting.majority import never_right
 from pipeline.reporting.matrices import ConfusionMatrix
 from pipeline.reporting.pictures import Pictures
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 KINDS = {
     "hardest": ("Hardest images", "Those that the fewest runs get right."),

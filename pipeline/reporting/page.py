@@ -38,7 +38,7 @@ from pipeline.reporting.sections import absent_parts
 from pipeline.reporting.seen_by_networks import network_gallery
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 FILES_READ = ("templates/*",)
 """See `pipeline.fingerprints`."""
@@ -132,7 +132,7 @@ def _texts(study: Study, params: Mapping[str, Any]) -> dict[str, Any]:
         "images_read": images_read(results),
         "params": readable_text(dump_yaml(_plain(params))),
         "colours": FAMILY_COLOURS,
-        "csv": [f"{name}.csv" for name in results.tables],
+        "csv": [f"tables/{name}.csv" for name in results.tables],
         "counted_classes": matrices.COUNTED_CLASSES,
     }
 

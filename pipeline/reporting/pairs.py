@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import count, p_value, points
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 @dataclass(frozen=True)

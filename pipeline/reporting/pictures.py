@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.checks import StudyError
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 _MADE_BY = {"features": "illustrate", "networks": "illustrate_networks"}
 """The first folder of a picture's path -> the stage that writes it, where it is not evaluate."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.reporting.formats import count, p_value, percent, points
-from pipeline.results import Results, learnt_elsewhere
+from pipeline.storage.results import Results, pretrained_on
 
 PRE_TRAINED = "pre-trained"
 """How the tables mark such a run."""
@@ -22,7 +22,7 @@ def pretrained_runs(results: Results) -> dict[str, str]:
     """
     found = {}
     for run in results.tables["accuracy"]["run"]:
-        source = learnt_elsewhere(next(iter(results.study["cards"][run].values()))["notes"])
+        source = pretrained_on(next(iter(results.study["cards"][run].values()))["notes"])
         if source is not None:
             found[str(run)] = _SOURCES[source]
     return found

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.checks import escaped
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 _PATHS = "image"
 """The column of paths, by which pictures are found; no page shows them."""

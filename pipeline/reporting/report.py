@@ -12,9 +12,9 @@ from pipeline.reporting.charts.rendering import files
 from pipeline.reporting.drawings import Study, file_drawings, page_drawings
 from pipeline.reporting.page import page
 from pipeline.reporting.summary import summary
-from pipeline.results import Results, replacing_report
 from pipeline.storage.files import atomic, save_text
 from pipeline.storage.paths import STUDY
+from pipeline.storage.results import Results, replacing_report
 
 
 def write_report(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.reporting.formats import count, percent, plain_value, points, quantity
 from pipeline.reporting.trainings import checks_before, is_told, training_pairs
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 _Pairs = tuple[tuple[str, str], ...]
 NOT_OPTIONS = ("method", "features", "seeds", "tune")

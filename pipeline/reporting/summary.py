@@ -17,7 +17,7 @@ from pipeline.reporting.page import TEMPLATES
 from pipeline.reporting.run_facts import run_facts, shared_options
 from pipeline.reporting.tuned import tuned_runs
 from pipeline.reporting.verdict import verdict
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 def summary(results: Results) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.reporting.formats import count, digits, percent, points, quantity
 from pipeline.reporting.pretraining import PRE_TRAINED, pretrained_runs
-from pipeline.results import Results, accuracy_with_costs
+from pipeline.storage.results import Results, accuracy_with_costs
 
 
 @dataclass(frozen=True)

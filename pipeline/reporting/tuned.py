@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.reporting.formats import count, duration, percent, plain_value, quantity
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 SHOWN = 5
 """Trials of each run on the page; all of them are in ``tuning.csv``."""

@@ -10,7 +10,7 @@ from pipeline.reporting.cautions import cautions
 from pipeline.reporting.formats import count, duration, p_value, percent, points, quantity
 from pipeline.reporting.majority import is_independent, majority
 from pipeline.reporting.pretraining import pretraining_sentences
-from pipeline.results import Results, accuracy_with_costs
+from pipeline.storage.results import Results, accuracy_with_costs
 
 FAMILY_NAMES = {
     "classical": "classical run",

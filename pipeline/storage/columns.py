@@ -7,9 +7,11 @@ record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+import pandas as pd
 
 Format = Literal[
     "text", "number", "percent", "points", "count", "quantity", "decimal", "p_value", "yes_no"
@@ -36,8 +38,12 @@ class Column:
     columns. None where the table computes its rows as a whole."""
     shown: bool = False
     """Whether the table on the page has it too, without further markup."""
+    metric: bool = False
+    """Whether ``metrics.json`` has it too, for ``dvc metrics show``: a number, one per run."""
     optional: bool = False
     """Whether results of earlier versions may lack it; it is then empty."""
+    otherwise: Callable[[Mapping[str, pd.DataFrame]], Any] | None = None
+    """What an optional column holds in results that lack it, computed from all of their tables."""
 
     @property
     def heading(self) -> str:
@@ -53,6 +59,9 @@ class Table:
     meaning: str
     """What a row is, and what the table is about."""
     columns: tuple[Column, ...]
+    pictures: Literal["", "enlarged", "thumbnail"] = ""
+    """How the images are written that its columns ``id`` and ``image`` name: as PNG, each pixel
+    enlarged to a square, or as a small JPEG; empty for a table without pictures."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 
+from pipeline.config.roster import Roster, Run
 from pipeline.storage.measurements import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
@@ -42,14 +41,11 @@ SIZES = {"train": 24, "validation": 18, "test": 30}
 RUNS = {"svm": ("classical", (0,)), "pca_svm": ("classical", (0,)), "net": ("deep", (0, 1))}
 
 
-def params() -> SimpleNamespace:
+def roster() -> Roster:
     """The parts of params.yaml that `evaluate` looks at."""
-    roster = tuple(
-        SimpleNamespace(name=name, seeds=seeds, remedy=f"dvc repro train_{family}@{name}")
-        for name, (family, seeds) in RUNS.items()
-    )
+    runs = tuple(Run(name, family, seeds) for name, (family, seeds) in RUNS.items())
     corrupt = {"svm": CorruptOptions(limit=20, corruptions=("fog",), severities=(1, 5))}
-    return SimpleNamespace(roster=roster, corrupt=corrupt, not_run={"vgg": "slow"}, seed=0)
+    return Roster(runs, corrupt, {"vgg": "slow"}, seed=0)
 
 
 def write_study(seed: int = 0) -> None:

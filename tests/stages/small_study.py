@@ -113,7 +113,7 @@ class Step:
         """Rows of a table of the report, each value as the text that stands there."""
         import csv
 
-        text = self.report[f"{name}.csv"].decode("utf-8")
+        text = self.report[f"tables/{name}.csv"].decode("utf-8")
         return list(csv.DictReader(text.splitlines()))
 
 

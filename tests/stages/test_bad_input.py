@@ -29,10 +29,10 @@ from PIL import Image
 from small_study import PARAMS, contents, write_params
 
 import stages
+from pipeline.analyses.tables import tables
 from pipeline.checks import StudyError
 from pipeline.commands.verification import verify_study
 from pipeline.config.params import load_params
-from pipeline.results import RESULT_TABLES
 from pipeline.storage.features import FEATURES, INDEX, load_features, save_features
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import STUDY
@@ -88,7 +88,7 @@ class Broken:
         self.folder = folder
         self.capsys = capsys
         self.report = contents(STUDY)
-        assert {"index.html", "accuracy.csv", "metrics.json"} <= set(self.report)
+        assert {"index.html", "tables/accuracy.csv", "tables/metrics.json"} <= set(self.report)
 
     def params(self, change: Callable[[dict], object]) -> None:
         params = copy.deepcopy(PARAMS)
@@ -133,7 +133,7 @@ def broken(finished, tmp_path, monkeypatch, capsys) -> Broken:
 @pytest.mark.parametrize(
     "path",
     [
-        "reports/study/accuracy.csv",
+        "reports/study/tables/accuracy.csv",
         "reports/study/index.html",
         "data/prepared/labels/test.npy",
         "data/prepared/test/ids.npy",
@@ -210,7 +210,8 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
     shutil.rmtree(INDEX)
     for stage, (main, arguments) in STAGES.items():
         where = sys.modules[main.__module__]
-        for name in ("load_images", "load_params", "load_entry", "read_params", "load_results"):
+        readers = ("load_images", "load_params", "load_roster", "load_entry", "read_params")
+        for name in (*readers, "load_results"):
             if hasattr(where, name):
                 monkeypatch.setattr(where, name, allocate)
         told = broken.fails(main, *arguments)
@@ -926,8 +927,9 @@ def test_labels_that_do_not_fit_the_images(broken):
 # --- results: told by `report` --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*(f"{t}.csv" for t in RESULT_TABLES), "study.json"])
-def test_results_that_are_missing(broken, name):
+@pytest.mark.parametrize("file", [*(f"{table.name}.csv" for table in tables()), "study.json"])
+def test_results_that_are_missing(broken, file):
+    name = f"tables/{file}"
     (STUDY / name).unlink()
     del broken.report[name]
     told = broken.fails(report.main)
@@ -939,7 +941,9 @@ def test_results_that_are_missing(broken, name):
     "a table or picture of the results that is of another run of `evaluate`, or was edited",
     "an error that names it; the last report stays",
 )
-@pytest.mark.parametrize("name", ["accuracy.csv", "study.json", "samples", "features.csv"])
+@pytest.mark.parametrize(
+    "name", ["tables/accuracy.csv", "tables/study.json", "samples", "features.csv"]
+)
 def test_results_that_do_not_belong_together(broken, name):
     path = STUDY / name
     path = min(path.rglob("*.png")) if path.is_dir() else path
@@ -956,4 +960,4 @@ def test_the_report_of_the_unbroken_study_is_the_same_again(broken):
     stages.run(evaluate.main)
     stages.run(report.main)
     broken.unchanged()
-    assert json.loads(broken.report["metrics.json"])[RUN]["test_accuracy"] > 0
+    assert json.loads(broken.report["tables/metrics.json"])[RUN]["test_accuracy"] > 0

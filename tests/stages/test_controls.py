@@ -10,7 +10,7 @@ from in_process import learn
 from scipy.stats import ttest_1samp
 
 from pipeline.commands.overlays import compose
-from pipeline.evaluation.accuracy import Proportion, accuracy, predicted_classes
+from pipeline.statistics.proportions import Proportion, accuracy, predicted_classes
 from pipeline.storage.runs import load_predictions
 from pipeline.storage.splits import load_dataset_card, load_labels
 

@@ -15,8 +15,8 @@ import pytest
 from small_study import PARAMS, write_params
 
 import stages
+from pipeline.analyses.tables import load_results
 from pipeline.commands.predict import open_run
-from pipeline.results import load_results
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.corruptions import corrupt as corrupted
 from pipeline.storage.files import save_json

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_up_study import params, write_study
+from made_up_study import roster, write_study
 
+from pipeline.analyses.evaluate import evaluate
 from pipeline.checks import StudyError
-from pipeline.evaluation.study import evaluate
 from pipeline.storage import integrity, measurements
 from pipeline.storage.runs import RUNS, run_manifest, seal_run
 from pipeline.storage.splits import PREPARED, Task, images_seal, learning_seal, load_task, save_task
@@ -47,7 +47,7 @@ def study(finished, tmp_path, monkeypatch) -> Path:
 
 def taken() -> dict[str, Any]:
     """All that `evaluate` takes, loaded."""
-    inputs = load_inputs(params())
+    inputs = load_inputs(roster())
     return inputs | {name: list(inputs[name]) for name in ("runs", "corrupted")}
 
 

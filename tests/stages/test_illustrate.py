@@ -17,9 +17,9 @@ from pipeline.config import registry
 from pipeline.config.yaml_files import dump_yaml
 from pipeline.features import drawing
 from pipeline.features.spec import Extractor
-from pipeline.results import FEATURE_PICTURE_COLUMNS, load_feature_pictures
 from pipeline.storage.features import FeatureCard, save_extractor
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import FEATURES, load_feature_pictures
 from pipeline.storage.splits import (
     DatasetCard,
     load_ids,
@@ -83,7 +83,7 @@ def write(**document):
 def test_tables_and_pictures(study):
     illustrate.main()
     table = load_feature_pictures()
-    assert tuple(table) == FEATURE_PICTURE_COLUMNS
+    assert tuple(table) == FEATURES.names
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
     assert kinds == {"": ["original"] * 5, "colours": ["image"] * 5, "words": ["learnt"]}
     ids = load_ids("validation")

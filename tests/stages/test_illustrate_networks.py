@@ -15,10 +15,10 @@ from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.config.yaml_files import dump_yaml
-from pipeline.results import FEATURE_PICTURE_COLUMNS, load_network_pictures
 from pipeline.storage.example_images import load_example_images
 from pipeline.storage.files import save_json
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import NETWORKS, load_network_pictures
 from pipeline.storage.runs import Card, model_file, run_folder, save_run_task, seal_run
 from pipeline.storage.splits import SPLITS, DatasetCard, load_task, save_dataset_card, save_split
 from stages import illustrate_networks
@@ -74,7 +74,7 @@ def write(**document):
 def test_tables_and_pictures(study):
     illustrate_networks.main()
     table = load_network_pictures()
-    assert tuple(table) == FEATURE_PICTURE_COLUMNS
+    assert tuple(table) == NETWORKS.names
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
     assert kinds == {"flat": ["learnt"], "deep": ["learnt", *["maps"] * 5, *["gradcam"] * 5]}
     assert set(table["dimension"]) == {77}

@@ -20,8 +20,8 @@ import pytest
 from in_process import run_study
 from small_study import BIN, PARAMS, RUNS, SIZES, Step, Study, checkout, contents
 
+from pipeline.analyses.tables import load_results, tables
 from pipeline.commands.predict import open_run
-from pipeline.results import RESULT_TABLES, load_results
 from pipeline.storage.paths import STUDY
 from pipeline.storage.runs import load_card, load_predictions, model_file, run_folder
 from pipeline.storage.splits import (
@@ -162,14 +162,14 @@ def test_an_edit_shows_in_the_report(steps):
 def test_an_added_run_is_in_the_report(steps):
     assert "added" not in {row["run"] for row in steps["first"].table("accuracy")}
     assert "added" in {row["run"] for row in steps["edited"].table("accuracy")}
-    assert "added" in json.loads(steps["edited"].report["metrics.json"])
+    assert "added" in json.loads(steps["edited"].report["tables/metrics.json"])
     assert b"added" in steps["edited"].report["index.html"]
 
 
 def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
     before, after = steps["first"], steps["edited"]
     assert "color_svm" in after.on_disk
-    for name in set(RESULT_TABLES) - NOT_OF_ALL_RUNS:
+    for name in {table.name for table in tables()} - NOT_OF_ALL_RUNS:
         assert "color_svm" in {row["run"] for row in before.table(name)}
         assert "color_svm" not in {row["run"] for row in after.table(name)}
     for name in ("pairwise", "agreement"):
@@ -177,7 +177,7 @@ def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
         assert "color_svm" not in {
             row[run] for row in after.table(name) for run in ("run_a", "run_b")
         }
-    for name in ("index.html", "summary.md", "metrics.json", "study.json"):
+    for name in ("index.html", "summary.md", "tables/metrics.json", "tables/study.json"):
         assert b"color_svm" in before.report[name]
         assert b"color_svm" not in after.report[name]
 
@@ -186,15 +186,15 @@ def test_a_removed_run_is_gone_from_the_report_though_not_from_disk(steps):
 
 
 def test_tables_have_their_published_columns(first):
-    for name, columns in RESULT_TABLES.items():
-        head = first.report[f"{name}.csv"].decode("utf-8").splitlines()[0]
-        assert head == ",".join(columns)
-        assert first.table(name), f"{name} has rows"
+    for table in tables():
+        head = first.report[f"tables/{table.name}.csv"].decode("utf-8").splitlines()[0]
+        assert head == ",".join(table.names)
+        assert first.table(table.name), f"{table.name} has rows"
 
 
 def test_the_report_is_whole(first):
     report = first.report
-    assert {"index.html", "summary.md", "metrics.json", "study.json"} <= set(report)
+    assert {"index.html", "summary.md", "tables/metrics.json", "tables/study.json"} <= set(report)
     page = report["index.html"].decode("utf-8")
     for name in (*RUNS, "too slow for a test"):
         assert name in page
@@ -202,7 +202,7 @@ def test_the_report_is_whole(first):
     body = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert re.findall(r"""src=["']?(?!data:)([^"' >]+)""", body) == [], "the page is one file"
     linked = set(re.findall(r"""href=["']?(?!\#)([^"' >]+)""", body))
-    assert {"accuracy.csv", "figures/accuracy.svg"} <= linked <= set(report)
+    assert {"tables/accuracy.csv", "figures/accuracy.svg"} <= linked <= set(report)
     for row in first.table("samples"):
         assert report[row["image"]].startswith(b"\x89PNG")
 
@@ -252,7 +252,7 @@ def test_the_trials_of_a_tuned_run(first):
     assert {row["run"] for row in trials} == {"both_svm"}
     assert [row["trial"] for row in trials] == ["0", "1", "2"]
     assert json.loads(trials[0]["options"]) == {"C": 5}  # what params.yaml says goes first
-    card = json.loads(first.report["study.json"])["cards"]["both_svm"]["0"]
+    card = json.loads(first.report["tables/study.json"])["cards"]["both_svm"]["0"]
     assert card["options"]["C"] == card["notes"]["tuning"]["chosen"]["C"]
     assert card["tuning_seconds"] > 0
 
@@ -290,7 +290,7 @@ def test_dvc_shows_metrics_and_plots(study):
     before = contents(study.folder / "reports")
     dvc = str(BIN / "dvc")
     shown = study.call(dvc, "metrics", "show", "--json", cwd=study.folder)
-    metrics = json.loads(shown.output)[""]["data"]["reports/study/metrics.json"]["data"]
+    metrics = json.loads(shown.output)[""]["data"]["reports/study/tables/metrics.json"]["data"]
     assert set(metrics) == set(RUNS)
     accuracy = {row["run"]: row["test_accuracy"] for row in shown.table("accuracy")}
     for run, numbers in metrics.items():
@@ -299,7 +299,7 @@ def test_dvc_shows_metrics_and_plots(study):
     plots = json.loads(study.call(dvc, "plots", "show", "--json", cwd=study.folder).output)
     assert not plots.get("errors")
     files = {"accuracy", "learning_curves", "confusion"}
-    assert set(plots["data"]) == {f"reports/study/{name}.csv" for name in files}
+    assert set(plots["data"]) == {f"reports/study/tables/{name}.csv" for name in files}
     for name, drawn in plots["data"].items():
         content = drawn[0]["content"]
         content = json.loads(content) if isinstance(content, str) else content

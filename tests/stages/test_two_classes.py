@@ -14,10 +14,11 @@ import pytest
 from in_process import run_study
 from PIL import Image
 
+from pipeline.analyses.tables import load_results
 from pipeline.commands.predict import open_run
-from pipeline.results import RESULT_TABLES, load_network_pictures, load_results
 from pipeline.storage.measurements import load_corrupted
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import load_network_pictures
 from pipeline.storage.runs import load_history, load_predictions
 from pipeline.storage.splits import SPLITS, load_ids, load_image_index, load_images, load_labels
 
@@ -102,7 +103,7 @@ def study(finished, monkeypatch) -> Path:
 def test_every_table_has_rows_and_the_page_is_there(study):
     tables = load_results().tables
     perfect = {"errors", "confused_pairs", "confusion_images", "near_duplicates", "certainty"}
-    assert {name for name in RESULT_TABLES if name in tables and tables[name].empty} <= perfect
+    assert {name for name, table in tables.items() if table.empty} <= perfect
     assert set(tables["accuracy"]["run"]) == set(RUNS)
     assert set(tables["corruption"]["run"]) == set(PARAMS["corrupt"])
     cells = tables["confusion"].groupby("run")["count"].agg(["size", "sum"])

@@ -7,7 +7,7 @@ import yaml
 from pipeline.checks import StudyError
 from pipeline.commands import publish as module
 from pipeline.commands.publish import publish, refresh
-from pipeline.results import CELL_PICTURES
+from pipeline.storage.results import CELL_PICTURES
 
 
 def test_readme_is_rewritten_between_the_marks_alone(tmp_path):

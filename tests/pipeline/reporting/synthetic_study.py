@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.evaluation.runs import RunRecord, SeedRecord
-from pipeline.evaluation.samples import save_pictures
-from pipeline.evaluation.study import evaluate
+from pipeline.analyses.corruption.table import TABLES as CORRUPTION
+from pipeline.analyses.evaluate import evaluate
+from pipeline.analyses.near_duplicates.table import TABLES as NEAR_DUPLICATES
+from pipeline.analyses.pictures import save_pictures
+from pipeline.analyses.records import RunRecord, SeedRecord
 from pipeline.reporting.report import write_report
-from pipeline.results import (
-    CORRUPTION_COLUMNS,
-    FEATURE_PICTURE_COLUMNS,
-    NEAR_DUPLICATE_COLUMNS,
+from pipeline.storage.pictures import (
+    FEATURES,
     FeaturePicture,
-    Results,
     load_feature_pictures,
     load_network_pictures,
     save_feature_pictures,
     save_network_pictures,
 )
+from pipeline.storage.results import Results
 from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
 from pipeline.storage.splits import DatasetCard
 
@@ -123,12 +123,12 @@ def add_measurements(results: Results, runs: Sequence[str]) -> None:
             rows.append((run, family, corruption, severity, share, share - 0.03, share + 0.03, 200))
     tables = results.tables
     assert isinstance(tables, dict)
-    tables["corruption"] = pd.DataFrame(rows, columns=list(CORRUPTION_COLUMNS))
+    tables["corruption"] = pd.DataFrame(rows, columns=list(CORRUPTION[0].names))
     twins = [
         (3, 7, "train", "exact", False, 1.0, "cat", "cat"),
         (4, 9, "train", "alike", True, 0.98, "cat", "dog"),
     ]
-    tables["near_duplicates"] = pd.DataFrame(twins, columns=list(NEAR_DUPLICATE_COLUMNS))
+    tables["near_duplicates"] = pd.DataFrame(twins, columns=list(NEAR_DUPLICATES[0].names))
 
 
 def written(folder: Path, drawn: bool = True, **options) -> Results:
@@ -162,7 +162,7 @@ def drawn_features(
         pictures.append(_picture("patches", "learnt", -1, "", pixels))
     save_feature_pictures(pictures, folder)
     table = load_feature_pictures(folder)
-    assert tuple(table) == FEATURE_PICTURE_COLUMNS
+    assert tuple(table) == FEATURES.names
     return table
 
 

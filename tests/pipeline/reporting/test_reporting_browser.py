@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from synthetic_study import CASES, STRANGE, made_up, written
 
-from pipeline.evaluation.samples import save_pictures
+from pipeline.analyses.pictures import save_pictures
 from pipeline.reporting.drawings import Study
 from pipeline.reporting.page import page as page_of
 

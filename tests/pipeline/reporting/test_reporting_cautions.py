@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from synthetic_study import NORMAL, Wanted, made_up
 
+from pipeline.analyses.near_duplicates import table as near_duplicates_table
 from pipeline.reporting.cautions import cautions
 from pipeline.reporting.duplicates import conflicts, near_duplicates
 from pipeline.reporting.gaps import gaps
@@ -15,7 +16,7 @@ from pipeline.reporting.majority import majority, never_right
 from pipeline.reporting.mistakes import hard_images
 from pipeline.reporting.summary import headline, summary
 from pipeline.reporting.verdict import verdict
-from pipeline.results import NEAR_DUPLICATE_COLUMNS, Results
+from pipeline.storage.results import Results
 
 RUNS = (Wanted("svm", "classical", 0.5), Wanted("net", "deep", 0.7))
 
@@ -135,7 +136,7 @@ def with_pairs(results, exact=0, alike=0, unique=None, record=None) -> Results:
     accuracy["test_accuracy_unique"] = accuracy["test_accuracy"] + (unique or 0.0)
     if unique is None:
         accuracy["test_accuracy_unique"] = float("nan")
-    pairs = pd.DataFrame(rows, columns=list(NEAR_DUPLICATE_COLUMNS))
+    pairs = pd.DataFrame(rows, columns=list(near_duplicates_table.TABLES[0].names))
     tables = {**results.tables, "accuracy": accuracy, "near_duplicates": pairs}
     study = results.study if record is None else {**results.study, "duplicates": record}
     return Results(tables, results.metrics, study)

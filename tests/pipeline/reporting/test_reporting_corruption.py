@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pipeline.analyses.corruption.table import TABLES as CORRUPTION
 from pipeline.reporting.corruption import robustness
-from pipeline.results import CORRUPTION_COLUMNS, Results
+from pipeline.storage.results import Results
 
 COMPARISON = {
     "deep": "net", "classical": "svm", "independent_images": True, "n": 250, "deep_drop": 0.13,
@@ -27,7 +28,7 @@ def study(comparison=None, missing=None, runs=RUNS, lost=0.1):
     summary = {"runs": drops, "comparison": comparison, "missing": missing or {}}
     tables = {
         "accuracy": pd.DataFrame({"run": [run for run, *_ in runs]}),
-        "corruption": pd.DataFrame(rows, columns=list(CORRUPTION_COLUMNS)),
+        "corruption": pd.DataFrame(rows, columns=list(CORRUPTION[0].names)),
     }
     return robustness(Results(tables, {}, {"corruption": summary}))
 

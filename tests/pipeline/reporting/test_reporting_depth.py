@@ -12,7 +12,7 @@ from synthetic_study import DEPTHS, Wanted, made_up, network, resnet
 from pipeline.reporting.charts.depth import draw_half, error_limit, shade
 from pipeline.reporting.charts.labels import spread_out
 from pipeline.reporting.depth import RULE, depth_study
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 PLAIN_WORSE = {(20, False): 0.10, (56, False): 0.16, (20, True): 0.09, (56, True): 0.05}
 

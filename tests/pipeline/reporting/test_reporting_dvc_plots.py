@@ -50,7 +50,7 @@ def filled(root, path: str, options: dict[str, str], table) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["accuracy", "learning_curves", "confusion"])
 def test_template_draws_every_run_of_both_revisions(root, results, name):
-    path = f"reports/study/{name}.csv"
+    path = f"reports/study/tables/{name}.csv"
     options, table = plots(root)[path], results.tables[name].fillna("")
     spec = filled(root, path, options, table)
     made = {each["as"] for each in spec.get("transform", []) if "as" in each}

@@ -7,11 +7,11 @@ import pytest
 from synthetic_study import NORMAL, made_up
 
 from pipeline.reporting.galleries import KINDS, MOST_SETS, feature_gallery, sure_runs
-from pipeline.results import FEATURE_PICTURE_COLUMNS
+from pipeline.storage.pictures import FEATURES
 
 
 def table(*rows):
-    return pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(FEATURES.names))
 
 
 def original(id_, name="cat"):

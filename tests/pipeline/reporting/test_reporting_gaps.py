@@ -16,7 +16,7 @@ from pipeline.reporting.gaps import (
     gap_sentences,
     gaps,
 )
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from synthetic_study import Wanted, made_up, network
 from pipeline.reporting.pretraining import pretrained_runs
 from pipeline.reporting.tables import accuracy_rows
 from pipeline.reporting.verdict import verdict
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 SVM = Wanted("svm", "classical", 0.5)
 SCRATCH = network("resnet20", 0.7, "resnet")

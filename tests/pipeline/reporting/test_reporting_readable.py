@@ -8,11 +8,11 @@ import xml.etree.ElementTree as ET
 import pytest
 from synthetic_study import Wanted, drawn_features, made_up
 
+from pipeline.analyses.pictures import save_pictures
 from pipeline.checks import is_unsafe
-from pipeline.evaluation.samples import save_pictures
 from pipeline.reporting.readable import readable, readable_text
 from pipeline.reporting.report import write_report
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 NAMES = ("bell\x07", "esc\x1b[31m", "\ufffe", "rtl\u202e", "bell\\x07", "nul\x00")
 RUNS = (Wanted("svm", "classical", 0.5), Wanted("net", "deep", 0.7))

@@ -26,8 +26,9 @@ from synthetic_study import (
     written,
 )
 
+from pipeline.analyses.pictures import save_pictures
+from pipeline.analyses.tables import save_results
 from pipeline.checks import StudyError
-from pipeline.evaluation.samples import save_pictures
 from pipeline.reporting import curves, matrices
 from pipeline.reporting.charts.accuracy import draw_accuracy
 from pipeline.reporting.charts.depth import SHADES
@@ -39,14 +40,9 @@ from pipeline.reporting.page import breakable
 from pipeline.reporting.page import page as page_of
 from pipeline.reporting.report import write_report
 from pipeline.reporting.summary import headline, summary
-from pipeline.results import (
-    Results,
-    accuracy_with_costs,
-    load_feature_pictures,
-    load_network_pictures,
-    save_results,
-)
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
+from pipeline.storage.results import Results, accuracy_with_costs
 
 FIGURES = ("accuracy", "agreement", "confusion", "corruption", "corruption_severity",
            "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
@@ -138,7 +134,7 @@ def strange(tmp_path_factory):
 def test_nothing_is_loaded_from_anywhere(normal, strange):
     folder, _ = normal
     beside = re.compile(
-        r"#|data:image/(?:png|jpeg);base64,|[a-z_]+\.(csv|json)$|figures/[a-z0-9_]+\.(svg|png)$"
+        r"#|data:image/(?:png|jpeg);base64,|tables/[a-z_]+\.(csv|json)$|figures/[a-z0-9_]+\.(svg|png)$"
     )
     for text in ((folder / "index.html").read_text(encoding="utf-8"), strange[1]):
         page = Page(text)
@@ -190,7 +186,7 @@ def test_files_that_the_page_names_are_there(normal):
         if tag == "a" and target.startswith("figures/"):
             assert (folder / target).exists()
         elif target.endswith(".csv"):
-            assert target.removesuffix(".csv") in {*results.tables, "features"}
+            assert target in {f"tables/{name}.csv" for name in results.tables}
 
 
 def headed(page: Page, title: str) -> list[dict[str, str]]:
@@ -327,7 +323,7 @@ def test_the_same_results_give_the_same_bytes(study_folder):
     save_results(results)
     code = (
         "from pipeline.reporting.report import write_report\n"
-        "from pipeline.results import load_results\n"
+        "from pipeline.analyses.tables import load_results\n"
         "write_report(load_results(), {})"
     )
     here = str(Path(__file__).parent.parent)

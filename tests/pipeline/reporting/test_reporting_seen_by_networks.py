@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.reporting.seen_by_networks import MOST_NETWORKS, network_gallery
-from pipeline.results import FEATURE_PICTURE_COLUMNS
+from pipeline.storage.pictures import FEATURES
 
 
 def table(*rows):
-    return pd.DataFrame(rows, columns=list(FEATURE_PICTURE_COLUMNS))
+    return pd.DataFrame(rows, columns=list(FEATURES.names))
 
 
 ORIGINALS = table(

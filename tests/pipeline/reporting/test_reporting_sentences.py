@@ -15,7 +15,7 @@ from pipeline.reporting.page import _more_of
 from pipeline.reporting.pairs import pairwise_grid
 from pipeline.reporting.summary import headline, summary
 from pipeline.reporting.verdict import verdict
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 RUNS = (Wanted("svm", "classical", 0.5), Wanted("net", "deep", 0.8), Wanted("mix", "hybrid", 0.9))
 

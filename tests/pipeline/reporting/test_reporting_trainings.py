@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.analyses.learning_curves import table as learning_curves
 from pipeline.reporting.trainings import checks_before, is_told, training_pairs
-from pipeline.results import LEARNING_CURVE_COLUMNS
 
 
 def history(*rows):
     full = [("net", seed, x, "epoch", "train", metric, value) for seed, x, metric, value in rows]
-    return pd.DataFrame(full, columns=list(LEARNING_CURVE_COLUMNS))
+    return pd.DataFrame(full, columns=list(learning_curves.TABLES[0].names))
 
 
 def card(**notes):

@@ -8,7 +8,7 @@ import pytest
 from synthetic_study import NOT_RUN, Wanted, made_up
 
 from pipeline.reporting.verdict import verdict
-from pipeline.results import Results
+from pipeline.storage.results import Results
 
 
 def results_of(*wanted, **options):

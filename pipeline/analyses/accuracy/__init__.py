@@ -1,0 +1,1 @@
+"""How accurate is each run, and how certain is that?"""

@@ -1,0 +1,219 @@
+"""``accuracy.csv``: one row per run, best on the validation split first.
+
+Nothing here is measured by a clock (that is in ``cost.csv``), so that a study that is run again on
+the same machine leaves the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.analyses.scored import ScoredRun
+from pipeline.analyses.study import Study
+from pipeline.storage.columns import Column, Table
+from pipeline.storage.splits import SPLITS
+
+
+def compute(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the table ``accuracy``."""
+    (table,) = TABLES
+    return {table.name: study.rows(table)}
+
+
+def record(study: Study) -> dict[str, Any]:
+    """Return the accuracies of each seed by itself, for ``study.json``."""
+    return {"accuracy_by_seed": {run.name: _by_seed(run) for run in study.runs}}
+
+
+def _by_seed(run: ScoredRun) -> dict[str, dict[str, float]]:
+    return {
+        str(card.seed): {split: each[split].value for split in SPLITS}
+        for card, each in zip(run.cards, run.accuracies, strict=True)
+    }
+
+
+def _features(run: ScoredRun, study: Study) -> str:
+    return "+".join(run.cards[0].features)
+
+
+def _seeds(run: ScoredRun, study: Study) -> str:
+    return "+".join(str(card.seed) for card in run.cards)
+
+
+def _unique_accuracy(run: ScoredRun, study: Study) -> float:
+    """Mean over seeds; NaN where every test image has a near-duplicate, or it cannot be told."""
+    unique = study.unique_images
+    if unique is None or not unique.any():
+        return float("nan")
+    labels = study.labels.test[unique]
+    return float(np.mean([each["test"][unique] == labels for each in run.predicted]))
+
+
+def _n_unique(run: ScoredRun, study: Study) -> float:
+    unique = study.unique_images
+    return float("nan") if unique is None else int(unique.sum())
+
+
+def _majority_share(tables: Mapping[str, pd.DataFrame]) -> float:
+    """Return the share of the most common class by the table of classes."""
+    per_class = tables["per_class"]
+    support = per_class.loc[per_class["run"] == per_class["run"].iloc[0], "support"]
+    return float(support.max() / support.sum())
+
+
+TABLES = (
+    Table(
+        "accuracy",
+        "One row per run, sorted by validation accuracy. Accuracies are means over seeds.",
+        (
+            Column(
+                "run",
+                "The name of the run in params.yaml.",
+                format="text",
+                value=lambda run, study: run.name,
+            ),
+            Column(
+                "family",
+                "Classical (hand-made features, no network), deep (a network), or hybrid (features "
+                "of a network, with a classical classifier).",
+                format="text",
+                value=lambda run, study: run.family,
+            ),
+            Column(
+                "method",
+                "The classifier or the architecture.",
+                format="text",
+                value=lambda run, study: run.cards[0].method,
+            ),
+            Column(
+                "features",
+                "The feature sets that the classifier was given, joined by +; empty for networks.",
+                format="text",
+                value=_features,
+            ),
+            Column(
+                "dataset",
+                "The images that all runs were trained and tested on.",
+                format="text",
+                value=lambda run, study: study.dataset.name,
+            ),
+            Column(
+                "seeds",
+                "The seeds that the run was trained with, joined by +.",
+                format="text",
+                value=_seeds,
+            ),
+            Column(
+                "train_accuracy",
+                "Share of the training images that are classified correctly.",
+                title="Train",
+                format="percent",
+                value=lambda run, study: run.accuracy("train").value,
+                metric=True,
+            ),
+            Column(
+                "validation_accuracy",
+                "Share of the validation images that are classified correctly. The best run of "
+                "each family is chosen by it.",
+                title="Validation",
+                format="percent",
+                value=lambda run, study: run.accuracy("validation").value,
+                metric=True,
+            ),
+            Column(
+                "test_accuracy",
+                "Share of the test images that are classified correctly.",
+                format="percent",
+                value=lambda run, study: run.accuracy("test").value,
+                metric=True,
+            ),
+            Column(
+                "test_ci_low",
+                "Lower end of the 95 % interval (Wilson) of the test accuracy. It reflects "
+                "test-set sampling.",
+                title="95 % interval, low",
+                format="percent",
+                value=lambda run, study: run.accuracy("test").interval().low,
+            ),
+            Column(
+                "test_ci_high",
+                "Upper end of the 95 % interval (Wilson) of the test accuracy. It reflects "
+                "test-set sampling.",
+                title="95 % interval, high",
+                format="percent",
+                value=lambda run, study: run.accuracy("test").interval().high,
+            ),
+            Column(
+                "test_seed_std",
+                "Sample standard deviation of the test accuracy over the seeds. It reflects "
+                "training again; empty with one seed.",
+                title="Std. over seeds",
+                format="points",
+                value=lambda run, study: run.test_seed_std,
+                metric=True,
+                optional=True,
+            ),
+            Column(
+                "majority_share",
+                "Share of the most common class among the test images: the accuracy of always "
+                "predicting it.",
+                format="percent",
+                value=lambda run, study: study.labels.majority_share,
+                optional=True,
+                otherwise=_majority_share,
+            ),
+            Column(
+                "test_top2_accuracy",
+                "Share of the test images whose class has one of the two highest scores; empty "
+                "with two classes.",
+                title="Top 2",
+                format="percent",
+                value=lambda run, study: run.test_top2_accuracy,
+                optional=True,
+            ),
+            Column(
+                "test_accuracy_unique",
+                "Test accuracy on the test images without a near-duplicate in train or "
+                "validation; empty if there are none, or where near-duplicates cannot be told.",
+                title="Unique",
+                format="percent",
+                value=_unique_accuracy,
+                optional=True,
+            ),
+            Column(
+                "n_test_unique",
+                "Number of test images without a near-duplicate in train or validation.",
+                title="Unique test images",
+                format="count",
+                value=_n_unique,
+                optional=True,
+            ),
+            Column(
+                "macro_f1",
+                "F1 of the classes, averaged with equal weight however many images a class has.",
+                title="Macro-F1",
+                format="decimal",
+                value=lambda run, study: run.class_scores(study.labels).macro_f1,
+                metric=True,
+            ),
+            Column(
+                "parameters",
+                "Stored numbers that are used to predict, including those of feature extractors; "
+                "mean over seeds.",
+                format="count",
+                value=lambda run, study: round(run.mean("parameters")),
+            ),
+            Column(
+                "n_test",
+                "Number of test images.",
+                title="Test images",
+                format="count",
+                value=lambda run, study: run.accuracy("test").n,
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Is a run right as often as its confidence says?"""

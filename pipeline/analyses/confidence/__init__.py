@@ -1,0 +1,1 @@
+"""On which test images is a run most and least confident?"""

@@ -1,0 +1,1 @@
+"""Which classes are recognized, and which are mistaken for which?"""

@@ -1,0 +1,1 @@
+"""How much accuracy do corrupted images cost?"""

@@ -1,0 +1,1 @@
+"""What does each run cost for the accuracy that it reaches?"""

@@ -1,0 +1,1 @@
+"""How does accuracy grow with the epochs, and with the number of training images?"""

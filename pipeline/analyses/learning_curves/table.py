@@ -1,0 +1,31 @@
+"""``learning_curves.csv``: the histories of all runs, one row per point of a curve."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.analyses.study import Study
+from pipeline.storage.columns import Column, Table
+
+TABLES = (
+    Table(
+        "learning_curves",
+        "One row per run, seed and point of one of its curves.",
+        (
+            Column("run", "The name of the run in params.yaml.", format="text"),
+            Column("seed", "The seed that the run was trained with.", format="count"),
+            Column("x", "The epoch, or the number of training images.", format="count"),
+            Column("x_kind", "What x counts: epoch, or images.", format="text"),
+            Column("split", "The images that the value is of: train or validation.", format="text"),
+            Column("metric", "What is measured, such as accuracy or loss.", format="text"),
+            Column("value", "The value of the metric.", format="decimal"),
+        ),
+    ),
+)
+
+
+def compute(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the table ``learning_curves``."""
+    (table,) = TABLES
+    histories = pd.concat([run.history for run in study.runs], ignore_index=True)
+    return {table.name: histories[list(table.names)]}

@@ -1,0 +1,1 @@
+"""Which test images do runs get wrong, and which labels look wrong?"""

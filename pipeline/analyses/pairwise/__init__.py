@@ -1,0 +1,1 @@
+"""Which runs differ significantly, and what would several of them reach together?"""

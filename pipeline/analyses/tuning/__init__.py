@@ -1,0 +1,1 @@
+"""Which options were tried, and how well did they do on validation?"""

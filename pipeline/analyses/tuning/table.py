@@ -1,0 +1,37 @@
+"""``tuning.csv``: the trials of all tuned runs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.analyses.study import Study
+from pipeline.storage.columns import Column, Table
+
+TABLES = (
+    Table(
+        "tuning",
+        "One row per trial of a tuned run.",
+        (
+            Column("run", "The name of the run in params.yaml.", format="text"),
+            Column("seed", "The seed of the search.", format="count"),
+            Column("trial", "The number of the trial, from 0 on.", format="count"),
+            Column("state", "complete, or pruned: stopped early.", format="text"),
+            Column("images", "Training images of the trial's last fit.", format="count"),
+            Column(
+                "validation_accuracy",
+                "Share of the validation images that the last fit classifies correctly.",
+                format="percent",
+            ),
+            Column("seconds", "Time that the trial took.", unit="s", format="quantity"),
+            Column("options", "The options tried, as a JSON object.", format="text"),
+        ),
+    ),
+)
+
+
+def compute(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the table ``tuning``, empty where no run was tuned."""
+    (table,) = TABLES
+    tuned = [run.tuning for run in study.runs if len(run.tuning)]
+    empty = pd.DataFrame(columns=list(table.names))
+    return {table.name: pd.concat(tuned, ignore_index=True)[list(empty)] if tuned else empty}

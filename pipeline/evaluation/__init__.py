@@ -1,1 +1,0 @@
-"""Predictions in, named results out; no model is ever loaded here."""
