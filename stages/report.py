@@ -8,7 +8,8 @@ from pipeline.analyses.tables import load_results
 from pipeline.commands.provenance import lock_digest
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
-from pipeline.reporting.report import write_report
+from pipeline.page.report import write_report
+from pipeline.page.study import StudyResults
 from pipeline.storage.paths import STUDY
 from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
 from pipeline.storage.results import verify_results
@@ -21,11 +22,13 @@ def main() -> None:
     results = load_results()
     results.study.setdefault("provenance", {})["lock"] = lock_digest(Path())
     write_report(
-        results,
-        read_yaml(PARAMS),
-        STUDY,
-        load_feature_pictures(),
-        load_network_pictures(),
+        StudyResults(
+            results,
+            params=read_yaml(PARAMS),
+            folder=STUDY,
+            feature_pictures=load_feature_pictures(),
+            network_pictures=load_network_pictures(),
+        )
     )
     print(f"the report: {STUDY / 'index.html'}")
 

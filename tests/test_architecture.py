@@ -23,6 +23,12 @@ FLOORS = (
 """The rooms of ``pipeline/`` above the ground floor, which is its own modules. A room imports from
 the floors below, from itself, and from no other room; stages and commands import from all."""
 
+OPEN_TO_QUESTIONS = (
+    *("theme", "rendering", "labels", "formats"),  # the look of charts and numbers
+    *("study", "view", "table", "pictures"),  # the records that a section is made from
+)
+"""Modules of `pipeline.page` that a question may import."""
+
 CODE = Code({})
 
 
@@ -56,6 +62,13 @@ def room_of(name: str) -> str:
     return part if (ROOT / "pipeline" / part).is_dir() else ""
 
 
+def imported_modules(name: str) -> set[str]:
+    """The project's modules that a module imports itself, but for those by a computed name."""
+    each = {inside if CODE.has(inside) else inside.rpartition(".")[0]
+            for inside in CODE[name].imported}  # fmt: skip
+    return {target for target in each if CODE.has(target)} - {"pipeline", name}
+
+
 def floor_of(room: str) -> int:
     return next((level for level, rooms in enumerate(FLOORS, 1) if room in rooms), 0)
 
@@ -63,10 +76,14 @@ def floor_of(room: str) -> int:
 @pytest.mark.parametrize("path", PIPELINE_FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_floors(path):
     room = room_of(name_of(path))
-    for target in CODE.imports(name_of(path)):
+    for target in imported_modules(name_of(path)):
         assert target.split(".")[0] == "pipeline", f"{path} imports {target}"
         below = room_of(target)
         assert below == room or floor_of(below) < floor_of(room), f"{path} imports {target}"
+        if (room, below) == ("analyses", "page"):
+            assert target.split(".")[2:] in [[each] for each in OPEN_TO_QUESTIONS], (
+                f"{path} imports {target}"
+            )
 
 
 def test_every_room_has_a_floor():
@@ -80,24 +97,47 @@ DOORS = {
     "pipeline.deep.sanity.preflight": "the door of the checks before a training",
 }
 """Modules with a single importer outside of their folder, and why they lie where they do. The
-modules that a stage or a command calls are the doors of their rooms, and need no entry."""
+modules that a stage or a command calls are the doors of their rooms, and need no entry; statistics
+stand together, whoever uses them, so that they can be read and checked as such."""
 
 
 def test_a_module_with_one_importer_lies_with_it():
     importers: dict[str, set[str]] = {}
     for module in MODULES:
-        for target in CODE.imports(module.name):
+        for target in imported_modules(module.name):
             importers.setdefault(target, set()).add(module.name)
     alone = set()
     for target, names in importers.items():
         (name, *others) = names
         folder = target.rpartition(".")[0]
-        if others or CODE[target].path.name == "__init__.py":
+        if others or CODE[target].path.name == "__init__.py" or room_of(target) == "statistics":
             continue
         if name.startswith(f"{folder}.") or name.startswith(("stages", "pipeline.commands.")):
             continue
         alone.add(target)
     assert alone == set(DOORS)
+
+
+def test_statistics_know_nothing_of_runs():
+    for module in MODULES:
+        if room_of(module.name) == "statistics":
+            others = {
+                each for each in imported_modules(module.name) if room_of(each) != "statistics"
+            }
+            assert others <= {"pipeline.checks"}, module.name
+
+
+def test_no_question_imports_another():
+    """What several of them need lies in `pipeline.analyses` itself."""
+    for module in MODULES:
+        parts = module.name.split(".")
+        if parts[:2] == ["pipeline", "analyses"] and len(parts) == 4:
+            others = [each.split(".") for each in imported_modules(module.name)]
+            assert not [
+                each
+                for each in others
+                if each[:2] == parts[:2] and len(each) == 4 and each[2] != parts[2]
+            ], module.name
 
 
 def test_outputs_of_networks_become_scores_in_one_place():
@@ -143,6 +183,13 @@ def test_evaluate_and_report_do_not_reach_a_network():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_evaluate_draws_nothing():
+    for name in Code({}).closure(["stages.evaluate"]):
+        assert not re.search(r"^pipeline\.page\b|\.(view|chart)$", name), name
+        imported = {each.split(".")[0] for each in CODE[name].imported}
+        assert not imported & {"altair", "vl_convert", "jinja2"}, name
 
 
 def test_nothing_in_the_pipeline_asserts():

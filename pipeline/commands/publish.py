@@ -16,7 +16,7 @@ from pipeline.checks import StudyError
 from pipeline.commands.workspace import relocate
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import dump_yaml, read_yaml
-from pipeline.reporting.summary import headline
+from pipeline.page.summary import headline
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import STUDY
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS

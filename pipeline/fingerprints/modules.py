@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ class Module:
     def files(self) -> list[Path]:
         """Return the files that it reads beside itself."""
         patterns = self.constants.get("FILES_READ", ())
-        found = {path for each in patterns for path in self.path.parent.glob(each)}
+        here = self.path.parent
+        found = {Path(os.path.normpath(path)) for each in patterns for path in here.glob(each)}
         return sorted(path for path in found if path.is_file())
 
 

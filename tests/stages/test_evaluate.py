@@ -44,7 +44,7 @@ def test_no_method_and_nothing_that_draws_is_imported(root):
         "import sys, stages.evaluate\n"
         "from pipeline.analyses.tables import questions\n"
         "assert questions()\n"
-        "packages = ('data', 'features', 'classical', 'deep', 'reporting', 'page', 'params')\n"
+        "packages = ('data', 'features', 'classical', 'deep', 'page', 'params')\n"
         "names = (*(f'pipeline.{name}' for name in packages), 'altair', 'jinja2', 'tensorflow')\n"
         "print([m for m in sys.modules if m.startswith(names)])"
     )

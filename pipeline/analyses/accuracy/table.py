@@ -114,6 +114,7 @@ TABLES = (
                 format="percent",
                 value=lambda run, study: run.accuracy("train").value,
                 metric=True,
+                shown=True,
             ),
             Column(
                 "validation_accuracy",
@@ -123,6 +124,7 @@ TABLES = (
                 format="percent",
                 value=lambda run, study: run.accuracy("validation").value,
                 metric=True,
+                shown=True,
             ),
             Column(
                 "test_accuracy",
@@ -174,6 +176,7 @@ TABLES = (
                 format="percent",
                 value=lambda run, study: run.test_top2_accuracy,
                 optional=True,
+                shown=True,
             ),
             Column(
                 "test_accuracy_unique",
@@ -183,6 +186,7 @@ TABLES = (
                 format="percent",
                 value=_unique_accuracy,
                 optional=True,
+                shown=True,
             ),
             Column(
                 "n_test_unique",
@@ -199,6 +203,7 @@ TABLES = (
                 format="decimal",
                 value=lambda run, study: run.class_scores(study.labels).macro_f1,
                 metric=True,
+                shown=True,
             ),
             Column(
                 "parameters",
@@ -206,6 +211,7 @@ TABLES = (
                 "mean over seeds.",
                 format="count",
                 value=lambda run, study: round(run.mean("parameters")),
+                shown=True,
             ),
             Column(
                 "n_test",

@@ -27,6 +27,7 @@ def _before_and_after(
             f"{title}, {stage}",
             unit,
             format,
+            shown=name != "confidence",
         )
         for stage in STAGES
     )
@@ -41,6 +42,7 @@ def _error_and_interval(stage: str) -> tuple[Column, ...]:
             f"confidence and accuracy, {stage} temperature scaling.",
             f"Calibration error, {stage}",
             format="points",
+            shown=True,
         ),
         Column(
             f"ece_{stage}_low",
@@ -68,17 +70,19 @@ CALIBRATION = Table(
             "Where the probabilities come from: softmax, or sigmoid on validation, where scores "
             "were calibrated there already.",
             format="text",
+            shown=True,
         ),
         Column("n", "Number of test images.", title="Test images", format="count"),
         Column(
             "temperature",
             "The temperature fitted on validation; above 1 where the run was overconfident there.",
             format="decimal",
+            shown=True,
         ),
         *_error_and_interval("before"),
         *_error_and_interval("after"),
         *_before_and_after(
-            "nll", "Mean negative log-likelihood of the labels", "Log-likelihood loss", unit="nats"
+            "nll", "Mean negative log-likelihood of the labels", "Log loss", unit="nats"
         ),
         *_before_and_after("brier", "Brier score, from 0 to 2", "Brier score"),
         *_before_and_after(

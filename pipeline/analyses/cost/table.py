@@ -3,8 +3,8 @@
 Seconds are those of the machine that a card names; multiply-adds are a property of the method
 alone. They are the products of two numbers between pixels and scores, in inference and by the
 method's definition: of networks those of kernels and inputs (`pipeline.deep.cost`), of extractors
-and classifiers what `Extractor.multiply_adds` and `pipeline.classical.run.cost` count. The vote of a
-pixel and a product in a convolution count the same, though a processor computes the latter much
+and classifiers what `Extractor.multiply_adds` and `pipeline.classical.run.cost` count. The vote of
+a pixel and a product in a convolution count the same, though a processor computes the latter much
 faster.
 
 Pareto frontiers are descriptive, and nothing is chosen by them; so they use test accuracy. Those of
@@ -112,6 +112,7 @@ TABLES = (
                 format="quantity",
                 value=_train_seconds,
                 metric=True,
+                shown=True,
             ),
             Column(
                 "tuning_seconds",
@@ -120,6 +121,7 @@ TABLES = (
                 unit="s",
                 format="quantity",
                 value=lambda run, study: sum(card.tuning_seconds for card in run.cards),
+                shown=True,
             ),
             Column(
                 "stage_seconds",
@@ -129,6 +131,7 @@ TABLES = (
                 unit="s",
                 format="quantity",
                 value=lambda run, study: sum(card.stage_seconds for card in run.cards),
+                shown=True,
             ),
             Column(
                 "predict_ms_per_image",
@@ -138,6 +141,7 @@ TABLES = (
                 format="quantity",
                 value=_predict_ms,
                 metric=True,
+                shown=True,
             ),
             Column(
                 "images_per_second",
@@ -150,6 +154,7 @@ TABLES = (
                 "Stored numbers that are used to predict, including those of feature extractors.",
                 format="count",
                 value=_parameters,
+                shown=True,
             ),
             Column(
                 "model_bytes",
@@ -158,6 +163,7 @@ TABLES = (
                 unit="bytes",
                 format="count",
                 value=lambda run, study: run.model_bytes,
+                shown=True,
             ),
             Column(
                 "multiply_adds",
@@ -165,6 +171,7 @@ TABLES = (
                 title="Multiply-adds",
                 format="count",
                 value=_multiply_adds,
+                shown=True,
             ),
             Column(
                 "peak_memory_mb",
@@ -173,6 +180,7 @@ TABLES = (
                 unit="MB",
                 format="quantity",
                 value=lambda run, study: max(card.peak_memory_mb for card in run.cards),
+                shown=True,
             ),
             Column(
                 "device",

@@ -29,6 +29,7 @@ PAIRWISE = Table(
             "difference",
             "Difference of the test accuracies, each the mean over its seeds.",
             format="points",
+            shown=True,
         ),
         Column(
             "ci_low",
@@ -53,13 +54,17 @@ PAIRWISE = Table(
         ),
         Column(
             "only_a_right",
-            "Test images that only run_a classifies correctly, first seeds.",
+            "Test images that only the first run classifies correctly, first seeds.",
+            title="Only first correct",
             format="count",
+            shown=True,
         ),
         Column(
             "only_b_right",
-            "Test images that only run_b classifies correctly, first seeds.",
+            "Test images that only the second run classifies correctly, first seeds.",
+            title="Only second correct",
             format="count",
+            shown=True,
         ),
         Column(
             "p_value",
@@ -72,6 +77,7 @@ PAIRWISE = Table(
             "The p-value, adjusted for the number of pairs (Holm).",
             title="p (Holm)",
             format="p_value",
+            shown=True,
         ),
         Column(
             "holds",
@@ -79,6 +85,7 @@ PAIRWISE = Table(
             "interval does not contain 0, and test images are independent.",
             title="Significant",
             format="yes_no",
+            shown=True,
         ),
     ),
 )

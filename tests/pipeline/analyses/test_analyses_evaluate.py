@@ -423,7 +423,7 @@ def test_labels_of_an_unknown_class():
     assert set(labels) == set(SPLITS)
 
 
-@pytest.mark.parametrize("package", ["analyses.evaluate", "analyses.pictures", "reporting.report"])
+@pytest.mark.parametrize("package", ["analyses.evaluate", "analyses.pictures", "page.report"])
 def test_no_deep_learning_library_is_imported(package, root):
     code = (
         f"import sys, pipeline.{package}; "

@@ -1,0 +1,1 @@
+"""Do more layers help, with and without shortcuts?"""

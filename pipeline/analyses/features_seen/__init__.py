@@ -1,0 +1,1 @@
+"""What do the features keep of an image?"""

@@ -1,0 +1,21 @@
+"""The sections of the page, top to bottom: the folders of their questions."""
+
+ORDER = (
+    "accuracy",
+    "learning_curves",
+    "overfitting",
+    "depth",
+    "tuning",
+    "cost",
+    "pairwise",
+    "calibration",
+    "corruption",
+    "confusion",
+    "features_seen",
+    "networks_seen",
+    "mistakes",
+    "samples",
+    "confidence",
+    "near_duplicates",
+    "setup",
+)

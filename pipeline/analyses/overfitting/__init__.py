@@ -1,0 +1,1 @@
+"""Which runs overfit, and which underfit?"""

@@ -1,0 +1,1 @@
+"""What was run, on which images, and on which machine?"""

@@ -1,0 +1,35 @@
+"""All files of the report."""
+
+from __future__ import annotations
+
+from pipeline.page.page import page
+from pipeline.page.rendering import files
+from pipeline.page.sections import PACKAGE, sections
+from pipeline.page.study import StudyResults
+from pipeline.page.summary import summary
+from pipeline.storage.files import atomic, save_text
+from pipeline.storage.results import replacing_report
+
+
+def write_report(study: StudyResults, package: str = PACKAGE) -> None:
+    """Write ``index.html``, ``summary.md`` and ``figures/<name>.svg`` and ``.png``.
+
+    Everything is computed before the first file is written, and the files change together, with
+    their checksums (``report.json``): a report that cannot be made leaves the last one intact. The
+    same results give the same bytes.
+
+    Args:
+        study: the results, and the folder of the report, where evaluation has written pictures.
+        package: the questions.
+    """
+    found = sections(study, package)
+    texts = {"index.html": page(study, found), "summary.md": summary(study, found)}
+    drawings = [each for section in found.present for each in section.drawings if each.file]
+    figures = {each.name: files(each) for each in drawings}
+    with replacing_report(study.folder) as incoming:
+        for name, figure in figures.items():
+            save_text(incoming / "figures" / f"{name}.svg", figure.svg)
+            with atomic(incoming / "figures" / f"{name}.png") as temporary:
+                temporary.write_bytes(figure.png)
+        for name, text in texts.items():
+            save_text(incoming / name, text)

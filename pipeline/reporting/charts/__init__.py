@@ -1,1 +1,0 @@
-"""Numbers in, Altair charts out; how they become SVG, PNG and live charts is `rendering`."""
