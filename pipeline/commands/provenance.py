@@ -15,7 +15,7 @@ import yaml
 from pipeline.config.yaml_files import read_yaml
 from pipeline.storage.paths import CODE
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
 """Also where the code is reached through a workspace's link."""
 SECTIONS = {
     "featurize": "features",

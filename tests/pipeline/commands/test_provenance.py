@@ -9,7 +9,7 @@ import sys
 import pytest
 import yaml
 
-from pipeline.commands.provenance import code_version, lock_digest
+from pipeline.commands.provenance import CHECKOUT, code_version, lock_digest
 
 
 def git(folder, *arguments):
@@ -36,6 +36,10 @@ def test_commit_changes_and_neither(tmp_path, monkeypatch):
     assert code_version(tmp_path) == commit
     code.write_text("a = 2\n")
     assert code_version(tmp_path) == f"{commit} with uncommitted changes of code"
+
+
+def test_the_checkout_contains_the_code_that_is_compared():
+    assert {"pipeline", "stages", "dvc.yaml"} <= {path.name for path in CHECKOUT.iterdir()}
 
 
 LOCK = {
