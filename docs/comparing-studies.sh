@@ -1,5 +1,5 @@
 #!/bin/sh
-# The commands of docs/comparing-studies.md, in a clone of their own: what they print stands there.
+# Runs the commands of docs/comparing-studies.md in a new clone; that page shows what they print.
 # usage: docs/comparing-studies.sh FOLDER    (from the checkout, with its environment activated)
 set -eu
 git clone --quiet . "$1"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The commands of docs/own-images.md, in clones of their own: what they print stands there.
+# Runs the commands of docs/own-images.md in new clones; that page shows what they print.
 # usage: docs/own-images.sh FOLDER    (from the checkout, with its environment activated)
 set -eu
 git clone --quiet . "$1/mine"
