@@ -1,4 +1,4 @@
-# The commands of the project. All of them use .venv, which is made from the hashed lock.
+# The commands of the project. All use .venv, which is built from a lock file with hashes.
 PYTHON ?= python3
 LOCK ?= requirements.lock
 STUDY ?=
@@ -16,46 +16,46 @@ export PYTHONUNBUFFERED := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv from the lock (LOCK=requirements-gpu.lock for a GPU)
+setup: $(READY) ## install the dependencies into .venv (LOCK=requirements-gpu.lock for a GPU)
 
 $(READY): $(LOCK)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
-	  "error: found Python %d.%d; expected 3.11 to 3.13. Name another: make PYTHON=python3.12 ..." % v)'
-	@echo "Installing the dependencies into $(VENV) (once; some minutes)"
+	  "error: found Python %d.%d; expected 3.11 to 3.13. Choose another: make PYTHON=python3.12 ..." % v)'
+	@echo "Installing the dependencies into $(VENV) (only once; takes minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	@touch $@
 
-demo: ## the whole study on bundled photographs: minutes, no download
+demo: ## run a small study on bundled photographs (minutes, no download)
 	@$(MAKE) --no-print-directory study STUDY=demo
 
-study: $(READY) ## the study of params.yaml; STUDY=x: the overlay studies/x.yaml
+study: $(READY) ## run the study in params.yaml; STUDY=x applies the overlay studies/x.yaml
 	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY)
 
-test: $(READY) ## all tests
+test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
 
 reliability: $(READY) ## run the tests that inject faults; writes docs/reliability.md
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --reliability
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-format: $(READY) ## let ruff mend what it can
+format: $(READY) ## let ruff fix and format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(READY) ## measure ours against the usual way, side by side; writes docs/benchmarks*.md
+bench: $(READY) ## measure speed against common libraries; writes docs/benchmarks*.md
 	@$(BIN)/python -m tests.benchmarks
 
-lock: ## resolve the two lock files anew (needs uv)
+lock: ## update both lock files (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
 	@uv pip compile pyproject.toml --group dev --extra gpu --universal --python-version 3.11 --fork-strategy fewest \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -c requirements.lock \
 	  -o requirements-gpu.lock
 
-reference: $(READY) ## commit-ready results of STUDY under reports/reference/AS, table into README
+reference: $(READY) ## copy the results of STUDY to reports/reference/AS, and its table into README.md
 	@$(BIN)/python -m pipeline.commands.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
-clean: ## remove workspaces, .venv and intermediate results; data, runs and reports stay
+clean: ## remove workspaces, .venv and intermediate results; keep data, runs and reports
 	@rm -rf workspaces $(VENV) .resume
