@@ -1,5 +1,5 @@
-"""Timings against the usual way, side by side in one run: `make bench`.
+"""Timings against common libraries, measured together in one run: `make bench`.
 
-One file a subject, with a function `rows()` that returns a list of `measure.Row`; `__main__` lists
-the subjects. pytest does not collect these files.
+There is one file per subject, with a function `rows()` that returns a list of `measure.Row`;
+`__main__` lists the subjects. pytest does not collect these files.
 """

@@ -1,4 +1,4 @@
-"""Colour histograms: ours beside NumPy and OpenCV, image by image and cell by cell."""
+"""Color histograms: ours compared with loops of NumPy and OpenCV over images and cells."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from pipeline.features.color_histogram.color_histogram import Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import patches
 
-SUBJECT = "Colour histograms"
+SUBJECT = "Color histograms"
 IMAGES = 4_000
 MANY = 60_000
 GRID, BINS = 4, 16
@@ -27,22 +27,22 @@ def rows() -> list[Row]:
     counts = extractor.counts(images).reshape(len(images), -1)
     for name, loop in (("numpy.histogram", numpy_loop), ("cv2.calcHist", opencv_loop)):
         if not np.array_equal(counts, loop()):
-            raise SystemExit(f"colour histogram: counts differ from {name}; nothing was timed")
+            raise SystemExit(f"color histogram: counts differ from {name}; nothing was timed")
     return race(
-        f"RGB, 16 bins a channel, 4×4 cells, {len(images):,} images",
+        f"RGB, 16 bins per channel, 4×4 cells, {len(images):,} images",
         lambda: extractor.counts(images),
         {
-            "numpy.histogram in a loop": (numpy_loop, "the same counts"),
-            "cv2.calcHist in a loop": (opencv_loop, "the same counts"),
+            "numpy.histogram in a loop": (numpy_loop, "equal counts"),
+            "cv2.calcHist in a loop": (opencv_loop, "equal counts"),
         },
     )
 
 
 def whole_set() -> dict[str, float]:
-    """Return our seconds for 60,000 images, normalisation included."""
+    """Return our seconds for 60,000 images, including normalization."""
     images = np.resize(patches(IMAGES), (MANY, 32, 32, 3))
     specs = {
-        "RGB, 16 bins a channel, 4×4 cells, square root": Spec(grid=GRID, bins=BINS),
+        "RGB, 16 bins per channel, 4×4 cells, square root": Spec(grid=GRID, bins=BINS),
         "HSV, 8×4×4 joint bins, 4×4 cells, square root": Spec(
             space="hsv", bins=(8, 4, 4), joint=True, grid=GRID
         ),

@@ -1,4 +1,4 @@
-"""HOG: ours beside skimage and OpenCV, image by image."""
+"""HOG: ours compared with loops of skimage and OpenCV over images."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ SIGNED = {"channel": "strongest", "orientations": 18, "signed": True}
 def rows() -> list[Row]:
     """Compare both conventions, after checking that the results are the same."""
     images = patches(IMAGES)
-    found = _grey(images) + _colour(images)
+    found = _gray(images) + _color(images)
     for options in ({}, {"channel": "strongest"}, SIGNED, SIGNED | {"cell": 4}):
         found += _dalal_triggs(images, Spec(convention="dalal_triggs", **options))
     return found
@@ -28,8 +28,8 @@ def whole_set() -> dict[str, float]:
     """Return our seconds for 60,000 images."""
     images = np.resize(patches(IMAGES), (MANY, 32, 32, 3))
     specs = {
-        "HOG grey, cell 8": Spec(),
-        "HOG grey, cell 8, signed": Spec(signed=True),
+        "HOG gray, cell 8": Spec(),
+        "HOG gray, cell 8, signed": Spec(signed=True),
         "HOG strongest channel, cell 4": Spec(cell=4, channel="strongest"),
         "HOG strongest channel, cell 8, dalal_triggs": Spec(
             convention="dalal_triggs", channel="strongest"
@@ -46,39 +46,39 @@ def whole_set() -> dict[str, float]:
     return found
 
 
-def _grey(images: np.ndarray) -> list[Row]:
+def _gray(images: np.ndarray) -> list[Row]:
     spec = Spec(cell=8)
     extractor = spec.build(seed=0)
     options = _skimage_options(spec)
-    grey = rgb2gray(images)
-    whole = np.round(grey * 255).astype(np.uint8)
+    gray = rgb2gray(images)
+    whole = np.round(gray * 255).astype(np.uint8)
     descriptor = cv2.HOGDescriptor((32, 32), (16, 16), (8, 8), (8, 8), 9)
 
     def loop():
         return np.array([hog(rgb2gray(image), **options) for image in images])
 
-    def grey_loop():
-        return np.array([hog(image, **options) for image in grey])
+    def gray_loop():
+        return np.array([hog(image, **options) for image in gray])
 
     def opencv_loop():
         return np.array([descriptor.compute(image) for image in whole])
 
     agreement = _agreement(extractor.transform(images), loop())
     return race(
-        f"HOG grey, cell 8, {len(images):,} images",
+        f"HOG gray, cell 8, {len(images):,} images",
         lambda: extractor.transform(images),
         {
             "skimage.feature.hog(rgb2gray(image)) in a loop": (loop, agreement),
-            "skimage.feature.hog in a loop, grey made beforehand": (grey_loop, agreement),
-            "cv2.HOGDescriptor in a loop, grey made beforehand": (
+            "skimage.feature.hog in a loop, gray precomputed": (gray_loop, agreement),
+            "cv2.HOGDescriptor in a loop, gray precomputed": (
                 opencv_loop,
-                "another variant: interpolated votes, Gaussian window",
+                "different variant: interpolated votes, Gaussian window",
             ),
         },
     )
 
 
-def _colour(images: np.ndarray) -> list[Row]:
+def _color(images: np.ndarray) -> list[Row]:
     spec = Spec(cell=4, channel="strongest")
     extractor = spec.build(seed=0)
     options = _skimage_options(spec) | {"channel_axis": -1}
@@ -95,9 +95,10 @@ def _colour(images: np.ndarray) -> list[Row]:
 
 
 def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
-    """Compare with OpenCV's loop, its input prepared beforehand."""
+    """Compare with OpenCV's loop, its input precomputed."""
     extractor = spec.build(seed=0)
-    code = cv2.COLOR_RGB2GRAY if spec.channel == "grey" else cv2.COLOR_RGB2BGR
+    gray = spec.channel == "grey"
+    code = cv2.COLOR_RGB2GRAY if gray else cv2.COLOR_RGB2BGR
     inputs = [cv2.cvtColor(image, code) for image in images]
     cell, bins, blocks = (spec.cell, spec.cell), spec.orientations, SIDE // spec.cell - 1
     sides = ((SIDE, SIDE), (2 * spec.cell, 2 * spec.cell), cell, cell)
@@ -108,15 +109,15 @@ def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
 
     theirs = loop().reshape(len(images), blocks, blocks, 2, 2, bins).transpose(0, 2, 1, 4, 3, 5)
     apart = _agreement(extractor.transform(images), theirs.reshape(len(images), -1))
-    what = f"{spec.channel}, cell {spec.cell}, {bins}{' signed' if spec.signed else ''} bins"
-    made = "grey" if spec.channel == "grey" else "BGR"
+    what = f"cell {spec.cell}, {bins}{' signed' if spec.signed else ''} bins"
+    made = "gray" if gray else "BGR"
     return race(
-        f"HOG dalal_triggs, {what}, {len(images):,} images",
+        f"HOG dalal_triggs, {'gray' if gray else spec.channel}, {what}, {len(images):,} images",
         lambda: extractor.transform(images),
         {
-            f"cv2.HOGDescriptor in a loop, {made} made beforehand": (
+            f"cv2.HOGDescriptor in a loop, {made} precomputed": (
                 loop,
-                f"same up to order, {apart}",
+                f"equal up to order, {apart}",
             )
         },
     )
@@ -134,5 +135,5 @@ def _skimage_options(spec: Spec) -> dict:
 def _agreement(ours: np.ndarray, theirs: np.ndarray) -> str:
     apart = float(np.abs(ours - theirs).max())
     if apart > 1e-5:
-        raise SystemExit(f"HOG differs from the other by {apart:.1e}; nothing was timed")
+        raise SystemExit(f"HOG differs from the alternative by {apart:.1e}; nothing was timed")
     return f"largest difference {apart:.0e}"

@@ -1,4 +1,4 @@
-"""Labelled features for timing classifiers: HOG of overlapping patches of bundled photographs."""
+"""Labeled features for timing classifiers: HOG of overlapping patches of bundled photographs."""
 
 import numpy as np
 from skimage import data
@@ -10,8 +10,8 @@ from tests.benchmarks.photographs import photographs
 SIDE, STEP, NOISE = 32, 8, 4.0
 
 
-def labelled_hog(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (n, 324) float32 standardised features and (n,) classes: which photograph it is from.
+def labeled_hog(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n, 324) standardized float32 features and (n,) labels: the photograph of each patch.
 
     The patches overlap and some are drawn twice; noise on the pixels keeps them apart.
     """

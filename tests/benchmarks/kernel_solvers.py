@@ -1,4 +1,4 @@
-"""Kernel machines: ours beside scikit-learn's, on HOG features of overlapping patches."""
+"""Kernel classifiers: ours compared with scikit-learn's, on HOG features of overlapping patches."""
 
 import numpy as np
 from sklearn.kernel_approximation import Nystroem
@@ -9,7 +9,7 @@ from sklearn.svm import SVC, LinearSVC
 from pipeline.classical.kernel_ridge import KernelRidge
 from pipeline.classical.nystroem_svm import NystroemSVM
 from pipeline.classical.rbf_svm import RBFSVM
-from tests.benchmarks.hog_patches import labelled_hog
+from tests.benchmarks.hog_patches import labeled_hog
 from tests.benchmarks.measure import Row, race
 
 SUBJECT = "Kernel classifiers"
@@ -21,8 +21,8 @@ C = 5.0
 
 
 def rows() -> list[Row]:
-    """Compare seconds to fit and predict, after checking that as many classes are right."""
-    x, y = labelled_hog(max(RBF_IMAGES, NYSTROEM_IMAGES) + HELD_OUT)
+    """Compare seconds to fit and predict, after checking that ours is as accurate."""
+    x, y = labeled_hog(max(RBF_IMAGES, NYSTROEM_IMAGES) + HELD_OUT)
     gamma = 1.0 / x.shape[1]
     pair = _compared(
         "RBF SVM",
@@ -57,7 +57,7 @@ def rows() -> list[Row]:
 
 
 class _TheirRidge(Ridge):
-    """scikit-learn's kernel ridge regression, made a classifier as a person would."""
+    """scikit-learn's kernel ridge regression, used as a classifier in the usual way."""
 
     def __init__(self, alpha: float, gamma: float) -> None:
         super().__init__(alpha=alpha, kernel="rbf", gamma=gamma)
@@ -82,10 +82,9 @@ def _compared(name: str, n: int, problem, ours, theirs) -> list[Row]:
     our, their = classes(ours), classes(make_theirs)
     right, their_right = np.mean(our == new_y), np.mean(their == new_y)
     if right < their_right - 0.02:
-        raise SystemExit(f"{name}: {right:.1%} right beside {their_right:.1%}; nothing was timed")
+        raise SystemExit(f"{name}: accuracy {right:.1%}, not {their_right:.1%}; nothing was timed")
     agreement = (
-        f"{right:.1%} right, the other {their_right:.1%}; "
-        f"the same class for {np.mean(our == their):.1%}"
+        f"accuracy {right:.1%} and {their_right:.1%}; same class for {np.mean(our == their):.1%}"
     )
     return race(
         f"{name}, fit {n:,} images × {x.shape[1]} features and predict {len(new_x):,}",

@@ -1,4 +1,4 @@
-"""Local binary patterns: ours beside skimage, image by image."""
+"""Local binary patterns: ours compared with a loop of skimage over images."""
 
 import cv2
 import numpy as np
@@ -33,10 +33,10 @@ def _compare(images: np.ndarray, spec: Spec) -> list[Row]:
     side = SIDE // spec.grid
 
     def describe(image):
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         shares = []
         for radius in spec.radii:
-            labels = local_binary_pattern(grey, spec.points, radius, spec.patterns).astype(int)
+            labels = local_binary_pattern(gray, spec.points, radius, spec.patterns).astype(int)
             for row in range(0, SIDE, side):
                 for column in range(0, SIDE, side):
                     cell = labels[row : row + side, column : column + side]

@@ -1,4 +1,4 @@
-"""Linear machines: ours beside scikit-learn's, on HOG features of overlapping patches."""
+"""Linear classifiers: ours compared with scikit-learn's, on HOG features of overlapping patches."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from sklearn.svm import LinearSVC
 
 from pipeline.classical.linear_svm import LinearSVM
 from pipeline.classical.logistic_regression import LogisticRegression
-from tests.benchmarks.hog_patches import labelled_hog
+from tests.benchmarks.hog_patches import labeled_hog
 from tests.benchmarks.measure import Row, race
 
 SUBJECT = "Linear classifiers"
@@ -19,8 +19,8 @@ C_LOGISTIC = 0.01
 
 
 def rows() -> list[Row]:
-    """Compare seconds to fit, and whose objective is lower."""
-    x, y = labelled_hog(IMAGES)
+    """Compare seconds to fit, and check that our objective is as low."""
+    x, y = labeled_hog(IMAGES)
     return _svm(x, y) + _logistic(x[:LOGISTIC_IMAGES], y[:LOGISTIC_IMAGES])
 
 
@@ -48,13 +48,13 @@ def _logistic(x: np.ndarray, y: np.ndarray) -> list[Row]:
 
 
 def _raced(task, ours, theirs, problem, objective, repetitions) -> list[Row]:
-    """Time the fits; afterwards compare the objectives that they reached."""
+    """Time the fits, then compare the objectives that they reached."""
 
     def agreement() -> str:
         our, their = objective(ours), objective(theirs)
         if our > 1.001 * their:
-            raise SystemExit(f"{task}: our objective {our:.6g} is above the other's {their:.6g}")
-        return f"objective {our:.6g}, the other's {their:.6g}"
+            raise SystemExit(f"{task}: our objective {our:.6g} is above {their:.6g}")
+        return f"objective {our:.6g} and {their:.6g}"
 
     return race(
         task,

@@ -1,4 +1,4 @@
-"""Timing several ways of doing one thing in turns, so that a busy machine slows them all alike."""
+"""Timing several implementations alternately, so that a busy machine slows them all alike."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,23 +11,23 @@ REPETITIONS = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One way of doing a task, beside ours."""
+    """One alternative for a task, compared with ours."""
 
     task: str
     ours: float
     """Our median seconds."""
     other: str
-    """The other way."""
+    """The alternative."""
     seconds: float
     """Its median seconds."""
     ratio: float
-    """Median of the other's seconds over ours, of the same turn."""
+    """Median over repetitions of the alternative's seconds divided by ours."""
     lowest: float
     highest: float
     agreement: str
     """How far apart the two results are."""
-    turns: int = REPETITIONS
-    """How often each way was timed."""
+    repetitions: int = REPETITIONS
+    """How often each was timed."""
 
 
 def race(
@@ -36,20 +36,20 @@ def race(
     others: Mapping[str, tuple[Callable[[], object], str | Callable[[], str]]],
     repetitions: int = REPETITIONS,
 ) -> list[Row]:
-    """Time our way and the others in turns.
+    """Time our implementation and the others alternately.
 
     Args:
         task: what is done, for the table.
-        ours: our way; called once before, to fill its tables.
-        others: name -> (the other way, how far its result is from ours); the latter can be a
-            function, which is called after the turns.
-        repetitions: how many turns.
+        ours: our implementation; called once before the timing, to fill its tables.
+        others: name -> (alternative, how far its result is from ours); the latter can be a
+            function, which is called after the timing.
+        repetitions: how often each is timed.
     """
     ours()
-    turns = []
+    times = []
     for _ in range(repetitions):
-        turns.append([_seconds(way) for way in (ours, *(way for way, _ in others.values()))])
-    seconds = np.array(turns)
+        times.append([_seconds(way) for way in (ours, *(way for way, _ in others.values()))])
+    seconds = np.array(times)
     rows = []
     for column, (name, (_, agreement)) in enumerate(others.items(), start=1):
         ratios = seconds[:, column] / seconds[:, 0]
@@ -63,14 +63,14 @@ def race(
                 lowest=float(ratios.min()),
                 highest=float(ratios.max()),
                 agreement=agreement() if callable(agreement) else agreement,
-                turns=repetitions,
+                repetitions=repetitions,
             )
         )
     return rows
 
 
 def seconds_of(way: Callable[[], object], repetitions: int = 3) -> float:
-    """Return the median seconds of one way alone."""
+    """Return the median seconds of one implementation by itself."""
     return float(np.median([_seconds(way) for _ in range(repetitions)]))
 
 

@@ -1,4 +1,4 @@
-"""Learnt patches: ours beside a loop over images with skimage, and with scikit-learn."""
+"""Learned patches: ours compared with loops of skimage and scikit-learn over images."""
 
 import numpy as np
 from skimage.util import view_as_windows
@@ -9,7 +9,7 @@ from pipeline.features.patches.patches import Patches, Spec
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import patches
 
-SUBJECT = "Learnt patches"
+SUBJECT = "Learned patches"
 IMAGES = 500
 COUNT = 100
 SIZE = 6
@@ -65,12 +65,12 @@ def _sklearn_windows(image: np.ndarray) -> np.ndarray:
 
 
 def _code(windows: np.ndarray, extractor: Patches) -> np.ndarray:
-    """Pool the codes of one image's patches, as one would write it from the paper."""
-    learnt = extractor.dictionary_
+    """Pool the codes of one image's patches, written directly from the paper."""
+    learned = extractor.dictionary_
     x = windows.astype(np.float32)
     x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 10)
-    x = (x - learnt.mean) @ learnt.whitening
-    z = euclidean_distances(x, learnt.atoms)
+    x = (x - learned.mean) @ learned.whitening
+    z = euclidean_distances(x, learned.atoms)
     codes = np.maximum(0, z.mean(axis=1, keepdims=True) - z)
     side = int(np.sqrt(len(codes)))
     maps = codes.reshape(side, side, -1)

@@ -1,4 +1,4 @@
-"""Real images for timings: the photographs that ship with the dependencies, cut into patches."""
+"""Real images for timing: the photographs that ship with the dependencies, cut into patches."""
 
 import numpy as np
 from skimage import data
@@ -8,7 +8,7 @@ SIDE = 32
 
 
 def photographs() -> list[np.ndarray]:
-    """Return photographs of (height, width, 3 or 4) uint8, each of another scene."""
+    """Return photographs of (height, width, 3 or 4) uint8, each of a different scene."""
     return [
         data.astronaut(),
         data.chelsea(),
@@ -22,7 +22,7 @@ def photographs() -> list[np.ndarray]:
 
 
 def patches(n: int) -> np.ndarray:
-    """Return (n, 32, 32, 3) uint8 RGB patches, shuffled; more than 4,000 differ."""
+    """Return (n, 32, 32, 3) shuffled uint8 RGB patches, of which more than 4,000 are different."""
     cut = []
     for photo in photographs():
         rows, columns = photo.shape[0] // SIDE, photo.shape[1] // SIDE

@@ -1,8 +1,7 @@
-"""Training: our engine beside `model.fit` on NumPy arrays, the same networks and steps.
+"""Training: our code compared with `model.fit` on NumPy arrays, for the same networks and steps.
 
-An epoch of each in turns, compiled beforehand. On a GPU the engine computes in bfloat16, with the
-images and several steps on the device, as its options choose there; Keras does what it does
-without being told.
+Epochs of each are timed alternately, after compilation. On a GPU our code uses its default options:
+bfloat16, images on the device, and several steps per call. Keras uses its own defaults.
 """
 
 from dataclasses import replace
@@ -20,15 +19,15 @@ from tests.benchmarks.measure import Row, race
 from tests.benchmarks.photographs import SIDE, patches
 
 SUBJECT = "Training throughput"
-BATCH, CLASSES, TURNS = 128, 10, 3
+BATCH, CLASSES, REPETITIONS = 128, 10, 3
 IMAGES = {"lenet5": (4_096, 46_080), "resnet": (768, 46_080)}
-"""On a processor, and on an accelerator."""
+"""On a CPU, and on an accelerator."""
 MOVES = {"flip": True, "crop": 4}
 LAYERS = "RandomFlip, RandomTranslation in the model"
 
 
 def rows() -> list[Row]:
-    """Compare both networks, without augmentation and with it."""
+    """Compare both networks, without and with augmentation."""
     return [
         row
         for method in IMAGES
@@ -54,15 +53,15 @@ def _compare(spec: DeepSpec) -> list[Row]:
         other()
     moved = "flip and 4-pixel crop" if spec.augments else "not augmented"
     found = race(
-        f"{spec.method}, an epoch of {n:,} images, {moved}",
+        f"{spec.method}, one epoch of {n:,} images, {moved}",
         _ours(spec, images, labels),
         {name: (other, "") for name, other in others.items()},
-        TURNS,
+        REPETITIONS,
     )
     if spec.augments:
         found = [replace(row, other=f"{row.other}, {LAYERS}") for row in found]
     return [
-        replace(row, agreement=f"{n / row.ours:,.0f} images/s, its {n / row.seconds:,.0f}")
+        replace(row, agreement=f"{n / row.ours:,.0f} images/s and {n / row.seconds:,.0f}")
         for row in found
     ]
 
