@@ -1,11 +1,9 @@
 """Networks that are trained once for several tests."""
 
-import gc
-
-import keras
 import pytest
 import tensorflow as tf
 from deep_cases import deep_spec, splits
+from network_cases import forget
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +47,3 @@ def forgotten():
     """Frees the networks of a file afterwards."""
     yield
     forget()
-
-
-def forget():
-    """Free what Keras remembers, and networks, which hold themselves in circles."""
-    keras.backend.clear_session()
-    gc.collect()

@@ -1,6 +1,9 @@
 """Networks that are built without values for their weights, and their parts."""
 
+import ctypes
+import gc
 import math
+from contextlib import suppress
 from typing import get_args
 
 import keras
@@ -16,6 +19,14 @@ def build(method, input_shape=PIXELS, n_outputs=10, **options):
     """A network whose weights have only shapes, so that even the largest takes no memory."""
     with keras.StatelessScope(initialize_variables=False):
         return deep_spec(method, **options).network(input_shape, n_outputs)
+
+
+def forget():
+    """Free what Keras remembers, and networks, which hold themselves in circles; all at once."""
+    keras.backend.clear_session()
+    gc.collect()
+    with suppress(AttributeError, OSError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def trainable(network):

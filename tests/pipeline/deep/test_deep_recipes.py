@@ -5,12 +5,10 @@ agree, and three steps lead to finite scores. Nothing is compiled here; test_dee
 each architecture compiled.
 """
 
-import gc
-
-import keras
 import numpy as np
 import pytest
 from deep_cases import splits
+from network_cases import forget
 
 from pipeline.commands.overlays import compose
 from pipeline.config import registry
@@ -57,8 +55,7 @@ def short(entry):
 def forgotten_at_once():
     """Frees each network before the next one: some are large."""
     yield
-    keras.backend.clear_session()
-    gc.collect()
+    forget()
 
 
 @pytest.mark.usefixtures("eager")
