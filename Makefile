@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study test reliability lint format bench lock reference clean
+.PHONY: help setup demo study test reliability lint format bench lock reference render clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ lock: ## update both lock files (needs uv)
 
 reference: $(READY) ## copy the results of STUDY to reports/reference/AS, and its table into README.md
 	@$(BIN)/python -m pipeline.commands.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
+
+render: $(READY) ## write the page of reports/reference/AS again, by the present code; trains nothing
+	@$(BIN)/python -m pipeline.commands.publish --render $(AS)
 
 clean: ## remove workspaces, .venv and intermediate results; keep data, runs and reports
 	@rm -rf workspaces $(VENV) .resume

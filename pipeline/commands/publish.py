@@ -1,6 +1,8 @@
 """Commit what a study found: its results under ``reports/reference/``, its table in the README.
 
-Nothing is typed by hand: the README's table is made anew from the results, between two marks.
+Nothing is typed by hand: the README's table is generated from the results, between two marks. After
+a change to the page, ``--render`` writes the page and the summary of a reference again, from the
+results that it holds; nothing is trained.
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ import sys
 from pathlib import Path
 
 from pipeline.analyses.tables import load_results
-from pipeline.checks import StudyError
+from pipeline.checks import StudyError, check_known
+from pipeline.commands.provenance import lock_digest
 from pipeline.commands.workspace import relocate
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import dump_yaml, read_yaml
+from pipeline.page.report import write_report
+from pipeline.page.study import StudyResults
 from pipeline.page.summary import headline
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import STUDY
+from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS
 
 REFERENCE = Path("reports/reference")
@@ -72,6 +78,36 @@ def _check_up_to_date(study: Path) -> None:
         )
 
 
+def render(name: str, root: Path) -> Path:
+    """Write the page, the summary and the figures of a reference again, by the present code.
+
+    Args:
+        name: the reference's folder under ``reports/reference/``.
+        root: the checkout.
+
+    Raises:
+        StudyError: if there is no such reference.
+    """
+    target = root / REFERENCE / name
+    known = sorted(path.parent.name for path in target.parent.glob("*/params.yaml"))
+    check_known(name, known, "reference")
+    results = load_results(target)
+    results.study.setdefault("provenance", {})["lock"] = lock_digest(target)
+    write_report(
+        StudyResults(
+            results,
+            params=read_yaml(target / PARAMS),
+            folder=target,
+            feature_pictures=load_feature_pictures(target),
+            network_pictures=load_network_pictures(target),
+        )
+    )
+    for manifest in MANIFESTS:  # of files that are not committed
+        (target / manifest).unlink(missing_ok=True)
+    refresh(root / "README.md", name, headline(results))
+    return target
+
+
 def refresh(readme: Path, name: str, text: str) -> None:
     """Replace what stands in a file between the marks of a reference; no marks, no change."""
     begin, end = BEGIN.format(name=name), END.format(name=name)
@@ -82,12 +118,14 @@ def refresh(readme: Path, name: str, text: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.commands.publish <folder of the study> <name>``."""
+    """Run ``python -m pipeline.commands.publish <folder of the study> <name>``, or ``--render``."""
     if len(arguments) != 2:
-        print("usage: python -m pipeline.commands.publish <folder> <name>", file=sys.stderr)
+        command = "python -m pipeline.commands.publish"
+        print(f"usage: {command} <folder> <name>, or: {command} --render <name>", file=sys.stderr)
         return 2
+    first, name = arguments
     try:
-        print(publish(Path(arguments[0]), arguments[1], Path.cwd()))
+        print(render(name, Path()) if first == "--render" else publish(Path(first), name, Path()))
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

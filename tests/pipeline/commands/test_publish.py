@@ -1,13 +1,17 @@
 import json
+import shutil
 import subprocess
 
 import pytest
 import yaml
 
+from pipeline.analyses.tables import load_results, save_results
 from pipeline.checks import StudyError
 from pipeline.commands import publish as module
-from pipeline.commands.publish import publish, refresh
-from pipeline.storage.results import CELL_PICTURES
+from pipeline.commands.publish import publish, refresh, render
+from pipeline.page.summary import headline
+from pipeline.storage.results import CELL_PICTURES, MANIFESTS
+from tests.pipeline.synthetic_study import CASES, written
 
 
 def test_readme_is_rewritten_between_the_marks_alone(tmp_path):
@@ -95,3 +99,21 @@ def test_pictures_that_the_page_holds_already_are_left_out(finished, tmp_path):
         picture.write_bytes(b"a picture")
     target = publish(study, "ref", tmp_path)
     assert [path.name for path in (target / "samples").iterdir()] == ["3.png"]
+
+
+def test_a_reference_is_rendered_again_from_its_own_results(finished, tmp_path, monkeypatch):
+    study, _ = finished
+    monkeypatch.setattr(module, "load_results", load_results)
+    monkeypatch.setattr(module, "headline", headline)
+    target = tmp_path / "reports" / "reference" / "ref"
+    save_results(written(target, drawn=False, **CASES["tiny"]), target)
+    shutil.copyfile(study / "params.yaml", target / "params.yaml")
+    (target / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n", encoding="utf-8")
+    (target / "index.html").write_text("an old page", encoding="utf-8")
+    tables = {path.name: path.read_bytes() for path in (target / "tables").iterdir()}
+    render("ref", tmp_path)
+    assert "<h1" in (target / "index.html").read_text(encoding="utf-8")
+    assert {path.name: path.read_bytes() for path in (target / "tables").iterdir()} == tables
+    assert not [name for name in MANIFESTS if (target / name).exists()]
+    with pytest.raises(StudyError, match="did you mean 'ref'"):
+        render("re", tmp_path)
