@@ -34,7 +34,7 @@ class SourceFile:
         """Return its path, once it is found to be there still; `fetch` looked some time ago."""
         path = Path(self.path or self.name)
         if not path.exists():
-            raise StudyError(f"there is no {path} any more; run: dvc repro --force fetch")
+            raise StudyError(f"{path} no longer exists; run: dvc repro --force fetch")
         return path
 
 

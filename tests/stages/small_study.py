@@ -113,8 +113,8 @@ class Step:
         """Rows of a table of the report, each value as the text that stands there."""
         import csv
 
-        text = self.report[f"tables/{name}.csv"].decode("utf-8")
-        return list(csv.DictReader(text.splitlines()))
+        there = {Path(path).name: content for path, content in self.report.items()}
+        return list(csv.DictReader(there[f"{name}.csv"].decode("utf-8").splitlines()))
 
 
 class Study:

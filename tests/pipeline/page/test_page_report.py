@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pipeline
 from pipeline.analyses import tables as all_tables
 from pipeline.analyses.accuracy.chart import draw as draw_accuracy
 from pipeline.analyses.accuracy.view import view as accuracy
@@ -263,8 +264,8 @@ def test_the_same_results_give_the_same_bytes(study_folder):
         "from pipeline.page.study import StudyResults\n"
         "write_report(StudyResults(load_results()))"
     )
-    here = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": here}
+    checkout = str(Path(pipeline.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": checkout}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert {p: p.read_bytes() for p in kept} == kept
 

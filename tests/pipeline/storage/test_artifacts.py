@@ -281,7 +281,9 @@ def test_source_of_several_files():
     said = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
     assert source.sha256 == hashlib.sha256(said.encode()).hexdigest()
     Path("labels.gz").unlink()
-    with pytest.raises(StudyError, match=r"no labels\.gz any more; run: dvc repro --force fetch"):
+    with pytest.raises(
+        StudyError, match=r"labels\.gz no longer exists; run: dvc repro --force fetch"
+    ):
         source.file("labels.gz").located()
 
 
