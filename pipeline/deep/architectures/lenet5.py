@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.deep.layers import conv, dense, dropout, output_layer
-from pipeline.deep.options import Activation, BatchSize, Dropout, Epochs
+from pipeline.deep.options import Activation, BatchSize, Dropout, Epochs, LearningRate
 from pipeline.deep.spec import DeepSpec
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Spec(DeepSpec):
     """Maximum number of passes over the training images."""
     batch_size: BatchSize = 64
     """Images per optimizer step."""
+    learning_rate: LearningRate = 1e-3
+    """Peak learning rate; the schedule lowers it (`pipeline.deep.training.schedules`)."""
     activation: Activation = "relu"
     """relu is the modern form, tanh the original; maxout takes the larger of two."""
     pooling: Literal["max", "average"] = "max"
