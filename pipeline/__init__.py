@@ -1,1 +1,1 @@
-"""A fair study of hand-made features with SVMs beside convolutional networks."""
+"""A fair comparison of hand-crafted features and SVMs with convolutional networks."""

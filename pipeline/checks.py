@@ -1,11 +1,11 @@
-"""Checks of what enters the pipeline, with one style of error.
+"""Checks of what enters the pipeline, with one style of error message.
 
 Every message says what was found, what was expected and what to do about it. A `StudyError` is
-shown to the person who runs the study as it is, without a traceback: it is for what a person can
-cause and mend. Anything else that goes wrong is a defect of the project and keeps its traceback.
+for problems that the person who runs the study can cause and fix, and is shown without a
+traceback. Any other exception is a bug in the project and keeps its traceback.
 
-Names from outside (files, classes) can hold control characters, which a terminal obeys. A
-`StudyError` escapes them; `escaped` and `in_message` do so for a name that is shown elsewhere.
+Names from outside (files, classes) can contain control characters, which a terminal obeys. A
+`StudyError` escapes them; `escaped` and `in_message` do the same for names shown elsewhere.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 LONGEST_MESSAGE = 2000
-"""Characters of a message to a person."""
+"""Characters in an error message."""
 _LONGEST_VALUE = 120
 _LONGEST_NAME = 60
-"""Names of this project are shorter; what is longer is no misspelling of one."""
+"""Names in this project are shorter, so anything longer is not a misspelling of one."""
 _UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-"""Unicode's categories of control and format characters, surrogates, and breaks of lines."""
+"""Unicode categories: control and format characters, surrogates, line and paragraph separators."""
 _JOINERS = "\u200c\u200d"
-"""Zero width, but part of words in Persian and Hindi, and of emoji."""
+"""Zero-width characters that are part of words in Persian and Hindi, and of emoji."""
 
 
 class StudyError(ValueError):
-    """A problem that the person who runs the study can mend; its text is never longer than a page.
+    """A problem that the person who runs the study can fix.
 
-    A message often quotes what was found, and that can be of any length and hold anything.
+    A message often quotes what was found, which can be arbitrarily long and contain anything; the
+    text is escaped, and never longer than a page.
     """
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class StudyError(ValueError):
 def shortened(message: str, most: int = LONGEST_MESSAGE) -> str:
     """Cut a message of more than `most` characters, and say how much was left out.
 
-    It is cut behind a line where that keeps at least half of what fits.
+    The cut is at the end of a line if that keeps at least half of what fits.
     """
     if len(message) <= most:
         return message
@@ -58,10 +59,10 @@ def shortened(message: str, most: int = LONGEST_MESSAGE) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message quotes it: Python's spelling of it, cut where it is long."""
+    """Return a value as a message quotes it: its `repr`, shortened if it is long."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no whole number of more than some thousand digits
+    except ValueError:  # Python refuses to write integers of more than a few thousand digits
         return "a number too long to show"
     if len(text) <= _LONGEST_VALUE:
         return text
@@ -69,14 +70,14 @@ def shown(value: object) -> str:
 
 
 class ShortageError(StudyError):
-    """Too little memory or disk, told by code that knows what would need less."""
+    """Too little memory or disk space, raised by code that knows what would need less."""
 
 
 def is_unsafe(character: str) -> bool:
-    """Say whether a character must not reach a terminal, a chart or a page as it is.
+    """Return whether a character must be escaped before it reaches a terminal, a chart or a page.
 
-    Such are control characters, invisible ones, those that reverse the direction of a text, halves
-    of a surrogate pair, and the code points that Unicode reserves as no characters.
+    These are control characters, invisible ones, those that reverse the direction of text, halves
+    of a surrogate pair, and Unicode's noncharacters.
     """
     if unicodedata.category(character) in _UNSAFE:
         return character not in _JOINERS
@@ -85,10 +86,10 @@ def is_unsafe(character: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text whose unsafe characters are written out: ``\x1b``, ``\u202e``.
+    r"""Return a text with its unsafe characters written out: ``\x1b``, ``\u202e``.
 
-    A byte of a file name that is not UTF-8, which Python gives as half a surrogate pair, is written
-    as that byte: ``caf\xe9``.
+    A byte of a file name that is not valid UTF-8, which Python represents as half a surrogate
+    pair, is written as that byte: ``caf\xe9``.
     """
     if text.isprintable():
         return text
@@ -96,13 +97,13 @@ def escaped(text: str) -> str:
 
 
 def in_message(name: object) -> str:
-    """Return a name from outside as a message shows it: escaped, and cut if it is long."""
+    """Return a name from outside as a message shows it: escaped, and shortened if it is long."""
     return shortened(escaped(str(name)), 2 * _LONGEST_NAME)
 
 
 def _escape(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # as the error handler "surrogateescape" hides a byte
+    if 0xDC80 <= code <= 0xDCFF:  # a byte encoded by the error handler "surrogateescape"
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")
 
@@ -110,7 +111,7 @@ def _escape(character: str) -> str:
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Join names for a message: ``a, b, c``, or ``a, b, ... (40 in all)`` beyond `limit`.
 
-    Names are escaped, and those longer than any of this project are cut.
+    Names are escaped, and long ones are shortened.
     """
     texts = [in_message(name) for name in names]
     if not texts:
@@ -124,7 +125,7 @@ def counted(groups: Iterable[Mapping[str, Any]]) -> str:
     """Write what is left out: ``3 text files (a.txt, b.txt, ...), 1 video (d.mp4)``.
 
     Args:
-        groups: each with ``what``, ``count``, and the first few ``names``.
+        groups: mappings with ``what``, ``count``, and the first few ``names``.
     """
     return ", ".join(
         f"{each['count']:,} {each['what']} ({', '.join(each['names'])}"
@@ -136,9 +137,9 @@ def counted(groups: Iterable[Mapping[str, Any]]) -> str:
 def did_you_mean(found: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string.
 
-    Near is what a slip of the hand makes (at most three letters in ten added, left out, exchanged
-    or swapped), and a word and its beginning: ``testing`` and ``test``. That two names share a word
-    says nothing: ``class_weight`` is no misspelling of ``weights``.
+    Two names are near if they differ by typing errors (at most three letters in ten added, omitted,
+    replaced or swapped), or if one is the beginning of the other: ``testing`` and ``test``. A
+    shared word is not enough: ``class_weight`` is not a misspelling of ``weights``.
     """
     if not 1 < len(found) <= _LONGEST_NAME:
         return ""
@@ -148,10 +149,10 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
 
 
 def _distance(a: str, b: str) -> float:
-    """Return how far two names are from each other, as a part of the longer; 1 is too far."""
+    """Return the distance between two names as a fraction of the longer one; 1 is too far."""
     shorter, longer = sorted((a, b), key=len)
     begins = longer.startswith(shorter)
-    # Of two letters, one says nothing: lr is not l1, though lo is the beginning of low.
+    # One letter in two proves nothing: lr is not l1. But lo is the beginning of low.
     if len(longer) > _LONGEST_NAME or (len(shorter) < 3 and not begins):
         return 1.0
     most = max(1, int(0.3 * len(longer)))
@@ -163,9 +164,9 @@ def _distance(a: str, b: str) -> float:
 
 
 def _slips(a: str, b: str) -> int:
-    """Count letters added, left out, exchanged or swapped with a neighbor between two names.
+    """Count the letters added, omitted, replaced or swapped with a neighbor between two names.
 
-    The optimal string alignment distance, of Damerau and Levenshtein, row by row.
+    This is the optimal string alignment distance (Damerau, Levenshtein), computed row by row.
     """
     before: list[int] = []
     row = list(range(len(b) + 1))
@@ -194,14 +195,14 @@ def check_images(images: NDArray, what: str = "images") -> None:
             "expected (n, height, width, 3) uint8 in RGB order"
         )
     if images.shape[0] == 0:
-        raise StudyError(f"{what}: found no image; expected at least one")
+        raise StudyError(f"{what}: found no images; expected at least one")
 
 
 def check_labels(labels: NDArray, n_images: int, n_classes: int, what: str = "labels") -> None:
     """Raise `StudyError` unless `labels` is (n_images,) integers in [0, n_classes)."""
     if labels.shape != (n_images,):
         raise StudyError(
-            f"{what}: found shape {labels.shape}; expected ({n_images},), one label an image"
+            f"{what}: found shape {labels.shape}; expected ({n_images},), one label per image"
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise StudyError(f"{what}: found dtype {labels.dtype}; expected integers")
@@ -213,9 +214,9 @@ def check_labels(labels: NDArray, n_images: int, n_classes: int, what: str = "la
 
 
 def check_finite(values: NDArray, what: str) -> None:
-    """Raise `StudyError` where a two-dimensional float array holds NaN or infinity.
+    """Raise `StudyError` if a two-dimensional float array contains NaN or infinity.
 
-    Rows are looked at in blocks, so that a memory-mapped array is never read whole.
+    Rows are checked in blocks, so that a memory-mapped array is never loaded whole.
     """
     for start in range(0, len(values), 8192):
         bad = ~np.isfinite(values[start : start + 8192])
@@ -223,18 +224,18 @@ def check_finite(values: NDArray, what: str) -> None:
             row, column = (int(index) for index in np.argwhere(bad)[0])
             raise StudyError(
                 f"{what}: found {values[start + row, column]} in row {start + row}, column "
-                f"{column}; expected finite numbers. Look at the extractor that made it, or at "
+                f"{column}; expected finite numbers. Check the extractor that computed it, or "
                 "that image"
             )
 
 
 def check_paired(found: NDArray, expected: NDArray, what: str, remedy: str) -> None:
-    """Raise `StudyError` unless two arrays of image ids are the same, in the same order.
+    """Raise `StudyError` unless two arrays contain the same image ids in the same order.
 
     Args:
         found: (n,) integer ids that came with some predictions.
         expected: (m,) integer ids of the split that they should belong to.
-        what: who `found` belongs to, for the message.
+        what: the owner of `found`, for the message.
         remedy: the command that repairs it.
     """
     if found.shape != expected.shape:
@@ -246,7 +247,7 @@ def check_paired(found: NDArray, expected: NDArray, what: str, remedy: str) -> N
     if differing.size:
         first = int(differing[0])
         raise StudyError(
-            f"{what}: found other images than the split holds ({differing.size} of {len(found)} "
+            f"{what}: found other images than those of the split ({differing.size} of {len(found)} "
             f"differ; the first is id {found[first]} where {expected[first]} was expected). "
             f"Repair it with: {remedy}"
         )

@@ -1,9 +1,9 @@
-"""The one place where raw outputs of any method become scores of classes.
+"""The one place where the raw outputs of any method become class scores.
 
-Two classes need a single number: a network gives one sigmoid unit, a machine one signed distance.
-Everything behind a method reads a column a class instead, so that the class is where the largest
-score stands, whatever the number of classes. Nothing else in the project may look at the number of
-outputs to find the class.
+For two classes, methods return a single number: a network one sigmoid output, an SVM one signed
+distance. Everything downstream reads one column per class instead, so that the predicted class is
+always the column with the largest score. No other code may look at the number of outputs to find
+the class.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 
 def of_probabilities(outputs: NDArray[np.floating]) -> NDArray[Any]:
-    """Return probabilities (n, classes) of a network's outputs.
+    """Turn a network's outputs into probabilities (n, classes).
 
     Args:
-        outputs: (n, classes) of a softmax, returned as they are; or (n, 1) of one sigmoid unit p,
+        outputs: (n, classes) of a softmax, returned unchanged; or (n, 1) of one sigmoid unit p,
             which become the two columns 1 - p, p.
 
     Raises:
@@ -30,14 +30,14 @@ def of_probabilities(outputs: NDArray[np.floating]) -> NDArray[Any]:
 
 
 def of_decisions(decisions: NDArray[np.floating]) -> NDArray[Any]:
-    """Return scores (n, classes) of a machine's decisions, the larger the likelier.
+    """Turn a classifier's decision values into scores (n, classes); larger means more likely.
 
     Args:
-        decisions: (n, classes), returned as they are; or (n,) signed distances of two classes,
+        decisions: (n, classes), returned unchanged; or (n,) signed distances for two classes,
             positive for the second, which become the two columns -d, d.
 
     Raises:
-        ValueError: for an array of another rank, or with a single column, whose sign nobody knows.
+        ValueError: for an array of another rank, or with a single column, whose sign is unknown.
     """
     if decisions.ndim == 1:
         return np.stack([-decisions, decisions], axis=1)

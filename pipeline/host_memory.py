@@ -1,4 +1,4 @@
-"""How much memory a process can still take, by the system and by its control groups."""
+"""How much memory a process can still allocate, given the system and its control groups."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 
 NO_LIMIT = 2**60
-"""Control groups of version 1 write their missing limit as some such number."""
+"""Control groups of version 1 report a missing limit as a number of about this size."""
 
 
 def available() -> int | None:
-    """Return the bytes that this process can take beyond what it holds; None if nothing tells."""
+    """Return the bytes that this process can still allocate; None if that is unknown."""
     limits = [free for free in (_system_memory(), _group_memory()) if free is not None]
     return min(limits, default=None)
 
 
 def _system_memory() -> int | None:
-    """Return what Linux says is available, or what a Mac has in all."""
+    """Return the memory that Linux reports as available, or the total memory of a Mac."""
     if sys.platform == "darwin":
         query = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True)
         return int(query.stdout) if query.stdout.strip().isdigit() else None
@@ -31,9 +31,9 @@ def _system_memory() -> int | None:
 
 
 def _group_memory(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> int | None:
-    """Return what the control groups of a container or of a batch job leave free.
+    """Return the memory that the control groups of a container or batch job leave free.
 
-    Pages of files that were read long ago count as used there, and are given up when needed.
+    They count inactive pages of files as used, but those are released when needed.
 
     Args:
         root: where control groups are mounted.
@@ -65,7 +65,7 @@ def _own_group() -> str:
 
 
 def _left_free(folder: Path, names: tuple[str, str, str, str]) -> int | None:
-    limit_file, used_file, statistics_file, given_up = names
+    limit_file, used_file, statistics_file, inactive = names
     try:
         limit = (folder / limit_file).read_text(encoding="ascii").strip()
         used = int((folder / used_file).read_text(encoding="ascii"))
@@ -75,7 +75,7 @@ def _left_free(folder: Path, names: tuple[str, str, str, str]) -> int | None:
     if not limit.isdigit() or int(limit) >= NO_LIMIT:
         return None
     statistics = dict(line.split() for line in lines if len(line.split()) == 2)
-    return int(limit) - used + int(statistics.get(given_up, 0))
+    return int(limit) - used + int(statistics.get(inactive, 0))
 
 
 def byte_size(n_bytes: float) -> str:

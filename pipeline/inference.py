@@ -1,4 +1,4 @@
-"""Predicting from memory-mapped arrays with a Keras model, in batches of one shape."""
+"""Prediction from memory-mapped arrays with a Keras model, in batches of one shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import keras
 
 ACTIVATION_BYTES = 2**27
-"""What the largest layer's output may take for one batch, so that large images fit as well."""
+"""Limit on the largest layer's output for one batch, so that large images also fit."""
 
 
 def prediction_batch(model: keras.Model) -> int:
@@ -33,10 +33,10 @@ def predict(
     """Return the outputs of `model`, in inference mode, (n, ...) float32.
 
     Args:
-        model: from batches of `inputs` to one array.
+        model: maps batches of `inputs` to one array.
         inputs: (n, ...), possibly memory-mapped; read in batches, never copied whole.
         batch_size: inputs at a time; None leaves it to `prediction_batch`.
-        on_batch: called after each batch with the number of inputs done.
+        on_batch: called after each batch with the number of inputs processed.
     """
     outputs = np.empty((len(inputs), *model.output_shape[1:]), dtype=np.float32)
     for rows, found in predicted_batches(model, inputs, batch_size):
@@ -49,10 +49,10 @@ def predict(
 def network_scores(
     network: keras.Model, inputs: NDArray, on_batch: Callable[[int], None] | None = None
 ) -> NDArray[np.float32]:
-    """Return the probabilities (n, classes) that a trained network gives, for two classes too.
+    """Return the probabilities (n, classes) of a trained network; two columns for two classes.
 
-    Whoever asks a network for its answers asks here; `predict` gives its raw outputs, which are
-    one column for two classes. Arguments are those of `predict`.
+    All code that needs a network's predictions calls this; `predict` returns the raw outputs, a
+    single column for two classes. The arguments are those of `predict`.
     """
     return of_probabilities(predict(network, inputs, on_batch=on_batch))
 
@@ -60,7 +60,7 @@ def network_scores(
 def predicted_batches(
     model: keras.Model, inputs: NDArray, batch_size: int | None = None
 ) -> Iterator[tuple[slice, NDArray]]:
-    """Yield rows and the outputs of `model` for them, as it gives them; arguments as `predict`."""
+    """Yield rows and the raw outputs of `model` for them; arguments as in `predict`."""
     batch_size = batch_size or prediction_batch(model)
     if len(inputs) < batch_size:
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
@@ -68,7 +68,7 @@ def predicted_batches(
     for start in range(0, len(inputs), batch_size):
         rows = slice(start, min(start + batch_size, len(inputs)))
         count = rows.stop - start
-        # A short batch leaves old rows behind it: a new shape would be compiled anew, for seconds.
+        # A short last batch keeps old rows at its end: a new shape would be recompiled for seconds.
         batch[:count] = inputs[rows]
         yield rows, model.predict_on_batch(batch)[:count]
 

@@ -1,4 +1,4 @@
-"""Importing Keras: it needs a backend, and a setting outside the project names it."""
+"""Importing Keras, whose backend is set outside of the project."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 from pipeline.checks import StudyError, listing, shown
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""Those that can train. Keras knows others that cannot."""
+"""Backends that can train; Keras also has some that cannot."""
 
 
 def check_backend() -> None:
     """Raise `StudyError` if Keras is set to a backend that is not installed, or that cannot train.
 
-    Keras itself raises whatever its import leads to, with a traceback. Imports nothing, so that it
-    costs nothing; to be called before ``import keras``.
+    Keras itself would fail with the traceback of an import. This check imports nothing, so it is
+    cheap; call it before ``import keras``.
     """
     backend, where = _setting()
     installed = [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
@@ -35,10 +35,10 @@ def check_backend() -> None:
 
 
 def load_keras() -> None:
-    """Import Keras, once the backend is checked; ``import keras`` then costs nothing.
+    """Check the backend, then import Keras; ``import keras`` is free afterward.
 
-    Without scikit-learn, which Keras imports for wrappers that nobody uses here, and which takes
-    a fifth of the time. It can be imported afterwards as usual.
+    scikit-learn is hidden during the import: Keras imports it for wrappers that are not used here,
+    which takes a fifth of the time. It can be imported afterward as usual.
 
     Raises:
         StudyError: as `check_backend` does.
@@ -50,11 +50,11 @@ def load_keras() -> None:
 
 @contextmanager
 def _not_installed(name: str) -> Iterator[None]:
-    """Let ``import name`` fail in the block, unless it is imported already."""
+    """Make ``import name`` fail in the block, unless it is already imported."""
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = None  # type: ignore[assignment]  # how Python itself marks it
+    sys.modules[name] = None  # type: ignore[assignment]  # Python's own way to block an import
     try:
         yield
     finally:
@@ -62,7 +62,7 @@ def _not_installed(name: str) -> Iterator[None]:
 
 
 def _setting() -> tuple[str, str]:
-    """Return the backend that Keras will take, and where it is named: as in its own config.py."""
+    """Return the backend that Keras will use and where it is set, as Keras's config.py decides."""
     variable = os.environ.get("KERAS_BACKEND")
     if variable:
         return variable, "KERAS_BACKEND"

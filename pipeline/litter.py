@@ -1,4 +1,4 @@
-"""Temporary files that killed processes have left, and how they are told from those in use."""
+"""Temporary files left by killed processes, and how to tell them from files in use."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ MINUTE = 60
 
 _OURS = re.compile(r"\.tmp-([A-Za-z0-9]+)-(\d+)-")
 _OF_DVC = re.compile(r"\.[\w-]{22}\.tmp")
-"""DVC's, where the disk was full as it linked a result into its cache."""
+"""Left by DVC if the disk was full when it linked a result into its cache."""
 _swept: set[Path] = set()
 
 
 def prefix() -> str:
-    """Return how the names of this process's temporary files begin: hidden, and recognizable."""
+    """Return the prefix of this process's temporary files: hidden, and recognizable."""
     return f".tmp-{HOST}-{os.getpid()}-"
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes have left in a folder; once per folder and process.
+    """Remove what killed processes left in a folder; once per folder and process.
 
-    A file of a living process of this machine stays. Nobody can tell here whether a process of
-    another machine lives, which may share the disk, so its files stay for a day. Those of DVC,
-    which does not name its process, stay for a minute after the last write.
+    Files of a running process on this machine stay. Files of another machine that shares the disk
+    stay for a day, because it is unknown whether their process is still running. Files of DVC,
+    which do not name their process, stay for a minute after the last write.
     """
     folder = folder.absolute()
     if folder in _swept:
@@ -57,6 +57,6 @@ def _lives(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it belongs to somebody else
+    except OSError:  # it belongs to another user
         return True
     return True

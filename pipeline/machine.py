@@ -1,4 +1,4 @@
-"""What a number was measured on: processor, versions, memory."""
+"""The hardware and software that measurements were made on: processor, versions, memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 
 
 def cpu_name() -> str:
-    """Return the processor with the cores this process may use: ``Intel ... (2 cores)``."""
+    """Return the processor and the number of usable cores: ``Intel ... (2 cores)``."""
     name = platform.processor() or platform.machine()
     if sys.platform == "darwin":
         query = ["sysctl", "-n", "machdep.cpu.brand_string"]
@@ -42,7 +42,7 @@ def peak_memory_mb() -> float:
 
 
 def resident_bytes() -> int:
-    """Return the bytes of memory that this process holds; the most so far where Linux is not."""
+    """Return the resident memory of this process, in bytes; its peak where there is no /proc."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -51,7 +51,7 @@ def resident_bytes() -> int:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Return the installed versions of Python and of those `packages` that are installed."""
+    """Return the versions of Python and of those `packages` that are installed."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -62,6 +62,6 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def allowed_threads() -> int:
-    """Return how many threads the linear algebra libraries would use, limits included."""
+    """Return how many threads the linear algebra libraries would use, given current limits."""
     blas = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
     return max(blas, default=1)

@@ -1,11 +1,11 @@
-"""The lines that a person sees while something computes."""
+"""Progress lines on the terminal."""
 
 from __future__ import annotations
 
 import time
 
 AFFECTS_OUTPUTS = False
-"""It writes to the terminal alone; see `pipeline.fingerprints`."""
+"""It only writes to the terminal; see `pipeline.fingerprints`."""
 
 
 def duration(seconds: float) -> str:
@@ -16,14 +16,14 @@ def duration(seconds: float) -> str:
 
 
 class Tenths:
-    """Prints a line at every tenth of `total`, with the time that is left."""
+    """Prints a line at every tenth of `total`, with an estimate of the time left."""
 
     def __init__(self, what: str, total: int) -> None:
         self.what, self.total = what, total
         self._start, self._next = time.perf_counter(), 1
 
     def __call__(self, done: int) -> None:
-        """Say that `done` of the total are done."""
+        """Report that `done` of the total are finished."""
         tenth = 10 * done // self.total
         if tenth < self._next:
             return
@@ -31,5 +31,5 @@ class Tenths:
         seconds = time.perf_counter() - self._start
         left = seconds * (self.total - done) / done
         over = done >= self.total
-        rest = f"{duration(seconds)} in all" if over else f"about {duration(left)} left"
+        rest = f"{duration(seconds)} in total" if over else f"about {duration(left)} left"
         print(f"{self.what}: {done:,} of {self.total:,} images, {rest}", flush=True)

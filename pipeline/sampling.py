@@ -1,4 +1,4 @@
-"""Seeded, stratified orders: the one way in which this project takes a part of a dataset."""
+"""Seeded, stratified orders: the only way in which this project takes part of a dataset."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 def stratified_order(labels: NDArray[np.integer], seed: int) -> NDArray[np.int64]:
     """Order a dataset so that *every* prefix is stratified.
 
-    Each class is shuffled by itself, and the i-th of its n images is given the position (i + u) / n
-    with one u in (0, 1) a class; images are then sorted by position. A prefix of any length so
-    holds each class in proportion, up to one image. Prefixes are nested by construction, which is
-    what a learning curve and a cap on the number of images need.
+    Each class is shuffled by itself, and the i-th of its n images gets the position (i + u) / n,
+    with one random u in (0, 1) per class; images are then sorted by position. A prefix of any
+    length therefore contains each class in proportion, up to one image. Prefixes are nested, as
+    learning curves and limits on the number of images require.
 
     Args:
         labels: (n,) integer class labels.
-        seed: the same seed and labels give the same order.
+        seed: determines the order, together with the labels.
 
     Returns:
         (n,) int64 permutation of ``range(n)``.
@@ -31,9 +31,9 @@ def stratified_order(labels: NDArray[np.integer], seed: int) -> NDArray[np.int64
 
 
 def nested_sizes(n: int, n_classes: int, count: int = 5) -> tuple[int, ...]:
-    """Sizes of a learning curve: halved from `n` downwards, ascending, at most `count` of them.
+    """Return the sizes of a learning curve: repeatedly halved from `n`, ascending, at most `count`.
 
-    No size is smaller than ten images a class, but for `n` itself: below that a curve is noise.
+    Except for `n` itself, no size is below ten images per class, where a curve is mostly noise.
     """
     floor = max(2 * n_classes, min(10 * n_classes, n))
     sizes = [n]

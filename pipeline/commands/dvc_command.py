@@ -1,4 +1,4 @@
-"""DVC as a child process: Ctrl-C ends in one line, and a lock that is in the way is explained."""
+"""DVC as a child process: Ctrl-C prints one line, and a blocking lock is explained."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from pipeline.host_memory import byte_size
 from pipeline.system_errors import GOES_ON
 
 INTERRUPTED = 128 + signal.SIGINT
-NOT_TOLD = (252, -signal.SIGINT)
-"""Exit codes of an interrupted DVC outside of stages, which tell of it themselves."""
-TOLD = "interrupted. Nothing is lost: the same command goes on after the last stage that finished"
+SILENT_INTERRUPTS = (252, -signal.SIGINT)
+"""Exit codes of DVC if it was interrupted outside of a stage; stages report that themselves."""
+INTERRUPTED_MESSAGE = (
+    "interrupted. Nothing is lost: run the same command to continue after the last finished stage"
+)
 NEARLY_FULL = 10_000_000
-"""Bytes that are free; where DVC has failed with fewer, that may be why."""
+"""Free bytes; if DVC fails with fewer, that may be the reason."""
 
-# DVC itself cares for Ctrl-C only once it is imported; Python would print a traceback until then.
+# DVC handles Ctrl-C only after its import; until then Python would print a traceback.
 LAUNCH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -38,31 +40,31 @@ sys.exit(main())
 
 
 def stop_at_once() -> None:
-    """Let Ctrl-C end this process with one line: for the time in which it holds nothing open."""
+    """Let Ctrl-C end this process at once, with one line, while there is nothing to clean up."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        print(f"\n{TOLD}", file=sys.stderr, flush=True)
+        print(f"\n{INTERRUPTED_MESSAGE}", file=sys.stderr, flush=True)
         os._exit(INTERRUPTED)
 
     signal.signal(signal.SIGINT, stop)
 
 
 def run_dvc(folder: Path, *arguments: str) -> int:
-    """Run a command of DVC in a folder; return its exit code, 130 where Ctrl-C was pressed.
+    """Run a DVC command in a folder; return its exit code, 130 if Ctrl-C was pressed.
 
-    What DVC does not say itself is told on standard error: whose lock was in the way, and a disk
-    that is full.
+    What DVC does not say is printed on standard error: which process holds a lock, or that the
+    disk is full.
     """
     interrupted = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         nonlocal interrupted
-        interrupted = True  # DVC and its stage, of the same terminal, get it too and end in order
+        interrupted = True  # DVC and its stage get the same signal and shut down in order
 
     binaries = Path(sys.executable).parent
     path = f"{binaries}{os.pathsep}{os.environ.get('PATH', '')}"
     before = signal.signal(signal.SIGINT, interrupt)
-    # Held back until DVC's process has set what becomes of it.
+    # Ctrl-C is blocked until DVC's process has installed its own handler.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         process = subprocess.Popen(
@@ -75,9 +77,9 @@ def run_dvc(folder: Path, *arguments: str) -> int:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, before)
-    if interrupted or code in NOT_TOLD:
-        if code in NOT_TOLD:
-            print(f"\n{TOLD}", file=sys.stderr)
+    if interrupted or code in SILENT_INTERRUPTS:
+        if code in SILENT_INTERRUPTS:
+            print(f"\n{INTERRUPTED_MESSAGE}", file=sys.stderr)
         return INTERRUPTED
     if code != 0:
         for line in filter(None, (lock_in_the_way(folder), full_disk(folder))):
@@ -86,18 +88,18 @@ def run_dvc(folder: Path, *arguments: str) -> int:
 
 
 def clear_up(folder: Path) -> None:
-    """Remove what a full disk or a kill has left of DVC's own files, so that it goes on.
+    """Clean up DVC's own files after a full disk or a kill, so that it can continue.
 
-    DVC writes dvc.lock in place; one that was cut short stops every later command. It is set aside,
-    and DVC takes results that were finished from its cache.
+    DVC writes dvc.lock in place; a truncated one would stop every later command. It is moved aside,
+    and DVC restores finished results from its cache.
     """
     file = folder / "dvc.lock"
     if file.exists() and not _is_whole(file):
         aside = file.with_suffix(".damaged")
         file.replace(aside)
         print(
-            f"{file} was cut short, as by a full disk; it is now {aside.name}. What was finished "
-            "comes from DVC's cache",
+            f"{file} is truncated, perhaps because the disk was full. It was renamed to "
+            f"{aside.name}; DVC restores finished results from its cache",
             file=sys.stderr,
         )
     for each in (folder / ".dvc" / "cache" / "files" / "md5").glob("*"):
@@ -105,7 +107,7 @@ def clear_up(folder: Path) -> None:
 
 
 def _is_whole(file: Path) -> bool:
-    """Return whether DVC can read a dvc.lock, by its own rules; an empty one counts as none."""
+    """Return whether DVC itself can read a dvc.lock; an empty one is fine."""
     from dvc.exceptions import DvcException
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from dvc.utils.serialize import parse_yaml
@@ -121,24 +123,24 @@ def _is_whole(file: Path) -> bool:
 
 
 def full_disk(folder: Path) -> str | None:
-    """Say that the disk of a folder is full, or return None."""
+    """Return a message if the disk of a folder is nearly full, otherwise None."""
     free = shutil.disk_usage(folder).free
     if free > NEARLY_FULL:
         return None
     return (
-        f"the disk is nearly full: {byte_size(free)} are free in {folder}. Make room on it (`dvc "
+        f"the disk is nearly full: {byte_size(free)} are free in {folder}. Free some space (`dvc "
         f"gc --workspace` removes from the cache what the study no longer uses), {GOES_ON}"
     )
 
 
 def lock_in_the_way(folder: Path) -> str | None:
-    """Say which process holds one of DVC's locks on a folder, or that its lock is a stale one.
+    """Explain which process holds one of DVC's locks on a folder, or that a lock is stale.
 
-    DVC writes process numbers into ``.dvc/tmp/rwlock``, and takes a lock for held while any process
-    has that number: another one perhaps, in a container above all, where numbers are small.
+    DVC writes process ids into ``.dvc/tmp/rwlock`` and considers a lock held while any process has
+    that id. It may be an unrelated process, especially in a container, where ids are small.
 
     Returns:
-        A message with what to do, or None if no lock is in the way.
+        A message that says what to do, or None if no lock is held.
     """
     file = folder / ".dvc" / "tmp" / "rwlock"
     try:
@@ -146,7 +148,10 @@ def lock_in_the_way(folder: Path) -> str | None:
     except FileNotFoundError:
         entries = {}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"the lock {file} is damaged, as a full disk leaves it. {_removal(folder, file)}"
+        return (
+            f"the lock {file} is damaged, perhaps because the disk was full. "
+            f"{_removal(folder, file)}"
+        )
     written = file.stat().st_mtime if entries else 0.0
     for pid, command in entries.items():
         found = _process(pid)
@@ -156,15 +161,15 @@ def lock_in_the_way(folder: Path) -> str | None:
         if is_dvc and started <= written + 1:
             return _in_use(folder, pid, command)
         return (
-            f"the lock {file} names process {pid} ({command}), but the process with that number "
-            f"is now `{name}`: a dvc was killed, in another container perhaps, and left it. "
+            f"the lock {file} names process {pid} ({command}), but the process with that id is now "
+            f"`{name}`: a DVC process was killed, perhaps in another container, and left its lock. "
             f"{_removal(folder, file)}"
         )
     return _held(folder)
 
 
 def _entries(document: dict[str, Any]) -> dict[int, str]:
-    """Return process number -> command of all that hold a lock."""
+    """Return process id -> command for all processes that hold a lock."""
     infos = list(document.get("write", {}).values())
     for readers in document.get("read", {}).values():
         infos += readers
@@ -172,7 +177,7 @@ def _entries(document: dict[str, Any]) -> dict[int, str]:
 
 
 def _process(pid: int) -> tuple[str, float, bool] | None:
-    """Return a living process's name, when it started, and whether it is a DVC."""
+    """Return a running process's name, its start time, and whether it is a DVC process."""
     import psutil
 
     try:
@@ -184,11 +189,11 @@ def _process(pid: int) -> tuple[str, float, bool] | None:
     except psutil.NoSuchProcess:
         return None
     except psutil.AccessDenied:
-        return "of another user", time.time(), False
+        return "a process of another user", time.time(), False
 
 
 def _held(folder: Path) -> str | None:
-    """Look at DVC's other lock, which the system frees when its process ends."""
+    """Check DVC's other lock, which the system releases when its process ends."""
     file = folder / ".dvc" / "tmp" / "lock"
     try:
         with file.open("r+") as stream:
@@ -203,15 +208,16 @@ def _held(folder: Path) -> str | None:
 
 
 def _in_use(folder: Path, pid: int | None, command: str) -> str:
-    end = f"end it with: kill {pid}" if pid else "end it"
+    process = f"process {pid}" if pid else "a process of another machine"
+    end = f"stop it with: kill {pid}" if pid else "stop it"
     return (
-        f"{folder} is in use: process {pid or 'of another machine'} ({command}) is at work there. "
-        f"Wait until it has ended, or {end}; {GOES_ON}"
+        f"{folder} is in use by {process} ({command}). Wait until it has finished, or {end}; "
+        f"{GOES_ON}"
     )
 
 
 def _removal(folder: Path, file: Path) -> str:
     return (
-        f"If no dvc is at work in {folder}, on this or any machine or container that shares the "
-        f"disk, the lock can safely be removed: rm {file}; {GOES_ON}"
+        f"If no DVC process is running in {folder}, on this or any machine or container that "
+        f"shares the disk, it is safe to remove the lock: rm {file}; {GOES_ON}"
     )

@@ -1,12 +1,12 @@
-"""Remove what is damaged, so that DVC makes it again.
+"""Remove damaged files, so that DVC can restore or recreate them.
 
 ``python -m pipeline.commands.mend <file> ...``
 
-DVC trusts its cache: an object whose content no longer has the hash that it is named after comes
-back with every ``dvc repro``, also with ``--force``, since what is stored under a name is not
-stored again. So this looks at every object of the cache and removes those that are damaged, and
-then the named files from the study. After that ``dvc repro`` takes them from whole objects, or
-runs the stages that make them.
+DVC trusts its cache: an object whose content no longer matches the hash in its name comes back
+with every ``dvc repro``, even with ``--force``, because DVC does not store an object again under an
+existing name. This command checks every object of the cache and removes damaged ones, and then
+removes the given files from the study. After that, ``dvc repro`` restores the files from intact
+objects, or runs the stages that create them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pipeline.storage.paths import DOWNLOADS, INCOMING, STUDY
 from pipeline.storage.runs import RUNS
 
 _MADE = (Path("data"), RUNS, STUDY)
-"""Where stages leave what other stages read."""
+"""Folders of files that stages write for other stages."""
 _GIVEN = (INCOMING, DOWNLOADS)
-"""Where people place data, and where downloads end: nothing there is removed."""
+"""Folders of data from people and downloads: nothing there is removed."""
 
 
 def damaged_objects(cache: Path) -> Iterator[Path]:
-    """Give the objects of DVC's cache whose MD5 is not their name, some 0.5 GB a second."""
+    """Yield the objects of DVC's cache whose MD5 is not their name, at about 0.5 GB per second."""
     for path in sorted((cache / "files" / "md5").glob("??/*")):
         name = f"{path.parent.name}{path.name}".removesuffix(".dir")
         if re.fullmatch("[0-9a-f]{32}", name) and _md5(path) != name:
@@ -40,21 +40,21 @@ def mend(files: Sequence[Path], cache: Path) -> list[Path]:
     """Remove damaged objects of the cache, and files of the study.
 
     Args:
-        files: what stages have made, relative to the study's folder; what is not there is skipped.
+        files: files that stages wrote, relative to the study's folder; missing ones are skipped.
         cache: DVC's cache.
 
     Returns:
-        What was removed.
+        The removed files.
 
     Raises:
-        StudyError: if a file is none that a stage makes; nothing is removed then.
+        StudyError: if a file is not written by a stage; then nothing is removed.
     """
     for path in files:
         below = path.is_absolute() or ".." in path.parts or path.is_dir()
         if below or not _is_in(path, _MADE) or _is_in(path, _GIVEN):
             raise StudyError(
-                f"found {path}; expected a file that a stage has made, below data/, runs/ or "
-                f"{STUDY}/ and not in data/incoming/, relative to the study's folder"
+                f"found {path}; expected a file that a stage wrote, in data/, runs/ or {STUDY}/ "
+                "but not in data/incoming/ or data/downloads/, relative to the study's folder"
             )
     removed = list(damaged_objects(cache))
     removed += [path for path in files if path.exists() or path.is_symlink()]
@@ -73,7 +73,7 @@ def _md5(path: Path) -> str:
 
 
 def _cache() -> Path:
-    """Ask DVC where its cache is; a study may share one."""
+    """Ask DVC where its cache is; studies may share one."""
     dvc = Path(sys.executable).with_name("dvc")
     done = subprocess.run([str(dvc), "cache", "dir"], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -82,7 +82,7 @@ def _cache() -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.commands.mend``; without a file it looks at the cache alone."""
+    """Run ``python -m pipeline.commands.mend``; without files it only checks the cache."""
     files = [Path(each) for each in arguments]
     try:
         removed = mend(files, _cache())
@@ -94,12 +94,13 @@ def main(arguments: list[str]) -> int:
     if files and not removed:
         missing = ", ".join(map(str, files))
         print(
-            f"error: found no damaged object, and no {missing} in {Path.cwd()}; expected to be "
-            "run in the study's folder, such as workspaces/<study>",
+            f"error: found no damaged object, and no {missing} in {Path.cwd()}; run this command "
+            "in the study's folder, such as workspaces/<study>",
             file=sys.stderr,
         )
         return 1
-    print(f"{len(removed)} files removed; make them anew with: dvc repro")
+    count = "1 file" if len(removed) == 1 else f"{len(removed)} files"
+    print(f"{count} removed; regenerate with: dvc repro")
     return 0
 
 

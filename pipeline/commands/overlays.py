@@ -1,13 +1,13 @@
 """Overlays: what a study changes in params.yaml, and which of its runs it keeps.
 
-An overlay is a YAML file with the sections of params.yaml, in which only differences stand, and
-with one key of its own::
+An overlay is a YAML file with the sections of params.yaml that contains only differences, and one
+key of its own::
 
     only: [raw_svm, hog_svm, lenet5]
 
-Of all that lies below the overlay, `only` keeps the runs that it names and those that the overlay
-itself gives an entry. Feature sets that no run joins any more are dropped, and so are the
-corruption measurements of dropped runs, unless the overlay itself gives them an entry.
+`only` keeps the runs that it names and those with an entry in the overlay itself; other runs are
+dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests of
+dropped runs, unless they have an entry in the overlay.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _METHOD_KEYS = ("name", "method")
 
 
 def compose(root: Path, overlays: Iterable[Path]) -> dict[str, Any]:
-    """Return the document of ``params.yaml`` with overlays laid over it.
+    """Return the document of ``params.yaml`` with overlays applied.
 
     Args:
         root: the folder of ``params.yaml``.
-        overlays: paths relative to `root`; the later are laid over the earlier.
+        overlays: paths relative to `root`, applied in this order.
 
     Raises:
-        StudyError: if a file is not YAML, or an `only` names what is not there.
+        StudyError: if a file is not YAML, or an `only` names an unknown run.
     """
     document = read_yaml(root / PARAMS)
     for path in overlays:
@@ -42,15 +42,15 @@ def compose(root: Path, overlays: Iterable[Path]) -> dict[str, Any]:
 
 
 def lay_over(base: Mapping[str, Any], overlay: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Lay one overlay over a document: `merge`, and then what its `only` says.
+    """Apply one overlay to a document: `merge`, and then its `only`.
 
     Args:
         base: the document, sections by name; it is not changed.
-        overlay: what `path` holds.
-        path: of the overlay, for messages.
+        overlay: the content of `path`.
+        path: path of the overlay, for messages.
 
     Raises:
-        StudyError: for an `only` that is no list of runs, or names a run that is not there.
+        StudyError: for an `only` that is not a list of runs, or names an unknown run.
     """
     changes = {key: value for key, value in overlay.items() if key != ONLY}
     merged = merge(base, changes)
@@ -63,9 +63,9 @@ def lay_over(base: Mapping[str, Any], overlay: Mapping[str, Any], path: Path) ->
 def merge(base: Any, overlay: Any) -> Any:
     """Merge a document with changes to it.
 
-    Mappings are merged key by key; null removes a key, {} empties one; anything else replaces. An
-    entry that names another method (or dataset) replaces the whole entry, since options belong to
-    their method.
+    Mappings are merged key by key; null removes a key, {} empties a mapping, and anything else
+    replaces the old value. An entry that names another method (or dataset) replaces the whole
+    entry, because options belong to their method.
     """
     if not isinstance(base, Mapping) or not isinstance(overlay, Mapping):
         return overlay
@@ -85,7 +85,7 @@ def merge(base: Any, overlay: Any) -> Any:
 def _named_runs(
     names: Any, base: Mapping[str, Any], merged: Mapping[str, Any], path: Path
 ) -> set[str]:
-    """Return the runs that an `only` names, each of which is in the merged document."""
+    """Return the runs that an `only` names; each must be in the merged document."""
     expected = "expected the names of the runs to keep, such as [raw_svm, lenet5]"
     if not isinstance(names, list) or not names:
         raise StudyError(f"{path}: {ONLY}: found {shown(names)}; {expected}")
@@ -96,8 +96,8 @@ def _named_runs(
         check_known(name, [*there, *_runs(base)], f"run in {path}: {ONLY}:")
         if name not in there:
             raise StudyError(
-                f"{path}: found {name} in {ONLY}, and in a section that drops it; expected one of "
-                f"the two. Take it out of {ONLY} to drop it"
+                f"{path}: found {name} in {ONLY} and also in a section that drops it; expected "
+                f"only one of the two. To drop it, remove it from {ONLY}"
             )
     return set(names)
 
@@ -105,7 +105,7 @@ def _named_runs(
 def _reduced(
     merged: Mapping[str, Any], changes: Mapping[str, Any], names: Collection[str]
 ) -> dict[str, Any]:
-    """Drop other runs than `names` and those of `changes`, and then what nothing uses."""
+    """Drop all runs except `names` and those of `changes`, and then whatever is unused."""
 
     def kept(section: str, wanted: Collection[str]) -> dict[str, Any]:
         own = _section(changes, section)
@@ -121,12 +121,12 @@ def _reduced(
 
 
 def _runs(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return run -> its entry, of all sections of runs."""
+    """Return run -> entry for all sections of runs."""
     return {name: entry for kind in _RUNS for name, entry in _section(document, kind).items()}
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a section; an empty one where there is none, or what the check later refuses."""
+    """Return a section; empty if it is missing, or invalid (which `check` reports later)."""
     found = document.get(name)
     return found if isinstance(found, Mapping) else {}
 

@@ -1,4 +1,4 @@
-"""Classify images of one's own with a run that a study has trained.
+"""Classify your own images with a run that a study has trained.
 
 ::
 
@@ -27,7 +27,7 @@ from pipeline.storage.stored_runs import PixelModel, open_model
 
 @dataclass(frozen=True)
 class StoredRun(PixelModel):
-    """A trained run of any family: what `PixelModel` does, and reading of files."""
+    """A trained run of any family: a `PixelModel` that can also read image files."""
 
     def read(
         self,
@@ -38,22 +38,22 @@ class StoredRun(PixelModel):
 
         Args:
             paths: one file, or several.
-            value_range: of gray images with more than 8 bits, where they are stored in another
-                range than the study's: the values that become black and white, or ``full``. It is
-                taken for images of 8 bits too where the study stretches these.
+            value_range: for gray images with more than 8 bits whose range differs from the
+                study's: the values that become black and white, or ``full``. It also applies to
+                8-bit images if the study stretches those.
 
         Returns:
             (n, height, width, 3) uint8, RGB, in the order of `paths`.
 
         Raises:
-            StudyError: if a file is missing or cannot be read as an image, or if no
-                `value_range` is given, and images with more than 8 bits use a sliver of their
-                range, or values lie beyond the study's range.
+            StudyError: if a file is missing or cannot be read as an image; or if no
+                `value_range` is given, and images with more than 8 bits use only a sliver of
+                their range, or have values outside of the study's range.
         """
         if isinstance(paths, np.ndarray):
             raise StudyError(
-                "found an array; expected paths of image files. Give arrays to predict, scores or "
-                "probabilities as it is"
+                "found an array; expected paths of image files. Pass arrays directly to predict, "
+                "scores or probabilities"
             )
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         options = dict(self.task.decoding)
@@ -69,21 +69,21 @@ class StoredRun(PixelModel):
 def open_run(run: str, seed: int | None = None, folder: str | os.PathLike[str] = ".") -> StoredRun:
     """Open a trained run of any family: classical, hybrid or deep.
 
-    Stored models hold no code, so that opening one runs none but the project's own.
+    Stored models contain no code, so opening one only runs the project's own.
 
     Args:
         run: its name in params.yaml.
-        seed: which of its seeds; None for the only one, or the smallest.
+        seed: one of its seeds; None for the only one, or the smallest.
         folder: the study's folder, such as ``workspaces/cpu``.
 
     Raises:
-        StudyError: if there is no such run, it cannot be read, or it was trained on other images
-            than the study now holds.
+        StudyError: if there is no such run, it cannot be read, or the study's images have changed
+            since it was trained.
     """
     if not Path(folder).is_dir():
         raise StudyError(f"there is no folder {folder}; expected the folder of a study")
     try:
-        with contextlib.chdir(folder):  # places of artifacts are relative to the study's folder
+        with contextlib.chdir(folder):  # paths of artifacts are relative to the study's folder
             opened = open_model(run, seed)
     except StudyError as error:
         inside = Path(folder).resolve() == Path.cwd()

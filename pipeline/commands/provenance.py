@@ -1,4 +1,4 @@
-"""Which code a result was computed with, and from which inputs."""
+"""The code and the inputs that a result was computed from."""
 
 from __future__ import annotations
 
@@ -16,51 +16,51 @@ from pipeline.config.yaml_files import read_yaml
 from pipeline.storage.paths import CODE
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""Also where the code is reached through a workspace's link."""
+"""The root of the checkout, even if the code is reached through a workspace's link."""
 SECTIONS = {
     "featurize": "features",
     "train_classical": "classical",
     "train_deep": "deep",
     "corrupt": "corrupt",
 }
-"""Stages that there are several of -> the section of params.yaml whose entries they are for."""
+"""Stage with one instance per entry -> the section of params.yaml with those entries."""
 
 
 def code_version(checkout: Path = CHECKOUT) -> str:
-    """Return git's commit of the code, and whether it was changed since.
+    """Return the git commit of the code, and whether it was changed since.
 
     Returns:
-        ``9f2c...``, ``9f2c... with uncommitted changes of code``, or a word that there is no git.
+        ``9f2c...``, ``9f2c... with uncommitted changes to code``, or ``not under git``.
     """
     commit = _git(checkout, "rev-parse", "HEAD")
     if commit is None:
         return "not under git"
     changed = _git(checkout, "status", "--porcelain", "--", "pipeline", "stages", "dvc.yaml")
-    return f"{commit} with uncommitted changes of code" if changed else commit
+    return f"{commit} with uncommitted changes to code" if changed else commit
 
 
 def lock_digest(folder: Path) -> str | None:
-    """Return the SHA-256 of what a study's dvc.lock says of what its report is made from.
+    """Return the SHA-256 of the parts of a study's dvc.lock that its report is made from.
 
-    That is, of every stage of the study but ``report``, which DVC writes into the lock after it has
-    ended: command, parameters, the hashes of code and of files from elsewhere, and those of what
-    it made. The lock also keeps runs that params.yaml no longer names, and the hashes of folders
-    that hold their files, of params.yaml with its remarks, and of all the code with its comments,
-    where ``check`` tells each stage what its own code does; they are left out, so that an edit
-    taken back gives the same again. ``python -m pipeline.commands.provenance <folder>`` prints it.
+    These are, for every stage of the study except ``report`` (which DVC adds to the lock after it
+    has finished): command, parameters, the hashes of code and of external files, and those of its
+    outputs. Some of the lock is left out, so that undoing an edit restores the same digest: runs
+    that params.yaml no longer names, the hashes of folders that contain their files, and those of
+    params.yaml and all source files with their comments (``check`` records what the code of each
+    stage does). ``python -m pipeline.commands.provenance <folder>`` prints the digest.
 
     Args:
-        folder: where dvc.lock and params.yaml lie; stages and keys may stand in any order.
+        folder: the folder of dvc.lock and params.yaml; the order of stages and keys is irrelevant.
 
     Returns:
-        64 hexadecimal digits; None where there is no lock, as when stages were run by hand.
+        64 hexadecimal digits; None if there is no lock, as when stages were run by hand.
     """
     lock, params = folder / "dvc.lock", folder / "params.yaml"
     if not lock.exists():
         return None
     document = read_yaml(params)
-    # By PyYAML, which takes 1e-05 for text: published hashes are of what it reads. No name, path or
-    # hash in a lock can be read in two ways, since DVC quotes them where that might be.
+    # PyYAML reads 1e-05 as text, and published digests are based on that. Names, paths and hashes
+    # in a lock are unambiguous, because DVC quotes them where necessary.
     recorded = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
     stages = {
         name: entry
@@ -68,7 +68,7 @@ def lock_digest(folder: Path) -> str | None:
         if _is_of(name, document) and not _looks_at_code(entry)
     }
     made = {out["path"] for entry in stages.values() for out in entry.get("outs", ())}
-    made.add(params.name)  # stages name the parameters that they use; the file has remarks as well
+    made.add(params.name)  # stages list the parameters that they use; the file also has comments
     kept = {
         name: entry | {"deps": [dep for dep in entry.get("deps", ()) if not _meets(dep, made)]}
         for name, entry in stages.items()
@@ -82,18 +82,18 @@ def _is_of(stage: str, params: Mapping[str, Any]) -> bool:
 
 
 def _looks_at_code(entry: Mapping[str, Any]) -> bool:
-    """Tell whether a stage is `check`, which depends on all code; earlier ones left no `CODE`."""
+    """Return whether a stage is `check`, which depends on all code and writes `CODE`."""
     return any(out["path"] == CODE.as_posix() for out in entry.get("outs", ()))
 
 
 def _meets(dep: Mapping[str, Any], made: Collection[str]) -> bool:
-    """Tell whether a stage has made what is depended on, a part of it, or the whole of it."""
+    """Return whether a dependency is an output of a stage, or contains or lies in one."""
     path = dep["path"] + "/"
     return any(path.startswith(f"{each}/") or f"{each}/".startswith(path) for each in made)
 
 
 def _git(checkout: Path, *arguments: str) -> str | None:
-    """Return what git prints; None where there is no git, or no commit yet."""
+    """Return what git prints; None if there is no git, or no commit yet."""
     try:
         done = subprocess.run(
             ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True

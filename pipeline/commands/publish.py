@@ -1,6 +1,6 @@
-"""Commit what a study found: its results under ``reports/reference/``, its table in the README.
+"""Publish a study: its results in ``reports/reference/``, its table in the README.
 
-Nothing is typed by hand: the README's table is generated from the results, between two marks. After
+Nothing is typed by hand: the README's table is generated from the results, between two markers. After
 a change to the page, ``--render`` writes the page and the summary of a reference again, from the
 results that it holds; nothing is trained.
 """
@@ -40,7 +40,7 @@ def publish(study: Path, name: str, root: Path) -> Path:
         root: the checkout.
 
     Raises:
-        StudyError: if the study has no report yet.
+        StudyError: if the study has no report yet, or is out of date.
     """
     source = study / STUDY
     for needed in (source / "index.html", study / "dvc.lock", study / "params.yaml"):
@@ -50,12 +50,13 @@ def publish(study: Path, name: str, root: Path) -> Path:
     target = root / REFERENCE / name
     fresh = target.with_name(f".{name}")
     shutil.rmtree(fresh, ignore_errors=True)
-    # Not the hundreds of pictures behind confusion matrices, which the page holds, and so not the
-    # manifests that name them. And copyfile leaves behind that outputs of DVC are read-only.
+    # The hundreds of pictures behind confusion matrices are embedded in the page, so they are not
+    # copied, nor are the manifests that list them. copyfile makes writable copies of DVC's
+    # read-only outputs.
     ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name, *MANIFESTS)
     shutil.copytree(source, fresh, copy_function=shutil.copyfile, ignore=ignored)
     shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
-    # Paths as the checkout sees them, so that these parameters can be run from there.
+    # Paths relative to the checkout, so that these parameters can be run from there.
     parameters = relocate(read_yaml(study / PARAMS), study, root)
     save_text(fresh / "params.yaml", dump_yaml(parameters))
     shutil.rmtree(target, ignore_errors=True)
@@ -65,16 +66,16 @@ def publish(study: Path, name: str, root: Path) -> Path:
 
 
 def _check_up_to_date(study: Path) -> None:
-    """Raise `StudyError` unless DVC finds the results to be of these parameters and this code."""
+    """Raise `StudyError` unless DVC considers the results up to date."""
     dvc = Path(sys.executable).with_name("dvc")
     query = [str(dvc), "status", "--json"]
     answer = subprocess.run(query, cwd=study, capture_output=True, text=True, check=False)
     stages = json.loads(answer.stdout) if answer.returncode == 0 else {"dvc status": answer.stderr}
-    # `check` runs each time, and is never up to date.
+    # `check` runs each time and is never up to date.
     if any(changes != ["always changed"] for changes in stages.values()):
         raise StudyError(
-            f"the results in {study} are not of its parameters and this code; rerun the study "
-            "(`dvc status` there says what has changed)"
+            f"the results in {study} do not match its parameters and this code; rerun the study "
+            "(`dvc status` there shows what has changed)"
         )
 
 
@@ -109,7 +110,7 @@ def render(name: str, root: Path) -> Path:
 
 
 def refresh(readme: Path, name: str, text: str) -> None:
-    """Replace what stands in a file between the marks of a reference; no marks, no change."""
+    """Replace the text between the markers of a reference; without markers, change nothing."""
     begin, end = BEGIN.format(name=name), END.format(name=name)
     before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)

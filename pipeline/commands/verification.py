@@ -1,7 +1,7 @@
-"""What a finished study is made of, compared with its checksums once more.
+"""A final check of a finished study against its checksums.
 
-A stage compares what it reads. But where nothing is stale no stage runs, and DVC takes what is
-missing from its cache as it is, damaged or not. ``make study`` looks here before it ends.
+Each stage verifies what it reads. But if nothing is stale no stage runs, and DVC restores missing
+files from its cache without checking them. So ``make study`` runs this check before it ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.storage.runs import run_folder
 from pipeline.storage.splits import PREPARED, SPLITS, check_prepared
 
 _LARGE = ("images.npy", "model.npz", "model.keras")
-"""Files of which the size alone is compared: whatever reads them compares their content."""
+"""Files of which only the size is compared: whatever reads them verifies their content."""
 _REMEDY = "dvc repro"
 
 
@@ -26,7 +26,7 @@ def verify_study(params: Params) -> None:
     """Compare labels, ids, runs and results in the working directory with their manifests.
 
     Raises:
-        StudyError: at the first file that is not what its stage has written.
+        StudyError: for the first file that differs from what its stage wrote.
     """
     check_prepared()
     for path in _manifests(params):

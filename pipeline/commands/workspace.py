@@ -1,7 +1,7 @@
-"""A study in a folder of its own: ``params.yaml`` with overlays, and a DVC beside the checkout's.
+"""A study in its own folder, with its own DVC project: ``params.yaml`` with overlays applied.
 
-``workspaces/<study>/`` holds the merged params.yaml, a copy of dvc.yaml, links to the code, and all
-that the study makes. The checkout stays as it was.
+``workspaces/<study>/`` contains the merged params.yaml, a copy of dvc.yaml, links to the code, and
+everything that the study produces. The checkout itself does not change.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 if __name__ == "__main__":
     import signal
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback, even during these imports
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback during the imports below
 
 import configparser
 import os
@@ -28,7 +28,7 @@ from pipeline.storage.paths import DOWNLOADS, STUDY
 from pipeline.storage.runs import RUNS
 
 if __name__ == "__main__":
-    dvc_command.stop_at_once()  # before what takes long to import
+    dvc_command.stop_at_once()  # before the slow imports
 
 from pipeline import system_errors
 from pipeline.checks import StudyError, check_known
@@ -43,15 +43,15 @@ STUDIES = Path("studies")
 
 
 def create(study: str, root: Path) -> Path:
-    """Make or refresh ``workspaces/<study>/`` under `root`, and return it.
+    """Create or refresh ``workspaces/<study>/`` under `root`, and return its path.
 
     Args:
-        study: the name of an overlay in ``studies/``, or several joined by ``+``, of which the
-            later are laid over the earlier.
+        study: the name of an overlay in ``studies/``, or several joined by ``+``, which are
+            applied in this order.
         root: the checkout.
 
     Raises:
-        StudyError: if there is no such overlay, or one that `pipeline.commands.overlays` refuses.
+        StudyError: if an overlay does not exist, or `pipeline.commands.overlays` rejects it.
     """
     known = sorted(path.stem for path in (root / STUDIES).glob("*.yaml"))
     names = study.split("+")
@@ -62,12 +62,12 @@ def create(study: str, root: Path) -> Path:
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / FEATURES, folder / RUNS):
         made.mkdir(parents=True, exist_ok=True)
-    # What was downloaded once serves all studies.
+    # All studies share one folder of downloads.
     (root / DOWNLOADS).mkdir(parents=True, exist_ok=True)
     _link(folder / DOWNLOADS, root / DOWNLOADS)
     text = dump_yaml(relocate(document, root, folder))
     named = ", ".join(["params.yaml", *map(str, overlays)])
-    _write(folder / PARAMS, f"# Made from {named}: edit those.\n{text}")
+    _write(folder / PARAMS, f"# Generated from {named}: edit those files instead.\n{text}")
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
     _write(folder / ".dvc" / "config", _config(root, folder))
@@ -77,17 +77,17 @@ def create(study: str, root: Path) -> Path:
 
 
 def reproduce(folder: Path) -> int:
-    """Check params.yaml, run ``dvc repro`` in a study's folder, and say where the report is."""
+    """Check params.yaml, run ``dvc repro`` in a study's folder, and print the report's path."""
     params = load_params(folder / PARAMS)
     with tempfile.TemporaryFile(dir=folder):
-        pass  # a folder that cannot be written is told here, and not by DVC in its own words
+        pass  # fail here if the folder is not writable: DVC's own message is less clear
     dvc_command.clear_up(folder)
     code = dvc_command.run_dvc(folder, "repro")
     if code == 0:
-        with chdir(folder):  # places of artifacts are relative to the study's folder
+        with chdir(folder):  # paths of artifacts are relative to the study's folder
             verify_study(params)
         report = folder / STUDY / "index.html"
-        print(f"\nThe report: {os.path.relpath(report)}")
+        print(f"\nReport: {os.path.relpath(report)}")
     return code
 
 
@@ -109,9 +109,9 @@ def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, An
 
 
 def _config(root: Path, folder: Path) -> str:
-    """Return the settings of a workspace's DVC: its own, and those of the checkout's that it lacks.
+    """Return a workspace's DVC settings: its own, plus those of the checkout that it lacks.
 
-    So what a person sets there, such as a remote, stays.
+    What was set in the workspace, such as a remote, is kept.
     """
     own, shared = _settings(folder / ".dvc" / "config"), _settings(root / ".dvc" / "config")
     for section in shared.sections():
@@ -138,8 +138,8 @@ def _settings(path: Path) -> configparser.RawConfigParser:
         settings.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError) as error:
         raise StudyError(
-            f"{path} cannot be read: {error}. Mend it, or remove it, which also removes the "
-            "remotes that are named there"
+            f"{path} cannot be read: {error}. Fix it, or remove it together with the remotes that "
+            "it defines"
         ) from None
     return settings
 
@@ -160,9 +160,9 @@ def _link(link: Path, target: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.commands.workspace run [study]``, where a study may be ``jpeg+cpu``.
+    """Run ``python -m pipeline.commands.workspace run [study]``; a study may be ``jpeg+cpu``.
 
-    ``create <study>`` makes its folder and runs nothing.
+    ``create <study>`` creates the study's folder without running it.
     """
     if not ((arguments[:1] == ["run"] and len(arguments) <= 2) or _creates(arguments)):
         usage = "python -m pipeline.commands.workspace run [study]; or: ... create <study>"

@@ -1,7 +1,7 @@
-"""The model of all of params.yaml, for the stages that need the whole: `check` and `evaluate`.
+"""The model of all of params.yaml, for the stages that need the whole file: `check` and `evaluate`.
 
-The stages between them read their own entry (`pipeline.config.entries`) and do not depend on this
-module: a new section in the file, or another rule that holds between entries, reruns no training.
+The other stages read only their own entry (`pipeline.config.entries`) and do not depend on this
+module, so a new section or a new rule about several entries reruns no training.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from pipeline.config.yaml_files import read_yaml
 from pipeline.storage.measurements import CorruptOptions
 
 COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
-"""The methods that params.yaml names, by way of `registry`; see `pipeline.fingerprints`."""
+"""The methods that params.yaml names, imported by `registry`; see `pipeline.fingerprints`."""
 _MOST_PROBLEMS = 50
-"""After so many, no further entries are looked at."""
+"""Checking stops after this many."""
 
 
 class Run(BaseModel):
-    """One run of the roster, whatever its kind."""
+    """One run of the roster, classical or deep."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,23 +39,23 @@ class Run(BaseModel):
 
     @property
     def remedy(self) -> str:
-        """The command that makes what this run leaves."""
+        """The command that creates this run's artifacts."""
         return f"dvc repro train_{self.kind}@{self.name}"
 
 
 class _Plain(BaseModel):
-    """The entries of params.yaml that name no method."""
+    """The parts of params.yaml that name no method."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    """The study's seed: of the splits, and of each run that names none."""
+    """The study's seed: for the splits, and for each run without seeds of its own."""
     not_run: dict[str, str]
-    """What this study leaves out, and why, {} for nothing: a line each in the report."""
+    """What this study leaves out, and why ({} for nothing): one line per item in the report."""
 
 
 class Params(_Plain):
-    """All of params.yaml, every method's options parsed."""
+    """All of params.yaml, with every method's options parsed."""
 
     dataset: registry.MethodSpec
     """The images."""
@@ -66,11 +66,11 @@ class Params(_Plain):
     deep: dict[str, registry.MethodSpec]
     """Networks by name."""
     corrupt: dict[str, CorruptOptions]
-    """Runs that are held against corrupted test images, by name; {} for none."""
+    """Runs that are tested on corrupted test images, by name; {} for none."""
 
     @property
     def roster(self) -> tuple[Run, ...]:
-        """All runs, classical before deep, in the order of the file."""
+        """All runs in the order of the file, classical before deep."""
         return tuple(
             Run(name=name, kind=kind, seeds=run_seeds(spec, self.seed), spec=spec)
             for kind, specs in (("classical", self.classical), ("deep", self.deep))
@@ -82,7 +82,7 @@ def load_params(path: Path = PARAMS) -> Params:
     """Read and check all of params.yaml.
 
     Raises:
-        StudyError: naming every problem of the file at once, a line each.
+        StudyError: listing every problem of the file, one per line.
     """
     document = read_yaml(path)
     problems: list[str] = _unknown_sections(document)
@@ -120,11 +120,11 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
     section = document.get(kind)
     if kind == "dataset":
         if isinstance(section, Mapping) and "path" not in section:
-            problems.append("dataset.path: found nothing; expected a path, such as data/incoming")
+            problems.append("dataset.path: missing; expected a path, such as data/incoming")
         return registry.parse(kind, section, kind)
     if not isinstance(section, Mapping):
         found = "nothing" if section is None else shown(section)
-        raise StudyError(f"{kind}: found {found}; expected names with their entries, or {{}}")
+        raise StudyError(f"{kind}: found {found}; expected a mapping of names to entries, or {{}}")
     specs = {}
     for name, entry in section.items():
         if len(problems) >= _MOST_PROBLEMS:
@@ -138,11 +138,11 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
 
 
 def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str, CorruptOptions]:
-    """Parse the runs that are to be held against corrupted images; each must be in the roster."""
+    """Parse the runs to test on corrupted images; each must be in the roster."""
     section = document.get("corrupt")
     if not isinstance(section, Mapping):
         found = "nothing" if section is None else shown(section)
-        problems.append(f"corrupt: found {found}; expected names of runs with options, or {{}}")
+        problems.append(f"corrupt: found {found}; expected a mapping of runs to options, or {{}}")
         return {}
     sections = [document.get(kind) for kind in ("classical", "deep")]
     runs = [str(run) for kind in sections if isinstance(kind, Mapping) for run in kind]
@@ -153,7 +153,7 @@ def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str
         where = f"corrupt.{shortened(str(name), 60)}"
         if name not in runs:
             hint = did_you_mean(str(name), runs) or ";"
-            problems.append(f"{where}: no run {shown(name)}{hint} runs: {listing(runs, 40)}")
+            problems.append(f"{where}: unknown run {shown(name)}{hint} runs: {listing(runs, 40)}")
         if not isinstance(entry, Mapping):
             problems.append(f"{where}: found {shown(entry)}; expected options, or {{}} for none")
             continue
@@ -165,31 +165,31 @@ def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str
 
 
 def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
-    """Names that point nowhere, names used twice, and a study without a run."""
+    """Find unknown feature sets, duplicate names, and a study without runs."""
     section = document.get("features")
     defined = [str(name) for name in section] if isinstance(section, Mapping) else []
     missing = (
-        f"classical.{run}.features: no feature set {shown(name)}"
+        f"classical.{run}.features: unknown feature set {shown(name)}"
         f"{did_you_mean(name, defined) or ';'} defined: {listing(defined, 40)}"
         for run, spec in parsed["classical"].items()
         for name in spec.features
         if name not in defined
     )
     problems = list(islice(missing, _MOST_PROBLEMS))
-    # Without regard to case: on some file systems A and a are one folder.
+    # Case is ignored: on some file systems A and a are the same folder.
     classical = {name.casefold() for name in parsed["classical"]}
     problems += [
-        f"deep.{name}: a classical run has this name too; expected each run's name once"
+        f"deep.{name}: a classical run has the same name; expected unique names of runs"
         for name in parsed["deep"]
         if name.casefold() in classical
     ]
     for kind in ("features", "classical", "deep"):
         names = Counter(name.casefold() for name in parsed[kind])
         problems += [
-            f"{kind}.{name}: another name differs in case alone; some file systems mix them up"
+            f"{kind}.{name}: another name differs only in case; some file systems mix them up"
             for name in parsed[kind]
             if names[name.casefold()] > 1
         ]
     if not (document.get("classical") or document.get("deep")):
-        problems.append("found no run; expected at least one entry under classical or deep")
+        problems.append("found no runs; expected at least one entry under classical or deep")
     return problems

@@ -1,8 +1,8 @@
 """Methods by name: a method's name in params.yaml is the name of its file.
 
-A method is a module of one of the packages in `KINDS` that defines a class ``Spec``, a frozen
-pydantic model of its options; one that takes several modules has a folder of its name. Adding a
-method is adding a file; nothing is registered by hand.
+A method is a module in one of the packages in `KINDS` that defines a class ``Spec``, a frozen
+pydantic model of its options; a method of several modules has a folder of the same name. To add a
+method, add a file; nothing is registered by hand.
 """
 
 from __future__ import annotations
@@ -25,12 +25,15 @@ KINDS = {
     "classical": "pipeline.classical",
     "deep": "pipeline.deep.architectures",
 }
-"""The section of params.yaml -> the package that holds its methods."""
+"""Section of params.yaml -> the package that contains its methods."""
 
 _ELSEWHERE_CALLED = {
     "batch": "batch_size",
     "cell_size": "cell",
     "early_stopping": "patience",
+    "grayscale": "gray",
+    "grey": "gray",
+    "greyscale": "gray",
     "horizontal_flip": "flip",
     "input_size": "image_size",
     "loss_function": "loss",
@@ -45,34 +48,34 @@ _ELSEWHERE_CALLED = {
     "seed": "seeds",
     "validation_split": "validation",
 }
-"""Options as Keras, PyTorch, scikit-learn and scikit-image call them -> as they are called here."""
-_AUGMENTED = "training images can have flip, crop, shift and cutout"
+"""Names of options in Keras, PyTorch, scikit-learn, scikit-image and elsewhere -> names here."""
+_AUGMENTED = "the augmentations are flip, crop, shift and cutout"
 _NOT_HERE = {
-    "brightness": f"there is no change of color here; {_AUGMENTED}",
+    "brightness": f"there is no color augmentation here; {_AUGMENTED}",
     "class_weight": "all classes have the same weight here",
     "class_weights": "all classes have the same weight here",
     "epochs": "only networks, under deep, have epochs",
     "kernel": "the kernel is part of the method's name: linear_svm, rbf_svm, kernel_ridge",
-    "max_depth": "there are no trees here",
+    "max_depth": "there are no decision trees here",
     "n_estimators": "there are no forests and no boosting here",
-    "n_neighbors": "there are no nearest neighbors here",
+    "n_neighbors": "there is no nearest-neighbor classifier here",
     "rotation": f"there is no rotation here; {_AUGMENTED}",
     "rotation_range": f"there is no rotation here; {_AUGMENTED}",
     "sample_weight": "all images have the same weight here",
-    "vertical_flip": "images are mirrored only left to right, with flip",
+    "vertical_flip": "images are only mirrored left to right, with flip",
     "zoom": f"there is no zoom here; {_AUGMENTED}",
 }
-"""Options known from those libraries that this study lacks, and what there is instead."""
+"""Options of those libraries that do not exist here, and what to use instead."""
 _MOST_PROBLEMS = 50
-"""Of one entry; nobody reads more."""
+"""Reported per entry; nobody reads more."""
 _PACKAGE_ROOT = Path(__file__).parent.parent
 
 
 class MethodSpec(BaseModel):
-    """The options of a method: typed, bounded, with a default and a description each.
+    """The options of a method: each has a type, bounds, a default and a description.
 
     Subclasses are called ``Spec``, live in the method's own file, and know how to build what they
-    describe. Unknown options are errors, so that a typo in params.yaml cannot pass.
+    describe. Unknown options are errors, so that a typo in params.yaml cannot go unnoticed.
     """
 
     model_config = ConfigDict(
@@ -81,14 +84,14 @@ class MethodSpec(BaseModel):
 
 
 def selector(kind: str) -> str:
-    """Return the key of an entry that names its method: ``name`` of a dataset, else ``method``."""
+    """Return the key that names an entry's method: ``name`` for a dataset, otherwise ``method``."""
     return "name" if kind == "dataset" else "method"
 
 
 def source_file(kind: str, method: str) -> Path:
-    """Return the file of a method, whether it exists or not.
+    """Return the path of a method's file, whether it exists or not.
 
-    That is ``<method>.py``, or ``<method>/<method>.py`` where a method has a folder of its own.
+    That is ``<method>.py``, or ``<method>/<method>.py`` if the method has its own folder.
     """
     folder = _PACKAGE_ROOT.joinpath(*KINDS[kind].split(".")[1:])
     own = folder / method / f"{method}.py"
@@ -103,7 +106,7 @@ def module_name(kind: str, method: str) -> str:
 
 @cache
 def method_names(kind: str) -> tuple[str, ...]:
-    """Return the names of all methods of a kind, sorted. Reads the files, imports none."""
+    """Return the sorted names of all methods of a kind. It reads the files and imports none."""
     folder = source_file(kind, "_").parent
     folders = [path / f"{path.name}.py" for path in folder.iterdir() if path.is_dir()]
     files = [*folder.glob("*.py"), *(path for path in folders if path.exists())]
@@ -111,7 +114,7 @@ def method_names(kind: str) -> tuple[str, ...]:
 
 
 def load_spec(kind: str, method: str) -> type[MethodSpec]:
-    """Import the file of one method, and no other, and return its ``Spec``.
+    """Import the file of one method only, and return its ``Spec``.
 
     Raises:
         StudyError: if there is no such method.
@@ -127,11 +130,11 @@ def parse(kind: str, entry: Any, where: str) -> MethodSpec:
 
     Args:
         kind: a key of `KINDS`.
-        entry: the entry as YAML gives it.
+        entry: the parsed YAML.
         where: its place in the file, ``deep.lenet5``, for messages.
 
     Raises:
-        StudyError: naming each wrong option, what was expected, what was found, what exists.
+        StudyError: listing each invalid option, with what was found and what was expected.
     """
     key = selector(kind)
     if not isinstance(entry, Mapping):
@@ -153,10 +156,10 @@ def parse(kind: str, entry: Any, where: str) -> MethodSpec:
 
 
 def explain(error: ValidationError, where: str, model: type[BaseModel]) -> str:
-    """Say in one line a problem what a person has to change in params.yaml."""
+    """Say what to change in params.yaml, one line per problem."""
     wrong: dict[str, list[str]] = {}
     for problem in error.errors()[:_MOST_PROBLEMS]:
-        # Beyond the option, pydantic names branches of a union, which mean nothing to a reader.
+        # After the option, pydantic names branches of a union, which mean nothing to a reader.
         option = [part for part in problem["loc"][:1] if part != ""]
         option += [part for part in problem["loc"][1:] if isinstance(part, int)]
         place = ".".join(shortened(str(part), 120) for part in (where, *option) if part != "")
@@ -172,17 +175,17 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         field = model.model_fields.get(name)
         meaning = field.description if field and field.description else "a value"
-        return f"found nothing; expected: {meaning.splitlines()[0]}"
+        return f"missing; expected: {meaning.splitlines()[0]}"
     message = re.sub("^Value error, ", "", problem["msg"])
     message = re.sub("^(Input|Tuple|List|String) should (be|have)", "expected", message)
     message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
-    if not problem["loc"]:  # options that do not fit each other; the message says which
+    if not problem["loc"]:  # options that contradict each other; the message says which
         return message
     return f"found {shown(problem['input'])}; {message}"
 
 
 def _hint(option: str, model: type[BaseModel]) -> str:
-    """Say what an unknown option may have meant: a name from another library, or a typo."""
+    """Guess what an unknown option was meant to be: a name from another library, or a typo."""
     name = _ELSEWHERE_CALLED.get(option)
     if name in model.model_fields:
         return f"; it is called {name!r} here;"
@@ -194,7 +197,7 @@ def _hint(option: str, model: type[BaseModel]) -> str:
 
 
 def _joined(messages: list[str]) -> str:
-    """Join the complaints of a union's branches: ``found 'x'; expected a number, or 'scale'``."""
+    """Join the messages of a union's branches: ``found 'x'; expected a number, or 'scale'``."""
     first, *rest = messages
     common = first.split("; ", 1)[0] + "; expected "
     return ", or ".join([first, *(message.removeprefix(common) for message in rest)])

@@ -1,12 +1,12 @@
-"""YAML files: one reader and one writer, both of YAML 1.2, as DVC reads them.
+"""YAML files: one reader and one writer, both for YAML 1.2, as in DVC.
 
-YAML 1.1 and 1.2 take the same characters for different values: ``1e3`` is text in one and a number
-in the other, and so are ``yes``, ``012`` and ``1:30``. What is read here and written here is the
-same again, and the same to DVC.
+YAML 1.1 and 1.2 interpret the same characters differently: ``1e3`` is text in one and a number in
+the other, and the same goes for ``yes``, ``012`` and ``1:30``. What is written here reads back
+as the same values, here and in DVC.
 
-Files come from people, and some from strangers: what is read is limited before it is built, and
-only what JSON can hold is built. A file of a few hundred characters can otherwise stand for
-billions of values.
+Files come from people, and some from strangers: limits apply before anything is built, and only
+values that JSON can represent are built. Otherwise a file of a few hundred characters could
+expand to billions of values.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from ruamel.yaml.representer import SafeRepresenter
 from pipeline.checks import StudyError
 
 MOST_BYTES = 256 * 1024
-"""Of a file; the longest params.yaml of this project has 5 kB."""
+"""In a file; the longest params.yaml of this project has 5 kB."""
 MOST_VALUES = 20_000
-"""Of a document: texts, numbers, lists and mappings, where a repeated one counts each time."""
+"""In a document: strings, numbers, lists and mappings; aliases count each time they are used."""
 MOST_LEVELS = 32
-"""Of lists and mappings within each other."""
+"""Of nested lists and mappings."""
 LONGEST_NUMBER = 100
-"""Characters of a number."""
+"""Characters in a number."""
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -46,15 +46,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML 1.2 file, as DVC does, whose top level is a mapping.
 
     Returns:
-        Mappings, lists, texts, numbers, truth values and None. No dates, and nothing with a tag.
+        Mappings, lists, strings, numbers, booleans and None; no dates and no tagged values.
 
     Raises:
-        StudyError: if it cannot be read, is no YAML, has a key twice, or goes beyond the limits,
-            with the line where there is one.
+        StudyError: if the file cannot be read, is not YAML, repeats a key, or exceeds the limits;
+            with the line if it is known.
     """
     if not path.exists() and not path.is_symlink():
         where = path.resolve().parent
-        raise StudyError(f"there is no {path.name} in {where}; run this in a study's folder")
+        raise StudyError(
+            f"there is no {path.name} in {where}; run this command in a study's folder"
+        )
     text = _read_text(path)
     try:
         document = _yaml().load(text)
@@ -62,19 +64,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path}: {_one_line(error)}") from None
     except YAMLError as error:
         raise StudyError(f"{path} is not YAML: {_one_line(error)}") from None
-    except Exception as error:  # the library's own defects, such as an AttributeError
+    except Exception as error:  # a bug in the library, such as an AttributeError
         raise StudyError(f"{path} is not YAML: {type(error).__name__}: {error}") from None
     if not isinstance(document, dict):
         found = "nothing" if document is None else type(document).__name__
-        raise StudyError(f"{path}: found {found}; expected keys and values")
+        raise StudyError(f"{path}: found {found}; expected a mapping of keys to values")
     return document
 
 
 def dump_yaml(document: Any) -> str:
-    """Return a document as YAML 1.2 that `read_yaml` and DVC read as an equal one.
+    """Return a document as YAML 1.2 that `read_yaml` and DVC read back as an equal document.
 
     Args:
-        document: mappings, lists, texts, numbers, truth values and None; the order of keys stays.
+        document: mappings, lists, strings, numbers, booleans and None; keys keep their order.
     """
     yaml: Any = _yaml()
     yaml.default_flow_style = False
@@ -85,25 +87,25 @@ def dump_yaml(document: Any) -> str:
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file():  # a pipe, or a device without an end, would never be read to its end
+    if not path.is_file():  # reading a pipe or a device might never end
         raise StudyError(f"{path} is not a readable file; expected a text file in YAML")
     try:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise StudyError(
-                f"{path}: found more than {MOST_BYTES // 1024} kB; expected a file written by "
-                "hand. Is this the right file?"
+                f"{path}: found more than {MOST_BYTES // 1024} kB; expected a small, handwritten "
+                "file. Is this the right file?"
             )
         return content.decode("utf-8-sig")
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise StudyError(f"{path} is not YAML in UTF-8: {error}") from None
+        raise StudyError(f"{path} is not UTF-8 text: {error}") from None
 
 
 def _yaml() -> YAML:
-    # Pure Python, since the C library is of YAML 1.1.
+    # Pure Python, because the C library implements YAML 1.1.
     yaml = YAML(typ="safe", pure=True)
     yaml.Parser = _LimitedParser
     yaml.Constructor = _PlainConstructor
@@ -112,23 +114,23 @@ def _yaml() -> YAML:
 
 
 class _Refused(MarkedYAMLError):
-    """YAML, but not of the plain and limited kind that this module reads."""
+    """YAML that this module refuses to read: not plain, or beyond the limits."""
 
 
 class _LimitedParser(Parser):
-    """Refuses tags and whatever is too deep or too large before any of it is built."""
+    """Refuses tags and documents that are too deep or too large, before anything is built."""
 
     def __init__(self, loader: Any) -> None:
         super().__init__(loader)
         self._open: list[int] = [0]
-        """The count of values of each collection that is not yet closed."""
+        """The number of values in each collection that is still open."""
         self._anchors: list[str | None] = [None]
-        """The anchors of those."""
+        """The anchors of those collections."""
         self._counts: dict[str, int] = {}
-        """Values behind each anchor whose node is complete."""
+        """The number of values behind each anchor whose node is complete."""
 
     def get_event(self) -> Any:
-        """Return the next event; each passes here once."""
+        """Return the next event; every event passes through here exactly once."""
         event = super().get_event()
         if isinstance(event, NodeEvent):
             self._count(event)
@@ -144,7 +146,7 @@ class _LimitedParser(Parser):
     def _count(self, event: NodeEvent) -> None:
         if isinstance(event, AliasEvent):
             if event.anchor in self._anchors:
-                raise _refused(event, f"found *{event.anchor} within itself; expected no cycle")
+                raise _refused(event, f"found *{event.anchor} within itself; expected no cycles")
             self._open[-1] += self._counts.get(event.anchor, 1)
             return
         tag = getattr(event, "tag", None)
@@ -154,8 +156,7 @@ class _LimitedParser(Parser):
             if len(self._open) > MOST_LEVELS:
                 raise _refused(
                     event,
-                    f"found more than {MOST_LEVELS} lists or mappings within each other; "
-                    "expected fewer",
+                    f"found more than {MOST_LEVELS} nested lists or mappings; expected fewer",
                 )
             self._open.append(1)
             self._anchors.append(event.anchor)
@@ -166,7 +167,7 @@ class _LimitedParser(Parser):
 
 
 class _PlainConstructor(SafeConstructor):
-    """Builds what JSON can hold; anything else is an error with its line."""
+    """Builds only what JSON can represent; anything else is an error with its line."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         """Build the value of one node."""
@@ -185,7 +186,7 @@ class _PlainConstructor(SafeConstructor):
             raise ConstructorError(None, None, problem, node.start_mark) from None
 
     def _no_date(self, node: Any) -> Any:
-        raise _refused(node, f"found the date {node.value}; expected text, in quotes, or a number")
+        raise _refused(node, f"found the date {node.value}; expected a quoted string or a number")
 
 
 _PlainConstructor.add_constructor(f"{_TAG}timestamp", _PlainConstructor._no_date)
@@ -193,11 +194,11 @@ _PlainConstructor.add_constructor(f"{_TAG}timestamp", _PlainConstructor._no_date
 
 class _Representer(SafeRepresenter):
     def ignore_aliases(self, data: Any) -> bool:
-        """Write what is there twice twice, for people and for YAML's other readers."""
+        """Write repeated values in full, for people and for other readers of YAML."""
         return True
 
     def text(self, data: str) -> Any:
-        """Write text with a break that is no newline in double quotes: the others lose U+0085."""
+        """Write strings with unusual line breaks in double quotes: other styles lose U+0085."""
         style = '"' if set(data) & set("\x85\u2028\u2029") else None
         return self.represent_scalar(f"{_TAG}str", data, style=style)
 

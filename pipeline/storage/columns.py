@@ -1,8 +1,7 @@
-"""What a table and a column of the results are: one record each.
+"""Tables of results and their columns, one record each.
 
-Everything that is said about a column comes from its record: the header of the CSV file, the
-heading and the explanation on the page, and how a value is written there. A new column is a new
-record.
+A column's record is the source of the header of the CSV file, of the heading and the explanation
+on the page, and of the format of its values there. To add a column, add a record.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class Column:
     name: str
     """Its header in the CSV file."""
     meaning: str
-    """What it says, in one or two sentences: the explanation on the page and in the docs."""
+    """Its explanation on the page and in the docs, in one or two sentences."""
     title: str = ""
     """Its heading on the page; empty for the name with spaces."""
     unit: str = ""
@@ -34,20 +33,20 @@ class Column:
     format: Format = "number"
     """How the page writes a value."""
     value: Callable[..., Any] | None = None
-    """Computes the value of one row. Its arguments are those of the table, the same for all of its
-    columns. None where the table computes its rows as a whole."""
+    """Computes the value for one row. The arguments are the same for all columns of a table. None
+    if the table computes its rows as a whole."""
     shown: bool = False
-    """Whether the table on the page has it too, without further markup."""
+    """Whether the table on the page includes it, without further markup."""
     metric: bool = False
     """Whether ``metrics.json`` has it too, for ``dvc metrics show``: a number, one per run."""
     optional: bool = False
-    """Whether results of earlier versions may lack it; it is then empty."""
+    """Whether it may be missing from results of earlier versions; it is then empty."""
     otherwise: Callable[[Mapping[str, pd.DataFrame]], Any] | None = None
     """What an optional column holds in results that lack it, computed from all of their tables."""
 
     @property
     def heading(self) -> str:
-        """What stands above the column on the page."""
+        """The heading of the column on the page."""
         return self.title or self.name.replace("_", " ")
 
 
@@ -57,7 +56,7 @@ class Table:
 
     name: str
     meaning: str
-    """What a row is, and what the table is about."""
+    """What the table is about, and what a row is."""
     columns: tuple[Column, ...]
     pictures: Literal["", "enlarged", "thumbnail"] = ""
     """How the images are written that its columns ``id`` and ``image`` name: as PNG, each pixel
@@ -70,5 +69,5 @@ class Table:
 
     @property
     def text(self) -> tuple[str, ...]:
-        """Columns that stay text even where values look like numbers: a class may be called 3."""
+        """Columns that stay text even if values look like numbers: a class may be called 3."""
         return tuple(column.name for column in self.columns if column.format == "text")

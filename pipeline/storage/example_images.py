@@ -1,6 +1,6 @@
-"""The few validation images on which a study shows what its methods see: the same for all of them.
+"""A few validation images that show what each method sees; the same images for all methods.
 
-They stand apart from `pipeline.sampling`, on which trainings depend.
+This module is separate from `pipeline.sampling`, on which trainings depend.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from pipeline.sampling import stratified_order
 from pipeline.storage.splits import load_ids, load_images, load_labels, load_task
 
 IMAGES = 5
-"""Images that are drawn, each of another class as far as there are classes."""
+"""Number of images, each of a different class if there are enough classes."""
 ORIGINAL_SIDE = 128
-"""Pixels that the longer side of an enlarged image has at least."""
+"""Minimum length of the longer side of an enlarged image, in pixels."""
 
 
 @dataclass(frozen=True)
 class ExampleImages:
-    """Validation images with all that a picture says of them."""
+    """Validation images with their ids and class names."""
 
     pixels: NDArray[np.uint8]
     """(n, height, width, 3) in RGB order."""
     ids: tuple[int, ...]
     class_names: tuple[str, ...]
-    """Of each image, the name of its class."""
+    """The class of each image."""
 
 
 def load_example_images(seed: int) -> ExampleImages:
-    """Choose by the study's seed, and read."""
+    """Choose images by the study's seed, and read them."""
     labels = load_labels("validation")
     chosen = choose_images(labels, seed)
     names = load_task().class_names
@@ -43,7 +43,10 @@ def load_example_images(seed: int) -> ExampleImages:
 
 
 def choose_images(labels: NDArray[np.integer], seed: int, count: int = IMAGES) -> NDArray[np.int64]:
-    """Return the positions of `count` images, sorted by class: classes take turns, at random."""
+    """Return the positions of `count` random images, taken from the classes in turn.
+
+    They are sorted by class.
+    """
     order = stratified_order(labels, seed)
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -54,11 +57,11 @@ def choose_images(labels: NDArray[np.integer], seed: int, count: int = IMAGES) -
 
 
 def enlarged(image: NDArray[np.uint8], side: int = ORIGINAL_SIDE) -> NDArray[np.uint8]:
-    """Enlarge an image by a whole factor, each pixel to a square, to at least `side` pixels.
+    """Enlarge an image by an integer factor, so that each pixel becomes a square.
 
     Args:
         image: (height, width, 3).
-        side: what the longer side shall have at least; a larger image stays as it is.
+        side: minimum length of the longer side in pixels; larger images do not change.
     """
     factor = max(1, -(-side // max(image.shape[:2])))
     return image.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,20 +1,17 @@
-"""What `featurize` leaves: features, the fitted extractor, and what it cost."""
+"""Artifacts of `featurize`: features, the fitted extractor, and its cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.storage import integrity, strict
-from pipeline.storage.object_files import load_object, save_object
-
-if TYPE_CHECKING:
-    pass
 from pipeline.storage.files import atomic, intact, load_array, load_record, save_array, save_json
+from pipeline.storage.object_files import load_object, save_object
 from pipeline.storage.splits import SPLITS
 
 FEATURES = Path("data/features")
@@ -23,21 +20,21 @@ INDEX = Path("data/index")
 
 @dataclass(frozen=True)
 class FeatureCard:
-    """What one feature set cost."""
+    """The description and cost of one feature set."""
 
     name: str
     method: str
     options: dict[str, Any]
     dimension: int
     parameters: int
-    """Learnt numbers stored in the extractor; 0 for one that learns nothing."""
+    """Learned numbers stored in the extractor; 0 if it learns nothing."""
     fit_seconds: float
-    """Fitting, and extraction of the training split."""
+    """Time for fitting, and for extraction from the training split."""
     seconds_per_image: float
-    """Extraction, measured on the test split."""
+    """Time for extraction, measured on the test split."""
     peak_memory_mb: float
     family: Literal["classical", "hybrid"] = "classical"
-    """`hybrid` for what a trained network computes."""
+    """`hybrid` if a trained network computes the features."""
 
 
 def save_features(name: str, split: str, features: NDArray[np.float32], images: str = "") -> None:
@@ -54,7 +51,7 @@ def load_features(name: str, split: str) -> NDArray[np.float32]:
 
 
 def save_extractor(name: str, extractor: Any, card: FeatureCard, images: str = "") -> None:
-    """Write the fitted extractor and what it cost; `images` is `images_seal`."""
+    """Write the fitted extractor and its card; `images` is `images_seal`."""
     with atomic(_extractor_file(name)) as temporary:
         save_object(temporary, extractor)
     save_json(FEATURES / name / "card.json", card)
@@ -62,19 +59,19 @@ def save_extractor(name: str, extractor: Any, card: FeatureCard, images: str = "
 
 
 def _seal_features(name: str, images: str, *files: Path) -> None:
-    """Put files of a feature set into its manifest, beside those of the same images."""
+    """Add files of a feature set to its manifest, which lists those of the same images."""
     path, of = FEATURES / name / integrity.MANIFEST, {"features": name, "images": images}
     save_json(path, integrity.extend_manifest(path, of, files))
 
 
 def check_features(name: str, images: str) -> None:
-    """Raise `StudyError` unless a feature set is of the images with this `images_seal`."""
+    """Raise `StudyError` unless a feature set was computed from images with this `images_seal`."""
     of, remedy = {"features": name, "images": images}, f"dvc repro featurize@{name}"
     integrity.load_manifest(FEATURES / name / integrity.MANIFEST, of, remedy)
 
 
 def load_extractor(name: str) -> Any:
-    """Read a fitted extractor, to be stored with the models that need it."""
+    """Read a fitted extractor."""
     path, remedy = _extractor_file(name), f"dvc repro featurize@{name}"
     if path.exists():
         _of_features(name, path.name)
@@ -86,18 +83,18 @@ def _extractor_file(name: str) -> Path:
 
 
 def load_feature_card(name: str) -> FeatureCard:
-    """Read what a feature set cost."""
+    """Read the card of a feature set."""
     path, remedy = _of_features(name, "card.json")
     return load_record(FeatureCard, path, remedy)
 
 
 def _of_features(name: str, file: str) -> tuple[Path, str]:
-    """Return a file of a feature set that is what was written, and the command that makes it."""
+    """Return the path of a verified file of a feature set, and the command that creates it."""
     remedy = f"dvc repro featurize@{name}"
     manifest = FEATURES / name / integrity.MANIFEST
     return intact(manifest, {"features": name}, file, remedy), remedy
 
 
 def feature_files(name: str) -> list[Path]:
-    """Files whose contents decide the runs that use a feature set (its cost is not among them)."""
+    """Return the files on which runs with a feature set depend (its cost is not among them)."""
     return [FEATURES / name / f"{split}.npy" for split in SPLITS] + [_extractor_file(name)]

@@ -1,10 +1,10 @@
-"""Files that change all at once: a set of them is written apart, and then takes its place.
+"""Sets of files that are replaced together.
 
-Where several stages write into one folder, it cannot be replaced as a whole. So a set is written
-into a hidden folder beside its files, with a manifest, and moved file by file once it is complete.
-A process that is killed while it writes leaves the old set whole. One that is killed during the
-moves, some milliseconds, leaves a mixture: it does not fit the manifest that lies there, which
-is moved last, so that whoever verifies the set refuses it, and the next run replaces it.
+If several stages write to one folder, it cannot be replaced as a whole. Instead, a set of files is
+written to a hidden subfolder with a manifest, and moved file by file once it is complete. If the
+process is killed while it writes, the old set remains intact. If it is killed during the moves,
+which take some milliseconds, old and new files are mixed: they do not match the manifest, which is
+moved last, so verification fails and the next run replaces the set.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def replacing(
     owned: Collection[str] = (),
     manifest: str = integrity.MANIFEST,
 ) -> Iterator[Path]:
-    """Give an empty folder whose files replace those of `folder` if the block succeeds.
+    """Yield an empty folder whose files replace those of `folder` if the block succeeds.
 
     Args:
-        folder: where the files belong; other files there stay.
-        of: what the set is of, for its manifest.
-        owned: subfolders of which everything belongs to the set: what it no longer has is removed,
-            and one without a file stays, empty.
-        manifest: the name of the manifest; two sets in one folder have two.
+        folder: where the files belong; other files there are kept.
+        of: the identity of the set, for its manifest.
+        owned: subfolders that belong to the set entirely: files that are no longer in the set are
+            removed, and subfolders without files are kept empty.
+        manifest: the name of the manifest; each set in a folder has its own.
     """
     incoming = folder / f".incoming-{Path(manifest).stem}"
-    shutil.rmtree(incoming, ignore_errors=True)  # what a killed process has left
+    shutil.rmtree(incoming, ignore_errors=True)  # left by a killed process
     incoming.mkdir(parents=True)
     try:
         yield incoming
@@ -53,7 +53,7 @@ def replacing(
 def verify(
     folder: Path, of: Mapping[str, Any], remedy: str, manifest: str = integrity.MANIFEST
 ) -> None:
-    """Raise `StudyError` unless the files of a set are those that were written together."""
+    """Raise `StudyError` unless the files of a set were written together."""
     found = integrity.load_manifest(folder / manifest, of, remedy)
     for name in found.files:
         found.verify(name)

@@ -1,8 +1,8 @@
 """Reading and writing single files.
 
-Files are replaced atomically, so that a stage that is killed leaves the old file or the new one,
-never half of one. Each set of files has a manifest of its checksums (`pipeline.storage.integrity`),
-against which every file is read.
+Files are replaced atomically, so a killed stage leaves either the old file or the new one, never
+half of one. Each set of files has a manifest of checksums (`pipeline.storage.integrity`), by which
+every file is verified when it is read.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Record = TypeVar("Record")
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and put it in its place if the block succeeds.
+    """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds.
 
-    The first call for a folder removes what killed processes have left there. An error on the way
+    The first call for a folder removes what killed processes left there. An exception in the block
     gets a note of what was being written, for `pipeline.system_errors`.
     """
     size = 0
@@ -65,7 +65,7 @@ def save_text(path: Path, text: str) -> None:
 
 
 def save_json(path: Path, value: Any) -> None:
-    """Write JSON, indented, keys in their given order; a dataclass becomes an object."""
+    """Write indented JSON, with keys in the given order; a dataclass becomes an object."""
     if hasattr(value, "__dataclass_fields__"):
         value = asdict(value)
     save_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
@@ -78,10 +78,10 @@ def save_array(path: Path, array: NDArray) -> None:
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, without its index, floats to nine significant digits.
+    """Write a table as CSV, without its index, and with nine significant digits.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, which
-    `load_table` takes away again.
+    A text that a spreadsheet would interpret as a formula is prefixed with an apostrophe, which
+    `load_table` removes.
     """
     with atomic(path) as temporary:
         _map_texts(table, _defused).to_csv(
@@ -90,8 +90,8 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
-"""How a cell begins that a spreadsheet computes, or one that was kept from it. The list, with
-letters of full width, is of OWASP's page on CSV injection."""
+"""The beginning of a cell that a spreadsheet would evaluate, or of one that `_defused` has changed.
+The characters, including full-width ones, are those of OWASP's page on CSV injection."""
 
 
 def _defused(text: str) -> str:
@@ -99,12 +99,12 @@ def _defused(text: str) -> str:
 
 
 def _armed(text: str) -> str:
-    """Take back what `_defused` does."""
+    """Undo `_defused`."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
-    """Change the texts in all cells; numbers and empty cells stay."""
+    """Apply a function to all cells with text; numbers and empty cells do not change."""
 
     def each(value: Any) -> Any:
         return change(value) if isinstance(value, str) else value
@@ -116,12 +116,12 @@ def _map_texts(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
 
 
 def load_json(path: Path, remedy: str) -> Any:
-    """Read JSON; `remedy` is the command that makes the file where it is missing or broken."""
+    """Read JSON; `remedy` is the command that creates the file if it is missing or damaged."""
     existing = existing_file(path, remedy)
     try:
         return json.loads(existing.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
-        raise StudyError(f"{path} is not JSON ({error}); make it anew with: {remedy}") from None
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested too deeply
+        raise StudyError(f"{path} is not JSON ({error}); regenerate it with: {remedy}") from None
 
 
 def load_array(path: Path, remedy: str) -> NDArray:
@@ -130,28 +130,32 @@ def load_array(path: Path, remedy: str) -> NDArray:
     try:
         return np.load(existing, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
-        raise StudyError(f"{path} is no .npy file ({error}); make it anew: {remedy}") from None
+        raise StudyError(
+            f"{path} is not an .npy file ({error}); regenerate it with: {remedy}"
+        ) from None
 
 
 def load_table(path: Path, remedy: str, **options: Any) -> pd.DataFrame:
-    """Read a CSV table, the texts as they were given to `save_table`."""
-    import pandas as pd  # takes a quarter of a second, and half of the stages read no table
+    """Read a CSV table, with texts as they were passed to `save_table`."""
+    import pandas as pd  # takes 0.25 s, and half of the stages read no table
 
     existing = existing_file(path, remedy)
     try:
         table = pd.read_csv(existing, keep_default_na=False, na_values=[""], **options)
         return _map_texts(table, _armed)
     except (ValueError, pd.errors.ParserError) as error:
-        raise StudyError(f"{path} is no CSV table ({error}); make it anew: {remedy}") from None
+        raise StudyError(
+            f"{path} is not a CSV table ({error}); regenerate it with: {remedy}"
+        ) from None
 
 
 def load_record(kind: type[Record], path: Path, remedy: str) -> Record:
-    """Read a dataclass from JSON; lists become tuples where the class has them."""
+    """Read a dataclass from JSON; lists become tuples where the class has tuples."""
     return strict.read_record(kind, load_json(path, remedy), path, remedy)
 
 
 def load_sealed(kind: type[Record], path: Path, remedy: str) -> Record:
-    """Read a dataclass from JSON that holds its own checksum."""
+    """Read a dataclass from JSON that contains its own checksum."""
     content = integrity.unseal(load_json(path, remedy), path, remedy)
     return strict.read_record(kind, content, path, remedy)
 
@@ -163,19 +167,20 @@ def load_checked_table(path: Path, columns: dict[str, strict.Column], remedy: st
 
 
 def intact(manifest: Path, of: dict[str, Any], name: str, remedy: str) -> Path:
-    """Return the path of a file beside a manifest, once its content is what was written.
+    """Verify a file by the manifest beside it, and return its path.
 
     Raises:
-        StudyError: if the file or the manifest is missing, is of something else, or was changed.
+        StudyError: if the file or the manifest is missing, was changed, or belongs to something
+            else.
     """
     existing_file(manifest.parent / name, remedy)
     return integrity.load_manifest(manifest, of, remedy).verify(name)
 
 
 def existing_file(path: Path, remedy: str) -> Path:
-    """Return the path, or raise `StudyError` with the command that makes the file."""
+    """Return the path, or raise `StudyError` with the command that creates the file."""
     if not path.exists():
-        raise StudyError(f"there is no {path}; make it with: {remedy}")
+        raise StudyError(f"there is no {path}; create it with: {remedy}")
     return path
 
 
@@ -185,5 +190,5 @@ def load_arrays(path: Path, remedy: str) -> dict[str, NDArray]:
     try:
         with np.load(existing, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except Exception as error:  # reading a broken archive raises whatever it leads to
-        raise StudyError(f"{path} cannot be read ({error}); make it anew with: {remedy}") from None
+    except Exception as error:  # reading a damaged archive can raise anything
+        raise StudyError(f"{path} cannot be read ({error}); regenerate it with: {remedy}") from None

@@ -1,15 +1,15 @@
-"""Checksums by which a stage notices that what it reads is not what another stage has written.
+"""Checksums by which a stage verifies that what it reads is what another stage wrote.
 
-Whoever writes a set of files leaves a manifest beside them: what the files are of (a split, a run
-and its seed), and the size and SHA-256 of each. Whoever reads one of them compares it first. A
-manifest carries a checksum of its own content, its *seal*, and so do the few records that stages
-depend on one by one. So files that were edited, cut, damaged on the disk or in DVC's cache, or
-taken from another run or study, are refused by name.
+A stage that writes a set of files adds a manifest: what the files belong to (a split, a run and its
+seed), and the size and SHA-256 of each. A stage that reads one of them verifies it first. A
+manifest contains a checksum of its own content, its *seal*, and so do the few records that stages
+depend on individually. Files that were edited, truncated, damaged on the disk or in DVC's cache, or
+taken from another run or study are therefore rejected by name.
 
-What is not noticed: someone who changes a file and writes its manifest to match. These are
-checksums and no signatures. DVC's own hashes in dvc.lock are compared by `dvc repro` and `dvc
-status`, but DVC trusts the objects of its cache, so that an object that is damaged under its right
-name comes back without a word. ``python -m pipeline.commands.mend`` looks at the cache, too.
+These are checksums, not signatures: someone can change a file and its manifest to match. `dvc
+repro` and `dvc status` compare the hashes in dvc.lock, but DVC trusts the objects of its cache, so
+a damaged object with the right name is restored silently. ``python -m pipeline.commands.mend``
+checks the cache as well.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ from pipeline.checks import StudyError, listing
 
 MANIFEST = "manifest.json"
 SEAL = "seal"
-"""The key of a sealed JSON object that holds the checksum of all the rest."""
+"""The key in a sealed JSON object whose value is the checksum of the rest."""
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, some 1 GB a second."""
+    """Return the SHA-256 of a file, at about 1 GB per second."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest(value: Any) -> str:
-    """Return the SHA-256 of a value that JSON can say, whatever the order of its keys."""
+    """Return the SHA-256 of a value as JSON, regardless of the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def refuse(path: Path, what: str, remedy: str) -> NoReturn:
-    """Raise `StudyError` about a file that is not as it was made.
+    """Raise `StudyError` about a file that changed after it was written.
 
     Args:
         path: the file.
         what: what was found, and what was expected.
-        remedy: the command that makes it where it is missing. Alone it would take a damaged object
-            from DVC's cache again.
+        remedy: the command that creates the file. On its own, it might restore a damaged object
+            from DVC's cache.
     """
     raise StudyError(
-        f"{path}: {what}. It was changed, exchanged or damaged after it was made. "
-        f"Mend it with: {_mending(path)} && {remedy}"
+        f"{path}: {what}. It was changed, replaced or damaged after it was created. "
+        f"Repair it with: {_mending(path)} && {remedy}"
     )
 
 
 def _mending(path: Path) -> str:
     """Return the command that removes a file and the damaged objects of DVC's cache.
 
-    With the study's folder, which `make study` has chosen, and where that command works alone.
+    It changes to the study's folder first, because it only works there.
     """
     folder, file = shlex.quote(str(Path.cwd())), shlex.quote(str(path))
     return f"cd {folder} && python -m pipeline.commands.mend {file}"
@@ -77,22 +77,22 @@ def unseal(document: Any, path: Path, remedy: str) -> dict[str, Any]:
     """Return the content of a sealed JSON object.
 
     Raises:
-        StudyError: if it has no seal, or another one than its content.
+        StudyError: if it has no seal, or the seal does not match its content.
     """
     if not isinstance(document, dict):
         refuse(path, f"found {type(document).__name__}; expected a JSON object", remedy)
     content = {key: value for key, value in document.items() if key != SEAL}
     if SEAL not in document:
         raise StudyError(
-            f"{path} is another file: it has no {SEAL!r} (an earlier version of this project wrote "
-            f"none); make it anew with: {_mending(path)} && {remedy}"
+            f"{path} has an unexpected format: found no {SEAL!r} (earlier versions of this project "
+            f"did not write one); regenerate it with: {_mending(path)} && {remedy}"
         )
     try:
         right = document[SEAL] == digest(content)
-    except RecursionError:  # nested almost without end
+    except RecursionError:  # nested too deeply
         right = False
     if not right:
-        refuse(path, "found content that does not have the checksum written in it", remedy)
+        refuse(path, "found content that does not match the checksum in the file", remedy)
     return content
 
 
@@ -101,32 +101,36 @@ def unseal(document: Any, path: Path, remedy: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a folder's files are of, and what they contained when they were written."""
+    """The identity of a folder's files, and their checksums when they were written."""
 
     path: Path
     of: dict[str, Any]
     files: dict[str, dict[str, Any]]
     """Path inside the manifest's folder -> ``bytes`` and ``sha256``."""
     seal: str
-    """The checksum of all this, which tells one set of files from any other."""
+    """The checksum of all this, which identifies a set of files."""
     remedy: str
 
     def verify_size(self, name: str) -> Path:
-        """Return the path of a file that is there, of its size; its content is not looked at."""
+        """Return the path of a file after checking that it exists and has the right size."""
         path = self.path.parent / name
         if name not in self.files:
-            refuse(path, f"found no such file in {self.path}: {listing(self.files)}", self.remedy)
+            refuse(
+                path,
+                f"not listed in {self.path}, which lists: {listing(self.files)}",
+                self.remedy,
+            )
         try:
             found = path.stat().st_size
         except FileNotFoundError:
-            raise StudyError(f"there is no {path}; make it with: {self.remedy}") from None
+            raise StudyError(f"there is no {path}; create it with: {self.remedy}") from None
         expected = self.files[name]["bytes"]
         if found != expected:
             refuse(path, f"found {found:,} bytes; expected {expected:,}", self.remedy)
         return path
 
     def verify(self, name: str) -> Path:
-        """Return the path of a file whose content is that of the manifest."""
+        """Return the path of a file after checking its size and SHA-256."""
         path = self.verify_size(name)
         found, expected = _digest_of(path, self.remedy), self.files[name]["sha256"]
         if found != expected:
@@ -137,13 +141,13 @@ class Manifest:
 def make_manifest(
     folder: Path, of: Mapping[str, Any], files: Iterable[Path], name: str = MANIFEST
 ) -> dict[str, Any]:
-    """Return the sealed manifest of files in `folder`, to be written there as `name`, last.
+    """Return the sealed manifest of files in `folder`, to be written there as `name` at the end.
 
     Args:
-        folder: where the manifest will lie.
-        of: what the files are of: facts that JSON can say, which readers compare.
-        files: paths in `folder`; a manifest of this name is left out.
-        name: of the manifest.
+        folder: the folder of the manifest.
+        of: the identity of the files: JSON values, which readers compare.
+        files: paths in `folder`; the manifest itself is left out.
+        name: the name of the manifest.
     """
     entries = {
         path.relative_to(folder).as_posix(): {
@@ -157,11 +161,12 @@ def make_manifest(
 
 
 def extend_manifest(path: Path, of: Mapping[str, Any], files: Iterable[Path]) -> dict[str, Any]:
-    """Return a manifest with further files, or such as were written again.
+    """Return a manifest with files added or updated.
 
     Args:
-        path: of the manifest; where there is none, or one of something else, a new one begins.
-        of: what the files are of.
+        path: path of the manifest; if it is missing or belongs to something else, a new one is
+            started.
+        of: the identity of the files.
         files: paths in its folder.
     """
     added = make_manifest(path.parent, of, files, path.name)["files"]
@@ -178,25 +183,25 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def load_manifest(path: Path, of: Mapping[str, Any], remedy: str) -> Manifest:
-    """Read a manifest, and compare what it is of.
+    """Read a manifest, and check what its files belong to.
 
     Args:
-        path: of the manifest.
-        of: facts that it must hold, among others.
-        remedy: the command that makes what it is of.
+        path: path of the manifest.
+        of: values that its identity must include.
+        remedy: the command that creates the files.
 
     Raises:
-        StudyError: if it is missing, damaged, or of something else.
+        StudyError: if it is missing, is damaged, or belongs to something else.
     """
     if not path.exists():
         raise StudyError(
-            f"there is no {path}, the checksums of the files there (an earlier version of this "
-            f"project wrote none); make it with: {remedy}"
+            f"there is no {path}, the checksums of the files there (earlier versions of this "
+            f"project did not write them); create it with: {remedy}"
         )
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        refuse(path, f"found what is not JSON ({error})", remedy)
+        refuse(path, f"found invalid JSON ({error})", remedy)
     content = unseal(document, path, remedy)
     found, files = content.get("of"), content.get("files")
     if not isinstance(found, dict) or not isinstance(files, dict) or not _are_entries(files):
@@ -205,12 +210,12 @@ def load_manifest(path: Path, of: Mapping[str, Any], remedy: str) -> Manifest:
     if wrong:
         expected = ", ".join(f"{name} {_short(of[name])}" for name in wrong)
         there = ", ".join(f"{name} {_short(found.get(name))}" for name in wrong)
-        refuse(path, f"the files there are of {there}; expected {expected}", remedy)
+        refuse(path, f"found files of {there}; expected {expected}", remedy)
     return Manifest(path, found, files, document[SEAL], remedy)
 
 
 def _short(value: Any) -> str:
-    """Return a value for a message; of a checksum, its beginning."""
+    """Return a value for a message; checksums are abbreviated."""
     text = repr(value)
     return f"{text[:13]}...'" if len(text) == 66 else text
 
@@ -230,6 +235,6 @@ def _digest_of(path: Path, remedy: str) -> str:
         return file_digest(path)
     except OSError as error:
         raise StudyError(
-            f"{path} cannot be read ({error.strerror}); make it anew with: "
+            f"{path} cannot be read ({error.strerror}); regenerate it with: "
             f"{_mending(path)} && {remedy}"
         ) from None

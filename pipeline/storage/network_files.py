@@ -1,10 +1,10 @@
-"""Stored networks, looked through before Keras opens them.
+"""Stored networks, checked before Keras opens them.
 
-A ``.keras`` file says by name which classes Keras is to make. Keras refuses to run code that such a
-file brings along, in safe mode; but a new way around that has been found in most years, and the
-versions that this project runs with differ. The networks here need stock layers and plain weights
-alone, so that anything else is refused before Keras sees it: other classes, members and links, and
-sizes that the weights do not have.
+A ``.keras`` file names the classes that Keras creates. In safe mode, Keras refuses to run code from
+such a file, but a new way around that has been found in most years, and this project supports
+several versions of Keras. The networks here only need stock layers and plain weights, so anything
+else is rejected before Keras sees it: other classes, other archive members, links, and sizes that
+do not match the weights.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WEIGHTED = {
     *("BatchNormalization", "Conv2D", "Dense", "DepthwiseConv2D", "GroupNormalization"),
     *("LayerNormalization", "Normalization", "PReLU", "SeparableConv2D"),
 }
-"""Layers that make arrays of the size that the file says."""
+"""Layers that allocate arrays of the size given in the file."""
 _LAYERS = {
     *("Activation", "Add", "Average", "AveragePooling2D", "Concatenate", "Cropping1D"),
     *("Cropping2D", "Dropout", "ELU", "Flatten", "GaussianNoise", "GlobalAveragePooling2D"),
@@ -51,32 +51,32 @@ _CLASSES = {
     ("keras", "DTypePolicy"),
     (None, "__keras_tensor__"),
 }
-"""(module, class): none reads a file, holds code, or calls anything by name."""
+"""(module, class): none of them reads files, contains code, or calls anything by name."""
 _ANY_SIZE = 4096
-"""Up to this any size is believed; a larger one has to be that of an array of the weights."""
+"""Sizes up to this are accepted; a larger one must be that of an array of the weights."""
 _INPUT_SIZE = 20_000
-"""The same of an input: so many numbers a frozen part may give the part that is trained."""
+"""The same limit for an input layer, which may receive the features of a frozen base."""
 _NO_SIZES = {"seed", "mean", "variance", "max_value", "cropping", "target_shape"}
-"""Numbers of layers that make no array larger: pixels of high contrast have a variance of up to
-16,256, and what is cropped or reshaped has at most as many values as before."""
+"""Numbers of layers that do not enlarge an array: pixels of high contrast have a variance of up to
+16,256, and cropping or reshaping never adds values."""
 
 
 def check_network_file(path: Path) -> None:
-    """Look through a ``.keras`` file, without Keras.
+    """Check a ``.keras`` file without Keras.
 
     Raises:
-        ValueError: or another exception, if it holds anything that no network here has, or is
+        ValueError: or another exception, if it contains anything that no network here has, or is
             damaged.
     """
     with zipfile.ZipFile(path) as archive:
         members = uncompressed_members(archive, path.stat().st_size)
         if set(members) != _MEMBERS:
-            raise ValueError(f"it holds {sorted(members)}; expected {sorted(_MEMBERS)}")
+            raise ValueError(f"it contains {sorted(members)}; expected {sorted(_MEMBERS)}")
         with archive.open(_WEIGHTS) as stream, h5py.File(stream, "r") as weights:
             sizes = set(_sizes(weights, set()))
         config = json.loads(archive.read("config.json"))
     if (config.get("module"), config.get("class_name")) not in _MODELS:
-        raise ValueError(f"it is of the class {config.get('class_name')!r}; expected a model")
+        raise ValueError(f"it has the class {config.get('class_name')!r}; expected a model")
     _check_config(config, sizes)
 
 
@@ -98,8 +98,8 @@ def _check_class(config: dict[str, Any], sizes: set[int]) -> None:
     if (module, name) not in _CLASSES or registered not in (None, name):
         also = "" if registered in (None, name) else f", registered as {registered!r}"
         raise ValueError(
-            f"it names {module}.{name}{also}; expected one of the classes that "
-            "pipeline/storage/network_files.py lists"
+            f"it names {module}.{name}{also}; expected one of the classes "
+            "listed in pipeline/storage/network_files.py"
         )
     if name == "__keras_tensor__" or (module, name) in _MODELS:
         return
@@ -111,7 +111,7 @@ def _check_class(config: dict[str, Any], sizes: set[int]) -> None:
 
 
 def _numbers(config: Any) -> Iterator[float]:
-    """Yield the numbers of a layer that may be sizes; not those of objects inside it."""
+    """Yield the numbers of a layer that may be sizes, except those of objects inside it."""
     if isinstance(config, int | float):
         yield config
     elif isinstance(config, list):
@@ -124,21 +124,21 @@ def _numbers(config: Any) -> Iterator[float]:
 
 
 def _sizes(group: h5py.Group, seen: set[int]) -> Iterator[int]:
-    """Yield the sizes of all arrays in a weights file, which have to lie in it, whole, and once."""
+    """Yield the sizes of all arrays in a weights file; each must be stored there, once, in full."""
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ValueError(f"its weights have a link, {name!r}")
+            raise ValueError(f"its weights contain a link, {name!r}")
         item = group[name]
         place = h5py.h5o.get_info(item.id).addr
         if place in seen:
-            raise ValueError(f"its weights hold {name!r} twice")
+            raise ValueError(f"its weights contain {name!r} twice")
         seen.add(place)
         if isinstance(item, h5py.Group):
             yield from _sizes(item, seen)
             continue
         plain = isinstance(item, h5py.Dataset) and item.dtype.kind in "biuf"
         if not plain or item.is_virtual or item.external or item.chunks:
-            raise ValueError(f"its weights have {name!r}, which is no plain array")
+            raise ValueError(f"its weights contain {name!r}, which is not a plain array")
         if item.id.get_storage_size() != item.size * item.dtype.itemsize:
-            raise ValueError(f"its weights say {item.shape} of {name!r}, and do not hold it")
+            raise ValueError(f"its weights declare {name!r} as {item.shape}, but lack its data")
         yield from item.shape

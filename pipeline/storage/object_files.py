@@ -1,14 +1,14 @@
-"""Fitted extractors and classifiers on disk: numbers as arrays, all else as JSON, no pickle.
+"""Fitted extractors and classifiers on disk: numbers as arrays, the rest as JSON, no pickles.
 
-A pickle calls whatever it names, so that opening one that somebody hands over runs their code. A
-file of this format holds data alone: an uncompressed ZIP archive of ``object.json`` and of one
-``<n>.npy`` an array, which `numpy.load` opens too. Opening it makes objects of the classes that
-`pipeline.storage.stored_classes` allows, without calling them, and of nothing else.
+A pickle calls whatever it names, so opening one from a stranger runs the stranger's code. A file
+of this format contains only data: it is an uncompressed ZIP archive with ``object.json`` and one
+``<n>.npy`` per array, which `numpy.load` can open too. Opening it only creates objects of the
+classes allowed by `pipeline.storage.stored_classes`, without calling them.
 
-Stored are None, bools, numbers, texts, lists, tuples, dictionaries, arrays of numbers or texts,
-options (pydantic models, which check what they are given again when they are opened), and objects
-of those classes with their attributes. An attribute whose name begins with an underscore is a
-cache: it is left out. Equal objects give equal bytes, for DVC compares checksums.
+It can store None, bools, numbers, strings, lists, tuples, dictionaries, arrays of numbers or
+strings, options (pydantic models, which are validated again when opened), and objects of those
+classes with their attributes. Attributes whose names begin with an underscore are caches and are
+left out. Equal objects give equal bytes, because DVC compares checksums.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from pipeline.storage.stored_classes import attributes_of, make_object, make_opt
 _FORMAT = 1
 _HEAD = "object.json"
 _MOST_JSON = 1 << 22
-"""Bytes of `_HEAD`; an SVM's has about a thousand."""
+"""Bytes of `_HEAD`; for an SVM it has about a thousand."""
 _KINDS = "biufUS"
-"""Kinds of arrays: bools, whole numbers, floats, texts, bytes."""
+"""Kinds of arrays: bools, integers, floats, strings, bytes."""
 _CHUNK = 1 << 20
 
 
 def save_object(path: Path, value: Any) -> None:
-    """Write an object, uncompressed: arrays of floats hardly shrink.
+    """Write an object. It is not compressed, because arrays of floats hardly shrink.
 
     Raises:
         TypeError: if something in it cannot be stored.
@@ -44,7 +44,10 @@ def save_object(path: Path, value: Any) -> None:
     writer = _Writer()
     head = json.dumps({"format": _FORMAT, "object": writer.encode(value)}).encode("ascii")
     if len(head) > _MOST_JSON:
-        raise TypeError(f"{type(value).__name__} holds too much beside arrays: {len(head)} bytes")
+        raise TypeError(
+            f"{type(value).__name__}: found {len(head)} bytes besides arrays; expected at most "
+            f"{_MOST_JSON}"
+        )
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(_member(_HEAD, len(head)), head)
         for index, array in enumerate(writer.arrays):
@@ -58,11 +61,11 @@ def load_object(path: Path, able_to: str, remedy: str) -> Any:
     Args:
         path: the file.
         able_to: a method that the object must have.
-        remedy: the command that makes the file anew.
+        remedy: the command that regenerates the file.
 
     Raises:
-        StudyError: if there is none, or one of another format, which is not opened; or if it is
-            damaged, or holds what has no place in it.
+        StudyError: if the file is missing, has another format, is damaged, or contains anything
+            unexpected.
     """
     if not path.exists():
         raise StudyError(missing(path, remedy))
@@ -71,42 +74,42 @@ def load_object(path: Path, able_to: str, remedy: str) -> Any:
             reader = _Reader(archive, path.stat().st_size)
             value = reader.whole()
         if not callable(getattr(type(value), able_to, None)):
-            raise ValueError(f"it holds a {type(value).__name__}, which has no {able_to!r}")
-    except Exception as error:  # a damaged file leads to nearly anything
+            raise ValueError(f"it contains a {type(value).__name__}, which has no {able_to!r}")
+    except Exception as error:  # a damaged file can raise nearly anything
         raise StudyError(unreadable(path, error, remedy)) from None
     return value
 
 
 def missing(path: Path, remedy: str) -> str:
-    """Say that a file is not there, and whether one of an earlier version is.
+    """Return the message for a missing file; it mentions a file of an earlier version.
 
     Args:
         path: the file.
-        remedy: the command that makes it.
+        remedy: the command that creates it.
     """
     old = path.with_suffix(".joblib")
-    also = f"; {old.name} beside it is of an earlier version, and a pickle can run code"
-    return f"there is no {path}{also if old.exists() else ''}; make it with: {remedy}"
+    also = f"; {old.name} beside it is from an earlier version, and a pickle can run code"
+    return f"there is no {path}{also if old.exists() else ''}; create it with: {remedy}"
 
 
 def unreadable(path: Path, error: Exception, remedy: str) -> str:
-    """Say that a file cannot be read, and how to replace it, even if DVC holds it for up to date.
+    """Return the message for an unreadable file, with a remedy that works even if DVC trusts it.
 
     Args:
         path: the file.
-        error: what came of reading it.
-        remedy: the command that makes it, ``dvc repro <stage>``.
+        error: the exception raised by reading it.
+        remedy: the command that creates it, ``dvc repro <stage>``.
     """
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    return f"{path} cannot be read ({reason}); make it anew with: {remedy} --force --single-item"
+    return f"{path} cannot be read ({reason}); regenerate it with: {remedy} --force --single-item"
 
 
 def uncompressed_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    """Return the members of an archive of `size` bytes by name: they hold no more than that.
+    """Return the members of an archive of `size` bytes by name; together they are no larger.
 
     Raises:
-        ValueError: if one is compressed, or stored once and listed twice, and so could be far
-            larger than the archive.
+        ValueError: if a member is compressed, or stored once and listed twice, and could therefore
+            be far larger than the archive.
     """
     found = {each.filename: each for each in archive.infolist()}
     stored = found.values()
@@ -118,15 +121,15 @@ def uncompressed_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfi
 
 
 def _member(name: str, size: int) -> zipfile.ZipInfo:
-    """Describe a member, always alike: with a time, equal objects would have other bytes."""
-    info = zipfile.ZipInfo(name)  # of 1980-01-01
+    """Describe a member without a current timestamp, so that equal objects give equal bytes."""
+    info = zipfile.ZipInfo(name)  # dated 1980-01-01
     info.create_system, info.external_attr = 3, 0o644 << 16
-    info.file_size = size + (1 << 16)  # and the header: decides on the 64-bit format alone
+    info.file_size = size + (1 << 16)  # with the header; only decides on the 64-bit format
     return info
 
 
 class _Writer:
-    """Turns an object into what JSON can say, and arrays apart from it."""
+    """Turns an object into JSON values and a list of arrays."""
 
     def __init__(self) -> None:
         self.arrays: list[NDArray] = []
@@ -162,10 +165,9 @@ class _Writer:
 
 
 class _Reader:
-    """Makes the object again, from an archive of `size` bytes.
+    """Recreates the object from an archive of `size` bytes.
 
-    What it takes of memory is bounded by that size: nothing is compressed, and no array is read
-    twice.
+    Memory use is bounded by that size: nothing is compressed, and no array is read twice.
     """
 
     def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
@@ -173,7 +175,7 @@ class _Reader:
         self.members = uncompressed_members(archive, size)
 
     def whole(self) -> Any:
-        """Return the object; all members are used up by it."""
+        """Return the object, which must use all members of the archive."""
         if self.members[_HEAD].file_size > _MOST_JSON:
             raise ValueError(f"its {_HEAD} is too long")
         head = json.loads(self.archive.read(self.members.pop(_HEAD)))
@@ -181,7 +183,7 @@ class _Reader:
             raise ValueError(f"found format {head['format']!r}; expected {_FORMAT}")
         value = self.decode(head["object"])
         if self.members:
-            raise ValueError(f"it also holds {next(iter(self.members))!r}")
+            raise ValueError(f"it also contains {next(iter(self.members))!r}")
         return value
 
     def decode(self, code: Any) -> Any:
@@ -214,9 +216,9 @@ class _Reader:
 
 
 def _read_array(stream: IO[bytes], size: int) -> NDArray:
-    """Read a ``.npy`` member of `size` bytes; its header is believed only if it fits them."""
+    """Read a ``.npy`` member of `size` bytes; its header must match them."""
     if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("an array is of another format")
+        raise ValueError("an array has another format")
     shape, by_column, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.kind not in _KINDS or not dtype.isnative:
         raise ValueError(f"found an array of dtype {dtype}")
@@ -227,6 +229,6 @@ def _read_array(stream: IO[bytes], size: int) -> NDArray:
     while len(left):
         count = stream.readinto(left[:_CHUNK])  # type: ignore[attr-defined]
         if not count:
-            raise EOFError("an array ends too soon")
+            raise EOFError("an array is truncated")
         left = left[count:]
     return array.T if by_column else array

@@ -1,22 +1,19 @@
-"""Folders that more than one subject shares; all relative to the study's folder.
+"""Folders shared by several subjects.
 
-That is the working directory of every stage.
+All are relative to the study's folder, which is the working directory of every stage.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 INCOMING = Path("data/incoming")
-"""Where a person places data; a dependency, never an output."""
+"""Where people place data; a dependency, never an output."""
 DOWNLOADS = Path("data/downloads")
-"""Where downloads end; neither a dependency nor an output, so that no stage deletes them."""
+"""Finished downloads; neither a dependency nor an output, so that no stage deletes them."""
 RESUME = Path(".resume")
-"""Partial downloads and intermediate results, under the hash of all that determines them."""
+"""Partial downloads and intermediate results, named by the hash of all that determines them."""
 CODE = Path("data/code")
-"""What the code of each stage does, as `pipeline.fingerprints` tells it."""
+"""The fingerprint of each stage's code; see `pipeline.fingerprints`."""
 STUDY = Path("reports/study")
+"""The results and the report."""

@@ -1,8 +1,7 @@
-"""What a stored run checks of the pixels that it is given, before it says anything of them.
+"""Checks of the pixels that a stored run is asked to classify.
 
-Each of these mistakes would otherwise be answered with a class, and a wrong one: a network takes
-any numbers, and a color histogram any size. That channels are in the order BGR cannot be seen from
-an array.
+Without them, each of these mistakes would lead to a prediction, and a wrong one: a network accepts
+any numbers, and a color histogram any size. BGR channel order cannot be detected.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pipeline.checks import StudyError
 
 
 def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) -> None:
-    """Raise `StudyError` unless images are those that a run was trained for.
+    """Raise `StudyError` unless images have the format that a run was trained on.
 
     Args:
         images: expected as (n, height, width, 3) uint8, RGB, values from 0 to 255.
@@ -23,7 +22,7 @@ def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) 
     """
     if not isinstance(images, np.ndarray):
         raise StudyError(
-            f"{what}: found {type(images).__name__}; expected an array of pixels. Files are read "
+            f"{what}: found {type(images).__name__}; expected an array of pixels. Read files "
             "with: read(paths)"
         )
     advice = _shape_advice(images, image_shape) or _dtype_advice(images)
@@ -33,29 +32,29 @@ def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) 
             f"(n, {', '.join(map(str, image_shape))}) uint8, RGB, values from 0 to 255. {advice}"
         )
     if not len(images):
-        raise StudyError(f"{what}: found no image; expected at least one")
+        raise StudyError(f"{what}: found no images; expected at least one")
 
 
 def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | None:
-    """Return what to do about the shape; None where it is right."""
+    """Return what to do about the shape; None if it is right."""
     height, width, _ = image_shape
     if images.shape[1:] == image_shape:
         return None
     if images.shape == image_shape:
-        return "A single image becomes a batch of one with: images[None]"
+        return "Make a single image a batch of one with: images[None]"
     if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1):
         return (
-            "Gray images get three equal channels with: "
+            "Give gray images three equal channels with: "
             f"np.repeat(images.reshape(-1, {height}, {width}, 1), 3, axis=3)"
             if images.shape[1:3] == (height, width)
-            else "Give a batch of RGB images, or read files with: read(paths)"
+            else "Pass a batch of RGB images, or read files with: read(paths)"
         )
     if images.ndim != 4:
-        return "Give a batch of RGB images, or read files with: read(paths)"
+        return "Pass a batch of RGB images, or read files with: read(paths)"
     if images.shape[1:] == (3, height, width):
-        return "Channels come last: np.moveaxis(images, 1, 3)"
+        return "Move the channels last with: np.moveaxis(images, 1, 3)"
     if images.shape[3] == 4:
-        return "Lay transparent pixels over a color first, or read the files with: read(paths)"
+        return "Blend transparent pixels with a color first, or read the files with: read(paths)"
     return (
         "Read the files with read(paths), which resizes images as `prepare` does, or resize the "
         f"arrays with: pipeline.data.reading.decoding.resize(image, {height})"
@@ -63,10 +62,10 @@ def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | N
 
 
 def _dtype_advice(images: NDArray) -> str | None:
-    """Return what to do about the kind of number; None where it is right."""
+    """Return what to do about the dtype and range of values; None if they are right."""
     if images.dtype == np.uint8:
         if images.size and images.max() == 1:
-            return "Its values are 0 and 1 alone: multiply by 255 before rounding, not after"
+            return "All of its values are 0 or 1: multiply by 255 before rounding, not after"
         return None
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     found = f"Its values lie between {low:g} and {high:g}"
@@ -74,4 +73,4 @@ def _dtype_advice(images: NDArray) -> str | None:
         return f"{found}: scale them with: np.rint(255 * images).astype(np.uint8)"
     if low >= 0 and high <= 255:
         return f"{found}: convert them with: np.rint(images).astype(np.uint8)"
-    return f"{found}: undo what was done to them, or read the files with: read(paths)"
+    return f"{found}: undo the preprocessing, or read the files with: read(paths)"

@@ -1,8 +1,8 @@
-"""What a killed training goes on from, and what a finished one need not do again: ``.resume/``.
+"""State from which killed trainings resume, and finished seeds: ``.resume/``.
 
-It stands apart from `pipeline.storage`, since no stage reads what another leaves here. Everything
-lies under the hash of all that determines it (`state_key`), so that nothing is taken up by a run
-with other options, data or code; a state or seed that is damaged counts as none.
+No stage reads what another one leaves here. Everything is named by the hash of all that determines
+it (`state_key`), so that a run never continues from other options, data or code. A damaged state or
+seed is ignored.
 """
 
 from __future__ import annotations
@@ -28,49 +28,49 @@ from pipeline.storage.files import atomic, save_json
 from pipeline.storage.paths import RESUME
 
 TRAINING = RESUME / "training"
-"""``<run>/<key>.npz``: trainings that are under way."""
+"""``<run>/<key>.npz``: unfinished trainings."""
 SEEDS = RESUME / "seeds"
-"""``<run>/<key>/``: what finished seeds have left, ``files/`` and ``manifest.json``."""
+"""``<run>/<key>/``: artifacts of finished seeds, ``files/`` and ``manifest.json``."""
 
 
 @dataclass(frozen=True)
 class TrainingState:
-    """All that a training needs to go on as if it had never stopped."""
+    """Everything that a training needs to resume as if it had never stopped."""
 
     arrays: dict[str, NDArray]
-    """Numbers of NumPy's own kinds; bfloat16 has to come as float32, which holds it exactly."""
+    """Arrays of NumPy's own dtypes; convert bfloat16 to float32, which represents it exactly."""
     facts: dict[str, Any]
-    """What JSON can say, infinities included; tuples come back as lists."""
+    """JSON values, infinities included; tuples come back as lists."""
 
 
 # --- keys ----------------------------------------------------------------------------------------
 
 
 def state_key(facts: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of facts that JSON can say, whatever the order of their names."""
+    """Return the SHA-256 of JSON values, regardless of the order of their names."""
     return integrity.digest(dict(facts))
 
 
-# --- trainings under way -------------------------------------------------------------------------
+# --- unfinished trainings ------------------------------------------------------------------------
 
 
 def state_file(run: str, key: str) -> Path:
-    """Return where the state of one seed of a run is kept while it is trained."""
+    """Return the path of the state of one seed of a run during its training."""
     return TRAINING / run / f"{key}.npz"
 
 
 def save_state(path: Path, state: TrainingState) -> None:
-    """Write a state as one file, which replaces the one before it at once.
+    """Write a state as one file, which replaces the previous one atomically.
 
-    Arrays and facts lie together, so that they are always of the same moment. Written to the disk
-    before it takes the old one's place: a power cut too leaves one of them whole.
+    Arrays and facts share the file, so that they are always from the same moment. The file is
+    flushed to disk before it replaces the old one, so even a power failure leaves one intact.
 
     Raises:
-        ValueError: if an array is of no kind that ``.npy`` keeps without pickling.
+        ValueError: if ``.npy`` cannot store an array without pickling.
     """
     for name, array in state.arrays.items():
         if array.dtype.kind not in "biuf":
-            raise ValueError(f"{name} has the dtype {array.dtype}; convert it to float32 before")
+            raise ValueError(f"{name} has the dtype {array.dtype}; convert it to float32 first")
     content = {f"array/{name}": array for name, array in state.arrays.items()}
     text = json.dumps(state.facts, ensure_ascii=True).encode("ascii")
     content["facts"] = np.frombuffer(text, dtype=np.uint8)
@@ -82,18 +82,18 @@ def save_state(path: Path, state: TrainingState) -> None:
 
 
 def load_state(path: Path) -> TrainingState | None:
-    """Read a state; None where there is none, or where it is damaged, which a printed line says."""
+    """Read a state; None if there is none, or if it is damaged, which is then printed."""
     if not path.exists():
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
             content = {name: stored[name] for name in stored.files}
         if _content_digest(content) != content.pop("sha256").tobytes():
-            raise ValueError("its content does not have its checksum")
+            raise ValueError("its content does not match its checksum")
         facts = json.loads(content.pop("facts").tobytes())
-    except Exception as error:  # reading a broken archive raises whatever it leads to
+    except Exception as error:  # reading a damaged archive can raise anything
         if system_errors.is_shortage(error):
-            raise  # it may be whole, and training anew would replace it
+            raise  # the state may be intact, and a new training would replace it
         print(f"{path} is damaged ({error}); training starts from the beginning", flush=True)
         return None
     return TrainingState(
@@ -114,16 +114,15 @@ def _content_digest(content: Mapping[str, NDArray]) -> bytes:
 
 
 def seed_folder(run: str, key: str) -> Path:
-    """Return where the outputs of one finished seed of a run are kept."""
+    """Return the folder that keeps the outputs of one finished seed of a run."""
     return SEEDS / run / key
 
 
 def keep_seed(run: str, key: str, folder: Path) -> None:
-    """Keep a copy of the folder of a finished seed; its training state is no longer needed.
+    """Keep a copy of the folder of a finished seed, and remove its training state.
 
-    A copy and no hard link: DVC moves outputs into its cache, write-protects them and links them
-    back, so that a link of ours would be one file with its cache, and whatever changed the one in
-    place would break the other.
+    It is a copy rather than a hard link, because DVC moves outputs into its cache and links them
+    back: a hard link would share its file with the cache, and changing one would damage the other.
     """
     with _replacing(seed_folder(run, key)) as temporary:
         shutil.copytree(folder, temporary / "files", copy_function=shutil.copyfile)
@@ -134,16 +133,16 @@ def keep_seed(run: str, key: str, folder: Path) -> None:
 
 
 def restore_seed(run: str, key: str, folder: Path) -> bool:
-    """Put a finished seed back in its folder, in place of what is there.
+    """Restore a finished seed to its folder, replacing what is there.
 
     Returns:
-        Whether there was one; one that is damaged counts as none, which a printed line says.
+        Whether there was one; a damaged one is ignored, which is printed.
     """
     kept = seed_folder(run, key)
     if not kept.exists():
         return False
     if not _is_whole(kept, run, key):
-        print(f"{kept} is damaged; the seed is trained anew", flush=True)
+        print(f"{kept} is damaged; training this seed again", flush=True)
         return False
     with _replacing(folder) as temporary:
         shutil.copytree(
@@ -153,7 +152,7 @@ def restore_seed(run: str, key: str, folder: Path) -> bool:
 
 
 def prune(run: str, keep_keys: Collection[str]) -> None:
-    """Remove all that is kept of a run under other keys, and what killed processes left half."""
+    """Remove what is kept of a run under other keys, and unfinished files of killed processes."""
     kept = {f"{key}.npz" for key in keep_keys} | set(keep_keys)
     for parent in (TRAINING / run, SEEDS / run):
         for path in list(parent.iterdir()) if parent.exists() else []:
@@ -163,7 +162,7 @@ def prune(run: str, keep_keys: Collection[str]) -> None:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside `folder`, and put it in its place if the block succeeds."""
+    """Yield an empty folder beside `folder`, and rename it to `folder` if the block succeeds."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
     try:

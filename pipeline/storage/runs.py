@@ -1,4 +1,4 @@
-"""What every run leaves: predictions, history, card, trials and model."""
+"""Artifacts of every run: predictions, history, card, trials and model."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ TUNING_KINDS: dict[str, strict.Column] = {
     "seconds": "number", "options": "text",
 }  # fmt: skip
 TUNING_COLUMNS = tuple(TUNING_KINDS)
-"""A row a trial: `state` is ``complete`` or ``pruned``, `images` the training images of its last
-fit, `options` a JSON object, option -> value."""
+"""One row per trial: `state` is ``complete`` or ``pruned``, `images` is the number of training
+images of its last fit, `options` is a JSON object, option -> value."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Predictions:
     ids: dict[str, NDArray[np.int64]]
     """split -> (n,) image ids."""
     scores: dict[str, NDArray[np.float32]]
-    """split -> (n, classes), the larger the likelier, also with two classes."""
+    """split -> (n, classes), also for two classes; larger means more likely."""
     probabilities: dict[str, NDArray[np.float32]]
-    """split -> (n, classes), rows sum to 1. Where the scores are decisions, they are calibrated on
-    the validation split, so that those of validation itself flatter; else they are the scores."""
+    """split -> (n, classes), rows sum to 1. For decision values they are calibrated on the
+    validation split, so those of that split are optimistic; otherwise they equal the scores."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a run is and what it cost."""
+    """The description and cost of a run."""
 
     run: str
     family: Literal["classical", "deep", "hybrid"]
@@ -67,27 +67,27 @@ class Card:
     score_kind: ScoreKind
     sizes: dict[str, int]
     parameters: int
-    """Stored numbers that are used to predict, those of the feature extractors included."""
+    """Stored numbers used for prediction, including those of the feature extractors."""
     train_seconds: float
-    """From pixels to the fitted model, feature extraction included, learning curve excluded."""
+    """Time from pixels to the fitted model, with feature extraction, without the learning curve."""
     predict_ms_per_image: float
-    """From pixels to scores, measured on the test split."""
+    """Time from pixels to scores, measured on the test split."""
     stage_seconds: float
-    """The whole stage for this seed: with learning curve, predictions of all splits, saving, and
-    tuning."""
+    """Time of the whole stage for this seed, including the learning curve, predictions for all
+    splits, saving, and tuning."""
     device: str
     engine: str
-    """The library that fitted it, with its version."""
+    """The library that trained it, with its version."""
     peak_memory_mb: float
     versions: dict[str, str]
     tuning_seconds: float = 0.0
-    """Of the search for options, where the run has one; `train_seconds` leaves it out."""
+    """Time of the search for options, if there is one; not included in `train_seconds`."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What only this family has: ``best_epoch``, ``weights_sha256``, ``stopped_early``, ..."""
+    """Details that only this family has: ``best_epoch``, ``weights_sha256``, ..."""
 
 
 _LEARNING = "images and labels to learn from"
-"""The key of a run's manifest that holds `learning_seal`."""
+"""The key of `learning_seal` in a run's manifest."""
 
 
 def run_folder(run: str, seed: int) -> Path:
@@ -104,11 +104,11 @@ def save_run(
     tuning: pd.DataFrame | None = None,
     learning: str = "",
 ) -> None:
-    """Write what every run leaves: predictions, history and card (the model has its own call).
+    """Write the predictions, history and card of a run, and its trials if it was tuned.
 
-    Where the run was tuned, also its trials, columns `TUNING_COLUMNS`. Last comes the manifest of
-    all files in the folder, so that the model has to be there before. `learning` is the checksum of
-    the data that it was trained on (`learning_seal`).
+    The trials have the columns `TUNING_COLUMNS`. Save the model first: this function ends with the
+    manifest of all files in the folder. `learning` is the checksum of the data that the run was
+    trained on (`learning_seal`).
     """
     folder = run_folder(run, seed)
     arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
@@ -126,10 +126,10 @@ def save_run(
 
 
 def seal_run(run: str, seed: int, learning: str) -> None:
-    """Write the manifest of the files that one seed of a run has left."""
+    """Write the manifest of the files of one seed of a run."""
     folder = run_folder(run, seed)
     of = {"run": run, "seed": seed, _LEARNING: learning}
-    # Hidden ones are what a killed process has left.
+    # Hidden files were left by killed processes.
     files = [path for path in integrity.files_below(folder) if path.name[0] != "."]
     manifest = integrity.make_manifest(folder, of, files)
     save_json(folder / integrity.MANIFEST, manifest)
@@ -143,8 +143,8 @@ def run_manifest(
     Args:
         run: its name.
         seed: the seed.
-        remedy: the command that makes the run.
-        learning: the checksum of the data that it should have been trained on, if that matters.
+        remedy: the command that trains the run.
+        learning: the expected checksum of its training data; None to accept any.
     """
     of: dict[str, Any] = {"run": run, "seed": seed}
     if learning is not None:
@@ -153,18 +153,18 @@ def run_manifest(
 
 
 def intact_run_file(run: str, seed: int, name: str, remedy: str) -> Path:
-    """Return the path of a file that a run has left, once its content is what was written."""
+    """Verify a file of a run by its manifest, and return its path."""
     existing_file(run_folder(run, seed) / name, remedy)
     return run_manifest(run, seed, remedy).verify(name)
 
 
 def model_file(run: str, seed: int, family: str) -> Path:
-    """Return where the fitted model of a run is kept: ``model.keras`` or ``model.npz``."""
+    """Return the path of the fitted model of a run: ``model.keras`` or ``model.npz``."""
     return run_folder(run, seed) / ("model.keras" if family == "deep" else "model.npz")
 
 
 def save_run_task(run: str, seed: int, task: Task) -> None:
-    """Write what a run was trained on, beside its model; `save_run` comes after it."""
+    """Write what a run was trained on, beside its model; call it before `save_run`."""
     save_json(run_folder(run, seed) / "task.json", task)
 
 

@@ -1,17 +1,13 @@
-"""What `fetch` leaves: where the images are."""
+"""The artifact of `fetch`: a record of where the images are."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.checks import StudyError
 from pipeline.storage import integrity
-
-if TYPE_CHECKING:
-    pass
 from pipeline.storage.files import load_sealed, save_json
 
 SOURCE = Path("data/source.json")
@@ -19,19 +15,19 @@ SOURCE = Path("data/source.json")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One archive, file or folder that `fetch` found, or what ships with a library."""
+    """One archive, file or folder that `fetch` found, or images that ship with a library."""
 
     name: str
-    """What the dataset calls it, wherever it lies."""
+    """The dataset's name for it, wherever it is."""
     path: str | None
-    """Where it lies, relative to the study's folder; None for bundled images."""
+    """Its path relative to the study's folder; None for bundled images."""
     sha256: str
-    """Of the file, or of a folder's sorted file names and contents."""
+    """SHA-256 of the file, or of a folder's sorted file names and contents."""
     size: int
     """In bytes."""
 
     def located(self) -> Path:
-        """Return its path, once it is found to be there still; `fetch` looked some time ago."""
+        """Return its path after checking that it still exists."""
         path = Path(self.path or self.name)
         if not path.exists():
             raise StudyError(f"{path} no longer exists; run: dvc repro --force fetch")
@@ -40,27 +36,27 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Source:
-    """What `fetch` found: the files of a dataset, in the order that the dataset gives them."""
+    """What `fetch` found: the files of a dataset, in the dataset's order."""
 
     name: str
     """The dataset's name in the registry."""
     files: tuple[SourceFile, ...]
     """At least one."""
     description: str
-    """One line for the report: what the data are and where they are from."""
+    """One line for the report: what the data are and where they come from."""
     hidden: int = 0
-    """Hidden files and folders of a folder: passed over, but counted, so `prepare` is to know."""
+    """Hidden files and folders that were skipped; `prepare` reports their number."""
 
     @property
     def sha256(self) -> str:
-        """That of the file; of several files, that of what ``sha256sum`` prints of them all."""
+        """SHA-256 of the file; of several files, that of the output of ``sha256sum`` for them."""
         if len(self.files) == 1:
             return self.files[0].sha256
         lines = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
         return hashlib.sha256(lines.encode("utf-8")).hexdigest()
 
     def file(self, name: str) -> SourceFile:
-        """Return the file of a name; KeyError if there is none."""
+        """Return the file with a name; KeyError if there is none."""
         return {file.name: file for file in self.files}[name]
 
 

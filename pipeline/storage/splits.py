@@ -1,7 +1,7 @@
-"""What `prepare` leaves: images, labels and splits.
+"""Artifacts of `prepare`: images, labels and splits.
 
-Images are (n, height, width, 3) uint8 in RGB order; labels (n,) int64; ids (n,) int64, the position
-of an image in its dataset, by which everything is paired.
+Images are (n, height, width, 3) uint8 in RGB order; labels are (n,) int64; ids are (n,) int64, the
+positions of images in the dataset, by which everything is paired.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ TASK = PREPARED / "task.json"
 
 @dataclass(frozen=True)
 class Task:
-    """What a training has to know of the dataset: an edit to its title or place reruns none.
+    """What a training needs to know about the dataset; its title and path are not included.
 
-    A copy lies beside each trained model, so that whoever opens it knows what its columns mean and
-    which pixels it takes, and notices that the study has other images by now.
+    A copy is stored beside each trained model. It tells what the model's columns mean and which
+    pixels it expects, and whether the study's images have changed since.
     """
 
     class_names: tuple[str, ...]
@@ -48,9 +48,9 @@ class Task:
     sizes: dict[str, int]
     """Images in each split."""
     decoding: dict[str, Any] = field(default_factory=dict)
-    """Options of `pipeline.data.reading.image_files.read_images` that make such images of files."""
+    """Options of `pipeline.data.reading.image_files.read_images` that give such images."""
     digest: str = ""
-    """SHA-256 of all images and ids, and of the labels to learn from."""
+    """SHA-256 of all images and ids, and of the training and validation labels."""
 
     @property
     def n_classes(self) -> int:
@@ -60,7 +60,7 @@ class Task:
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What `prepare` made: the facts of the dataset that evaluation and readers need."""
+    """Details of the prepared dataset, for the evaluation and for readers."""
 
     name: str
     description: str
@@ -72,16 +72,16 @@ class DatasetCard:
     """Images in each split."""
     seed: int
     skipped: tuple[str, ...] = ()
-    """Files that could not be read, where a parameter allowed some."""
+    """Unreadable files, if a parameter allowed any."""
     independent: bool = True
-    """Whether test images were drawn independently; intervals and tests assume it."""
+    """Whether test images are independent samples, as intervals and tests assume."""
     left_out: tuple[dict[str, Any], ...] = ()
-    """What else of the source is not among the images: ``what``, ``count`` and some ``names``."""
+    """Other parts of the source that were left out: ``what``, ``count`` and some ``names``."""
     original_sides: dict[str, int] = field(default_factory=dict)
-    """Of the images' shorter sides before they were resized, in pixels: ``smallest``, ``median``
-    and ``largest``; empty where images come in one size."""
+    """Shorter sides of the images before they were resized, in pixels: ``smallest``, ``median``
+    and ``largest``; empty if all images have the same size."""
     notes: tuple[str, ...] = ()
-    """What a reader has to know of how the images were read, a sentence each."""
+    """Sentences about how the images were read."""
 
 
 _PREPARE = "dvc repro prepare"
@@ -90,18 +90,18 @@ _PREPARE = "dvc repro prepare"
 def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
     """Write the images, labels and ids of one split, and the manifests of both folders.
 
-    Labels lie in files of their own: only `evaluate` depends on those of the test split.
+    Labels have their own files, because only `evaluate` depends on those of the test split.
     """
-    folder, answers = PREPARED / split, PREPARED / "labels"
+    folder, label_folder = PREPARED / split, PREPARED / "labels"
     save_array(folder / "images.npy", images)
     save_array(folder / "ids.npy", np.asarray(ids, dtype=np.int64))
     files = [folder / "images.npy", folder / "ids.npy"]
     save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, {"split": split}, files))
-    save_array(answers / f"{split}.npy", np.asarray(labels, dtype=np.int64))
+    save_array(label_folder / f"{split}.npy", np.asarray(labels, dtype=np.int64))
     of = {"labels of": split}
     save_json(
         _labels_manifest(split),
-        integrity.make_manifest(answers, of, [answers / f"{split}.npy"], f"{split}.json"),
+        integrity.make_manifest(label_folder, of, [label_folder / f"{split}.npy"], f"{split}.json"),
     )
 
 
@@ -132,17 +132,17 @@ def load_ids(split: str) -> NDArray[np.int64]:
 
 
 def save_task(task: Task) -> None:
-    """Write what a training has to know of the dataset, with its own checksum."""
+    """Write what a training needs to know about the dataset, with a checksum."""
     save_json(TASK, integrity.seal(asdict(task)))
 
 
 def save_dataset_card(
     card: DatasetCard, index: pd.DataFrame, decoding: Mapping[str, Any] | None = None
 ) -> None:
-    """Write the card, the task, and the index: a row an image, ``id, split, class, name``.
+    """Write the card, the task, and the index with one row per image, ``id, split, class, name``.
 
-    It comes after `save_split`: last is the manifest of all that was prepared. `decoding` is that
-    of `Task`; by default files are resized only.
+    Call it after `save_split`: it ends with the manifest of all prepared files. `decoding` is that
+    of `Task`; by default, files are only resized.
     """
     options = dict(decoding or {"size": card.image_shape[0]})
     save_task(Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest()))
@@ -161,21 +161,21 @@ def _prepared(name: str) -> Path:
     return intact(manifest, {"prepared": "dataset"}, name, _PREPARE)
 
 
-def _learnt_from() -> list[tuple[Path, dict[str, str]]]:
-    """Return the manifests of what runs read of the prepared splits; test labels are not in it."""
+def _run_inputs() -> list[tuple[Path, dict[str, str]]]:
+    """Return the manifests of the prepared files that runs read, which exclude test labels."""
     images = [(PREPARED / split / integrity.MANIFEST, {"split": split}) for split in SPLITS]
     labels = [(_labels_manifest(split), {"labels of": split}) for split in ("train", "validation")]
     return images + labels
 
 
 def _prepared_digest() -> str:
-    """Return one checksum of what runs read of the splits that are prepared."""
-    there = [(path, of) for path, of in _learnt_from() if path.exists()]
+    """Return one checksum of the prepared files that runs read, as far as they exist."""
+    there = [(path, of) for path, of in _run_inputs() if path.exists()]
     return integrity.digest([integrity.load_manifest(*each, _PREPARE).seal for each in there])
 
 
 def load_task() -> Task:
-    """Read what a training has to know of the dataset."""
+    """Read what a training needs to know about the dataset."""
     return load_sealed(Task, TASK, _PREPARE)
 
 
@@ -185,15 +185,15 @@ def load_dataset_card() -> DatasetCard:
 
 
 def load_image_index() -> pd.DataFrame:
-    """Read ``id, split, class, name`` of all images. It tells test labels: for evaluate alone."""
+    """Read ``id, split, class, name`` of all images; only for `evaluate`: it shows test labels."""
     return load_table(_prepared("index.csv"), _PREPARE, dtype={"class": str, "name": str})
 
 
 def check_prepared() -> None:
-    """Raise `StudyError` unless all parts of the prepared data are of one run of `prepare`.
+    """Raise `StudyError` unless all prepared data come from one run of `prepare`.
 
-    It looks at the manifests of the splits, the labels, the task and the index. It tells of test
-    labels: for evaluate alone.
+    It checks the manifests of the splits, the labels, the task and the index. It depends on test
+    labels, so only `evaluate` may call it.
     """
     manifest = PREPARED / integrity.MANIFEST
     found = integrity.load_manifest(manifest, {"prepared": "dataset"}, _PREPARE)
@@ -212,11 +212,11 @@ def images_seal() -> str:
 def learning_seal() -> str:
     """Return one checksum of all prepared data that a training may depend on.
 
-    Those are images and ids of all splits, the labels to learn from, and the task; neither the test
-    labels nor the title. A run's manifest holds it, so that `evaluate` notices a run that was
-    trained on other data.
+    These are the images and ids of all splits, the training and validation labels, and the task,
+    but neither the test labels nor the title. A run's manifest contains it, so that `evaluate`
+    detects runs that were trained on other data.
     """
-    seals = [integrity.load_manifest(*each, _PREPARE).seal for each in _learnt_from()]
+    seals = [integrity.load_manifest(*each, _PREPARE).seal for each in _run_inputs()]
     return integrity.digest([*seals, asdict(load_task())])
 
 

@@ -1,4 +1,4 @@
-"""Which classes a stored object can be of: the allow-list of `pipeline.storage.object_files`."""
+"""The classes that stored objects may have: the allowlist of `pipeline.storage.object_files`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 PACKAGES = ("pipeline.features.", "pipeline.classical.")
-"""Classes defined in a module of these can be stored: a new method needs no entry anywhere."""
+"""Classes defined in these packages can be stored; new methods need no registration."""
 OUTSIDE = {
     "sklearn.pipeline.Pipeline": {"steps"},
     "sklearn.preprocessing.FunctionTransformer": {"n_features_in_"},
@@ -17,12 +17,12 @@ OUTSIDE = {
         *("mean_", "var_", "scale_", "n_features_in_", "n_samples_seen_")
     },
 }
-"""Classes of libraries that can be stored, and which of their attributes; all others have to be at
-the defaults of the class. `Pipeline.memory`, for one, names a folder of pickles."""
+"""Library classes that can be stored, and which of their attributes; all others must have their
+default values. `Pipeline.memory`, for example, names a folder of pickles."""
 
 
 def stored_name(kind: type) -> str:
-    """Return what a class is called in a file: of a library, by the name that it makes public.
+    """Return the name of a class in a file; for a library class, its public name.
 
     Raises:
         TypeError: if its objects cannot be stored.
@@ -40,23 +40,23 @@ def attributes_of(value: Any) -> dict[str, Any]:
     """Return the attributes of an object that are stored, by name.
 
     Raises:
-        TypeError: if it has some that cannot be.
+        TypeError: if some of them cannot be stored.
     """
     kind = type(value)
     name = stored_name(kind)
     found = {each: v for each, v in vars(value).items() if not each.startswith("_")}
     for each, default in _defaults(name, kind).items():
         if found.pop(each, default) != default:
-            raise TypeError(f"{name} with another {each} than {default!r} cannot be stored")
+            raise TypeError(f"{name} can only be stored with {each}={default!r}")
     _check_attributes(name, kind, found)
     return found
 
 
 def make_object(name: str, attributes: dict[str, Any]) -> Any:
-    """Make an object with these attributes; nothing of its class is called.
+    """Create an object with these attributes, without calling any code of its class.
 
     Raises:
-        TypeError: if it is of no class that can be stored, or has other attributes.
+        TypeError: if its class cannot be stored, or has other attributes.
     """
     kind = _class(name)
     _check_attributes(name, kind, attributes)
@@ -66,24 +66,24 @@ def make_object(name: str, attributes: dict[str, Any]) -> Any:
 
 
 def make_options(name: str, given: list[str], values: dict[str, Any]) -> BaseModel:
-    """Make options as they were given, which checks them.
+    """Recreate options from those that were given, and validate them.
 
     Args:
-        name: of a class of options.
-        given: those that were given.
-        values: all of them. Where a default is another one by now, the object that was made with
-            the old one is not the one that the options now describe.
+        name: the name of a class of options.
+        given: the options that were given.
+        values: the values of all options. If a default has changed since, the stored object no
+            longer matches its options.
 
     Raises:
-        TypeError: if it is another class.
-        ValueError: if a value is none of its option's, or a default has changed.
+        TypeError: if the class is not one of options.
+        ValueError: if a value is invalid, or a default has changed.
     """
     kind = _class(name)
     if not issubclass(kind, BaseModel):
         raise TypeError(f"{name} has no options")
     made = kind.model_validate({each: values[each] for each in given})
     if vars(made) != values:
-        raise ValueError(f"{name} has other defaults now")
+        raise ValueError(f"the defaults of {name} have changed")
     return made
 
 
@@ -94,11 +94,11 @@ def _class(name: str) -> type:
         found = getattr(importlib.import_module(module), last, None)
         if isinstance(found, type) and (name in OUTSIDE or found.__module__ == module):
             return found
-    raise TypeError(f"{name} is no class that can be stored")
+    raise TypeError(f"{name} is not a class that can be stored")
 
 
 def _defaults(name: str, kind: type) -> dict[str, Any]:
-    """Return the options of a library's class that are not stored, with their defaults."""
+    """Return the options of a library class that are not stored, with their defaults."""
     stored = OUTSIDE.get(name)
     if stored is None:
         return {}
@@ -107,7 +107,7 @@ def _defaults(name: str, kind: type) -> dict[str, Any]:
 
 
 def _check_attributes(name: str, kind: type, attributes: dict[str, Any]) -> None:
-    """Raise `TypeError` if an option lacks, or an attribute would stand in front of a method."""
+    """Raise `TypeError` if an option is missing, or an attribute would hide a method."""
     lacking = (
         inspect.signature(kind).parameters.keys() - attributes.keys() - _defaults(name, kind).keys()
     )

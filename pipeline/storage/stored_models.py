@@ -1,4 +1,4 @@
-"""Opening the model that a run has stored, to score with it again or to look at it."""
+"""Opening the stored model of a run, to compute scores or to inspect it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_stored_model(name: str, seed: int, kind: Literal["classical", "deep"]) 
     Keras is imported only for a network.
 
     Raises:
-        StudyError: if there is none, or it cannot be read; it names the command that makes it.
+        StudyError: if there is none, or it cannot be read; names the command that creates it.
     """
     path, remedy = model_file(name, seed, kind), f"dvc repro train_{kind}@{name}"
     if path.exists():
@@ -33,23 +33,23 @@ def load_stored_model(name: str, seed: int, kind: Literal["classical", "deep"]) 
 
 
 def load_network(path: Path, remedy: str) -> Any:
-    """Open a stored `keras.Model`, of stock layers alone; no code that a file brings along is run.
+    """Open a stored `keras.Model` of stock layers, without running any code from the file.
 
     Args:
         path: the ``.keras`` file.
-        remedy: the command that makes it anew.
+        remedy: the command that regenerates it.
 
     Raises:
-        StudyError: if there is none, or it cannot be read, or holds anything else.
+        StudyError: if there is none, it cannot be read, or it contains anything else.
     """
     if not path.exists():
         raise StudyError(missing(path, remedy))
     check_backend()
     try:
         check_network_file(path)
-        load_keras()  # takes seconds, and a classical run needs none
+        load_keras()  # takes seconds, and classical runs do not need it
         import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # a damaged file leads to nearly anything
+    except Exception as error:  # a damaged file can raise nearly anything
         raise StudyError(unreadable(path, error, remedy)) from None

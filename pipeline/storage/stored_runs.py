@@ -1,8 +1,7 @@
-"""A trained run as it is stored, opened: from pixels to scores of classes.
+"""Stored runs, opened for prediction: from pixels to class scores.
 
-Everything that asks a stored model for answers opens it here, so that a run of any family reads the
-same pixels and gives the same form of scores. `pipeline.commands.predict` adds what people need who
-have files and no arrays.
+All code that predicts with a stored model opens it here, so that runs of any family take the same
+pixels and return scores of the same form. `pipeline.commands.predict` adds the reading of files.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ from pipeline.storage.splits import PREPARED, TASK, Task, load_task
 from pipeline.storage.stored_models import load_stored_model
 
 Kind = Literal["classical", "deep"]
-"""A section of params.yaml; a hybrid stands among the classical runs."""
+"""A section of params.yaml; hybrids are among the classical runs."""
 
 
 @dataclass(frozen=True)
 class PixelModel:
-    """One seed of a run, with what it has to know of its images.
+    """One seed of a run, with details of the images that it expects.
 
     All methods take images as (n, height, width, 3) uint8, **in RGB order**, values from 0 to 255,
     of the size that the run was trained on, and raise `StudyError` for anything else. Images in
-    BGR order, as OpenCV reads them, cannot be told from others and get wrong answers.
+    BGR order, as OpenCV reads them, cannot be detected and give wrong predictions.
     """
 
     card: Card
@@ -40,16 +39,16 @@ class PixelModel:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the columns of scores."""
+        """Names of the classes, in the order of the score columns."""
         return self.task.class_names
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, 3) of the images that it takes."""
+        """(height, width, 3) of the images that it expects."""
         return self.task.image_shape
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (n, classes) scores, the larger the likelier: the answer is the largest."""
+        """Return scores (n, classes); the prediction is the class with the largest score."""
         check_pixels(images, self.image_shape, self._name)
         if self.card.family == "deep":
             return self._checked(network_scores(self.model, images))
@@ -59,8 +58,8 @@ class PixelModel:
         """Return (n, classes) probabilities, whose rows sum to 1.
 
         Those of classical runs and hybrids are calibrated on the validation split, one class
-        against the rest, so that their largest can be another class than that of the largest score.
-        Those of a network are its scores; ``calibration.csv`` tells how far they can be believed.
+        against the rest, so the most probable class may differ from the one with the largest score.
+        Those of a network are its scores; ``calibration.csv`` shows how reliable they are.
         """
         if self.card.family == "deep":
             return self.scores(images)
@@ -79,8 +78,8 @@ class PixelModel:
         if scores.ndim != 2 or scores.shape[1] != len(self.class_names):
             raise StudyError(
                 f"{self._name}: found scores of shape {scores.shape}; expected "
-                f"(n, {len(self.class_names)}), one for each class. The model is not that of this "
-                f"run; make it anew with: {_remedy(self.card.run, _kind(self.card))}"
+                f"(n, {len(self.class_names)}), one per class. The model does not belong to this "
+                f"run; regenerate it with: {_remedy(self.card.run, _kind(self.card))}"
             )
         check_finite(scores, f"scores of {self._name}")
         return scores
@@ -90,14 +89,13 @@ def open_model(name: str, seed: int | None = None, kind: Kind | None = None) -> 
     """Open one seed of a run in the working directory, which is the study's folder.
 
     Args:
-        name: of the run.
+        name: the run's name.
         seed: None for the only one, or the smallest.
-        kind: the section of params.yaml that the run stands in, for messages where even its card
-            is missing.
+        kind: the run's section in params.yaml, for messages if even its card is missing.
 
     Raises:
-        StudyError: if there is none, it cannot be read, or it was trained on other images than the
-            study now holds.
+        StudyError: if there is none, it cannot be read, or the study's images have changed since
+            it was trained.
     """
     seed = _smallest_seed(name, kind) if seed is None else seed
     remedy = _remedy(name, kind)
@@ -118,34 +116,34 @@ def _smallest_seed(name: str, kind: Kind | None) -> int:
         hint = did_you_mean(name, known) or ";"
         raise StudyError(
             f"there is no trained run {folder}{hint} found: {listing(dict.fromkeys(known), 40)}. "
-            f"Name one of them, in a study's folder, or train it with: {_remedy(name, kind)}"
+            f"Choose one of them, in a study's folder, or train it with: {_remedy(name, kind)}"
         )
     return min(seeds)
 
 
 def _check_current(task: Task, where: str, remedy: str) -> None:
-    """Raise `StudyError` if the study's images are others than those that a run was trained on.
+    """Raise `StudyError` if the study's images differ from those that a run was trained on.
 
-    Where nothing is prepared beside a run, as in a copy of it, there is nothing to compare.
+    In a folder without prepared images, such as a copy of a run, there is nothing to compare.
     """
     if not TASK.exists():
         return
     now = load_task()
-    told = [
+    differences = [
         f"{each.name.replace('_', ' ')}: found {new}, trained on {old}"
         for each in fields(now)
         if each.name != "digest"
         and (new := getattr(now, each.name)) != (old := getattr(task, each.name))
     ]
     if now.digest != task.digest:
-        told.append(
+        differences.append(
             f"images, ids or labels: found {now.digest[:12]}, trained on {task.digest[:12]}"
         )
-    if told:
+    if differences:
         raise StudyError(
-            f"{where} was trained on other images than {PREPARED} holds "
-            f"({'; '.join(told)}). Train it anew with: {remedy}. To use it as it is, copy "
-            f"{where} to another folder, to the same place there, and open it in that folder"
+            f"{where} was trained on other images than those in {PREPARED} "
+            f"({'; '.join(differences)}). Retrain it with: {remedy}. To use it unchanged, copy it "
+            f"to the same relative path in another folder, and open it there"
         )
 
 

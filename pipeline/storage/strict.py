@@ -1,7 +1,7 @@
-"""Strict reading: what comes from a file has the types, the shape and the names it should have.
+"""Strict reading: checks of the types, shapes and names in a file.
 
-A checksum (`pipeline.storage.integrity`) tells that a file is the one that was written; these
-checks tell that it is what this version of the project writes.
+A checksum (`pipeline.storage.integrity`) shows that a file is unchanged; these checks show that it
+has the format of this version of the project.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Record = TypeVar("Record")
 Column = Literal["text", "integer", "number", "flag"]
 
 _KINDS = {"integer": "iu", "number": "iufc", "flag": "b"}
-"""NumPy's letters for the dtypes that a column may have; texts were read as text."""
+"""NumPy's letters for the dtypes that a column may have; text columns are always read as text."""
 _EMPTY = {"text": str, "integer": np.int64, "number": np.float64, "flag": bool}
 
 
 def refuse(path: Path, what: str, remedy: str) -> NoReturn:
-    """Raise `StudyError` about a file of another layout than the one that is read."""
-    raise StudyError(f"{path} is another file ({what}); make it anew with: {remedy}")
+    """Raise `StudyError` about a file with an unexpected format."""
+    raise StudyError(f"{path} has an unexpected format ({what}); regenerate it with: {remedy}")
 
 
 @cache
@@ -41,10 +41,10 @@ def _adapter(kind: type) -> TypeAdapter:
 
 
 def read_record(kind: type[Record], values: Any, path: Path, remedy: str) -> Record:
-    """Turn parsed JSON into a dataclass; lists become tuples where the class has them.
+    """Turn parsed JSON into a dataclass; lists become tuples where the class has tuples.
 
     Raises:
-        StudyError: unless all fields are there, no other is, and each has its type.
+        StudyError: if a field is missing, unknown or of the wrong type.
     """
     if not isinstance(values, dict):
         refuse(path, f"found {type(values).__name__}; expected an object", remedy)
@@ -53,7 +53,7 @@ def read_record(kind: type[Record], values: Any, path: Path, remedy: str) -> Rec
     if missing or unknown:
         there = "; ".join(
             f"{word}: {listing(sorted(map(repr, which)))}"
-            for word, which in (("lacking", missing), ("unknown", unknown))
+            for word, which in (("missing", missing), ("unknown", unknown))
             if which
         )
         refuse(path, there, remedy)
@@ -75,18 +75,18 @@ def check_array(
     remedy: str,
     name: str = "an array",
 ) -> NDArray:
-    """Return the array.
+    """Return the array after checking its dtype and shape.
 
     Args:
-        array: what was read.
-        dtype: its dtype, in this machine's order of bytes.
-        shape: its shape; None where any length is right.
-        path: of its file, for the message.
-        remedy: the command that makes the file.
-        name: of the array in its file, for the message.
+        array: the array.
+        dtype: the expected dtype, in this machine's byte order.
+        shape: the expected shape; None for any length.
+        path: path of its file, for the message.
+        remedy: the command that creates the file.
+        name: name of the array in its file, for the message.
 
     Raises:
-        StudyError: unless it has this dtype and shape.
+        StudyError: if the dtype or shape differs.
     """
     fits = len(array.shape) == len(shape) and all(
         expected in (None, found) for found, expected in zip(array.shape, shape, strict=True)
@@ -110,33 +110,35 @@ def take_array(
     path: Path,
     remedy: str,
 ) -> NDArray:
-    """Return an array of a file with several, of any length; other arguments as `check_array`."""
+    """Return one array of a file with several, of any length; see `check_array`."""
     if name not in arrays:
         refuse(path, f"found no array {name}", remedy)
     return check_array(arrays[name], dtype, (None,) * dimensions, path, remedy, name)
 
 
 def read_dtypes(columns: Mapping[str, Column]) -> dict[str, type]:
-    """Return the dtypes for `pandas.read_csv`: texts stay text where they look like numbers."""
+    """Return the dtypes for `pandas.read_csv`: text stays text even if it looks like numbers."""
     return {name: str for name, kind in columns.items() if kind == "text"}
 
 
 def check_table(
     table: pd.DataFrame, columns: Mapping[str, Column], path: Path, remedy: str
 ) -> pd.DataFrame:
-    """Return the table, read with `read_dtypes`; one without rows gets the right dtypes.
+    """Return the table after checking its columns; one without rows gets the right dtypes.
+
+    Read it with `read_dtypes`.
 
     Raises:
-        StudyError: unless it has exactly these columns, in this order, and these kinds of values.
+        StudyError: unless it has exactly these columns, in this order, with these kinds of values.
     """
     if tuple(table) != tuple(columns):
         raise StudyError(
             f"{path} has the columns {listing(table)}; expected {listing(columns)}. "
-            f"Make it anew with: {remedy}"
+            f"Regenerate it with: {remedy}"
         )
     if table.empty:
         return table.astype({name: _EMPTY[kind] for name, kind in columns.items()})
     for name, kind in columns.items():
         if kind != "text" and table[name].dtype.kind not in _KINDS[kind]:
-            refuse(path, f"column {name}: found values that are no {kind}", remedy)
+            refuse(path, f"column {name}: found values other than {kind}s", remedy)
     return table
