@@ -10,7 +10,7 @@ seed: 0
 dataset: {name: digits, path: data/incoming}
 features:
   raw: {method: raw}
-  hog: {method: hog, cell: 2, orientations: 9, channel: grey}
+  hog: {method: hog, cell: 2, orientations: 9, channel: gray}
 classical:
   raw_svm: {method: linear_svm, features: [raw], C: 0.001}
   hog_svm: {method: linear_svm, features: [hog], C: 0.001}

@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml: each loads, calls the library, and saves; nothing else."""
+"""The stages of dvc.yaml: each loads, calls the library, and saves."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pathlib import Path
 
 from stages import supervision
 
-# Before anything heavy is imported: this forks where Python was started as a stage.
+# This forks if Python was started as a stage, so it comes before any heavy import.
 supervision.begin()
 
-# TensorFlow reports at length that a machine has no GPU; a run's first line and its card say what
-# it was computed on. Set TF_CPP_MIN_LOG_LEVEL=0 to see all of it.
+# TensorFlow prints many lines if there is no GPU; a run's first line and its card name the device
+# anyway. Set TF_CPP_MIN_LOG_LEVEL=0 to see them.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def run(main: Callable[..., None], *arguments: str) -> None:
-    """Run a stage; what a person can mend is told without a traceback, with exit code 1.
+    """Run a stage; print errors that a person can fix without a traceback, with exit code 1.
 
-    That is a `StudyError`, and whatever the machine lacks or refuses (`pipeline.system_errors`).
-    An interruption, as by Ctrl-C, ends with exit code 130.
+    These are `StudyError` and the system errors of `pipeline.system_errors`. Ctrl-C ends with exit
+    code 130.
     """
     from pipeline import system_errors
     from pipeline.checks import ShortageError, StudyError
@@ -35,20 +35,20 @@ def run(main: Callable[..., None], *arguments: str) -> None:
     try:
         with supervision.interruptible():
             if by_command and "DVC_STAGE" in os.environ:
-                from pipeline.fingerprints import guard  # DVC alone records what was run
+                from pipeline.fingerprints import guard  # only DVC records the code
 
                 guard.check_recorded(task)
             main(*arguments)
     except Exception as error:
-        told = isinstance(error, StudyError)
+        expected = isinstance(error, StudyError)
         message = None
         if not isinstance(error, ShortageError):
             message = system_errors.explain(error, task)
-        if message is None and not told:
+        if message is None and not expected:
             raise
-        if message is not None and told:
-            # A reader takes any error for that of a damaged file; it may have met a full memory,
-            # or a damaged file that asked for too much.
-            message = f"{message}. Otherwise: {error}"
+        if message is not None and expected:
+            # A reader reports any error as a damaged file, but it may have run out of memory,
+            # perhaps because a damaged file asked for too much.
+            message = f"{message}. If that is not the cause: {error}"
         print(f"\nerror: {message or error}\n", file=sys.stderr, flush=True)
         sys.exit(1)

@@ -1,8 +1,7 @@
-"""Check all of params.yaml before anything is computed, and look at the code of all stages.
+"""Check all of params.yaml before anything is computed, and record the code of all stages.
 
-The output tells what the code does, so that an edit reruns this stage, and behind it only those
-that it concerns. It runs each time: DVC notices neither that, nor a new link among the images, and
-must not open every file.
+It writes a fingerprint of the code of each stage, so that an edit only reruns the stages that it
+affects. It always runs, because DVC would not notice edited code or a new link among the images.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Parse the file, and look at the files that it names."""
+    """Parse params.yaml, check the files that it names, and write data/code/."""
     params = load_params()
     features = cast("Iterable[FeatureSpec]", params.features.values())
     if params.deep or any(spec.family == "hybrid" for spec in features):
@@ -33,14 +32,11 @@ def main() -> None:
     check_files(params)
     save_fingerprints(read_params()[0])
     sets, runs = len(params.features), len(params.roster)
-    print(f"params.yaml is right: feature sets: {sets}, runs: {runs}")
+    print(f"params.yaml is valid: feature sets: {sets}, runs: {runs}")
 
 
 def check_files(params: Params) -> None:
-    """Raise `StudyError` where a path in params.yaml leads nowhere or to another network.
-
-    So does the name of a corruption that there is not.
-    """
+    """Raise `StudyError` if params.yaml names an unusable file or an unknown corruption."""
     cast("DatasetSpec", params.dataset).check_files()
     reading = [(f"features.{name}", spec) for name, spec in params.features.items()]
     reading += [(f"deep.{name}", spec) for name, spec in params.deep.items()]

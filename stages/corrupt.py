@@ -1,6 +1,6 @@
 """Score corrupted test images with the stored model of a run: ``python -m stages.corrupt <run>``.
 
-Images are corrupted batch by batch and never stored. No label is read.
+Images are corrupted batch by batch and never stored. No labels are read.
 """
 
 from __future__ import annotations
@@ -68,14 +68,14 @@ def _options(document: Mapping[str, Any], name: str) -> CorruptOptions:
 
 
 def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[int, Scorer, str]:
-    """Return the first seed of the run, what scores images with its model, and its seal."""
+    """Return the run's first seed, the scoring function of its model, and its seal."""
     kind: Kind
     for kind in ("classical", "deep"):
         entry = document[kind].get(name)
         if entry:
             break
     else:
-        raise StudyError(f"{PARAMS}: corrupt.{name}: there is no run {name!r}")
+        raise StudyError(f"{PARAMS}: corrupt.{name}: unknown run; expected the name of a run")
     seed = first_seed(entry, study_seed)
     trained = run_manifest(name, seed, f"dvc repro train_{kind}@{name}").seal
     return seed, open_model(name, seed, kind).scores, trained
@@ -84,7 +84,7 @@ def _scorer(document: Mapping[str, Any], name: str, study_seed: int) -> tuple[in
 def _images(limit: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the first `limit` test images of a random order, sorted by position, and their ids.
 
-    A larger limit holds the images of a smaller one.
+    A larger limit includes the images of a smaller one.
     """
     ids = load_ids("test")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(ids))[:limit])

@@ -1,4 +1,4 @@
-"""Find test images that copy an image to learn from, or look alike; reads no labels."""
+"""Find test images with a copy or near-duplicate in train or validation; reads no labels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def main() -> None:
     found = near_duplicates(images, ids)
     save_duplicates(found, images_seal())
     n, exact, check = len(ids["test"]), int((found.pairs["kind"] == EXACT).sum()), found.check
-    ordinary = "" if check.tells else ", as training images do among themselves: no sign of copies"
+    ordinary = "" if check.tells else ", but so are training images among themselves"
     print(
-        f"{exact:,} of {n:,} test images ({exact / n:.2%}) are exact copies of images to learn "
-        f"from; {check.test_alike:,} more look alike (details correlate at {check.similarity} or "
-        f"more){ordinary}"
+        f"{exact:,} of {n:,} test images ({exact / n:.2%}) are exact copies of training or "
+        f"validation images; {check.test_alike:,} more look alike (correlation of details at least "
+        f"{check.similarity}){ordinary}"
     )
 
 

@@ -1,6 +1,6 @@
-"""Score all runs of the roster against the labels; no other stage reads those of the test split.
+"""Evaluate all runs of the roster; no other stage reads the labels of the test split.
 
-The roster comes from params.yaml: what removed runs have left on disk is not looked at.
+The roster comes from params.yaml: files of removed runs are ignored.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def load_inputs(roster: Roster) -> dict[str, Any]:
-    """Return the arguments of `evaluate`; all that they are read from is verified."""
+    """Return the arguments of `evaluate`, after verifying all files that they come from."""
     check_prepared()
     return {
         "dataset": load_dataset_card(),
@@ -82,7 +82,7 @@ def _names() -> dict[int, str]:
 
 
 def _records(roster: Roster) -> Iterator[RunRecord]:
-    """Load run after run, so that only one run's scores are in memory at a time."""
+    """Load runs one by one, so that only one run's scores are in memory at a time."""
     learning = learning_seal()
     for each in roster.runs:
         seeds = tuple(_record(each, seed, learning) for seed in each.seeds)
@@ -90,7 +90,7 @@ def _records(roster: Roster) -> Iterator[RunRecord]:
 
 
 def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
-    """Load what `corrupt` has left of the runs that params.yaml names, run after run."""
+    """Load the outputs of `corrupt` one by one, for the runs in params.yaml."""
     runs = {each.name: each for each in roster.runs}
     for name, options in roster.corrupt.items():
         remedy, run = f"dvc repro corrupt@{name}", runs[name]
@@ -107,7 +107,7 @@ def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
 def _record(each: Run, seed: int, learning: str) -> SeedRecord:
     run_manifest(each.name, seed, each.remedy, learning)
     card = load_card(each.name, seed, each.remedy)
-    tuned = card.tuning_seconds > 0  # of several seeds, the one whose search served all
+    tuned = card.tuning_seconds > 0  # only the seed that ran the search, which serves all seeds
     return SeedRecord(
         card=card,
         predictions=load_predictions(each.name, seed, each.remedy),
@@ -118,7 +118,7 @@ def _record(each: Run, seed: int, learning: str) -> SeedRecord:
 
 
 def _model_bytes(each: Run, card: Card) -> int:
-    """Return the size of the stored model, which is not opened."""
+    """Return the size of the stored model, without opening it."""
     path = model_file(each.name, card.seed, card.family)
     if not path.exists():
         raise StudyError(missing(path, each.remedy))

@@ -45,7 +45,7 @@ def main(name: str) -> None:
         family=spec.family,
     )
     save_extractor(name, extractor, card, seal)
-    print(f"{name}: {dimension} features an image; training split in {seconds['train']:.1f} s")
+    print(f"{name}: {dimension:,} features per image; {seconds['train']:.1f} s for the train split")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Find the images, or download them, and record what was found."""
+"""Find or download the images, and record what was found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw what each feature set keeps of a few validation images, and what it has learnt."""
+"""Draw what each feature set keeps of a few validation images, and what it has learned."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ def main() -> None:
     for name in document["features"]:
         drawn = list(_drawn(name, examples))
         pictures += drawn
-        print(f"{name}: {len(drawn)} pictures" if drawn else f"{name}: cannot be drawn", flush=True)
+        count = "1 picture" if len(drawn) == 1 else f"{len(drawn)} pictures"
+        print(f"{name}: {count}" if drawn else f"{name}: cannot be drawn", flush=True)
     save_feature_pictures(pictures)
 
 
 def _originals(examples: ExampleImages) -> Iterator[FeaturePicture]:
-    """Enlarge the images by a whole factor, each pixel to a square."""
+    """Enlarge the images by an integer factor, so that each pixel becomes a square."""
     for image, id_, name in zip(examples.pixels, examples.ids, examples.class_names, strict=True):
         yield FeaturePicture(
             features="",
@@ -44,7 +45,7 @@ def _originals(examples: ExampleImages) -> Iterator[FeaturePicture]:
 
 
 def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
-    """Draw with a fitted extractor; nothing comes of one that knows no pictures."""
+    """Draw with a fitted extractor; yields nothing if its method cannot be drawn."""
     card = load_feature_card(features)
     extractor = load_extractor(features)
 
@@ -62,7 +63,7 @@ def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
             yield row(pixels, id_, name, caption)
     pixels = learned_picture(extractor)
     if pixels is not None:
-        yield row(pixels, -1, "", f"What {features} has learnt from the training images")
+        yield row(pixels, -1, "", f"What {features} has learned from the training images")
 
 
 if __name__ == "__main__":

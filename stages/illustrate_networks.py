@@ -1,6 +1,6 @@
-"""Draw what each network has learnt and sees: kernels, maps, and where it finds its class.
+"""Draw what each network has learned and sees: kernels, feature maps, and Grad-CAM.
 
-The images are those of `stages.illustrate`. Keras is imported only where there is a network.
+The images are those of `stages.illustrate`. Keras is only imported if there is a network.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.storage.stored_runs import open_model
 from stages import run
 
 SIDE = 192
-"""Pixels that the longer side of an overlay has at least."""
+"""Minimum length of the longer side of an overlay, in pixels."""
 
 
 def main() -> None:
@@ -34,19 +34,20 @@ def main() -> None:
         for name, entry in networks.items():
             drawn = list(_drawn(name, first_seed(entry, seed), examples))
             pictures += drawn
-            print(f"{name}: {len(drawn)} pictures", flush=True)
+            count = "1 picture" if len(drawn) == 1 else f"{len(drawn)} pictures"
+            print(f"{name}: {count}", flush=True)
     save_network_pictures(pictures)
 
 
 @dataclass(frozen=True)
 class _Drawing:
-    """Makes rows of ``networks.csv`` of one network."""
+    """Creates the rows of one network in ``networks.csv``."""
 
     name: str
     card: Card
     examples: ExampleImages
 
-    def learnt(self, pixels: NDArray[np.uint8], caption: str) -> FeaturePicture:
+    def learned(self, pixels: NDArray[np.uint8], caption: str) -> FeaturePicture:
         path = f"networks/{self.name}/learnt.png"
         return self._picture("learnt", -1, "", path, pixels, f"{self.name}: {caption}")
 
@@ -67,15 +68,15 @@ class _Drawing:
 
 
 def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePicture]:
-    """Draw all that can be drawn of one network, its first seed."""
+    """Draw everything that can be drawn of the first seed of one network."""
     from pipeline.deep.explain import feature_maps, grad_cam, kernels
 
     opened = open_model(name, seed, "deep")
     model, classes = opened.model, opened.class_names
     drawing = _Drawing(name, opened.card, examples)
-    learnt = kernels.first_kernels(model)
-    if learnt is not None:
-        yield drawing.learnt(kernels.kernel_sheet(learnt), learnt.caption)
+    learned = kernels.first_kernels(model)
+    if learned is not None:
+        yield drawing.learned(kernels.kernel_sheet(learned), learned.caption)
     maps = feature_maps.feature_maps(model, examples.pixels)
     if maps is not None:
         for which, sheet in enumerate(feature_maps.map_sheets(maps)):
@@ -87,18 +88,18 @@ def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePic
             pixels = enlarged(grad_cam.overlay(image, seen.maps[which]), SIDE)
             said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f} %)"
             actual = f"the image of class {examples.class_names[which]}"
-            caption = f"says {said} of {actual}: {seen.caption(which)}"
+            caption = f"predicts {said} for {actual}: {seen.caption(which)}"
             yield drawing.of_image(which, "gradcam", pixels, caption)
 
 
 def _grad_cam_layer(card: Card) -> str | None:
-    """Return what a network's card says of itself; None where it has no maps to read."""
+    """Return the Grad-CAM layer from a network's card; None if it has no feature maps."""
     try:
         return card.notes["grad_cam_layer"]
     except KeyError:
         raise StudyError(
             f"{run_folder(card.run, card.seed) / 'card.json'}: found no notes.grad_cam_layer; "
-            "expected the layer that Grad-CAM reads, or null. Train the run anew with: "
+            "expected the layer that Grad-CAM reads, or null. Retrain the run with: "
             f"dvc repro train_deep@{card.run}"
         ) from None
 

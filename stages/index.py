@@ -1,7 +1,7 @@
 """Write, for each classical run, the checksums of the feature sets that it joins.
 
-A run depends on its own small file here instead of on all of data/features: so an edit to one
-feature set reruns the runs on it, and no other.
+A run depends on its own small file here instead of on all of data/features, so that an edit to a
+feature set only affects the runs that use it.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ def main() -> None:
 
 
 def _joined(run: str, entry: Mapping[str, Any], sets: Collection[str]) -> list[str]:
-    """Return the names of the feature sets of a run, of which files are named."""
+    """Return the names of a run's feature sets; files are named after them."""
     joined = entry.get("features")
     where = f"{PARAMS}: classical.{run}.features"
     if not isinstance(joined, list):
         raise StudyError(f"{where}: found {shown(joined)}; expected a list of feature sets")
     for features in joined:
         if features not in sets:
-            raise StudyError(f"{where}: no feature set {shown(features)}; defined: {listing(sets)}")
+            raise StudyError(
+                f"{where}: unknown feature set {shown(features)}; defined: {listing(sets)}"
+            )
     return joined
 
 

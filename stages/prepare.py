@@ -68,16 +68,16 @@ def _spread(sides: NDArray[np.int64]) -> dict[str, int]:
 
 
 def _remarks(card: DatasetCard) -> list[str]:
-    """Say what was left out of the images, and what became of the others."""
+    """Return lines about what was left out, and how the images were read."""
     remarks = list(card.notes)
     if card.left_out:
         remarks.append(f"left out: {counted(card.left_out)}")
     if card.skipped:
-        remarks.append(f"unreadable and left out: {listing(card.skipped, 5)}")
+        remarks.append(f"left out because unreadable: {listing(card.skipped, 5)}")
     if card.original_sides:
         sides = card.original_sides
         remarks.append(
-            f"shorter sides of the originals: {sides['smallest']:,} to {sides['largest']:,} pixels "
+            f"shorter side of the originals: {sides['smallest']:,} to {sides['largest']:,} pixels "
             f"(median {sides['median']:,}); stored as {card.image_shape[1]} x {card.image_shape[0]}"
         )
     return remarks

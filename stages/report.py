@@ -30,7 +30,7 @@ def main() -> None:
             network_pictures=load_network_pictures(),
         )
     )
-    print(f"the report: {STUDY / 'index.html'}")
+    print(f"report: {STUDY / 'index.html'}")
 
 
 if __name__ == "__main__":

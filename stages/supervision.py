@@ -1,13 +1,14 @@
-"""The process around a stage: it tells how the stage ended, and ends it with the DVC behind it.
+"""The supervisor of a stage: it reports how the stage ended, and ends it if DVC is killed.
 
-``python -m stages.<stage>`` forks before anything heavy is imported. The child does the work. The
-parent, a few megabytes, waits, and does what no process can do for itself:
+``python -m stages.<stage>`` forks before any heavy import. The child does the work. The parent,
+which takes a few megabytes, waits and does what no process can do for itself:
 
-* where the stage is killed, as by a system without memory, it says so and what to do;
-* where DVC is killed, it ends the stage, which else would train on beside the next one;
-* where a person presses Ctrl-C, it says in one line what goes on next time.
+* if the stage is killed, for example because the system ran out of memory, it says so and what to
+  do;
+* if DVC is killed, it ends the stage, which would otherwise keep training beside the next one;
+* if a person presses Ctrl-C, it prints in one line how to continue.
 
-Where the parent is killed, the child ends too: it holds one end of a pipe, which then closes.
+If the parent is killed, the child ends too, because a pipe between the two closes.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 AFFECTS_OUTPUTS = False
-"""It watches over the process of a stage; see `pipeline.fingerprints`."""
+"""It supervises the process of a stage; see `pipeline.fingerprints`."""
 INTERRUPTED = 128 + signal.SIGINT
 POLL = 0.5
-"""Seconds between two looks at whether DVC is still there."""
+"""Seconds between two checks of whether DVC is still running."""
 PATIENCE = 0.5
-"""Seconds after which another Ctrl-C is one of an impatient person, not the same one."""
+"""Seconds after which another signal is a second Ctrl-C rather than the same one."""
 SHELLS = ("sh", "ash", "bash", "dash", "fish", "ksh", "zsh", "busybox")
-GOES_ON = (
-    "interrupted. Nothing is lost: the same command goes on after the last stage that was "
-    "finished, a training after its last finished epoch"
+INTERRUPTED_MESSAGE = (
+    "interrupted. Nothing is lost: run the same command to continue after the last finished stage "
+    "(a training continues after its last finished epoch)"
 )
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
@@ -44,8 +45,8 @@ _supervised = False
 def begin() -> None:
     """Fork, if Python was started as ``python -m stages.<stage>``; only the child returns.
 
-    While Python looks for that module, and imports this package for it, ``sys.argv[0]`` is ``-m``;
-    everywhere else, as in tests, nothing happens.
+    ``sys.argv[0]`` is ``-m`` while Python looks for that module and imports this package; in all
+    other cases, as in tests, nothing happens.
     """
     global _supervised
     if sys.argv[:1] != ["-m"] or not hasattr(os, "fork"):
@@ -60,33 +61,33 @@ def begin() -> None:
         os._exit(supervisor.wait(child))
     _supervised = True
     os.close(writing)
-    # While modules are imported there is nothing to clean up, and Python would print a traceback.
+    # During imports there is nothing to clean up, and Python would print a traceback.
     for each in (signal.SIGINT, *FORWARDED):
-        if not _ignored(each):  # as by nohup
+        if not _ignored(each):  # nohup ignores signals
             signal.signal(each, signal.SIG_DFL)
-    sys.excepthook = _tell
+    sys.excepthook = _report
     threading.Thread(target=_end_with, args=(reading,), daemon=True).start()
 
 
 def task_name(stage: str, arguments: Sequence[str]) -> str:
-    """Return a stage's name, with that of its run or feature set, as DVC or a person gave it."""
+    """Return a stage's name, followed by that of its run or feature set if it has one."""
     found = re.fullmatch(rf"(?:.*:)?{stage}@([\w-]+)", os.environ.get("DVC_STAGE", ""))
     return " ".join([stage, *(arguments or (found.groups() if found else ()))])
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C end the block in order, so that its temporary files are removed, with code 130.
+    """Let Ctrl-C end the block with exit code 130 after its temporary files are removed.
 
     Raises:
-        SystemExit: in place of KeyboardInterrupt, where no supervisor tells of it.
+        SystemExit: instead of KeyboardInterrupt, if there is no supervisor to report it.
     """
     interrupted = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         nonlocal interrupted
         interrupted = True
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would break the clearing up
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would interrupt the cleanup
         raise KeyboardInterrupt
 
     handled = _supervised and not _ignored(signal.SIGINT)
@@ -95,15 +96,15 @@ def interruptible() -> Iterator[None]:
     try:
         yield
         if handled:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to clear up
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is left to clean up
     except BaseException as error:
         # A library may have caught the interruption and raised an error of its own.
         if not interrupted and not isinstance(error, KeyboardInterrupt):
             raise
         if _supervised:
             sys.stdout.flush()
-            os._exit(INTERRUPTED)  # without what libraries print at exit
-        print(f"\n{GOES_ON}\n", file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)  # skips what libraries print at exit
+        print(f"\n{INTERRUPTED_MESSAGE}\n", file=sys.stderr, flush=True)
         sys.exit(INTERRUPTED)
 
 
@@ -112,14 +113,16 @@ def _ignored(signum: int) -> bool:
 
 
 def _end_with(lifeline: int) -> None:
-    """End this process when the other end of a pipe is closed."""
+    """Kill this process when the other end of a pipe is closed."""
     with suppress(OSError):
         os.read(lifeline, 1)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
-    """Tell an error that no `run` has caught, such as one of an import."""
+def _report(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Report an error that `run` has not caught, such as one during imports."""
     from pipeline import system_errors
 
     message = system_errors.explain(error, "imports")
@@ -130,17 +133,17 @@ def _tell(kind: type[BaseException], error: BaseException, traceback: TracebackT
 
 
 class _Supervisor:
-    """Waits for a stage, passes signals on to it, and says what became of it."""
+    """Waits for a stage, forwards signals to it, and reports how it ended."""
 
     def __init__(self, task: str) -> None:
         self.task = task
         self.child = 0
         self.interrupted: float | None = None
-        """When Ctrl-C was pressed first."""
+        """The time of the first Ctrl-C."""
         self.orphaned = False
         self.started_by = os.getppid()
         self.kills = _killed_for_memory()
-        # From before the fork on, so that no signal comes between.
+        # Installed before the fork, so that no signal is missed.
         if not _ignored(signal.SIGINT):
             signal.signal(signal.SIGINT, self._interrupt)
         for each in FORWARDED:
@@ -157,7 +160,7 @@ class _Supervisor:
         _, status, usage = os.wait4(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if self.interrupted or code in (INTERRUPTED, -signal.SIGINT):
-            self._say(GOES_ON)
+            self._say(INTERRUPTED_MESSAGE)
             return INTERRUPTED
         if self.orphaned:
             return 128 + signal.SIGKILL
@@ -181,14 +184,14 @@ class _Supervisor:
                 os.kill(self.child, signum)
 
     def _watch(self) -> None:
-        """End the stage when the process that has started it is gone, or the one behind a shell."""
+        """End the stage when the process that started it, or that shell's parent, is gone."""
         behind = _behind_shell(self.started_by)
         while os.getppid() == self.started_by and (
             behind is None or _parent(self.started_by) == behind
         ):
             time.sleep(POLL)
         self.orphaned = True
-        self._say(f"{self.task}: ended, since the dvc that had started it is gone")
+        self._say(f"{self.task}: ended, because the DVC process that started it is gone")
         self._send(signal.SIGKILL)
 
     def _ended_by(self, signum: signal.Signals, peak: int) -> str:
@@ -197,33 +200,32 @@ class _Supervisor:
 
         _, total = memory()
         peak *= 1 if sys.platform == "darwin" else 1024  # in bytes
-        used = f"it had used {byte_size(peak)}"
-        used += f" of the machine's {byte_size(total)} of memory"
+        used = f"it used {byte_size(peak)} of the machine's {byte_size(total)} of memory"
         if signum == signal.SIGKILL:
             if self.kills is not None and (_killed_for_memory() or 0) > self.kills:
-                why = "since the system ran out of memory"
+                why = "because the system ran out of memory"
             elif peak > total / 4:
                 why = "most likely for lack of memory"
             else:
-                why = "by a person, by another program, or for lack of memory"
+                why = "by a person or a program, or for lack of memory"
             less = need_less(self.task)
             return f"error: {self.task} was killed (signal 9), {why}: {used}. {less}"
         if signum in CRASHES:
             return (
-                f"error: {self.task} crashed in a library ({signum.name}); {used}. A full memory "
-                "or disk can do that. If there was room, this shows where: "
+                f"error: {self.task} crashed in a library ({signum.name}); {used}. A lack of "
+                "memory or disk space can cause this. Otherwise, to find the place, run: "
                 f"python -X faulthandler -m stages.{self.task}"
             )
         return f"error: {self.task} was ended by another program ({signum.name})"
 
     @staticmethod
     def _say(text: str) -> None:
-        with suppress(OSError, ValueError):  # its terminal may be gone as well
+        with suppress(OSError, ValueError):  # the terminal may be gone too
             print(f"\n{text}\n", file=sys.stderr, flush=True)
 
 
 def _killed_for_memory() -> int | None:
-    """Return how many processes Linux has killed for lack of memory since it was started."""
+    """Return how many processes Linux has killed for lack of memory since it booted."""
     with suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
@@ -231,7 +233,7 @@ def _killed_for_memory() -> int | None:
 
 
 def _behind_shell(pid: int) -> int | None:
-    """Return the parent of a process that is a shell, else None; DVC runs stages through one."""
+    """Return the parent of a process that is a shell, or None; DVC runs stages in a shell."""
     import psutil
 
     with suppress(psutil.Error):

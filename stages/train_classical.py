@@ -41,7 +41,7 @@ from stages import run
 
 @dataclass(frozen=True)
 class _Costs:
-    """Seconds of a seed beside those of fitting."""
+    """Seconds of a seed in addition to those of fitting."""
 
     stage: float
     mirroring: float
@@ -52,7 +52,7 @@ def main(name: str) -> None:
     """Write runs/<run>/."""
     entry, seed = load_entry("classical", name)
     if not isinstance(entry, ClassicalSpec):
-        raise TypeError(f"{entry.__class__} is no ClassicalSpec")
+        raise TypeError(f"found {entry.__class__}; expected a ClassicalSpec")
     images, task = images_seal(), load_task()
     for feature_set in entry.features:
         check_features(feature_set, images)
@@ -78,7 +78,7 @@ def main(name: str) -> None:
 
 
 def _mirrors(spec: ClassicalSpec) -> list[NDArray[np.float32]] | None:
-    """Return the feature sets of the left-right mirrored training images, if the run wants them."""
+    """Return the feature sets of the mirrored training images (left to right), if `mirrored`."""
     if not spec.mirrored:
         return None
     images = np.ascontiguousarray(load_images("train")[:, :, ::-1])
@@ -137,7 +137,7 @@ def _save(
 def _multiply_adds(
     extractors: tuple[Any, ...], trained: TrainedClassifier, image_shape: tuple[int, int, int]
 ) -> dict[str, int]:
-    """Return the note of what one image costs from pixels to scores, if all parts are counted."""
+    """Return a note of the multiply-adds from pixels to scores, if all parts can be counted."""
     parts = [each.multiply_adds(image_shape) for each in extractors]
     parts.append(multiply_adds(trained.model))
     return {} if None in parts else {"multiply_adds": sum(parts)}

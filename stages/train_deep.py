@@ -25,7 +25,7 @@ from pipeline.storage.splits import (
 )
 from stages import run
 
-run(load_keras)  # what follows imports it too
+run(load_keras)  # before the imports below, which also import it
 
 import keras  # noqa: E402
 
@@ -40,7 +40,7 @@ LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy")
 
 
 def main(name: str) -> None:
-    """Write runs/<run>/: each seed trained, or taken from where it was kept when it was done."""
+    """Write runs/<run>/: train each seed, or restore it if it was finished before."""
     entry, study_seed = load_entry("deep", name)
     spec = cast("DeepSpec", entry)
     if spec.fixed_threads is not None:
@@ -53,7 +53,7 @@ def main(name: str) -> None:
     }
     for seed, key in keys.items():
         if resume.restore_seed(name, key, run_folder(name, seed)):
-            print(f"{name}, seed {seed}: trained before, taken from {resume.SEEDS}", flush=True)
+            print(f"{name}, seed {seed}: already trained, restored from {resume.SEEDS}", flush=True)
             continue
         print(f"{name}, seed {seed}, on {device_name()}", flush=True)
         _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
@@ -62,7 +62,7 @@ def main(name: str) -> None:
 
 
 def _origin(spec: DeepSpec) -> dict[str, object]:
-    """Return all that determines a training, but for its seed: it goes on from nothing else."""
+    """Return all that determines a training except its seed; only then can it be resumed."""
     return {
         "options": spec.model_dump(mode="json", exclude={"seeds"}),
         "files": spec.record(),

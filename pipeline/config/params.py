@@ -120,7 +120,7 @@ def _parse_section(document: Mapping[str, Any], kind: str, problems: list[str]) 
     section = document.get(kind)
     if kind == "dataset":
         if isinstance(section, Mapping) and "path" not in section:
-            problems.append("dataset.path: missing; expected a path, such as data/incoming")
+            problems.append("dataset.path: found nothing; expected a path, such as data/incoming")
         return registry.parse(kind, section, kind)
     if not isinstance(section, Mapping):
         found = "nothing" if section is None else shown(section)

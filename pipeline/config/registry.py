@@ -175,7 +175,7 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         field = model.model_fields.get(name)
         meaning = field.description if field and field.description else "a value"
-        return f"missing; expected: {meaning.splitlines()[0]}"
+        return f"found nothing; expected: {meaning.splitlines()[0]}"
     message = re.sub("^Value error, ", "", problem["msg"])
     message = re.sub("^(Input|Tuple|List|String) should (be|have)", "expected", message)
     message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")

@@ -37,12 +37,12 @@ class Spec(ControlSpec):
         return HUES
 
     def fetch(self) -> Source:
-        """Say what is drawn; `path` is not used."""
+        """Describe what is drawn; `path` is not used."""
         return drawn_by(
             self.name,
             __file__,
-            "a control, drawn by code: random figures whose classes differ in hue alone, so that "
-            "colour histograms tell them apart and gradients cannot",
+            "a control, drawn by code: random figures whose classes differ only in hue, so color "
+            "histograms can distinguish them and gradients cannot",
         )
 
     def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:

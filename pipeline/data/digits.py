@@ -46,14 +46,14 @@ class Spec(DatasetSpec):
         return self.test
 
     def fetch(self) -> Source:
-        """Look whether the file is there; `path` is not used."""
+        """Check that the file exists; `path` is not used."""
         content = _read_file()
         digest = hashlib.sha256(content).hexdigest()
         return Source(
             name=self.name,
             files=(SourceFile(Path(FILE).name, None, digest, len(content)),),
             description=f"{SIDE}×{SIDE} handwritten digits that ship with scikit-learn; each of 13 "
-            "writers is in all splits, so accuracies do not hold for new writers",
+            "writers is in all splits, so accuracies do not apply to new writers",
         )
 
     def load(self, source: Source) -> RawDataset:

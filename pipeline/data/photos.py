@@ -63,7 +63,7 @@ class Spec(DatasetSpec):
     change them."""
 
     def fetch(self) -> Source:
-        """Look whether all photographs are there; `path` is not used."""
+        """Check that all photographs exist; `path` is not used."""
         content = b"".join(content for _, content in sorted(_read_photos().items()))
         digest = hashlib.sha256(content).hexdigest()
         return Source(

@@ -29,12 +29,12 @@ class Spec(ControlSpec):
         return tuple(FIGURES)
 
     def fetch(self) -> Source:
-        """Say what is drawn; `path` is not used."""
+        """Describe what is drawn; `path` is not used."""
         return drawn_by(
             self.name,
             __file__,
-            "a control, drawn by code: figures of equal area in random colours whose classes "
-            "differ in shape alone, so that gradients tell them apart and colours cannot",
+            "a control, drawn by code: figures of equal area in random colors whose classes differ "
+            "only in shape, so gradients can distinguish them and colors cannot",
         )
 
     def draw(self, label: int, rng: np.random.Generator) -> NDArray[np.uint8]:

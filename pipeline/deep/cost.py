@@ -1,4 +1,4 @@
-"""What a network costs, counted from its layers: multiply-adds, weights, outputs of layers."""
+"""The cost of a network, counted from its layers: multiply-adds, weights, activations."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from pipeline.checks import listing
 from pipeline.host_memory import byte_size
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
-"""Of one number, by the type that a layer computes in."""
+"""Bytes per number, by the dtype that a layer computes in."""
 
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer of a network; of an input, not of a batch."""
+    """The cost of one layer for one input."""
 
     name: str
     kind: str
     outputs: tuple[int, ...]
-    """Shape without the batch; of its first output where it has several."""
+    """Shape of its first output, without the batch dimension."""
     trainable: int
     frozen: int
     multiply_adds: int | None
-    """Products of a kernel and an input, as the literature counts; biases, normalizations,
-    activations and poolings are left out. None for a kind of layer that is not known here."""
+    """Products of kernel and input, as counted in the literature; biases, normalizations,
+    activations and poolings are left out. None for an unknown kind of layer."""
 
 
 def layer_table(model: keras.Model) -> list[LayerCost]:
-    """Return the layers of a model with those of models in it, in order; inputs are left out."""
+    """Return the layers of a model in order, including those of nested models, without inputs."""
     return [_cost(layer) for layer in leaf_layers(model)]
 
 
 def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yield the layers of a model, and, in the place of a model within it, that one's layers."""
+    """Yield the layers of a model; a nested model is replaced by its layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from leaf_layers(layer)
@@ -46,20 +46,20 @@ def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def multiply_adds(model: keras.Model) -> int | None:
-    """Return the multiply-adds of one input on its way through the model, in inference.
+    """Return the multiply-adds of the model for one input, in inference.
 
-    None where a layer's are not known; `uncounted_layers` names it.
+    None if those of a layer are unknown; `uncounted_layers` names it.
     """
     return None if uncounted_layers(model) else counted_multiply_adds(model)
 
 
 def counted_multiply_adds(model: keras.Model) -> int:
-    """Return the multiply-adds of the layers whose kind is known: at least so many there are."""
+    """Return the multiply-adds of all layers of a known kind, a lower bound for the model."""
     return sum(layer.multiply_adds or 0 for layer in layer_table(model))
 
 
 def uncounted_layers(model: keras.Model) -> tuple[str, ...]:
-    """Return ``name (kind)`` of all layers and operations whose multiply-adds are not known."""
+    """Return ``name (kind)`` of all layers and operations whose multiply-adds are unknown."""
     layers = [each for each in layer_table(model) if each.multiply_adds is None]
     named = [f"{each.name} ({each.kind})" for each in layers]
     named += [f"{each.name} ({type(each).__name__})" for each in _bare_operations(model)]
@@ -67,7 +67,7 @@ def uncounted_layers(model: keras.Model) -> tuple[str, ...]:
 
 
 def _bare_operations(model: keras.Model) -> Iterator[keras.Operation]:
-    """Yield the operations of a model, and of models in it, that are no layers: ``x + y``."""
+    """Yield the operations of a model and its nested models that are not layers: ``x + y``."""
     for each in getattr(model, "operations", model.layers):
         if isinstance(each, keras.Model):
             yield from _bare_operations(each)
@@ -76,13 +76,13 @@ def _bare_operations(model: keras.Model) -> Iterator[keras.Operation]:
 
 
 def training_bytes(model: keras.Model) -> int:
-    """Return the bytes that one image takes at the height of a training step.
+    """Return the peak memory per image in a training step, in bytes.
 
-    Kept from the forward pass for the backward pass is what a gradient is computed from: the inputs
-    of convolutions, dense layers, normalizations and maxima, and the outputs of activations and
-    maxima; nothing of additions, means and concatenations. On top come the input and the gradient
-    of the largest layer. On TensorFlow and two cores, what was taken beyond the weights and the
-    graph was 0.8 to 1.1 times this, for six networks at 96 and 160 pixels.
+    The forward pass keeps what the backward pass needs: the inputs of convolutions, dense layers,
+    normalizations and maxima, and the outputs of activations and maxima, but nothing of additions,
+    means and concatenations. The input and the gradient of the largest layer come on top. With
+    TensorFlow on two cores, the memory beyond weights and graph was 0.8 to 1.1 times this estimate,
+    for six networks at 96 and 160 pixels.
     """
     kept: dict[int, int] = {}
     inside = largest = 0
@@ -112,13 +112,13 @@ _NEED_THEIR_INPUT = ("gelu", "elu", "leaky_relu")
 
 
 def _tensor_bytes(layer: keras.Layer, tensors: Any) -> dict[int, int]:
-    """Return tensor -> its bytes for one image."""
+    """Return tensor id -> bytes for one image."""
     size = BYTES.get(layer.compute_dtype, 4)
     return {id(each): size * math.prod(_shape(each)) for each in keras.tree.flatten(tensors)}
 
 
 def weight_bytes(model: keras.Model) -> tuple[int, int]:
-    """Return the bytes of trainable and of all other weights, in the type they are stored in."""
+    """Return the bytes of the trainable and of all other weights, in their stored dtypes."""
     trainable = sum(_bytes(variable) for variable in model.trainable_weights)
     return trainable, sum(_bytes(variable) for variable in model.weights) - trainable
 
@@ -128,9 +128,9 @@ def summary(model: keras.Model) -> str:
     table = layer_table(model)
     trainable, frozen = sum(each.trainable for each in table), sum(each.frozen for each in table)
     weighted = sum(bool(each.trainable or each.frozen) for each in table)
-    adds = f"{count(counted_multiply_adds(model))} multiply-adds an image"
+    adds = f"{count(counted_multiply_adds(model))} multiply-adds per image"
     if uncounted := uncounted_layers(model):
-        adds = f"at least {adds}, those of {listing(uncounted, 3)} not counted"
+        adds = f"at least {adds} ({listing(uncounted, 3)} not counted)"
     return (
         f"{weighted} layers with weights, {trainable:,} trainable and {frozen:,} other parameters "
         f"({byte_size(sum(weight_bytes(model)))}), {adds}"
@@ -160,7 +160,7 @@ def _cost(layer: keras.Layer) -> LayerCost:
 
 
 def _multiply_adds(layer: keras.Layer, outputs: tuple[int, ...]) -> int | None:
-    """Count one layer; a subclass may do anything, so it is unknown."""
+    """Count one layer; subclasses of known layers count as unknown."""
     if type(layer) in FREE:
         return 0
     counted = COUNTED.get(type(layer))
@@ -168,7 +168,7 @@ def _multiply_adds(layer: keras.Layer, outputs: tuple[int, ...]) -> int | None:
 
 
 def _dense(layer: Any, outputs: tuple[int, ...]) -> int:
-    """Count inputs of each output times outputs: a kernel is (..., inputs, outputs)."""
+    """Count the inputs of each output times the outputs; a kernel is (..., inputs, outputs)."""
     return math.prod(layer.kernel.shape[:-1]) * math.prod(outputs)
 
 
@@ -194,7 +194,7 @@ COUNTED: dict[type, Callable[[Any, tuple[int, ...]], int]] = {
 FREE = frozenset(
     getattr(keras.layers, name)
     for name in (
-        # activations, and what acts in training alone
+        # activations, and layers that only act in training
         *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"),
         *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise"),
         # normalizations and resizing
@@ -204,14 +204,14 @@ FREE = frozenset(
         *("AveragePooling1D", "AveragePooling2D", "MaxPooling1D", "MaxPooling2D"),
         *("GlobalAveragePooling1D", "GlobalAveragePooling2D"),
         *("GlobalMaxPooling1D", "GlobalMaxPooling2D"),
-        # of several inputs, number by number
+        # elementwise combinations of several inputs
         *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
-        # places
+        # shapes
         *("Cropping1D", "Cropping2D", "Flatten", "Identity", "InputLayer", "Permute"),
         *("RepeatVector", "Reshape", "ZeroPadding1D", "ZeroPadding2D"),
     )
 )
-"""Layers without a product of a kernel and an input."""
+"""Layers without products of a kernel and an input."""
 
 
 def _shape(tensor: keras.KerasTensor) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Pictures of what extractors keep: images enlarged and put side by side."""
+"""Panels of pictures: enlarging images and putting them side by side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ Picture = NDArray[np.uint8]
 
 
 def enlarged(image: Picture, side: int = SIDE) -> Picture:
-    """Return a picture whose longer side is `side`, pixels to be seen; the other at least 128."""
+    """Resize a picture so that its longer side is `side` and the other at least 128 pixels.
+
+    When enlarged, pixels remain visible as squares.
+    """
     scale = side / max(image.shape[:2])
     height, width = (max(128, round(length * scale)) for length in image.shape[:2])
     sharp = cv2.INTER_NEAREST_EXACT if scale >= 1 else cv2.INTER_AREA
@@ -24,7 +27,7 @@ def enlarged(image: Picture, side: int = SIDE) -> Picture:
 
 
 def side_by_side(left: Picture, right: Picture) -> Picture:
-    """Return two pictures on white, a gap between them, at the same height from the top."""
+    """Return two pictures side by side on white, with a gap between them, aligned at the top."""
     height = max(len(left), len(right))
     sheet = np.full((height, left.shape[1] + GAP + right.shape[1], 3), 255, dtype=np.uint8)
     sheet[: len(left), : left.shape[1]] = left

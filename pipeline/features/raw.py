@@ -25,7 +25,7 @@ class Spec(FeatureSpec):
     """The name of this extractor."""
     size: int | None = Field(default=None, ge=1, le=256)
     """Reduce images to a square with this side by averaging areas; null keeps their size."""
-    grey: bool = False
+    gray: bool = False
     """Use only the luminance, instead of red, green and blue."""
 
     def smallest_side(self) -> int:
@@ -79,11 +79,11 @@ class Raw(Extractor):
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
         """Count the luminance's three products per pixel; unchanged pixels cost nothing."""
         height, width, _ = image_shape
-        return 3 * height * width if self.spec.grey else 0
+        return 3 * height * width if self.spec.gray else 0
 
     @property
     def _channels(self) -> int:
-        return 1 if self.spec.grey else 3
+        return 1 if self.spec.gray else 3
 
     def _shape(self, images: NDArray[np.uint8]) -> tuple[int, int]:
         size = self.spec.size
@@ -93,7 +93,7 @@ class Raw(Extractor):
         """Return (n, h, w) or (n, h, w, 3) float32 in 0..1 of a contiguous batch."""
         n, height, width, _ = batch.shape
         pixels = batch.astype(np.float32)
-        if self.spec.grey:
+        if self.spec.gray:
             pixels = cv2.transform(pixels.reshape(n * height, width, 3), _LUMINANCE)
             pixels = pixels.reshape(n, height, width)
         size = self._shape(batch)

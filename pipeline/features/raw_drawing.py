@@ -1,4 +1,4 @@
-"""A picture of what `raw` keeps of an image: the image in as few pixels."""
+"""A picture of what `raw` keeps of an image: the image at reduced size."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.features.raw import Raw
 
 
 def picture(extractor: Raw, image: Picture) -> Picture:
-    """Draw the image in as few pixels as are kept of it."""
+    """Draw the pixels that are kept of the image."""
     size = extractor.spec.size
     shape = (size, size) if size else image.shape[:2]
     levels = extractor.transform(image[None]).reshape(*shape, -1) * 255

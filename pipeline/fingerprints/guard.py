@@ -1,6 +1,7 @@
-"""A stage runs the code that DVC knows of, and a training goes on only with the code it began with.
+"""Guards against edits of code: in a running study, and in an interrupted training.
 
-Nothing that a stage leaves depends on this module: it stops a stage, or starts a training anew.
+A stage only runs the code that DVC has recorded, and a training only resumes with the code that it
+began with. Outputs do not depend on this module: it stops a stage, or restarts a training.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ AFFECTS_OUTPUTS = False
 
 
 def check_recorded(task: str) -> None:
-    """Raise `StudyError` if the code of a stage was edited since `check` looked at it.
+    """Raise `StudyError` if the code of a stage was edited since `check` ran.
 
-    DVC would record what the stage makes as the result of the code in its fingerprint, and give it
-    back, out of its cache, to whoever returns to that code. Nothing is compared where there is no
-    fingerprint: then DVC does not run the stage.
+    DVC would record the outputs as results of the code in the fingerprint, and restore them from
+    its cache for anybody who returns to that code. Without a fingerprint there is nothing to
+    compare, because then DVC does not run the stage.
 
     Args:
-        task: the stage, with its entry if it is one of several: ``train_deep lenet5``.
+        task: the stage, with its entry if it has one: ``train_deep lenet5``.
     """
     stage, _, entry = task.partition(" ")
     if stage not in STAGES:
@@ -47,8 +48,8 @@ def check_recorded(task: str) -> None:
     names = sorted({name for name, _ in recorded.items() ^ now.items()})
     if names:
         raise StudyError(
-            f"{task}: found an edit of code since `check` last ran: {listing(names, 5)}; expected "
-            "the code that DVC knows of. Run: dvc repro check, and then the same command again"
+            f"{task}: found code edited since `check` last ran: {listing(names, 5)}; expected "
+            "the code that DVC has recorded. Run: dvc repro check, then the same command again"
         )
 
 
@@ -58,7 +59,7 @@ def stage_digest(stage: str, method: str) -> str:
 
 
 def _method(params: Mapping[str, Any], kind: str | None, entry: str) -> str | None:
-    """Return the method of an entry; None where there is none, which the stage itself tells."""
+    """Return the method of an entry; None if there is none, which the stage itself reports."""
     if kind is None:
         return None
     section = params.get(kind)

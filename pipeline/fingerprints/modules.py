@@ -1,4 +1,4 @@
-"""Which modules a module imports, directly or not, and what each of them does."""
+"""The modules that a module imports, directly or indirectly, and a hash of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.fingerprints import syntax
 from pipeline.storage.integrity import file_digest
 
 ROOT = Path(str(pipeline.__file__)).parent.parent
-"""The folder of the packages; in a workspace, that of the links to them."""
+"""The folder of the packages; in a workspace, the folder of the links to them."""
 PACKAGES = ("pipeline", "stages")
 
 Fingerprint = dict[str, str]
@@ -36,12 +36,12 @@ class Module:
 
     @cached_property
     def imported(self) -> frozenset[str]:
-        """Dotted names of all that it imports, whether modules or what is in them."""
+        """Dotted names of everything that it imports, modules and their members."""
         return frozenset(_imported(self.tree))
 
     @cached_property
     def constants(self) -> dict[str, Any]:
-        """What it says of itself: constants that `pipeline.fingerprints` explains."""
+        """The constants in it that `pipeline.fingerprints` explains."""
         found = {}
         for node in self.tree.body:
             match node:
@@ -50,7 +50,7 @@ class Module:
         return found
 
     def files(self) -> list[Path]:
-        """Return the files that it reads beside itself."""
+        """Return the files beside it that it reads."""
         patterns = self.constants.get("FILES_READ", ())
         here = self.path.parent
         found = {Path(os.path.normpath(path)) for each in patterns for path in here.glob(each)}
@@ -61,12 +61,12 @@ _MARKS = ("COMPUTED_IMPORTS", "FILES_READ", "KEEPS_ERROR_TEXTS", "AFFECTS_OUTPUT
 
 
 class Code:
-    """The modules of the project, each of them parsed once.
+    """The modules of the project, each parsed once.
 
     Args:
-        used: kind of methods -> names of those that params.yaml uses.
+        used: kind of method -> names of those in params.yaml.
         root: the folder of the packages.
-        packages: those that belong to the project.
+        packages: the packages of the project.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Code:
         self._digests: dict[tuple[str, bool], str] = {}
 
     def fingerprint(self, starts: Iterable[str]) -> Fingerprint:
-        """Return what modules do, given by their dotted names, and all that they import.
+        """Return the hashes of modules, given by their dotted names, and of all their imports.
 
         Raises:
-            StudyError: if one of them is not Python.
+            StudyError: if one of them is not valid Python.
         """
         names = self.closure(starts)
         keeping = [each for each in names if self._marks(each).get("KEEPS_ERROR_TEXTS")]
@@ -94,7 +94,7 @@ class Code:
         return dict(sorted(found.items()))
 
     def closure(self, starts: Iterable[str]) -> set[str]:
-        """Return the names of modules and of all that they import, if it affects outputs."""
+        """Return the names of modules and of all their imports that affect outputs."""
         found: set[str] = set()
         waiting = list(starts)
         while waiting:
@@ -105,27 +105,27 @@ class Code:
         return found
 
     def imports(self, name: str) -> set[str]:
-        """Return the names of the modules that a module imports itself, and of its packages."""
+        """Return the names of a module's direct imports, and of its packages."""
         found = {each for each in (*self[name].imported, *_packages_of(name)) if self.has(each)}
         for pattern in self._marks(name).get("COMPUTED_IMPORTS", ()):
             found |= set(self._matching(pattern))
         return found
 
     def digest(self, name: str, error_texts: bool = False) -> str:
-        """Return the hash of what a module does; `error_texts` as in `syntax.digest`."""
+        """Return the hash of a module; `error_texts` is that of `syntax.digest`."""
         key = name, error_texts
         if key not in self._digests:
             imported = (each.rpartition(".") for each in self[name].imported)
-            tellers = {
+            printers = {
                 inside
                 for module, _, inside in imported
                 if self.has(module) and not self._affects_outputs(module)
             }
-            self._digests[key] = syntax.digest(self[name].tree, error_texts, tellers)
+            self._digests[key] = syntax.digest(self[name].tree, error_texts, printers)
         return self._digests[key]
 
     def has(self, name: str) -> bool:
-        """Return whether a dotted name is that of a module of the project."""
+        """Return whether a dotted name is a module of the project."""
         if name not in self._modules:
             path = self._source_file(name)
             self._modules[name] = Module(name, path, _parsed(path)) if path else None
@@ -152,7 +152,7 @@ class Code:
         return next((file for file in files if file.is_file()), None)
 
     def _matching(self, pattern: str) -> Iterator[str]:
-        """Give the names of the modules that an entry of ``COMPUTED_IMPORTS`` is for."""
+        """Yield the names of the modules that match an entry of ``COMPUTED_IMPORTS``."""
         if kind := re.match(r"{(\w+)}", pattern):
             methods = self.used.get(kind[1], ())
             names = (method_module(kind[1], each) + pattern[kind.end() :] for each in methods)
@@ -173,17 +173,17 @@ def _parsed(path: Path) -> ast.Module:
         return ast.parse(path.read_text(encoding="utf-8"))
     except SyntaxError as error:
         found = f"{path}, line {error.lineno}: found {error.msg}"
-        raise StudyError(f"{found}; expected a module of Python") from None
+        raise StudyError(f"{found}; expected valid Python") from None
 
 
 def _packages_of(name: str) -> Iterator[str]:
-    """Give the packages that a module lies in, whose code its import runs."""
+    """Yield the packages of a module, whose code its import also runs."""
     while name := name.rpartition(".")[0]:
         yield name
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """Give the dotted names that a tree imports, but for those that serve type checkers alone."""
+    """Yield the dotted names that a tree imports, except those only for type checkers."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

@@ -1,12 +1,12 @@
-"""The code of each stage, and of each of its methods, as a small file that the stage depends on.
+"""The code of each stage and method, as a small file that the stage depends on.
 
-``data/code/train_classical.kernel_ridge.json`` holds the fingerprint of all modules that this stage
-imports with that method. `check` writes these files each time, so that DVC reruns a stage where
-its code does something else, and not where a comment or a message is worded otherwise.
+``data/code/train_classical.kernel_ridge.json`` contains the fingerprint of all modules that this
+stage imports with that method. `check` always rewrites these files, so that DVC reruns a stage if
+its code behaves differently, but not if only a comment or a message has changed.
 
 The code of a stored model or extractor, which `pipeline.storage.stored_classes` imports by the
-names in its file, is not in the fingerprint of a stage that opens it. That code decides what is in
-the file, and the stage depends on the file.
+names in its file, is not in the fingerprint of a stage that opens it. That code determines the
+content of the file, and the stage depends on the file.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ STAGES: dict[str, str | None] = {
     "illustrate_networks": None,
     "report": None,
 }
-"""Stage -> the kind of its methods, for each of which it has a file; None if it has a single file.
-`check`, which writes them, runs each time and needs none."""
+"""Stage -> the kind of its methods, with one file per method; None for a single file. `check`
+writes the files, always runs and needs none."""
 
 
 def stage_fingerprint(code: Code, stage: str, method: str | None) -> Fingerprint:
-    """Return the fingerprint of a stage with one of its methods; None where it has none."""
+    """Return the fingerprint of a stage with one of its methods, or without any (None)."""
     kind = STAGES[stage]
     methods = [method_module(kind, method)] if kind and method else []
     return code.fingerprint([f"stages.{stage}", *methods])
 
 
 def methods_used(params: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the methods that params.yaml uses: kind -> names, each once, sorted."""
+    """Return the methods that params.yaml uses: kind -> unique, sorted names."""
     used = {}
     for kind in registry.KINDS:
         section = params.get(kind) or {}
@@ -57,10 +57,10 @@ def methods_used(params: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def save_fingerprints(params: Mapping[str, Any]) -> int:
-    """Write the files of all stages, for all methods that there are; return how many.
+    """Write the files of all stages and all methods; return their number.
 
     Args:
-        params: the whole of params.yaml, checked.
+        params: all of params.yaml, already checked.
     """
     code = Code(methods_used(params))
     shutil.rmtree(CODE, ignore_errors=True)
@@ -74,5 +74,5 @@ def save_fingerprints(params: Mapping[str, Any]) -> int:
 
 
 def fingerprint_file(stage: str, method: str | None) -> Path:
-    """Return where the fingerprint of a stage, with a method if it has any, is kept."""
+    """Return the path of the fingerprint of a stage, with its method if it has one."""
     return CODE / (f"{stage}.{method}.json" if method else f"{stage}.json")

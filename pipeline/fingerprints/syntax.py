@@ -1,19 +1,19 @@
-"""What a module does, as one hash: its syntax tree without what is only said.
+"""The behavior of a module as one hash: its syntax tree without text for people.
 
-Two sources have the same hash if nothing that a stage leaves can tell them apart. Left out are
+Two sources have the same hash if a stage's outputs cannot differ between them. Left out are
 
-* comments, blank lines and line breaks, which are no part of the tree;
-* strings that stand as statements of their own: docstrings, also those of attributes;
-* what stands below ``if TYPE_CHECKING``, which is never run;
-* the text that is printed, shown as progress, or given to an exception or a warning: what a person
-  reads. The values in that text count, because computing them may do something.
+* comments, blank lines and line breaks, which are not part of the tree;
+* strings that are statements of their own: docstrings, including those of attributes;
+* code below ``if TYPE_CHECKING``, which never runs;
+* text that is printed, shown as progress, or passed to an exception or a warning. Values that are
+  formatted into such text count, because computing them may have effects.
 
-A stage that fails leaves nothing, so the text of an exception can reach an output only where a
-handler keeps it; `digest` then counts it too. Annotations count, because pydantic and the readers
-of records go by them.
+A stage that fails has no outputs, so the text of an exception can only reach an output if a handler
+keeps it; `digest` can then include it. Annotations count, because pydantic and the readers of
+records use them.
 
-The form does not depend on the version of Python: empty fields are left out, such as those that a
-later version has added, and so are the fields that depend on their neighbors alone.
+The hash does not depend on the version of Python: empty fields, such as those added by later
+versions, are left out, and so are fields that are implied by others.
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 _IMPLIED = ("ctx", "kind", "type_comment", "type_ignores")
-"""Fields of a node that say nothing about what is run."""
+"""Fields of a node that do not affect what is run."""
 _TEXT_METHODS = ("format", "join")
-"""Methods of a string constant that make text of their arguments."""
+"""Methods of a string constant that turn their arguments into text."""
 
 
-def digest(tree: ast.AST, error_texts: bool = False, tellers: Collection[str] = frozenset()) -> str:
-    """Return the SHA-256 of what a syntax tree does, 64 hexadecimal digits.
+def digest(
+    tree: ast.AST, error_texts: bool = False, printers: Collection[str] = frozenset()
+) -> str:
+    """Return the SHA-256 of the behavior of a syntax tree, 64 hexadecimal digits.
 
     Args:
-        tree: as `ast.parse` returns it.
+        tree: as returned by `ast.parse`.
         error_texts: whether the texts of exceptions count.
-        tellers: names in it of functions that print the texts that they are given.
+        printers: names in the tree of functions that print the texts passed to them.
     """
-    return hashlib.sha256(_Writer(error_texts, tellers).written(tree).encode("ascii")).hexdigest()
+    return hashlib.sha256(_Writer(error_texts, printers).written(tree).encode("ascii")).hexdigest()
 
 
 def is_type_checking(node: ast.AST) -> bool:
@@ -51,8 +53,8 @@ def is_type_checking(node: ast.AST) -> bool:
 class _Writer:
     """Writes a tree as ASCII text, ``(Name id='x')``."""
 
-    def __init__(self, error_texts: bool, tellers: Collection[str]) -> None:
-        self.error_texts, self.tellers = error_texts, tellers
+    def __init__(self, error_texts: bool, printers: Collection[str]) -> None:
+        self.error_texts, self.printers = error_texts, printers
 
     def written(self, value: Any) -> str:
         """Write a node, a list of nodes, or the value of a field."""
@@ -63,8 +65,8 @@ class _Writer:
             return ascii(value)
         if isinstance(value, ast.JoinedStr):  # Python 3.12 ends some with an empty string
             value = ast.JoinedStr([part for part in value.values if not _is_empty(part)])
-        if isinstance(value, (ast.Call, ast.Raise)) and (told := self._told(value)):
-            return told
+        if isinstance(value, (ast.Call, ast.Raise)) and (call := self._message_call(value)):
+            return call
         parts = [type(value).__name__]
         for name in value._fields:
             field = getattr(value, name, None)
@@ -72,34 +74,36 @@ class _Writer:
                 parts.append(f"{name}={text}")
         return f"({' '.join(parts)})"
 
-    def _told(self, node: ast.AST) -> str | None:
-        """Write a node that tells a person something; None for any other."""
+    def _message_call(self, node: ast.AST) -> str | None:
+        """Write a node that shows a message to people; None for any other node."""
         match node:
             case ast.Call(func=ast.Name(id="print"), args=texts) if _is_to_terminal(node):
-                return self._telling("print", texts)
+                return self._without_words("print", texts)
             case ast.Call(func=ast.Name(id=name), args=texts, keywords=named) if (
-                name in self.tellers
+                name in self.printers
             ):
-                return self._telling(name, texts, named)
+                return self._without_words(name, texts, named)
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="warnings"), attr="warn"),
                 args=[text, *others],
                 keywords=named,
             ):
-                return self._telling("warn", [text], [*others, *named])
+                return self._without_words("warn", [text], [*others, *named])
             case ast.Raise(exc=ast.Call() as raised, cause=cause) if not self.error_texts:
                 texts = [*raised.args, *(keyword.value for keyword in raised.keywords)]
-                told = self._telling(self.written(raised.func), texts)
-                return f"(Raise {told} cause={self.written(cause)})"
+                call = self._without_words(self.written(raised.func), texts)
+                return f"(Raise {call} cause={self.written(cause)})"
         return None
 
-    def _telling(self, name: str, texts: Iterable[ast.expr], others: Iterable[ast.AST] = ()) -> str:
-        """Write a call that tells a person something: the values in its text, and what is none."""
+    def _without_words(
+        self, name: str, texts: Iterable[ast.expr], others: Iterable[ast.AST] = ()
+    ) -> str:
+        """Write a call with the values in its texts and with its other arguments."""
         values = [value for text in texts for value in self._values(text)]
         return f"(Tell {name} {' '.join(values)} {self.written(list(others))})"
 
     def _values(self, text: ast.expr) -> list[str]:
-        """Write the expressions in a text; the words around them are left out."""
+        """Write the expressions in a text, without the words around them."""
         match text:
             case ast.Constant(value=str()):
                 return []
@@ -121,7 +125,7 @@ class _Writer:
 
 
 def _run(nodes: list[Any]) -> list[Any]:
-    """Leave out the statements of a list that are never run, or are strings."""
+    """Remove the statements of a list that never run or are strings."""
     kept: list[Any] = []
     for node in nodes:
         if is_type_checking(node):
@@ -140,6 +144,6 @@ def _is_empty(node: ast.expr) -> bool:
 
 
 def _is_to_terminal(call: ast.Call) -> bool:
-    """Return whether a call of ``print`` writes to the terminal, not to a file."""
+    """Return whether a call of ``print`` writes to the terminal rather than to a file."""
     files = [ast.unparse(each.value) for each in call.keywords if each.arg in ("file", None)]
     return all(file in ("sys.stdout", "sys.stderr") for file in files)

@@ -68,7 +68,7 @@ def test_a_full_disk(kind):
         WRITERS[kind]()
     told = str(explain(caught.value, "train_deep lenet5"))
     assert re.match(r"train_deep lenet5: the disk is full; [\d.]+ .B are free in /", told)
-    assert "give the same command again" in told
+    assert "run the same command again" in told
     assert "\n" not in told
 
 
@@ -94,7 +94,7 @@ def error(kind, message="", base=Exception):
 )
 def test_a_full_memory(raised):
     told = str(explain(raised, "train_classical rbf"))
-    assert told.startswith("train_classical rbf: the memory is full")
+    assert told.startswith("train_classical rbf: out of memory")
     assert "fewer feature sets" in told
     assert "\n" not in told
 
@@ -113,11 +113,11 @@ def test_the_bytes_that_numpy_and_opencv_wanted():
     ("number", "message"),
     [
         (errno.EROFS, "is on a read-only disk"),
-        (errno.EACCES, "no permission to use there"),
-        (errno.EPERM, "no permission to use there"),
-        (errno.EMFILE, "too many files are open"),
-        (errno.EDQUOT, "the disk quota is used up"),
-        (errno.EIO, "fails (Input/output error)"),
+        (errno.EACCES, "no permission to access there"),
+        (errno.EPERM, "no permission to access there"),
+        (errno.EMFILE, "too many open files"),
+        (errno.EDQUOT, "the disk quota is exceeded"),
+        (errno.EIO, "is failing (Input/output error)"),
         (errno.EFBIG, "a file is larger than allowed"),
     ],
 )

@@ -216,7 +216,7 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
                 monkeypatch.setattr(where, name, allocate)
         told = broken.fails(main, *arguments)
         task = " ".join([stage, *arguments])
-        assert told.startswith(f"error: {task}: the memory is full: an array")
+        assert told.startswith(f"error: {task}: out of memory: an array")
         assert "needs 4503600 GB" in told
     trials(len(STAGES))
 
@@ -236,8 +236,8 @@ def test_lack_of_memory_is_no_damage(broken, monkeypatch):
 
     monkeypatch.setattr(np, "load", load)
     told = broken.fails(evaluate.main)
-    assert told.startswith("error: evaluate: the memory is full")
-    assert f"Otherwise: {PREDICTIONS} cannot be read" in told
+    assert told.startswith("error: evaluate: out of memory")
+    assert f"If that is not the cause: {PREDICTIONS} cannot be read" in told
 
 
 def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
@@ -360,7 +360,7 @@ def delete(mapping: dict, key: str) -> None:
         ),
         pytest.param(
             lambda p: p["classical"]["hog_svm"].update(features=["hug"]),
-            "classical.hog_svm.features: no feature set 'hug'; did you mean 'hog'? "
+            "classical.hog_svm.features: unknown feature set 'hug'; did you mean 'hog'? "
             "defined: color, hog",
             id="a feature that nobody defines",
         ),
@@ -371,7 +371,7 @@ def delete(mapping: dict, key: str) -> None:
         ),
         pytest.param(
             lambda p: delete(p, "deep"),
-            "deep: found nothing; expected names with their entries, or {}",
+            "deep: found nothing; expected a mapping of names to entries, or {}",
             id="no section",
         ),
         pytest.param(
@@ -414,9 +414,9 @@ def test_check_asks_for_the_path_that_dvc_yaml_names(broken):
     [
         ("seed: [", "params.yaml is not YAML"),
         ("seed: 0\nseed: 1\n", 'found duplicate key "seed"'),
-        (b"seed: \xff\n", "params.yaml is not YAML"),
-        ("", "params.yaml: found nothing; expected keys and values"),
-        ("- a\n- b\n", "params.yaml: found list; expected keys and values"),
+        (b"seed: \xff\n", "params.yaml is not UTF-8 text"),
+        ("", "params.yaml: found nothing; expected a mapping of keys to values"),
+        ("- a\n- b\n", "params.yaml: found list; expected a mapping of keys to values"),
         (None, "there is no params.yaml"),
     ],
 )
@@ -697,7 +697,7 @@ def test_images_too_small_for_a_network(broken):
         pytest.param(
             {"batch_size": 1024},
             45_000_000,  # beyond what the process holds
-            " that are available; try batch_size: ",
+            ". Try batch_size: ",
             id="a batch that does not fit",
         ),
         pytest.param(
@@ -831,7 +831,7 @@ PREDICTION_DAMAGES = {
     "another file": (lambda: PREDICTIONS.write_bytes(b"<html>"), f"{PREDICTIONS} cannot be read"),
     "a split is missing": (
         lambda: np.savez(PREDICTIONS, train_ids=np.arange(3)),
-        f"{PREDICTIONS} is another file (found no array train_scores)",
+        f"{PREDICTIONS} has an unexpected format (found no array train_scores)",
     ),
     "a card cut short": (
         lambda: PREDICTIONS.with_name("card.json").write_text('{"run": "ho', encoding="utf-8"),
@@ -843,12 +843,12 @@ PREDICTION_DAMAGES = {
     ),
     "two images swapped": (
         swap_two,
-        f"run '{RUN}', seed 0, test predictions: found other images than the split holds "
+        f"run '{RUN}', seed 0, test predictions: found other images than those of the split "
         "(2 of 100 differ",
     ),
     "images of another dataset": (
         lambda: save(ids={"test": predictions().ids["test"] + 1000}),
-        "found other images than the split holds (100 of 100 differ",
+        "found other images than those of the split (100 of 100 differ",
     ),
     "one training image too few": (
         lambda: cut("train"),
@@ -900,7 +900,7 @@ def test_evaluate_as_dvc_starts_it(broken, root):
     done = run_module(root, "evaluate")
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"error: there is no {PREDICTIONS}; make it with: dvc repro train_classical@{RUN}"
+        f"error: there is no {PREDICTIONS}; create it with: dvc repro train_classical@{RUN}"
     )
     broken.unchanged()
 
@@ -933,7 +933,7 @@ def test_results_that_are_missing(broken, file):
     (STUDY / name).unlink()
     del broken.report[name]
     told = broken.fails(report.main)
-    assert f"there is no reports/study/{name}; make it with: dvc repro evaluate" in told
+    assert f"there is no reports/study/{name}; create it with: dvc repro evaluate" in told
 
 
 @pytest.mark.tried(

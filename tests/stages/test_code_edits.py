@@ -40,5 +40,5 @@ def test_edits_rerun_what_they_concern_and_none_is_recorded_unseen(root, tmp_pat
     }
     unseen = repro("--single-item", "--force")
     assert unseen.code != 0
-    assert "found an edit of code since `check` last ran: stages.fetch" in unseen.output
+    assert "found code edited since `check` last ran: stages.fetch" in unseen.output
     assert repro().ran == {"check", "fetch"}

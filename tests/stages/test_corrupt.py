@@ -176,7 +176,7 @@ def test_what_the_stage_says(capsys):
     assert f"{path}: found 8 bytes; expected" in told
     assert f"dvc repro train_classical@{RUN}" in told
     path.unlink()
-    assert f"there is no {path}; make it with" in fails(corrupt.main, capsys, RUN)
+    assert f"there is no {path}; create it with" in fails(corrupt.main, capsys, RUN)
     write_params(Path(), study_params(corruptions=["fogg"]))
     told = fails(check.main, capsys)
     assert f"corrupt.{RUN}" in told

@@ -258,7 +258,7 @@ PAIRS = [
 @pytest.mark.parametrize(("one", "other"), PAIRS, ids=lambda path: path.as_posix())
 def test_what_was_exchanged_is_named(study, one, other):
     exchange(one, other)
-    mending = r"Mend it with: cd .* && python -m pipeline\.commands\.mend"
+    mending = r"Repair it with: cd .* && python -m pipeline\.commands\.mend"
     with pytest.raises(StudyError, match=mending) as caught:
         taken()
     told = str(caught.value)
@@ -300,7 +300,7 @@ def test_parts_of_another_study_are_noticed(study, tmp_path, monkeypatch, parts)
             shutil.copytree(other / part, part)
         else:
             shutil.copyfile(other / part, part)
-    with pytest.raises(StudyError, match=r"Mend it with"):
+    with pytest.raises(StudyError, match=r"Repair it with"):
         taken()
 
 

@@ -65,5 +65,5 @@ def test_another_table_is_refused():
     measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
     save_json(measurements.LIKENESS, {"threshold": 1})
     measurements.seal_duplicates("")
-    with pytest.raises(StudyError, match=r"likeness.json is another file.*repro duplicates"):
+    with pytest.raises(StudyError, match=r"likeness.json has an unexpected.*repro duplicates"):
         measurements.load_duplicates()

@@ -59,7 +59,7 @@ def test_all_that_is_left_out_is_told(study_folder, capsys, rng):
     for line in (
         "left out: 2 text files (ant/labels, notes.txt), 1 hidden or system file (.hidden), "
         "1 class with fewer than 3 images (rare)",
-        "unreadable and left out: bee/half.jpg (",
+        "left out because unreadable: bee/half.jpg (",
         "4 images of 16-bit gray with values from 0 to 4,09",
         "shorter sides of the originals: 48 to 48 pixels (median 48); stored as 16 x 16",
     ):

@@ -271,7 +271,7 @@ def test_a_seed_that_is_resumed_alone_equals_one_that_follows_another(killed, se
 def test_adding_a_seed_trains_only_it(seeds):
     steps, files, _, _ = seeds
     for name in ("killed", "two"):
-        assert "seed 0: trained before" in steps[name].output
+        assert "seed 0: already trained" in steps[name].output
         assert steps[name].said(0).epochs == []
         assert files[name] == files["one"]
     assert {"card.json", "model.keras"} < files["one"].keys()
@@ -293,6 +293,6 @@ def test_what_is_kept_in_the_end_are_the_finished_seeds(seeds):
 
 def test_other_options_start_anew(seeds):
     other = seeds[0]["other options"]
-    assert "trained before" not in other.output
+    assert "already trained" not in other.output
     assert other.went_on_after is None
     assert other.epochs[0] == 1

@@ -30,7 +30,7 @@ def main(*arguments):
         print(os.getpid(), os.getppid(), flush=True)
         time.sleep(30)
     finally:
-        print("cleared up", flush=True)
+        print("cleaned up", flush=True)
 
 
 if __name__ == "__main__":
@@ -86,7 +86,7 @@ def test_a_killed_stage_says_so(project):
     code, output = stage.end()
     assert code == 137
     assert "error: doze lenet5 was killed (signal 9)" in output
-    assert "lack of memory: it had used" in output
+    assert "lack of memory: it used" in output
     assert "B of memory" in output
 
 
@@ -108,14 +108,14 @@ def test_an_interruption_is_one_line(project, when):
     code, output = stage.end()
     assert code == 130
     assert "Traceback" not in output
-    assert output.count("interrupted. Nothing is lost: the same command goes on") == 1
-    assert ("cleared up" in output) == (when == "computing")
+    assert output.count("interrupted. Nothing is lost: run the same command") == 1
+    assert ("cleaned up" in output) == (when == "computing")
 
 
 def test_an_error_of_an_import_is_told(project):
     code, output = Stage(project, "refused").end()
     assert code == 1
-    assert "error: imports: no permission to use library.so" in output
+    assert "error: imports: no permission to access library.so" in output
     assert "Traceback" not in output
 
 
@@ -157,7 +157,7 @@ def test_a_stage_ends_with_the_dvc_behind_it(project, depth):
         dvc.kill()
         output = dvc.stdout.read()  # to the end: no process of the tree holds the pipe any more
     assert time.monotonic() - started < 5
-    assert "doze: ended, since the dvc that had started it is gone" in output
+    assert "doze: ended, because the DVC process that started it is gone" in output
 
 
 def test_a_stage_by_hand_outlives_its_shell(project):

@@ -1,8 +1,8 @@
-"""Outside files: found where a person placed them, or downloaded, and always checked.
+"""External files: found where a person placed them, or downloaded, and always verified.
 
-A file that a person placed is read and never changed. A download grows in ``.resume/downloads`` and
-is moved to ``data/downloads`` only once its SHA-256 is right, so what lies there is whole. Of
-several files each goes its own way: what was there, or has arrived, is not fetched again.
+A file that a person placed is read and never changed. A download is written to
+``.resume/downloads`` and moved to ``data/downloads`` once its SHA-256 is right, so files there are
+complete. Several files are handled one by one: finished ones are not downloaded again.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pipeline.storage.source import SourceFile
 
 PARTS = RESUME / "downloads"
 ATTEMPTS = 3
-"""Broken connections in a row, none of which got further than any before, before giving up."""
+"""Number of consecutive connections without progress before giving up."""
 PAUSE = 2.0
 """Seconds to wait after a broken connection."""
 TIMEOUT = (10, 60)
-"""Seconds to wait for a connection, and for the next bytes of it."""
+"""Seconds to wait for a connection, and for the next bytes."""
 _BLOCK = 1 << 16
 _BROKEN = (
     requests.ConnectionError,
@@ -39,7 +39,7 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of somebody else's: where it is, and how to know it."""
+    """An external file: its address, size and checksum."""
 
     name: str
     url: str
@@ -47,23 +47,23 @@ class RemoteFile:
     size: int
     """In bytes."""
     md5: str | None = None
-    """As its publisher gives it, for people to compare; what is checked is the SHA-256."""
+    """As published, for people to compare; only the SHA-256 is checked."""
 
 
 def find_or_download(remotes: Sequence[RemoteFile], path: Path) -> tuple[SourceFile, ...]:
-    """Return where files lie, downloaded if they are not here, and checked in any case.
+    """Find files, or download missing ones, and verify them.
 
     Args:
         remotes: the files, in order.
-        path: where a person may have placed them: a folder that holds them by their names; or the
-            file, if there is one.
+        path: where a person may have placed them: a folder that contains them under their names, or
+            the file itself if there is only one.
 
     Raises:
-        StudyError: if what was found is another file, or there is none and no network.
+        StudyError: if a file is not the expected one, or is missing and cannot be downloaded.
     """
     if len(remotes) > 1 and path.is_file():
         raise StudyError(
-            f"dataset.path: found the file {path}; expected a folder that holds "
+            f"dataset.path: found the file {path}; expected a folder that contains "
             f"{listing(remote.name for remote in remotes)}"
         )
     return tuple(
@@ -73,14 +73,15 @@ def find_or_download(remotes: Sequence[RemoteFile], path: Path) -> tuple[SourceF
 
 
 def _found(remote: RemoteFile, path: Path) -> Path:
-    """Return where one file lies; see `find_or_download`."""
+    """Return the path of one file; see `find_or_download`."""
     placed = path / remote.name if path.is_dir() else path
     finished = DOWNLOADS / remote.name
     if placed.is_file():
         return _checked(placed, remote)
     if not path.exists() and path != INCOMING:
         raise StudyError(
-            f"dataset.path: there is no {path}; expected {remote.name}, or a folder that holds it"
+            f"dataset.path: there is no {path}; expected {remote.name}, or a folder that contains "
+            "it"
         )
     if not finished.is_file():
         _download(remote, finished)
@@ -91,11 +92,11 @@ def _checked(path: Path, remote: RemoteFile) -> Path:
     size = path.stat().st_size
     digest = file_digest(path)
     if digest != remote.sha256:
-        guess = "It looks cut short. " if 0 < size < remote.size else ""
+        guess = "It looks truncated. " if 0 < size < remote.size else ""
         raise StudyError(
             f"{path} is not {remote.name}: found {size:,} bytes with SHA-256 {digest}; expected "
-            f"{remote.size:,} bytes with SHA-256 {remote.sha256}. {guess}Replace it by the file "
-            f"from {remote.url}, or move it away to have that downloaded; it was left as it is"
+            f"{remote.size:,} bytes with SHA-256 {remote.sha256}. {guess}Replace it with the file "
+            f"from {remote.url}, or move it away to download that file; it was not changed"
         )
     return path
 
@@ -120,18 +121,18 @@ def _download(remote: RemoteFile, finished: Path) -> None:
         ) from None
     raise StudyError(
         f"the download of {remote.name} from {remote.url} was not the expected file: found "
-        f"SHA-256 {digest}; expected {remote.sha256}. The partial file {part} was deleted, and "
-        f"nothing else. Run it again; if it stays so, {_ways_on(remote)}"
+        f"SHA-256 {digest}; expected {remote.sha256}. Only the partial file {part} was deleted. "
+        f"Run the command again; if that does not help, {_ways_on(remote)}"
     )
 
 
 def _complete(remote: RemoteFile, part: Path) -> None:
-    """Fill up the partial file, going on after broken connections while bytes arrive."""
+    """Complete the partial file; reconnect after broken connections as long as bytes arrive."""
     failures = furthest = 0
     while (done := _size(part)) != remote.size:
         try:
             _receive(remote, part, done)
-            problem: requests.RequestException = requests.ConnectionError("it ended early")
+            problem: requests.RequestException = requests.ConnectionError("ended early")
         except _BROKEN as error:
             problem = error
         after = _size(part)
@@ -139,15 +140,15 @@ def _complete(remote: RemoteFile, part: Path) -> None:
             return
         failures = 0 if after > max(done, furthest) else failures + 1
         furthest = max(done, after, furthest)
-        # Without a first byte there is most likely no network at all: say so at once.
+        # If no byte has arrived at all, there is most likely no network, so fail at once.
         if failures >= ATTEMPTS or furthest == 0:
             raise problem
-        print(f"{remote.name}: no connection at {after / 1e6:,.1f} MB; trying again", flush=True)
+        print(f"{remote.name}: connection lost at {after / 1e6:,.1f} MB; retrying", flush=True)
         time.sleep(PAUSE)
 
 
 def _receive(remote: RemoteFile, part: Path, done: int) -> None:
-    """Append what is missing; start over where the server cannot go on in the middle."""
+    """Append what is missing; start over if the server cannot resume."""
     if done > remote.size:
         part.unlink()
         done = 0
@@ -175,7 +176,7 @@ def _receive(remote: RemoteFile, part: Path, done: int) -> None:
 
 
 def _check_total(remote: RemoteFile, response: requests.Response, done: int) -> None:
-    """Refuse another file before all of it is downloaded: a login page, a moved address."""
+    """Reject a wrong file, such as a login page, before downloading all of it."""
     length = response.headers.get("Content-Length", "")
     if "Content-Encoding" in response.headers or not length.isdigit():
         return
@@ -184,10 +185,10 @@ def _check_total(remote: RemoteFile, response: requests.Response, done: int) -> 
 
 
 def _another_file(remote: RemoteFile, response: requests.Response, found: str) -> StudyError:
-    kind = response.headers.get("Content-Type", "of no given type")
+    kind = response.headers.get("Content-Type", "unknown type")
     return StudyError(
         f"{remote.url} offers another file: found {found} bytes ({kind}); expected "
-        f"{remote.size:,}. None of them was kept; {_ways_on(remote)}"
+        f"{remote.size:,}. Nothing was kept; {_ways_on(remote)}"
     )
 
 
@@ -197,32 +198,32 @@ def _size(path: Path) -> int:
 
 def _reason(error: requests.RequestException) -> str:
     if error.response is not None:
-        return f"the server says: {error.response.status_code} {error.response.reason}"
+        return f"the server returned: {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return "the server did not answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "the connection could not be secured"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy refused it"
-    return "no connection, or it broke off"
+        return "the proxy refused the connection"
+    return "no connection, or the connection was lost"
 
 
 def _ways_on(remote: RemoteFile) -> str:
     return (
-        f"put {remote.name} (SHA-256 {remote.sha256}) in {INCOMING}/, or set dataset.path to where "
-        "it lies, or run `make demo`, which needs no download"
+        f"put {remote.name} (SHA-256 {remote.sha256}) in {INCOMING}/, or set dataset.path to its "
+        "location, or run `make demo`, which needs no download"
     )
 
 
 def _no_network(remote: RemoteFile, part: Path, reason: str) -> StudyError:
     arrived = _size(part)
     kept = (
-        f" {arrived / 1e6:,.1f} of {remote.size / 1e6:,.1f} MB have arrived and are kept; run it "
-        "again to go on from there."
+        f" {arrived / 1e6:,.1f} of {remote.size / 1e6:,.1f} MB were received and kept; run the "
+        "command again to resume the download."
         if arrived
         else ""
     )
     return StudyError(
-        f"{remote.name} is not here, and cannot be downloaded from "
-        f"{urlsplit(remote.url).netloc} ({reason}).{kept} Three ways on: {_ways_on(remote)}"
+        f"{remote.name} was not found, and cannot be downloaded from "
+        f"{urlsplit(remote.url).netloc} ({reason}).{kept} You can {_ways_on(remote)}"
     )

@@ -1,4 +1,4 @@
-"""The gradient of a number with respect to an array, on whichever backend Keras runs."""
+"""The gradient of a number with respect to an array, on any backend of Keras."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pipeline.checks import StudyError
 
 
 def gradient(function: Callable[[Any], Any], at: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the derivatives of `function` at `at`, of its shape.
+    """Return the derivatives of `function` at `at`, with the same shape.
 
     Args:
-        function: from a tensor of the backend to a tensor of one number, written in `keras.ops`.
+        function: maps a tensor of the backend to a tensor with one number, using `keras.ops`.
         at: float32.
 
     Raises:
-        StudyError: on a backend that has none of the three ways known here.
+        StudyError: on a backend other than TensorFlow, JAX and PyTorch.
     """
     ways = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
     backend = keras.backend.backend()
     if backend not in ways:
-        raise StudyError(f"found Keras on {backend}; expected a gradient of {', '.join(ways)}")
+        raise StudyError(f"found Keras on {backend}; expected one of: {', '.join(ways)}")
     found = ways[backend](function, at)
-    # Where nothing depends on it, TensorFlow and PyTorch say None.
+    # If nothing depends on the input, TensorFlow and PyTorch return None.
     return np.zeros_like(at) if found is None else keras.ops.convert_to_numpy(found)
 
 

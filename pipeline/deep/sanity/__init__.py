@@ -1,1 +1,1 @@
-"""Checks before a training."""
+"""Sanity checks before a training."""

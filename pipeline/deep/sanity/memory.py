@@ -1,4 +1,4 @@
-"""How much memory a training takes, estimated from its layers, and how much there is."""
+"""Estimates of the memory that a training needs, and the memory that is available."""
 
 from __future__ import annotations
 
@@ -28,54 +28,55 @@ SLOTS: dict[Optimizer, int] = {
     "adam": 2,
     "adamw": 2,
 }
-"""Numbers that an optimizer keeps beside each weight."""
-TRIAL = 5.5
-"""Bytes of the trial before a training, by those of the trainable weights: the copy, two moments of
-Adam, the gradients, and what assigning and updating take for a moment (measured: MLP, TensorFlow).
-The training itself computes in the same memory afterwards."""
+"""Numbers that an optimizer stores per weight."""
+ONE_BATCH = 5.5
+"""Memory of the overfit-one-batch check, in multiples of the trainable weights: the copy, Adam's
+two moments, the gradients, and temporary copies (measured: MLP, TensorFlow). The training itself
+reuses this memory afterward."""
 UPDATE = 1.7
-"""Bytes that a step of the training takes beyond that, by those of the trainable weights."""
+"""Additional memory of a training step, in multiples of the trainable weights."""
 BUILDING = 2
-"""Copies of a weight that its initial values take for a moment."""
+"""Temporary copies of a weight while it is initialized."""
 LAYER = 2_200_000
-"""Bytes of one layer in the graphs of trial, training and prediction (20 to 250 layers)."""
+"""Bytes per layer in the graphs of the check, training and prediction (20 to 250 layers)."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes that a training takes where Keras computes, estimated.
+    """Estimated memory of a training, in bytes.
 
-    On a processor, beyond what the process holds already; on an accelerator, in all.
+    On a CPU, it is in addition to the current memory of the process; on an accelerator, it is the
+    total.
     """
 
     fixed: int
-    """Of weights, gradients, optimizer, copies, and the graph."""
+    """Memory of weights, gradients, optimizer, copies, and the graph."""
     per_image: int
-    """Of the batch: outputs of layers, forwards and backwards."""
+    """Memory per image of a batch: activations and their gradients."""
 
     def bytes(self, batch_size: int) -> int:
-        """Return the bytes with batches of so many images."""
+        """Return the total for batches of `batch_size` images."""
         return self.fixed + self.per_image * batch_size
 
     def largest_batch(self, available: int) -> int:
-        """Return the largest power of two that fits into `available` bytes; 0 if none does."""
+        """Return the largest power of two that fits in `available` bytes; 0 if none does."""
         images = (available - self.fixed) // max(1, self.per_image)
         return 1 << (images.bit_length() - 1) if images > 0 else 0
 
 
 def needed_memory(model: keras.Model, spec: DeepSpec) -> Need:
-    """Estimate what training takes, the trial before it and the state after an epoch included.
+    """Estimate the memory of a training, including the check before it and saved states.
 
     Args:
-        model: what is trained, with its layers for training alone, and its optimizer built;
+        model: the model to be trained, including layers only for training, with a built optimizer;
             training images that are kept on the device are among its weights.
-        spec: the optimizer, and whether weights are averaged.
+        spec: gives the optimizer, and whether weights are averaged.
     """
     trainable, others = weight_bytes(model)
     slots = _slots(spec)
     if device.has_accelerator():
-        # All that a processor's memory holds already; copies of the state go to the host.
-        fixed = (1 + slots + TRIAL + UPDATE) * trainable + others
+        # Weights and optimizer count too, but copies of the state go to the host.
+        fixed = (1 + slots + ONE_BATCH + UPDATE) * trainable + others
     else:
         fixed = _beyond_weights(trainable, spec) + 2 * others
     return Need(int(fixed) + LAYER * len(list(leaf_layers(model))), training_bytes(model))
@@ -86,20 +87,20 @@ def _slots(spec: DeepSpec) -> int:
 
 
 def _beyond_weights(trainable: int, spec: DeepSpec) -> float:
-    """Return the bytes beside weights and optimizer: a best state, and the one that is stored."""
-    stored = 1 + _slots(spec) + 1  # one of them is copied twice on its way
-    return (TRIAL + UPDATE + 1 + stored) * trainable
+    """Return the bytes besides weights and optimizer: the best state, and the one being saved."""
+    stored = 1 + _slots(spec) + 1  # one array at a time is copied twice
+    return (ONE_BATCH + UPDATE + 1 + stored) * trainable
 
 
 @contextmanager
 def weights_that_fit(spec: DeepSpec) -> Iterator[None]:
-    """Let the layers of a network be built, as far as training their weights can fit in memory.
+    """Build the layers of a network only as long as training their weights fits in memory.
 
-    Each weight is counted before it gets its memory. A network that is far too large is so refused
-    in a second, where the system would otherwise end the process without a word.
+    Each weight is counted before it is allocated. A network that is far too large is thus rejected
+    within a second; otherwise the system might kill the process without a message.
 
     Raises:
-        StudyError: at the first weight that is too much, with the bytes.
+        StudyError: at the first weight that does not fit.
     """
     add_weight, available = keras.layers.Layer.add_weight, available_memory()
     held = 0
@@ -113,10 +114,9 @@ def weights_that_fit(spec: DeepSpec) -> Iterator[None]:
         needed = (1 + _slots(spec) + BUILDING) * held + _beyond_weights(held, spec)
         if available is not None and needed > available:
             raise StudyError(
-                f"{spec.method}: the weights up to layer {layer.name!r} ({byte_size(held)}) and "
-                f"what is kept beside them in training need about {byte_size(needed)}; expected at "
-                f"most the {byte_size(available)} that are available. Use smaller images, or a "
-                "smaller width"
+                f"{spec.method}: training the weights up to layer {layer.name!r} "
+                f"({byte_size(held)}) needs about {byte_size(needed)} of memory; expected at most "
+                f"the available {byte_size(available)}. Use smaller images, or a smaller width"
             )
         return add_weight(layer, *args, **kwargs)
 
@@ -128,7 +128,7 @@ def weights_that_fit(spec: DeepSpec) -> Iterator[None]:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that a training can take where Keras computes; None if nothing tells."""
+    """Return the memory available to a training on its device, in bytes; None if unknown."""
     if device.has_accelerator():
         return device.accelerator_memory()
     return host_memory.available()

@@ -1,7 +1,6 @@
-"""Checks before a training: what would else be found out after hours, or never.
+"""Checks before a training, for mistakes that would otherwise surface after hours, or never.
 
-What is tried is tried on a copy: the network, its optimizer and all seeds are afterwards exactly
-as they were before.
+They train a copy only: the network, its optimizer and all seeds do not change.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pipeline.deep.input.batches import Batches
 from pipeline.deep.sanity.input_checks import check_classes, check_inputs
 from pipeline.deep.sanity.learning_checks import first_loss, learns_one_batch
 from pipeline.deep.sanity.memory import available_memory, needed_memory
-from pipeline.deep.sanity.trial import Trial, run_trial
+from pipeline.deep.sanity.overfit_one_batch import OneBatchResult, overfit_one_batch
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.epochs import Trainable
 from pipeline.host_memory import byte_size
@@ -26,37 +25,37 @@ from pipeline.machine import resident_bytes
 from pipeline.progress import duration
 
 EPOCH_START = 0.05
-"""Seconds that Keras takes to start and end an epoch: 0.03 to 0.1 on two cores, however many steps
-it has. They matter only where epochs are short."""
+"""Seconds that Keras needs to start and end an epoch: 0.03 to 0.1 on two cores, regardless of the
+number of steps. They only matter for short epochs."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take, roughly."""
+    """A rough estimate of the time of a training."""
 
     images_per_second: float
-    """Of training steps alone, like that of `pipeline.deep.training.epochs.Pace`."""
+    """Speed of the training steps alone, as in `pipeline.deep.training.pace.Pace`."""
     seconds_per_epoch: float
-    """With its start, and the measuring of the validation split and of a part of the training
-    split; without compiling."""
+    """Time of an epoch, including its start and the evaluation on validation and part of the
+    training images, but not compilation."""
     compile_seconds: float
     """Added to the first epoch."""
     seconds: float
-    """Of all epochs, if none is spared, and of compiling."""
+    """Total for all epochs (without early stopping) and compilation."""
 
 
 def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
-    """Check all that a training starts from, print a line on each, and stop at a defect.
+    """Run all checks before a training, print one line for each, and stop at the first failure.
 
     Args:
         trainable: the phase that is about to be trained.
         n_classes: number of classes.
 
     Returns:
-        Check -> what was found, in their order; what a card notes.
+        Check -> what was found, in order, for the run's card.
 
     Raises:
-        StudyError: at the first check that fails: what was found, expected, and where to look.
+        StudyError: at the first check that fails.
     """
     spec, network, model = trainable.spec, trainable.network, trainable.model
     batches, train, labels = trainable.batches, trainable.inputs["train"], trainable.labels
@@ -72,46 +71,46 @@ def preflight(trainable: Trainable, n_classes: int) -> dict[str, str]:
     passed("model", _model(spec, network))
     passed("memory", _memory(spec, model, batches.batch_size))
     xla = bool(model.jit_compile)
-    trial = run_trial(network, train, labels["train"], batches.batch_size, xla)
-    passed("first loss", first_loss(trial, n_classes, spec.method))
-    passed("one batch", learns_one_batch(trial, network, spec, n_classes))
-    # Auxiliary heads are in what is trained, and not in the network that was tried.
-    seconds = trial.seconds_per_image * _relative_cost(model, network)
+    result = overfit_one_batch(network, train, labels["train"], batches.batch_size, xla)
+    passed("first loss", first_loss(result, n_classes, spec.method))
+    passed("one batch", learns_one_batch(result, network, spec, n_classes))
+    # Auxiliary heads are part of the trained model, but not of the network in the check.
+    seconds = result.seconds_per_image * _relative_cost(model, network)
     measured = 2 * len(labels["validation"])
-    estimate = _estimate(seconds, trial.compile_seconds, batches, measured, spec.epochs)
-    passed("time", _time(estimate, trial, batches.batch_size))
+    estimate = _estimate(seconds, result.compile_seconds, batches, measured, spec.epochs)
+    passed("time", _time(estimate, result, batches.batch_size))
     return found
 
 
 def _relative_cost(model: keras.Model, network: keras.Model) -> float:
-    """Return the arithmetic of what is trained over that of `network`; not of unknown layers."""
+    """Return the multiply-adds of `model` over those of `network`, without unknown layers."""
     return counted_multiply_adds(model) / max(1, counted_multiply_adds(network))
 
 
 def _device(network: keras.Model, model: keras.Model, batches: Batches) -> str:
     kinds = {layer.compute_dtype for layer in leaf_layers(network) if layer.weights}
     mixed = sorted(kinds - {"float32"})
-    place = "device's" if batches.rows_only else "main"
+    place = "device" if batches.rows_only else "main"
     return (
         f"{device.device_name()}, Keras on {keras.backend.backend()}, "
         f"{mixed[0] if mixed else 'float32'}, {'with' if model.jit_compile else 'without'} XLA, "
-        f"inputs in the {place} memory"
+        f"inputs in {place} memory"
     )
 
 
 def _model(spec: DeepSpec, network: keras.Model) -> str:
     if not network.trainable_weights:
         raise StudyError(
-            f"{spec.method}: found no weight that is trained, in {len(network.layers)} layers; "
-            "expected at least an output layer. Look at the layers that are frozen"
+            f"{spec.method}: found no trainable weights in {len(network.layers)} layers; "
+            "expected at least an output layer. Check which layers are frozen"
         )
     return summary(network)
 
 
 def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> str:
-    """Return a line on the bytes that training needs; raise `StudyError` if it cannot fit."""
+    """Return a line about the memory of the training; raise `StudyError` if it cannot fit."""
     need, available = needed_memory(model, spec), available_memory()
-    # An accelerator holds the training alone; a processor's memory, this process with all it has.
+    # An accelerator's memory holds only the training; main memory holds the whole process.
     held = 0 if device.has_accelerator() else resident_bytes()
     total = held + need.bytes(batch_size)
     about = f"about {byte_size(total)} with batches of {batch_size:,}"
@@ -120,12 +119,12 @@ def _memory(spec: DeepSpec, model: keras.Model, batch_size: int) -> str:
     if total <= held + available:
         return f"{about}; {byte_size(held + available)} available"
     fitting = need.largest_batch(available)
-    remedy = f"try batch_size: {fitting}" if fitting else "not even one image fits: try"
+    remedy = f"Try batch_size: {fitting}, or" if fitting else "Not even one image fits: try"
     raise StudyError(
-        f"{spec.method}: a batch of {batch_size:,} images of this network needs about "
-        f"{byte_size(total)} ({byte_size(need.fixed)} of it for weights and what is kept beside "
-        f"them); expected at most the {byte_size(held + available)} that are available; {remedy}"
-        f"{', or' if fitting else ''} smaller images or a smaller width"
+        f"{spec.method}: training with batches of {batch_size:,} images needs about "
+        f"{byte_size(total)} of memory ({byte_size(need.fixed)} of it for weights, gradients and "
+        f"copies); expected at most the available {byte_size(held + available)}. {remedy} "
+        "smaller images or a smaller width"
     )
 
 
@@ -136,9 +135,9 @@ def _estimate(
     measured: int,
     epochs: int,
 ) -> Estimate:
-    """Estimate times; a forward pass, which measures, is a third of a training step.
+    """Estimate times; a forward pass, as in the evaluation, is a third of a training step.
 
-    It is compiled separately, and assumed to take a third of the time there as well.
+    It is compiled separately, which is assumed to take a third of the time as well.
     """
     start = time.perf_counter()
     batches[0]
@@ -153,10 +152,10 @@ def _estimate(
     )
 
 
-def _time(estimate: Estimate, trial: Trial, batch_size: int) -> str:
-    by = f", by batches of {trial.batch_size}" if trial.batch_size < batch_size else ""
+def _time(estimate: Estimate, result: OneBatchResult, batch_size: int) -> str:
+    by = f" (from batches of {result.batch_size})" if result.batch_size < batch_size else ""
     return (
         f"about {estimate.images_per_second:,.0f} images/s{by}; "
         f"{duration(estimate.seconds_per_epoch)} per epoch, {duration(estimate.seconds)} in total, "
-        f"{duration(estimate.compile_seconds)} of them for compiling"
+        f"including {duration(estimate.compile_seconds)} for compiling"
     )

@@ -1,4 +1,4 @@
-"""Colour histograms drawn as bars."""
+"""Color histograms drawn as bars."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from pipeline.features.picture_panels import SIDE, Picture
 
 RED, GREEN, BLUE = (214, 39, 40), (44, 160, 44), (31, 119, 180)
-GREY, PURPLE, ORANGE = (110, 110, 110), (148, 103, 189), (230, 126, 20)
+GRAY, PURPLE, ORANGE = (110, 110, 110), (148, 103, 189), (230, 126, 20)
 
-CHANNEL_COLOURS = {
+CHANNEL_COLORS = {
     "rgb": (RED, GREEN, BLUE),
-    "hsv": (PURPLE, ORANGE, GREY),
-    "lab": (GREY, RED, BLUE),
-    "luv": (GREY, RED, BLUE),
-    "ycrcb": (GREY, RED, BLUE),
+    "hsv": (PURPLE, ORANGE, GRAY),
+    "lab": (GRAY, RED, BLUE),
+    "luv": (GRAY, RED, BLUE),
+    "ycrcb": (GRAY, RED, BLUE),
 }
-"""Colour space -> what the bars of its channels are drawn in; lightness is grey."""
+"""Color space -> the colors of its channels' bars; lightness is gray."""
 
 _BACK = {
     "rgb": None,
@@ -33,15 +33,15 @@ _FRAME = (200, 200, 200)
 
 
 def grid_of_bars(
-    channels: list[NDArray[np.float32]], grid: int, colours: tuple[tuple[int, int, int], ...]
+    channels: list[NDArray[np.float32]], grid: int, colors: tuple[tuple[int, int, int], ...]
 ) -> Picture:
-    """Draw the histograms of a grid's cells, each where its cell lies, one channel below the other.
+    """Draw the histograms of all cells at the cells' positions, one channel below the other.
 
     Args:
-        channels: one array a channel, (grid · grid, bins) float32, >= 0; the highest bar of a
+        channels: one array per channel, (grid · grid, bins) float32, >= 0; the highest bar of a
             channel fills its row.
-        grid: cells in a row and in a column.
-        colours: RGB, one a channel.
+        grid: number of cells per row and per column.
+        colors: RGB, one per channel.
 
     Returns:
         (248, 248, 3) uint8 in RGB order.
@@ -57,16 +57,16 @@ def grid_of_bars(
         for index, heights in enumerate(channels):
             strip = inner[rows[index] : rows[index + 1]]
             shares = heights[cell] / max(float(heights.max()), 1e-12)
-            draw_bars(strip, shares, np.tile(colours[index], (len(shares), 1)))
+            draw_bars(strip, shares, np.tile(colors[index], (len(shares), 1)))
     return panel
 
 
-def fullest_bars(shares: NDArray[np.float32], colours: NDArray[np.uint8]) -> Picture:
-    """Draw the 31 fullest bins of one histogram, the highest bar first, each in its own colour.
+def fullest_bars(shares: NDArray[np.float32], colors: NDArray[np.uint8]) -> Picture:
+    """Draw the 31 fullest bins of one histogram in their own colors, the highest bar first.
 
     Args:
         shares: (bins,) float32, >= 0.
-        colours: (bins, 3) uint8, RGB.
+        colors: (bins, 3) uint8, RGB.
 
     Returns:
         (248, 248, 3) uint8 in RGB order.
@@ -74,38 +74,38 @@ def fullest_bars(shares: NDArray[np.float32], colours: NDArray[np.uint8]) -> Pic
     panel = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
     panel[-1] = _FRAME
     fullest = np.argsort(-shares, kind="stable")[:31]
-    draw_bars(panel[:-1], shares[fullest] / max(float(shares.max()), 1e-12), colours[fullest])
+    draw_bars(panel[:-1], shares[fullest] / max(float(shares.max()), 1e-12), colors[fullest])
     return panel
 
 
-def bin_colours(
+def bin_colors(
     space: str, bins: tuple[int, int, int], tops: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return the colour in the middle of each joint bin: (bins, 3) uint8, RGB.
+    """Return the color at the center of each joint bin: (bins, 3) uint8, RGB.
 
     Args:
-        space: the colour space.
-        bins: bins of each channel, over 0 to its top.
-        tops: where the range of each channel ends.
+        space: the color space.
+        bins: number of bins of each channel.
+        tops: upper end of each channel's range, which starts at 0.
     """
     sizes = zip(bins, tops, strict=True)
     middles = [(np.arange(count) + 0.5) / count * top for count, top in sizes]
-    colours = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
-    colours = colours.reshape(1, -1, 3).astype(np.uint8)
+    colors = np.stack(np.meshgrid(*middles, indexing="ij"), axis=-1)
+    colors = colors.reshape(1, -1, 3).astype(np.uint8)
     back = _BACK[space]
-    return np.asarray(colours if back is None else cv2.cvtColor(colours, back))[0]
+    return np.asarray(colors if back is None else cv2.cvtColor(colors, back))[0]
 
 
 def draw_bars(
-    canvas: NDArray[np.uint8], shares: NDArray[np.float32], colours: NDArray[np.integer]
+    canvas: NDArray[np.uint8], shares: NDArray[np.float32], colors: NDArray[np.integer]
 ) -> None:
     """Draw bars side by side in (h, w, 3) uint8, in place; a share of 1 is as high as the canvas.
 
-    Where there are more bars than columns, a column shows the highest of its bars.
+    If there are more bars than columns, each column shows its highest bar.
     """
     height, width = canvas.shape[:2]
     starts = np.arange(len(shares)) * width // len(shares)
     ends = np.maximum(starts + 1, np.arange(1, len(shares) + 1) * width // len(shares))
     for bar in np.argsort(shares, kind="stable"):
         top = height - round(float(shares[bar]) * height)
-        canvas[top:, starts[bar] : ends[bar]] = colours[bar]
+        canvas[top:, starts[bar] : ends[bar]] = colors[bar]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.features.color_histogram.bars import (
-    CHANNEL_COLOURS,
-    bin_colours,
+    CHANNEL_COLORS,
+    bin_colors,
     fullest_bars,
     grid_of_bars,
 )
@@ -13,17 +13,18 @@ from pipeline.features.picture_panels import Picture, enlarged, side_by_side
 
 
 def picture(extractor: ColorHistogram, image: Picture) -> Picture:
-    """Draw the image, and beside it its histograms as they are handed on.
+    """Draw the image, and beside it its histograms.
 
-    One histogram a channel is drawn cell by cell, channels in their own colors, one below the
-    other; of joint histograms the fullest bins of the whole image, each in its own color.
+    Histograms per channel are drawn for each cell, one below the other, in the colors of their
+    channels; of joint histograms, the fullest bins of the whole image are drawn, each in its own
+    color.
     """
     spec = extractor.spec
     histograms = extractor.histograms(extractor.transform(image[None]))
     if spec.joint:
-        colors = bin_colours(spec.space, spec.channel_bins, extractor.tops)
+        colors = bin_colors(spec.space, spec.channel_bins, extractor.tops)
         bars = fullest_bars(histograms[0][0].sum(axis=0), colors)
     else:
         channels = [histogram[0] for histogram in histograms]
-        bars = grid_of_bars(channels, spec.grid, CHANNEL_COLOURS[spec.space])
+        bars = grid_of_bars(channels, spec.grid, CHANNEL_COLORS[spec.space])
     return side_by_side(enlarged(image), bars)

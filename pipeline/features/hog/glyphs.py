@@ -1,4 +1,4 @@
-"""A picture of what `hog` keeps of an image: strokes along the edges of each cell."""
+"""Strokes that show the histograms of HOG's cells."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from pipeline.features.hog.orientation_bins import Orientations
 
 _SHORT, _LONG = 256, 512
-"""Pixels of the picture's short side, and the most of its long one."""
+"""Length of the picture's short side, and maximum length of its long one, in pixels."""
 _DIMMED = 0.45
 """Brightness of the image below the strokes."""
 _STROKE = np.array([255, 236, 90], dtype=np.float32)
-"""Yellow, RGB: rare in photographs, and light on any dimmed colour."""
+"""Yellow, RGB: rare in photographs, and visible on any dimmed color."""
 _FIXED = 4
-"""Binary digits after the point in the coordinates that OpenCV is given."""
+"""Fractional bits of the coordinates passed to OpenCV."""
 
 
 def draw_glyphs(
@@ -24,14 +24,14 @@ def draw_glyphs(
     cell: int,
     orientations: Orientations,
 ) -> NDArray[np.uint8]:
-    """Draw a cell's histogram as strokes through its middle, over the dimmed image.
+    """Draw each cell's histogram as strokes through its center, over the dimmed image.
 
-    A stroke lies along the edge, at a right angle to the gradient; the stronger its orientation,
-    the longer and brighter it is. Opposite signed orientations share a stroke.
+    A stroke runs along the edge, at a right angle to the gradient; the stronger the orientation,
+    the longer and brighter the stroke. Opposite signed orientations share a stroke.
 
     Args:
         image: (height, width, 3) uint8 in RGB order.
-        blocks: (blocks down, blocks across, cells down, cells across, orientations), normalised.
+        blocks: (blocks down, blocks across, cells down, cells across, orientations), normalized.
         cell: side of a cell in pixels.
         orientations: the bins.
 
@@ -49,7 +49,7 @@ def draw_glyphs(
 
 
 def cell_strengths(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average each cell's histogram over the blocks that it is in, as shares of the strongest.
+    """Average each cell's histogram over its blocks, relative to the strongest value.
 
     Args:
         blocks: (blocks down, blocks across, cells down, cells across, orientations).
@@ -83,7 +83,7 @@ def _strokes(
     edge = np.stack([-np.sin(gradient), np.cos(gradient)], axis=-1)  # x, y; y runs down
     opacity = np.zeros(shape, dtype=np.uint8)
     thickness = max(1, round(float(scale.min()) * cell / 32))
-    for flat in np.argsort(strengths, axis=None):  # the strongest one on top
+    for flat in np.argsort(strengths, axis=None):  # the strongest strokes on top
         row, column, bin_ = np.unravel_index(flat, strengths.shape)
         strength = float(strengths[row, column, bin_])
         if strength < 0.05:

@@ -36,7 +36,7 @@ class Spec(FeatureSpec):
     """Number of orientation bins over 180 degrees, or over 360 if signed."""
     signed: bool = False
     """Distinguish opposite gradients (dark to light from light to dark)."""
-    channel: Literal["grey", "strongest"] = "grey"
+    channel: Literal["gray", "strongest"] = "gray"
     """Take gradients of the luminance, or of the channel with the largest one at each pixel."""
     block_norm: Literal["L2-Hys", "L2", "L1", "L1-sqrt"] = "L2-Hys"
     """How a block is normalized; L2-Hys is L2, clipped at 0.2, then L2 again."""
@@ -98,7 +98,7 @@ class Hog(Extractor):
     orientation bins of a cell (6.3), overlapping normalized blocks (6.4).
 
     ``convention="skimage"`` equals ``skimage.feature.hog`` within 1e-5, for the options it has:
-    ``channel="grey"`` on ``rgb2gray(image)``, and ``"strongest"`` with ``channel_axis=-1``.
+    ``channel="gray"`` on ``rgb2gray(image)``, and ``"strongest"`` with ``channel_axis=-1``.
     Departures from the paper, all from skimage: hard binning, where the paper interpolates between
     adjacent bins and cells; no Gaussian window over a block; a cell's histogram is divided by its
     area. Signed orientations, which skimage lacks, work the same way over 360°.

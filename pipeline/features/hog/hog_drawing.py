@@ -10,7 +10,7 @@ from pipeline.features.picture_panels import Picture
 
 
 def picture(extractor: Hog, image: Picture) -> Picture:
-    """Draw the cells' histograms, of the first scale, as strokes over the image."""
+    """Draw the cells' histograms at the first scale as strokes over the image."""
     cell, layout = extractor.spec.cells[0], extractor.spec.layout
     features = extractor.transform(image[None])[0]
     down, across = (layout.blocks_along(side, cell) for side in image.shape[:2])

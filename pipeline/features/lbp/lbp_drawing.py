@@ -9,11 +9,11 @@ from pipeline.features.lbp.lbp import Lbp
 from pipeline.features.picture_panels import Picture
 
 _SIDE = 256
-"""Pixels of the picture's short side; the long one has at most twice as many."""
+"""Length of the picture's short side in pixels; the long one is at most twice as long."""
 
 
 def picture(extractor: Lbp, image: Picture) -> Picture:
-    """Draw the label of each pixel's pattern, at the first radius, as a color."""
+    """Draw the label of each pixel's pattern at the first radius as a color."""
     labels = extractor.labels(image[None], extractor.spec.radii[0])[..., 0]
     levels = labels.astype(np.float32) * (255 / (extractor.spec.bins - 1))
     colors = cv2.applyColorMap(np.round(levels).astype(np.uint8), cv2.COLORMAP_VIRIDIS)

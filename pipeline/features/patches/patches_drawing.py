@@ -8,14 +8,14 @@ from pipeline.features.picture_panels import Picture
 
 
 def picture(extractor: Patches, image: Picture) -> Picture:
-    """Draw the image, and beside it the image put together again from its nearest atoms.
+    """Draw the image, and beside it its reconstruction from the nearest atoms.
 
-    Each patch is replaced by the atom nearest to it, whitening undone, on mid-gray: what the code
-    keeps, without the brightness and the contrast, which it does not.
+    Each patch is replaced by its nearest atom on mid-gray, with whitening undone. This shows what
+    the code keeps; brightness and contrast are lost.
     """
     return redrawn(image, extractor.dictionary_, extractor.spec.size)
 
 
 def learned_picture(extractor: Patches) -> Picture:
-    """Draw the atoms with the whitening undone, up to 400 of them, the grayest ones first."""
+    """Draw up to 400 atoms with whitening undone, the grayest ones first."""
     return dictionary_sheet(extractor.dictionary_, extractor.spec.size)

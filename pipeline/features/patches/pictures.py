@@ -1,4 +1,4 @@
-"""What a dictionary of patches looks like, and an image seen through it."""
+"""Pictures of a dictionary of patches, and of an image reconstructed from it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from pipeline.features.picture_panels import Picture, enlarged, side_by_side
 
 _MOST_ATOMS = 400
 _SHEET = 800
-"""Pixels that a sheet may be wide."""
+"""Maximum width of a sheet in pixels."""
 _GAP = 2
 _CONTRAST = 70
-"""Levels of grey that stand for one standard deviation of a patch."""
+"""Gray levels per standard deviation of a patch."""
 
 
 def dictionary_sheet(dictionary: PatchDictionary, size: int) -> Picture:
-    """Draw up to 400 atoms as patches, each stretched from black to white; grey ones first."""
+    """Draw up to 400 atoms as patches, each stretched from black to white, the grayest first."""
     atoms = dictionary.atoms_as_patches()[:_MOST_ATOMS].reshape(-1, size, size, 3)
-    colour = atoms.std(axis=3).mean(axis=(1, 2)) / np.maximum(atoms.std(axis=(1, 2, 3)), 1e-6)
+    colorfulness = atoms.std(axis=3).mean(axis=(1, 2)) / np.maximum(atoms.std(axis=(1, 2, 3)), 1e-6)
     columns = int(np.ceil(np.sqrt(len(atoms))))
     rows = -(-len(atoms) // columns)
     zoom = max(1, min(16, (_SHEET // columns - _GAP) // size))
     tile = zoom * size + _GAP
     sheet = np.full((rows * tile + _GAP, columns * tile + _GAP, 3), 255, dtype=np.uint8)
-    for place, atom in enumerate(np.argsort(colour, kind="stable")):
+    for place, atom in enumerate(np.argsort(colorfulness, kind="stable")):
         y, x = (_GAP + tile * at for at in divmod(place, columns))
         square = np.kron(_stretched(atoms[atom]), np.ones((zoom, zoom, 1), dtype=np.uint8))
         sheet[y : y + zoom * size, x : x + zoom * size] = square
@@ -40,7 +40,7 @@ def dictionary_sheet(dictionary: PatchDictionary, size: int) -> Picture:
 
 
 def redrawn(image: Picture, dictionary: PatchDictionary, size: int) -> Picture:
-    """Draw an image, and beside it the mean of the atoms nearest to all of its patches."""
+    """Draw an image, and beside it the mean of the nearest atoms of all its patches."""
     height, width = image.shape[:2]
     places = (height - size + 1, width - size + 1)
     every = draw_patches(image[None], size, places[0] * places[1], np.random.default_rng(0))

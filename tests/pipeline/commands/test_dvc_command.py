@@ -60,7 +60,7 @@ def test_a_stale_lock_whose_number_is_another_process(study_folder, lock, sleepe
     told = str(lock_in_the_way(study_folder))
     assert f"the lock {file} names process" in told
     assert "python" in told, "who has that number now"
-    assert f"If no dvc is at work in {study_folder}" in told
+    assert f"If no DVC process is running in {study_folder}" in told
     assert f"rm {file}" in told
     assert file.exists(), "it is the person who knows of other machines"
 
@@ -75,8 +75,8 @@ def test_a_dvc_that_is_at_work(study_folder, lock, sleeper):
     pid = sleeper("dvc", "repro")
     lock(pid)
     told = str(lock_in_the_way(study_folder))
-    assert f"process {pid} (dvc repro) is at work there" in told
-    assert "Wait until it has ended" in told
+    assert f"process {pid} (dvc repro)" in told
+    assert "Wait until it has finished" in told
     assert "rm " not in told
 
 
@@ -104,7 +104,7 @@ def test_the_lock_that_the_system_keeps(study_folder):
         fcntl.flock(stream, fcntl.LOCK_EX)
         stream.write(f" {os.getpid()}\n")
         stream.flush()
-        assert f"process {os.getpid()} (dvc) is at work" in str(lock_in_the_way(study_folder))
+        assert f"process {os.getpid()} (dvc)" in str(lock_in_the_way(study_folder))
     assert lock_in_the_way(study_folder) is None
 
 
@@ -151,7 +151,7 @@ def test_a_lock_that_was_cut_short(study_folder, capsys, trials):
             assert aside.read_text(encoding="utf-8") == LOCK[:end]
     assert file.exists(), "the whole one"
     assert aside_count > 100
-    assert "What was finished comes from DVC's cache" in capsys.readouterr().err
+    assert "DVC restores finished results from its cache" in capsys.readouterr().err
     trials(len(LOCK))
 
 

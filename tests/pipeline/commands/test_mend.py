@@ -53,7 +53,7 @@ def test_a_file_that_is_not_here_is_told(monkeypatch, capsys):
     """The command was given in another folder than the study's: DVC must not run there."""
     monkeypatch.setattr(module, "_cache", lambda: CACHE)
     assert main([str(LABELS)]) == 1
-    assert "expected to be run in the study's folder" in capsys.readouterr().err
+    assert "run this command in the study's folder" in capsys.readouterr().err
     place(LABELS)
     assert main([str(LABELS)]) == 0
     assert main([]) == 0
@@ -77,6 +77,6 @@ def test_what_no_stage_has_made_for_another_stays(path):
         place(Path(path))
     store(b"x").chmod(0o644)
     before = contents()
-    with pytest.raises(StudyError, match="expected a file that a stage has made"):
+    with pytest.raises(StudyError, match="expected a file that a stage wrote"):
         mend([Path(path)], CACHE)
     assert contents() == before

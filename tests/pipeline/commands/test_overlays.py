@@ -162,7 +162,7 @@ def test_an_only_that_cannot_be_followed(found, message):
 
 @pytest.mark.parametrize("dropped", [{"resnet20": None}, {}, None])
 def test_a_run_cannot_be_kept_and_dropped(dropped):
-    with pytest.raises(StudyError, match=r"x\.yaml: found resnet20 in only, and .* drops it"):
+    with pytest.raises(StudyError, match=r"x\.yaml: found resnet20 in only and .* drops it"):
         only(["lenet5", "resnet20"] if dropped else ["resnet20"], deep=dropped)
 
 

@@ -185,7 +185,7 @@ def test_what_is_not_there_is_said(study, tmp_path):
         with pytest.raises(StudyError, match=told):
             open_run(*arguments)
     (run_folder("net", 4) / "task.json").unlink()
-    with pytest.raises(StudyError, match=r"task\.json; make it with: dvc repro train_deep@net"):
+    with pytest.raises(StudyError, match=r"task\.json; create it with: dvc repro train_deep@net"):
         open_run("net")
 
 

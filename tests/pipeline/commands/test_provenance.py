@@ -35,7 +35,7 @@ def test_commit_changes_and_neither(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("no code\n")
     assert code_version(tmp_path) == commit
     code.write_text("a = 2\n")
-    assert code_version(tmp_path) == f"{commit} with uncommitted changes of code"
+    assert code_version(tmp_path) == f"{commit} with uncommitted changes to code"
 
 
 def test_the_checkout_contains_the_code_that_is_compared():

@@ -86,7 +86,7 @@ def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
 def test_results_of_other_parameters_are_refused(finished, tmp_path, changed):
     study, status = finished
     status.update(changed)
-    with pytest.raises(StudyError, match="not of its parameters and this code"):
+    with pytest.raises(StudyError, match="do not match its parameters and this code"):
         publish(study, "ref", tmp_path)
     assert not (tmp_path / "reports").exists()
 

@@ -238,7 +238,7 @@ def told(**options) -> str:
         ),
         (
             {"rotation": 15},
-            "deep.x.rotation: unknown option; there is no rotation here; training images can",
+            "deep.x.rotation: unknown option; there is no rotation here; the augmentations are",
         ),
         (
             {"lr": 0.1},

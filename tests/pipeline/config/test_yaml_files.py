@@ -100,9 +100,9 @@ MERGES = "a: &a {x: 1}\n" + "".join(
         pytest.param(LAUGHS, f"more than {MOST_VALUES:,} values.*line 5", id="aliases"),
         pytest.param(MERGES, f"more than {MOST_VALUES:,} values.*line 5", id="merged aliases"),
         pytest.param("a: &a [*a]", "within itself", id="a cycle"),
-        pytest.param("a: " + "[" * 3000, f"more than {MOST_LEVELS} lists", id="brackets"),
-        pytest.param("a: " + "{b: " * 3000, f"more than {MOST_LEVELS} lists", id="braces"),
-        pytest.param("- " * 3000, f"more than {MOST_LEVELS} lists", id="dashes"),
+        pytest.param("a: " + "[" * 3000, f"more than {MOST_LEVELS} nested", id="brackets"),
+        pytest.param("a: " + "{b: " * 3000, f"more than {MOST_LEVELS} nested", id="braces"),
+        pytest.param("- " * 3000, f"more than {MOST_LEVELS} nested", id="dashes"),
         pytest.param("seed: [" + "1," * 100_000 + "]", "more than .* values", id="a long list"),
         pytest.param("a: " + "9" * 5000, "a number of 5,000 characters", id="a long number"),
         pytest.param("a: 0x" + "f" * 9000, "a number of 9,002 characters", id="a hexadecimal one"),
@@ -121,7 +121,7 @@ def test_bombs(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 2020-13-40", r"found the date 2020-13-40; expected text, in quotes.*line 1"),
+        ("a: 2020-13-40", r"found the date 2020-13-40; expected a quoted string.*line 1"),
         ("a: 2020-01-01", r"found the date"),
         ("a: 2020-01-01 25:61:61", r"found the date"),
         ("a: !!float abc", r"found the tag .*float.*line 1, column 4"),
@@ -137,9 +137,9 @@ def test_bombs(tmp_path, text, message):
         ("a: \0", r"is not YAML"),
         ("%YAML 9.9\n---\na: 1", r"is not YAML"),
         ("a: 1\n---\nb: 2", r"is not YAML: but found another document"),
-        ("", r"found nothing; expected keys and values"),
-        ("a: 1".encode("utf-16"), r"is not YAML in UTF-8"),
-        ("a: café".encode("latin-1"), r"is not YAML in UTF-8"),
+        ("", r"found nothing; expected a mapping of keys to values"),
+        ("a: 1".encode("utf-16"), r"is not UTF-8 text"),
+        ("a: café".encode("latin-1"), r"is not UTF-8 text"),
     ],
 )
 def test_what_no_value_can_be_made_of(tmp_path, text, message):

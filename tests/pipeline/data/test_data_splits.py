@@ -200,7 +200,7 @@ def test_a_dataset_that_always_has_a_test_split_must_have_one():
     ("field", "value", "message"),
     [
         ("labels", np.array([0, 1, 3, 1]), "values from 0 to 3"),
-        ("labels", np.array([0, 1]), "one label an image"),
+        ("labels", np.array([0, 1]), "one label per image"),
         ("split", np.array(["train", "train", "tset", "test"]), "did you mean 'test'"),
         ("split", np.array(["train"]), "splits"),
         ("image_names", np.array(["a"]), "image names"),

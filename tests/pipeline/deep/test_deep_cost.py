@@ -82,7 +82,7 @@ def test_a_kind_of_layer_that_is_not_known_makes_the_sum_unknown(layer, kind):
     known = 8 * 8 * 4 * 4 + 2 * inner.output_shape[-1]
     assert counted_multiply_adds(model) == known
     assert summary(model).endswith(
-        f"at least {count(known)} multiply-adds an image, those of own ({kind}) not counted"
+        f"at least {count(known)} multiply-adds per image (own ({kind}) not counted)"
     )
 
 
@@ -141,7 +141,7 @@ def test_bytes_of_weights():
 def test_summary_is_one_line_with_all_numbers():
     assert summary(lenet5()) == (
         "5 layers with weights, 61,706 trainable and 0 other parameters (247 kB), "
-        "416,520 multiply-adds an image"
+        "416,520 multiply-adds per image"
     )
 
 

@@ -57,7 +57,7 @@ def test_lbp():
 
 
 def test_raw():
-    assert count({"method": "raw", "grey": True}, (8, 4, 3)) == 3 * 32
+    assert count({"method": "raw", "gray": True}, (8, 4, 3)) == 3 * 32
     assert count({"method": "raw", "size": 4}) == 0
 
 

@@ -21,9 +21,9 @@ def test_pixels_come_row_by_row_in_rgb(photo_patches):
     np.testing.assert_allclose(_raw(photo_patches), expected, rtol=1e-6)
 
 
-def test_grey_is_the_luminance(photo_patches):
+def test_gray_is_the_luminance(photo_patches):
     expected = [rgb2gray(image).ravel() for image in photo_patches]
-    np.testing.assert_allclose(_raw(photo_patches, grey=True), expected, atol=1e-6)
+    np.testing.assert_allclose(_raw(photo_patches, gray=True), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 4, 16, 32])
@@ -40,7 +40,7 @@ def test_sides_that_do_not_divide_are_weighted_by_area():
     expected = np.einsum("ay,bx,nyxc->nabc", *weights, images / 255)
     found = _raw(images, size=7).reshape(-1, 7, 7, 3)
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    gray = _raw(images, size=7, grey=True).reshape(-1, 7, 7)
+    gray = _raw(images, size=7, gray=True).reshape(-1, 7, 7)
     np.testing.assert_allclose(gray, expected @ [0.2125, 0.7154, 0.0721], atol=1e-5)
 
 
@@ -55,7 +55,7 @@ def _overlaps(side, parts):
 
 def test_values_lie_in_0_to_1():
     white = np.full((2, 31, 29, 3), 255, dtype=np.uint8)
-    for options in ({}, {"grey": True}, {"size": 7}, {"size": 7, "grey": True}):
+    for options in ({}, {"gray": True}, {"size": 7}, {"size": 7, "gray": True}):
         np.testing.assert_allclose(_raw(white, **options), 1, atol=1e-6)
         assert _raw(white, **options).max() <= 1
         assert not _raw(white * 0, **options).any()
@@ -68,7 +68,7 @@ def test_the_picture_shows_the_pixels_that_are_kept(photo_patches):
     expected = cv2.resize(image, (8, 8), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(picture[15::31, 15::31].astype(int), expected, atol=1)
     assert np.ptp(picture[:31, :31], axis=(0, 1)).max() == 0
-    gray = drawing.picture(Spec(grey=True).build(seed=0), image)
+    gray = drawing.picture(Spec(gray=True).build(seed=0), image)
     np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
     wide = drawing.picture(Spec().build(seed=0), noise(1, 10, 40)[0])
     assert all(128 <= side <= 512 for side in wide.shape[:2])

@@ -69,7 +69,7 @@ def test_dvc_is_told_by_the_stage(study, root):
     environment["DVC_STAGE"] = "index"
     by_dvc = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert by_dvc.returncode == 1
-    assert "error: index: found an edit of code since `check` last ran" in by_dvc.stderr
+    assert "error: index: found code edited since `check` last ran" in by_dvc.stderr
 
 
 def test_a_training_has_one_digest_of_its_code():

@@ -156,11 +156,11 @@ def test_comments_and_docstrings_rerun_nothing():
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("features an image; training split in", "numbers for each image; fitted in"),
+        ("for the train split", "to fit"),
         ("{phase}kept epoch {history", "{phase}the best epoch is {history"),
         ('Tenths(f"{name}, corrupted"', 'Tenths(f"corrupted images of {name}"'),
-        ("there is no {path}; make it with: {remedy}", "{path} is missing; run: {remedy}"),
-        ("the memory is full{_notes(whole)}", "no memory is left{_notes(whole)}"),
+        ("there is no {path}; create it with: {remedy}", "{path} is missing; run: {remedy}"),
+        ("out of memory{_notes(whole)}", "no memory is left{_notes(whole)}"),
     ],
 )
 def test_another_wording_of_a_message_reruns_nothing(old, new):

@@ -115,9 +115,9 @@ def test_a_string_in_an_error_counts_where_something_is_computed_from_it():
 def test_texts_count_as_progress_where_a_function_prints_them():
     one, other = "bar(f'{len(x)} images', n=3)", "bar(f'images: {len(x)}', n=3)"
     assert of(one) != of(other)
-    assert of(one, tellers={"bar"}) == of(other, tellers={"bar"})
-    assert of(one, tellers={"bar"}) != of(one.replace("3", "4"), tellers={"bar"})
-    assert of(one, tellers={"bar"}) != of(one.replace("len", "sum"), tellers={"bar"})
+    assert of(one, printers={"bar"}) == of(other, printers={"bar"})
+    assert of(one, printers={"bar"}) != of(one.replace("3", "4"), printers={"bar"})
+    assert of(one, printers={"bar"}) != of(one.replace("len", "sum"), printers={"bar"})
 
 
 def test_other_texts_are_told_apart_from_names_and_numbers():

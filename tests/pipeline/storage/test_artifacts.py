@@ -281,16 +281,14 @@ def test_source_of_several_files():
     said = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
     assert source.sha256 == hashlib.sha256(said.encode()).hexdigest()
     Path("labels.gz").unlink()
-    with pytest.raises(
-        StudyError, match=r"labels\.gz no longer exists; run: dvc repro --force fetch"
-    ):
+    with pytest.raises(StudyError, match=r"labels\.gz no longer exists; .* --force fetch"):
         source.file("labels.gz").located()
 
 
 def test_source_of_an_older_version():
     older = {"name": "photos", "path": None, "sha256": "ab", "size": 5, "description": "images"}
     save_json(SOURCE, integrity.seal({**older, "hidden": 0}))
-    with pytest.raises(StudyError, match=r"lacking: 'files'; .*make it anew with: dvc repro fetch"):
+    with pytest.raises(StudyError, match=r"missing: 'files'; .*it with: dvc repro fetch"):
         load_source()
 
 
@@ -592,7 +590,7 @@ def test_options_of_a_trial_are_a_json_object(options):
     row = (0, "complete", 3, 0.5, 1.0, options)
     trials = pd.DataFrame([row], columns=list(TUNING_COLUMNS))
     save_run("01", 3, predictions(), history(), run_card(), trials)
-    with pytest.raises(StudyError, match=r"tuning\.csv is another file .*a JSON object"):
+    with pytest.raises(StudyError, match=r"tuning\.csv has an unexpected format .*a JSON object"):
         load_tuning("01", 3, "train it")
 
 
@@ -605,7 +603,7 @@ def test_the_card_of_another_run_is_refused():
 def test_features_of_other_images_are_refused():
     save_features("hog", "test", np.zeros((4, 9)), "a" * 64)
     check_features("hog", "a" * 64)
-    with pytest.raises(StudyError, match=r"are of images 'a+\.\.\.'; expected images 'b+\.\.\.'"):
+    with pytest.raises(StudyError, match=r"of images 'a+\.\.\.'; expected images 'b+\.\.\.'"):
         check_features("hog", "b" * 64)
 
 
@@ -617,5 +615,7 @@ def test_labels_of_another_dtype_are_refused(array):
     save_array(folder / "train.npy", array)
     of, files = {"labels of": "train"}, [folder / "train.npy"]
     save_json(folder / "train.json", make_manifest(folder, of, files, "train.json"))
-    with pytest.raises(StudyError, match=r"train\.npy is another file .* expected \(any\) and <i8"):
+    with pytest.raises(
+        StudyError, match=r"train\.npy has an unexpected .* expected \(any\) and <i8"
+    ):
         load_labels("train")

@@ -56,7 +56,7 @@ def test_a_changed_file_is_named_with_the_commands_that_mend_it(written, content
 
 def test_a_file_that_is_not_in_the_manifest_is_refused(written):
     Path("folder/c.csv").touch()
-    with pytest.raises(StudyError, match=r"folder.c\.csv: found no such file in .*a\.csv, b\.npz"):
+    with pytest.raises(StudyError, match=r"folder.c\.csv: not listed in .*a\.csv, b\.npz"):
         load_manifest(MANIFEST, OF, REMEDY).verify("c.csv")
 
 
@@ -79,7 +79,7 @@ def test_an_edited_manifest_does_not_have_its_checksum(written, change):
     document = json.loads(MANIFEST.read_text(encoding="utf-8"))
     change(document)
     write(document)
-    with pytest.raises(StudyError, match=r"manifest\.json: found content that does not have the c"):
+    with pytest.raises(StudyError, match=r"manifest\.json: found content that does not match"):
         load_manifest(MANIFEST, {}, REMEDY)
 
 
@@ -87,11 +87,11 @@ def test_an_edited_manifest_does_not_have_its_checksum(written, change):
     ("document", "message"),
     [
         ([], "found list; expected a JSON object"),
-        ({"of": {}}, "it has no 'seal'"),
+        ({"of": {}}, "found no 'seal'"),
         (seal({"of": {}}), "found the keys of; expected a manifest"),
         (seal({"of": {}, "files": {"a": [1]}}), "expected a manifest"),
         (seal({"of": {}, "files": {"a": {"bytes": "1", "sha256": ""}}}), "expected a manifest"),
-        (seal({"of": OF | {"run": "net"}, "files": {}}), "are of run 'net'; expected run 'svm'"),
+        (seal({"of": OF | {"run": "net"}, "files": {}}), "files of run 'net'; expected run 'svm'"),
     ],
 )
 def test_another_document_is_no_manifest(written, document, message):
@@ -108,7 +108,7 @@ def test_another_document_is_no_manifest(written, document, message):
 )
 def test_a_folder_without_a_manifest_is_told(written):
     MANIFEST.unlink()
-    with pytest.raises(StudyError, match=f"an earlier version .* make it with: {REMEDY}"):
+    with pytest.raises(StudyError, match=f"earlier versions .* create it with: {REMEDY}"):
         load_manifest(MANIFEST, OF, REMEDY)
 
 

@@ -61,5 +61,5 @@ def test_a_card_of_something_else(rng):
     save_corrupted(scores(rng))
     Path("runs/_corrupted/svm/card.json").write_text('{"run": "svm"}', encoding="utf-8")
     seal_corrupted("svm", "")
-    with pytest.raises(StudyError, match="is another file"):
+    with pytest.raises(StudyError, match="has an unexpected format"):
         load_corrupted("svm", REMEDY)

@@ -245,7 +245,7 @@ def test_a_damaged_seed_counts_as_none(finished, damage, capsys):
     assert not resume.restore_seed("net", "key", finished)
     said = capsys.readouterr().out
     assert str(kept) in said
-    assert "trained anew" in said
+    assert "training this seed again" in said
     assert contents(finished) == before
     resume.keep_seed("net", "key", finished)
     assert resume.restore_seed("net", "key", finished)

@@ -48,14 +48,14 @@ def test_lists_become_tuples_and_integers_are_numbers():
         ({**RIGHT, "share": True}, "share: found True"),
         ({**RIGHT, "kind": "c"}, "kind: found 'c'"),
         ({**RIGHT, "more": 1}, "unknown: 'more'"),
-        ({key: RIGHT[key] for key in ("name", "shape", "share")}, "lacking: 'kind'"),
+        ({key: RIGHT[key] for key in ("name", "shape", "share")}, "missing: 'kind'"),
     ],
 )
 def test_a_record_of_another_kind_is_refused(values, message):
     with pytest.raises(StudyError, match=message) as caught:
         read_record(Record, values, PATH, REMEDY)
-    assert str(caught.value).startswith(f"{PATH} is another file (")
-    assert str(caught.value).endswith(f"make it anew with: {REMEDY}")
+    assert str(caught.value).startswith(f"{PATH} has an unexpected format (")
+    assert str(caught.value).endswith(f"regenerate it with: {REMEDY}")
 
 
 @pytest.mark.parametrize(

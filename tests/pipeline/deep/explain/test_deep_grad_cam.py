@@ -81,7 +81,7 @@ def test_one_sigmoid_unit_explains_either_class(images):
 def test_no_evidence_is_said(images):
     found = grad_cam(colour_network(4 * np.eye(2), "softmax"), images[2:], "light_relu")
     assert not found.maps.any()
-    assert found.caption(0) == "no position of the maps of light_relu speaks for it"
+    assert found.caption(0) == "nothing in the feature maps of light_relu supports this prediction"
     assert np.ptp(overlay(images[2], found.maps[0]), axis=(0, 1)).tolist() == [0, 0, 0]
 
 
@@ -100,7 +100,7 @@ def test_images_do_not_meet(rng):
     ("layer", "message"),
     [
         ("light_rel", "unknown layer of this network 'light_rel'; did you mean 'light_relu'"),
-        ("output", r"the layer output gives \(None, 2\); expected \(images, height"),
+        ("output", r"output of layer output is \(None, 2\); expected \(images, height"),
     ],
 )
 def test_a_layer_without_maps_is_refused(images, layer, message):

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.deep.sanity import memory
-from pipeline.deep.sanity.memory import LAYER, SLOTS, TRIAL, UPDATE, Need, needed_memory
+from pipeline.deep.sanity.memory import LAYER, ONE_BATCH, SLOTS, UPDATE, Need, needed_memory
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.optimizers import build_optimizer
 
@@ -26,7 +26,7 @@ def test_what_is_needed_by_hand():
     """Dense: its input is kept; on top, its input and output as the largest layer's."""
     weights = 4 * (50 * 40 + 40)
     plain = needed_memory(dense_net(), DeepSpec(method="any", optimizer="sgd"))
-    assert plain.fixed == int((TRIAL + UPDATE + 1 + 2) * weights) + LAYER
+    assert plain.fixed == int((ONE_BATCH + UPDATE + 1 + 2) * weights) + LAYER
     averaged = needed_memory(dense_net(), DeepSpec(method="any", optimizer="adam", ema=0.9))
     assert averaged.fixed == plain.fixed + 3 * weights  # two slots and an average are stored too
     assert plain.per_image == 4 * (50 + 50 + 40)
@@ -44,7 +44,7 @@ def test_weights_that_cannot_fit_are_refused_before_they_are_made(monkeypatch):
     initial = lambda shape, dtype: made.append(shape) or keras.ops.zeros(shape, dtype)  # noqa: E731
     with memory.weights_that_fit(DeepSpec(method="mlp")):
         keras.layers.Dense(4, kernel_initializer=initial).build((None, 10))
-        with pytest.raises(StudyError, match=r"mlp: the weights up to layer 'big' \(25.8 GB\)"):
+        with pytest.raises(StudyError, match=r"the weights up to layer 'big' \(25.8 GB\)"):
             keras.layers.Dense(512, kernel_initializer=initial, name="big").build(
                 (None, 2048 * 2048 * 3)
             )

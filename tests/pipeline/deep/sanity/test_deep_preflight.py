@@ -10,7 +10,7 @@ from deep_cases import colored_squares
 from pipeline.checks import StudyError
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.input.preprocessing import standardization
-from pipeline.deep.sanity import learning_checks, preflight, trial
+from pipeline.deep.sanity import learning_checks, overfit_one_batch, preflight
 from pipeline.deep.sanity.input_checks import preprocessed
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.epochs import Trainable
@@ -80,10 +80,10 @@ def test_a_sound_network_passes_all(capsys):
     assert list(record) == NAMES
     lines = [f"{name:<11} {line}" for name, line in record.items()]
     assert capsys.readouterr().out.splitlines() == lines
-    assert f"90 of {SIDE} × {SIDE} × 3, uint8 in" in record["inputs"]
-    assert "deviations 1.00, 1.00, 1.00" in record["inputs"]
-    assert record["labels"].startswith("3 classes, train 30 each, validation 10 each")
-    assert "float32, without XLA, inputs in the main memory" in record["device"]
+    assert f"90 of {SIDE} × {SIDE} × 3, uint8," in record["inputs"]
+    assert "std 1.00, 1.00, 1.00" in record["inputs"]
+    assert record["labels"].startswith("3 classes, train 30 per class, validation 10 per class")
+    assert "float32, without XLA, inputs in main memory" in record["device"]
     assert re.match(r"about [\d.]+ [MG]B with batches of 20; ", record["memory"])
 
 
@@ -96,7 +96,7 @@ def test_times_are_those_of_steps_and_of_measuring():
 
 
 def test_compiling_counts_once_and_not_as_a_step():
-    """The trial compiles a training step; a forward pass, a third of one, is compiled as well."""
+    """The check compiles a training step; a forward pass, a third of one, is compiled as well."""
     slow, fast = (preflight._estimate(0.3, each, plain().batches(), 60, 3) for each in (9.0, 0.0))
     assert slow.seconds_per_epoch == pytest.approx(fast.seconds_per_epoch, rel=0.01)
     assert slow.images_per_second == pytest.approx(fast.images_per_second, rel=0.01)
@@ -108,16 +108,18 @@ def test_compiling_counts_once_and_not_as_a_step():
 def test_the_first_step_is_that_which_compiles(monkeypatch):
     """Steps of 5, 1, 2 and 3 s by a clock that is read before and after each."""
     clock = iter(np.cumsum([0, 5, 0, 1, 0, 2, 0, 3]))
-    monkeypatch.setattr(trial, "STEPS", 4)
-    monkeypatch.setattr(trial.time, "perf_counter", lambda: float(next(clock, 0)))
+    monkeypatch.setattr(overfit_one_batch, "STEPS", 4)
+    monkeypatch.setattr(overfit_one_batch.time, "perf_counter", lambda: float(next(clock, 0)))
     case = regular()
-    found = trial.run_trial(case.network, case.inputs["train"], case.labels["train"], 20, False)
+    found = overfit_one_batch.overfit_one_batch(
+        case.network, case.inputs["train"], case.labels["train"], 20, False
+    )
     assert (found.steps, found.seconds_per_step, found.compile_seconds) == (4, 2, 3)
 
 
 def test_inputs_on_the_device_are_told_by_what_batches_give():
     record = regular().check(rows_only=True)
-    assert record["device"].endswith("inputs in the device's memory")
+    assert record["device"].endswith("inputs in device memory")
 
 
 def test_nothing_changes():
@@ -166,13 +168,13 @@ def fails(case, *parts):
 def test_images_that_are_all_the_same():
     case = plain()
     case.inputs["train"][:] = 7
-    fails(case, "found 90 training images that are all the same")
+    fails(case, "found 90 identical training images")
 
 
 def test_a_standardization_of_other_images():
     case = plain()
     case.inputs["train"] = case.inputs["train"] // 100
-    fails(case, "after the standardization", "It was fitted on other inputs")
+    fails(case, "after standardization", "It was fitted on other inputs")
 
 
 def test_features_that_are_not_finite():
@@ -186,13 +188,13 @@ def test_features_that_are_not_finite():
 def test_a_class_without_training_image():
     case = plain()
     case.labels["train"][case.labels["train"] == 1] = 0
-    fails(case, "no training image of class 1 (counted from 0)")
+    fails(case, "no training images of class 1 (counted from 0)")
 
 
 def test_nothing_that_is_trained():
     case = plain()
     case.network.trainable = False
-    fails(case, "no weight that is trained")
+    fails(case, "no trainable weights")
 
 
 def test_a_batch_that_does_not_fit(monkeypatch):
@@ -201,8 +203,8 @@ def test_a_batch_that_does_not_fit(monkeypatch):
     monkeypatch.setattr(preflight, "available_memory", lambda: total)
     case.check()
     monkeypatch.setattr(preflight, "available_memory", lambda: total - 1)
-    monkeypatch.setattr(preflight, "run_trial", None)  # nothing is computed before
-    fails(case, "a batch of 20 images", "try batch_size: 16")
+    monkeypatch.setattr(preflight, "overfit_one_batch", None)  # nothing is computed before
+    fails(case, "batches of 20 images", "Try batch_size: 16")
     monkeypatch.setattr(preflight, "available_memory", lambda: 100)
     fails(case, "not even one image fits")
 
@@ -211,7 +213,7 @@ def test_weights_that_are_not_finite():
     case = plain()
     hidden = case.network.layers[-1].get_layer("hidden")
     hidden.kernel.assign(np.full(hidden.kernel.shape, np.nan))
-    fails(case, "the first loss, before any step, is nan")
+    fails(case, "the loss before any step is nan")
 
 
 def test_outputs_that_are_saturated():
@@ -235,7 +237,7 @@ def test_a_network_that_does_not_see_its_images():
         layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1e4)),
         layers.Dense(8, "relu", bias_initializer="ones"),
     )
-    fails(dead, "cannot be learnt", "expected a fall by a tenth")
+    fails(dead, "cannot be learned", "expected a decrease by at least a tenth")
 
 
 def test_deep_sigmoids_begin_slowly_and_pass():
@@ -244,7 +246,7 @@ def test_deep_sigmoids_begin_slowly_and_pass():
     assert "a slow start; gradients reach 7 of 7 kernels" in report["one batch"]
 
 
-def of_trial(**facts):
+def result_with(**facts):
     values = {
         "first_loss": 2.4,
         "losses": (2.4, 1.0),
@@ -256,31 +258,33 @@ def of_trial(**facts):
         "seconds_per_step": 0.1,
         "compile_seconds": 1.0,
     }
-    return trial.Trial(**values | facts)
+    return overfit_one_batch.OneBatchResult(**values | facts)
 
 
 def test_a_saturated_start_passes_where_a_few_steps_cure_it():
-    healed = of_trial(first_loss=14.1, losses=(29.0, 2.2))
+    healed = result_with(first_loss=14.1, losses=(29.0, 2.2))
     assert "saturated at first" in learning_checks.first_loss(healed, 10, "tiny")
     with pytest.raises(StudyError, match="saturated"):
-        learning_checks.first_loss(of_trial(first_loss=14.1, losses=(29.0, 9.0)), 10, "tiny")
+        learning_checks.first_loss(result_with(first_loss=14.1, losses=(29.0, 9.0)), 10, "tiny")
 
 
 def test_a_trained_network_need_not_fall_on():
     case = plain()
-    low = of_trial(losses=(0.1, 0.4))
+    low = result_with(losses=(0.1, 0.4))
     assert "slow start" in learning_checks.learns_one_batch(low, case.network, case.spec, 3)
-    high = of_trial(losses=(1.1,) * 21)
-    with pytest.raises(StudyError, match="cannot be learnt"):
+    high = result_with(losses=(1.1,) * 21)
+    with pytest.raises(StudyError, match="cannot be learned"):
         learning_checks.learns_one_batch(high, case.network, case.spec, 3)
 
 
 def test_the_first_loss_is_that_of_the_network():
     case = plain()
-    rows = trial.spread_rows(90, 128)
+    rows = overfit_one_batch.spread_rows(90, 128)
     probabilities = case.network.predict(case.inputs["train"], verbose=0)
     expected = -np.log(probabilities[rows, case.labels["train"][rows]]).mean()
-    done = trial.run_trial(case.network, case.inputs["train"], case.labels["train"], 20, False)
+    done = overfit_one_batch.overfit_one_batch(
+        case.network, case.inputs["train"], case.labels["train"], 20, False
+    )
     assert done.first_loss == pytest.approx(expected, rel=1e-4)
     assert done.images == done.batch_size == 20
     assert (done.kernels, done.moved) == (2, 2)
@@ -293,7 +297,7 @@ def test_a_copy_computes_the_same_without_dropout_and_penalties():
     right = keras.layers.Conv2D(4, 3, padding="same", name="a")(branches)
     joined = keras.layers.Add()([left, right])
     case.network = keras.Model(branches, case.network(keras.layers.Conv2D(3, 1)(joined)))
-    copy = trial.bare_copy(case.network)
+    copy = overfit_one_batch.bare_copy(case.network)
     images = case.inputs["train"][:9].astype("float32")
     np.testing.assert_array_equal(copy(images), case.network(images))
     assert not copy.losses
@@ -307,14 +311,17 @@ def test_a_copy_computes_the_same_without_dropout_and_penalties():
 
 @pytest.mark.parametrize("accelerator", [False, True])
 @pytest.mark.parametrize("adds", [1, 10**6, 4 * 10**7, 10**9, 10**12])
-def test_a_trial_is_affordable(adds, accelerator, monkeypatch):
-    monkeypatch.setattr(trial.device, "has_accelerator", lambda: accelerator)
-    size, steps = trial.affordable(adds, 128)
-    assert trial.FEWEST_STEPS <= steps <= trial.STEPS
-    assert trial.SMALLEST_BATCH <= size <= 128
-    smallest = (trial.SMALLEST_BATCH, trial.FEWEST_STEPS)
-    assert size * steps * adds <= trial.MULTIPLY_ADDS[accelerator] or (size, steps) == smallest
-    assert trial.affordable(adds, 5)[0] == 5
+def test_the_check_is_affordable(adds, accelerator, monkeypatch):
+    monkeypatch.setattr(overfit_one_batch.device, "has_accelerator", lambda: accelerator)
+    size, steps = overfit_one_batch.affordable(adds, 128)
+    assert overfit_one_batch.FEWEST_STEPS <= steps <= overfit_one_batch.STEPS
+    assert overfit_one_batch.SMALLEST_BATCH <= size <= 128
+    smallest = (overfit_one_batch.SMALLEST_BATCH, overfit_one_batch.FEWEST_STEPS)
+    assert (
+        size * steps * adds <= overfit_one_batch.MULTIPLY_ADDS[accelerator]
+        or (size, steps) == smallest
+    )
+    assert overfit_one_batch.affordable(adds, 5)[0] == 5
 
 
 def test_chance_and_the_range_of_counts():
@@ -322,7 +329,7 @@ def test_chance_and_the_range_of_counts():
     labels = {"train": np.array([0, 0, 0, 1, 2, 2]), "validation": np.array([0, 1])}
     line = preflight.check_classes(labels, 3, case.spec.method)
     assert line == (
-        "3 classes, train 1 to 3 each, validation 0 to 1 each; chance 50.0 %, "
+        "3 classes, train 1 to 3 per class, validation 0 to 1 per class; chance 50.0 %, "
         f"ln(3) = {math.log(3):.2f}"
     )
 

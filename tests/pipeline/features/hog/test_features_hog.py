@@ -34,12 +34,12 @@ def _skimage(images, spec):
         "block_norm": spec.block_norm,
         "transform_sqrt": spec.transform_sqrt,
     }
-    if spec.channel == "grey":
+    if spec.channel == "gray":
         return np.array([skimage_hog(rgb2gray(image), **options) for image in images])
     return np.array([skimage_hog(image, channel_axis=-1, **options) for image in images])
 
 
-@pytest.mark.parametrize("channel", ["grey", "strongest"])
+@pytest.mark.parametrize("channel", ["gray", "strongest"])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_equals_skimage(options, channel, photo_patches, hard_images):
     spec = Spec(channel=channel, **options)
@@ -50,7 +50,7 @@ def test_equals_skimage(options, channel, photo_patches, hard_images):
 
 
 @pytest.mark.parametrize("orientations", [2, 3, 4, 5, 9, 10, 16, 18, 36])
-@pytest.mark.parametrize("channel", ["grey", "strongest"])
+@pytest.mark.parametrize("channel", ["gray", "strongest"])
 def test_equals_skimage_with_any_number_of_orientations(orientations, channel, hard_images):
     spec = Spec(orientations=orientations, channel=channel)
     images = np.concatenate([noise(10), hard_images[::2]])
@@ -70,7 +70,7 @@ def test_the_hard_images_are_hard(hard_images, monkeypatch):
 def test_large_images(photo_patches):
     image = np.concatenate(list(photo_patches[:16].reshape(4, 128, 32, 3)), axis=1)
     large = np.tile(image, (1, 4, 5, 1))[:, :500, :611]
-    for channel in ("grey", "strongest"):
+    for channel in ("gray", "strongest"):
         spec = Spec(channel=channel)
         np.testing.assert_allclose(
             spec.build(seed=0).transform(large), _skimage(large, spec), rtol=0, atol=1e-5
@@ -120,7 +120,7 @@ def test_signed_equals_the_slow_implementation(cell, block, orientations, photo_
     np.testing.assert_allclose(spec.build(seed=0).transform(images), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("channel", ["grey", "strongest"])
+@pytest.mark.parametrize("channel", ["gray", "strongest"])
 @pytest.mark.parametrize("transform_sqrt", [False, True])
 def test_signed_folds_to_unsigned(channel, transform_sqrt, photo_patches, hard_images):
     """Opposite bins of 14 signed orientations add up to 7 unsigned ones (L1 keeps sums).
@@ -139,7 +139,7 @@ def test_signed_folds_to_unsigned(channel, transform_sqrt, photo_patches, hard_i
 
 
 def test_inverted_contrast_rotates_signed_orientations_by_180_degrees(photo_patches):
-    for channel in ("grey", "strongest"):
+    for channel in ("gray", "strongest"):
         extractor = Spec(signed=True, orientations=9 * 2, channel=channel).build(seed=0)
         found = extractor.transform(photo_patches[::5]).reshape(-1, 2, 9)
         inverted = extractor.transform(255 - photo_patches[::5]).reshape(-1, 2, 9)
@@ -160,7 +160,7 @@ def test_axes_are_lower_edges_of_bins(y, x, expected):
 def test_a_brighter_right_half_votes_for_zero_degrees():
     image = np.zeros((1, 32, 32, 3), dtype=np.uint8)
     image[:, :, 16:] = 255
-    for channel in ("grey", "strongest"):
+    for channel in ("gray", "strongest"):
         options = {"signed": True, "orientations": 8, "block": 1, "channel": channel}
         features = Spec(**options).build(seed=0).transform(image).reshape(4, 4, 8)
         assert (features[:, 1:3, 0] > 0.9).all()
@@ -173,7 +173,7 @@ def test_a_brighter_right_half_votes_for_zero_degrees():
 def test_flat_images_give_zeros():
     flat = np.full((3, 32, 32, 3), 90, dtype=np.uint8)
     for options in OPTIONS:
-        for channel in ("grey", "strongest"):
+        for channel in ("gray", "strongest"):
             assert not Spec(channel=channel, **options).build(seed=0).transform(flat).any()
 
 
@@ -187,7 +187,7 @@ def test_images_smaller_than_a_block_are_rejected():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("cell", 0), ("orientations", 37), ("channel", "gray"), ("block_norm", "L3"), ("bloc", 2)],
+    [("cell", 0), ("orientations", 37), ("channel", "grey"), ("block_norm", "L3"), ("bloc", 2)],
 )
 def test_wrong_options_are_named(option, value):
     with pytest.raises(StudyError, match=rf"features\.x\.{option}"):

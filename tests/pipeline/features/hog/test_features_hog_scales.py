@@ -14,7 +14,7 @@ CONVENTIONS = ["skimage", "dalal_triggs"]
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@pytest.mark.parametrize("channel", ["grey", "strongest"])
+@pytest.mark.parametrize("channel", ["gray", "strongest"])
 def test_scales_are_joined_in_order(convention, channel, photo_patches):
     common = {"convention": convention, "channel": channel}
     images = photo_patches[:40]

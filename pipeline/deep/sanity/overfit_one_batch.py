@@ -1,7 +1,7 @@
-"""A few steps on a copy of a network: whether it learns at all, and how long a step takes.
+"""The overfit-one-batch check: whether a network learns at all, and how long a step takes.
 
-All is done on the copy, so that the weights, moving averages, optimizer and seeds of the network
-itself stay exactly as they are.
+A copy of the network is trained, so that the weights, moving averages, optimizer and seeds of the
+network itself do not change.
 """
 
 from __future__ import annotations
@@ -26,43 +26,44 @@ from pipeline.deep.training.scoring import cross_entropy
 
 IMAGES, STEPS, FEWEST_STEPS, SMALLEST_BATCH = 32, 20, 4, 16
 MULTIPLY_ADDS = {False: 3e10, True: 3e12}
-"""Of forward passes in all steps: some 5 s on two cores; on an accelerator the batch itself."""
-LEARNT, SECONDS = 0.25, 6.0
-"""Steps end early where the loss has fallen to this share, or so many seconds are over."""
+"""Budget for the forward passes of all steps, without and with an accelerator: about 5 s on two
+cores; an accelerator can afford the full batch."""
+LEARNED, SECONDS = 0.25, 6.0
+"""The check stops early if the loss has fallen to this fraction, or after this many seconds."""
 LEARNING_RATE = 1e-3
-"""Of Adam, whose steps depend little on a network's scale: its authors' default."""
+"""The authors' default for Adam, whose steps depend little on a network's scale."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What the copy did."""
+class OneBatchResult:
+    """What training the copy has shown."""
 
     first_loss: float
     """Cross-entropy before any step, in nats."""
     losses: tuple[float, ...]
     """Cross-entropy on one batch, before each step and after the last one."""
     images: int
-    """Different images in that batch."""
+    """Number of different images in that batch."""
     kernels: int
-    """Trainable weights of two dimensions or more."""
+    """Number of trainable weights with two or more dimensions."""
     moved: int
-    """Those of them that the steps changed."""
+    """Number of kernels that the steps changed."""
     finite: bool
     """Whether all weights are finite after the steps."""
     batch_size: int
     seconds_per_step: float
-    """The median of steps of `batch_size` images, without the first one, which compiles."""
+    """Median of the steps with `batch_size` images, except the first one, which compiles."""
     compile_seconds: float
-    """What the first step took beyond the others."""
+    """Additional time of the first step."""
 
     @property
     def steps(self) -> int:
-        """How many steps were made."""
+        """Number of steps."""
         return len(self.losses) - 1
 
     @property
     def seconds_per_image(self) -> float:
-        """Of a training step."""
+        """Time of a training step per image."""
         return self.seconds_per_step / self.batch_size
 
     @property
@@ -71,25 +72,25 @@ class Trial:
         return min(self.losses[1:])
 
 
-def run_trial(
+def overfit_one_batch(
     network: keras.Model,
     inputs: NDArray,
     labels: NDArray[np.int64],
     batch_size: int,
     xla: bool,
-) -> Trial:
-    """Measure the first loss, and try to learn one batch by heart, on a copy of `network`.
+) -> OneBatchResult:
+    """Measure the first loss, and overfit one batch with a copy of `network`.
 
-    The copy has neither dropout nor penalties, and is trained by Adam on cross-entropy, whatever
-    the options say: the question is whether gradients reach the weights and lower the loss. The
+    The copy has neither dropout nor penalties, and is trained with Adam on cross-entropy regardless
+    of the options: the question is whether gradients reach the weights and reduce the loss. The
     batch has up to 32 different images, repeated to fill as much of `batch_size` as is affordable.
 
     Args:
-        network: from one batch of inputs to probabilities (b, classes) or (b, 1).
+        network: maps one batch of inputs to probabilities (b, classes) or (b, 1).
         inputs: (n, ...) of the training split.
         labels: (n,) in 0..classes-1.
-        batch_size: of the training.
-        xla: whether to compile as XLA does.
+        batch_size: batch size of the training.
+        xla: whether to compile with XLA.
     """
     size, steps = affordable(counted_multiply_adds(network), batch_size)
     rows = spread_rows(len(labels), max(size, 128))
@@ -101,8 +102,8 @@ def run_trial(
         losses, first_step, later = _steps(copy, inputs[repeated], labels[repeated], steps, xla)
         kernels, moved, finite = _changes(network, copy)
     del copy
-    gc.collect()  # a model holds itself in circles
-    return Trial(
+    gc.collect()  # models contain reference cycles
+    return OneBatchResult(
         first_loss=first,
         losses=losses,
         images=len(set(few.tolist())),
@@ -116,7 +117,7 @@ def run_trial(
 
 
 def affordable(adds: int, batch_size: int) -> tuple[int, int]:
-    """Return how many images and steps a trial has, by the multiply-adds of one image."""
+    """Return the affordable number of images and steps, given the multiply-adds of one image."""
     budget = MULTIPLY_ADDS[device.has_accelerator()]
     passes = budget / max(adds, 1)
     size = SMALLEST_BATCH
@@ -127,12 +128,12 @@ def affordable(adds: int, batch_size: int) -> tuple[int, int]:
 
 
 def spread_rows(n: int, count: int) -> NDArray[np.int64]:
-    """Return up to `count` different rows of `n`, evenly spread, in order."""
+    """Return up to `count` of `n` rows, evenly spaced and sorted."""
     return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(np.int64))
 
 
 def bare_copy(network: keras.Model) -> keras.Model:
-    """Return a model of the same layers and weights, without dropout and penalties."""
+    """Return a model with the same layers and weights, without dropout and penalties."""
 
     def bare(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
@@ -151,7 +152,7 @@ def bare_copy(network: keras.Model) -> keras.Model:
 
 @contextmanager
 def undisturbed_randomness() -> Iterator[None]:
-    """Give Python's own generator back as it was: Keras draws seeds of new layers from it."""
+    """Restore the state of Python's random generator, which Keras uses to seed new layers."""
     state = random.getstate()
     try:
         yield
@@ -162,9 +163,9 @@ def undisturbed_randomness() -> Iterator[None]:
 def _cross_entropy(
     model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], batch_size: int
 ) -> float:
-    """Measure in training mode: moving averages of batch normalization may not have begun yet.
+    """Measure in training mode, because moving averages may not have been updated yet.
 
-    In batches, since every layer's output stays in memory until the last one is computed.
+    The inputs are split into batches, because all activations stay in memory until the end.
     """
     batches = np.array_split(inputs, math.ceil(len(inputs) / batch_size))  # of nearly one size
     outputs = np.concatenate(
@@ -178,21 +179,21 @@ def _cross_entropy(
 def _steps(
     model: keras.Model, inputs: NDArray, labels: NDArray[np.int64], steps: int, xla: bool
 ) -> tuple[tuple[float, ...], float, float]:
-    """Return the losses, the seconds of the first step, and the median of those after it."""
+    """Return the losses, the seconds of the first step, and the median of the later ones."""
     losses, seconds = [], []
     two = model.output_shape[-1] == 1
     kind: Any = (
         keras.losses.BinaryCrossentropy() if two else keras.losses.SparseCategoricalCrossentropy()
     )
     targets = labels[:, None].astype(np.float32) if two else labels
-    optimizer = keras.optimizers.Adam(LEARNING_RATE, name="trial")
+    optimizer = keras.optimizers.Adam(LEARNING_RATE, name="one_batch")
     optimizer.build(model.trainable_variables)
     model.compile(optimizer, loss=kind, jit_compile=xla, auto_scale_loss=False)
     for _ in range(steps):
         start = time.perf_counter()
         losses.append(float(model.train_on_batch(inputs, targets)))
         seconds.append(time.perf_counter() - start)
-        over = losses[-1] <= LEARNT * losses[0] or sum(seconds[1:]) > SECONDS
+        over = losses[-1] <= LEARNED * losses[0] or sum(seconds[1:]) > SECONDS
         if over and len(losses) >= FEWEST_STEPS:
             break
     losses.append(float(model.train_on_batch(inputs, targets)))
@@ -200,7 +201,7 @@ def _steps(
 
 
 def _changes(network: keras.Model, copy: keras.Model) -> tuple[int, int, bool]:
-    """Return the trainable kernels, those that differ, and whether all weights are finite."""
+    """Return the number of trainable kernels, how many differ, and whether all are finite."""
     kernels = moved = 0
     finite = True
     for ours, theirs in zip(copy.trainable_weights, network.trainable_weights, strict=True):
