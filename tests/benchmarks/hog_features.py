@@ -97,7 +97,7 @@ def _color(images: np.ndarray) -> list[Row]:
 def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
     """Compare with OpenCV's loop, its input precomputed."""
     extractor = spec.build(seed=0)
-    gray = spec.channel == "grey"
+    gray = spec.channel == "gray"
     code = cv2.COLOR_RGB2GRAY if gray else cv2.COLOR_RGB2BGR
     inputs = [cv2.cvtColor(image, code) for image in images]
     cell, bins, blocks = (spec.cell, spec.cell), spec.orientations, SIDE // spec.cell - 1
@@ -112,7 +112,7 @@ def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
     what = f"cell {spec.cell}, {bins}{' signed' if spec.signed else ''} bins"
     made = "gray" if gray else "BGR"
     return race(
-        f"HOG dalal_triggs, {'gray' if gray else spec.channel}, {what}, {len(images):,} images",
+        f"HOG dalal_triggs, {spec.channel}, {what}, {len(images):,} images",
         lambda: extractor.transform(images),
         {
             f"cv2.HOGDescriptor in a loop, {made} precomputed": (

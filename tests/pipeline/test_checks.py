@@ -88,19 +88,19 @@ def test_listing_is_cut():
     ids=["one word", "lines", "a long second line", "empty lines"],
 )
 def test_no_message_is_longer_than_a_page(message):
-    for told in (str(StudyError(message)), f"{StudyError(message)}", shortened(message)):
-        assert len(told) <= LONGEST_MESSAGE
-        kept, _, count = told.rpartition("... (")
+    for reported in (str(StudyError(message)), f"{StudyError(message)}", shortened(message)):
+        assert len(reported) <= LONGEST_MESSAGE
+        kept, _, count = reported.rpartition("... (")
         assert message.startswith(kept.strip())
         left_out = int(count.split(" ")[0].replace(",", ""))
         assert abs(len(kept) + left_out - len(message)) <= 3  # but for the space before the dots
 
 
 def test_a_message_is_cut_behind_a_line():
-    told = shortened("\n".join(f"problem {i}" for i in range(1000)))
-    assert told.splitlines()[-2].startswith("problem ")
-    assert " more characters, in " in told.splitlines()[-1]
-    assert told.splitlines()[-2] in [f"problem {i}" for i in range(1000)]
+    reported = shortened("\n".join(f"problem {i}" for i in range(1000)))
+    assert reported.splitlines()[-2].startswith("problem ")
+    assert " more characters, in " in reported.splitlines()[-1]
+    assert reported.splitlines()[-2] in [f"problem {i}" for i in range(1000)]
 
 
 def test_what_fits_is_left_alone():

@@ -1,4 +1,4 @@
-"""A backend that Keras cannot use is told in a line, before Keras is imported."""
+"""A backend that Keras cannot use is reported in one line, before Keras is imported."""
 
 from __future__ import annotations
 

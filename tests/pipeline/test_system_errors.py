@@ -66,10 +66,10 @@ WRITERS = {
 def test_a_full_disk(kind):
     with pytest.raises(OSError, match=r"(?i)no space left") as caught:
         WRITERS[kind]()
-    told = str(explain(caught.value, "train_deep lenet5"))
-    assert re.match(r"train_deep lenet5: the disk is full; [\d.]+ .B are free in /", told)
-    assert "run the same command again" in told
-    assert "\n" not in told
+    reported = str(explain(caught.value, "train_deep lenet5"))
+    assert re.match(r"train_deep lenet5: the disk is full; [\d.]+ .B are free in /", reported)
+    assert "run the same command again" in reported
+    assert "\n" not in reported
 
 
 def error(kind, message="", base=Exception):
@@ -93,10 +93,10 @@ def error(kind, message="", base=Exception):
     ids=lambda each: f"{type(each).__name__} {each}"[:30],
 )
 def test_a_full_memory(raised):
-    told = str(explain(raised, "train_classical rbf"))
-    assert told.startswith("train_classical rbf: out of memory")
-    assert "fewer feature sets" in told
-    assert "\n" not in told
+    reported = str(explain(raised, "train_classical rbf"))
+    assert reported.startswith("train_classical rbf: out of memory")
+    assert "fewer feature sets" in reported
+    assert "\n" not in reported
 
 
 def test_the_bytes_that_numpy_and_opencv_wanted():
@@ -123,10 +123,10 @@ def test_the_bytes_that_numpy_and_opencv_wanted():
 )
 def test_what_the_system_refuses(study_folder, number, message):
     raised = OSError(number, os.strerror(number), "there")
-    told = str(explain(raised, "report"))
-    assert told.startswith("report: ")
-    assert message in told
-    assert told.rstrip().count("\n") == 0
+    reported = str(explain(raised, "report"))
+    assert reported.startswith("report: ")
+    assert message in reported
+    assert reported.rstrip().count("\n") == 0
 
 
 def test_the_file_that_was_being_written_is_named(study_folder):
@@ -137,9 +137,9 @@ def test_the_file_that_was_being_written_is_named(study_folder):
 
     with pytest.raises(OSError, match="No space") as caught:
         write()
-    told = str(explain(caught.value, "train_deep a"))
-    assert "while writing runs/a/model.keras (1,234 bytes were written)" in told
-    assert f"free in {study_folder / 'runs/a'} " in told
+    reported = str(explain(caught.value, "train_deep a"))
+    assert "while writing runs/a/model.keras (1,234 bytes were written)" in reported
+    assert f"free in {study_folder / 'runs/a'} " in reported
 
 
 def raised_in_turn(first, second):

@@ -1,4 +1,4 @@
-"""What a person can get wrong: told in words, by the first stage that can see it, report untouched.
+"""What a person can get wrong: reported by the first stage that can see it; the report stays.
 
 A study is made once by the stages themselves, and every test breaks a copy of it.
 """
@@ -104,11 +104,11 @@ class Broken:
         with pytest.raises(SystemExit) as stopped:
             stages.run(main, *arguments)
         assert stopped.value.code == 1
-        told = self.capsys.readouterr().err
-        assert "error: " in told
-        assert "Traceback" not in told
+        reported = self.capsys.readouterr().err
+        assert "error: " in reported
+        assert "Traceback" not in reported
         self.unchanged()
-        return " ".join(told.split())
+        return " ".join(reported.split())
 
     def unchanged(self) -> None:
         assert contents(STUDY) == self.report
@@ -151,7 +151,7 @@ def test_a_finished_study_is_compared_once_more(broken, path):
         verify_study(load_params())
 
 
-# --- what the machine lacks: told by every stage ------------------------------------------------
+# --- what the machine lacks: reported by every stage --------------------------------------------
 
 
 def lack(error: Exception) -> Callable[..., None]:
@@ -192,10 +192,12 @@ def test_a_disk_that_takes_nothing(broken, monkeypatch, trials, number):
     shutil.rmtree(INDEX)  # as DVC does before `index`
     kept = contents(broken.folder)
     for stage, (main, arguments) in STAGES.items():
-        told = broken.fails(main, *arguments)
-        assert told.startswith(f"error: {' '.join([stage, *arguments])}: ")
-        assert " while writing " in told
-        assert ("the disk is full" if number == errno.ENOSPC else "is on a read-only disk") in told
+        reported = broken.fails(main, *arguments)
+        assert reported.startswith(f"error: {' '.join([stage, *arguments])}: ")
+        assert " while writing " in reported
+        assert (
+            "the disk is full" if number == errno.ENOSPC else "is on a read-only disk"
+        ) in reported
         left = contents(broken.folder)
         assert not set(left) - set(kept), "no temporary file"
         assert [name for name in left if left[name] != kept[name]] == []
@@ -214,10 +216,10 @@ def test_a_memory_that_is_full(broken, monkeypatch, trials):
         for name in (*readers, "load_results"):
             if hasattr(where, name):
                 monkeypatch.setattr(where, name, allocate)
-        told = broken.fails(main, *arguments)
+        reported = broken.fails(main, *arguments)
         task = " ".join([stage, *arguments])
-        assert told.startswith(f"error: {task}: out of memory: an array")
-        assert "needs 4503600 GB" in told
+        assert reported.startswith(f"error: {task}: out of memory: an array")
+        assert "needs 4503600 GB" in reported
     trials(len(STAGES))
 
 
@@ -235,9 +237,9 @@ def test_lack_of_memory_is_no_damage(broken, monkeypatch):
         return real(path, **options)
 
     monkeypatch.setattr(np, "load", load)
-    told = broken.fails(evaluate.main)
-    assert told.startswith("error: evaluate: out of memory")
-    assert f"If that is not the cause: {PREDICTIONS} cannot be read" in told
+    reported = broken.fails(evaluate.main)
+    assert reported.startswith("error: evaluate: out of memory")
+    assert f"If that is not the cause: {PREDICTIONS} cannot be read" in reported
 
 
 def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
@@ -249,7 +251,7 @@ def test_a_stage_goes_on_once_there_is_room(broken, monkeypatch):
     assert set(contents(FEATURES)) == set(before)
 
 
-# --- params.yaml: told by `check` -----------------------------------------------------------------
+# --- params.yaml: reported by `check` -------------------------------------------------------------
 
 
 def delete(mapping: dict, key: str) -> None:
@@ -398,10 +400,10 @@ def test_check_names_all_mistakes_at_once(broken):
     broken.params(
         lambda p: (p["features"]["hog"].update(cel=3), p["deep"]["lenet5"].update(epochs=0))
     )
-    told = broken.fails(check.main)
-    assert "2 problems" in told
-    assert "features.hog.cel" in told
-    assert "deep.lenet5.epochs" in told
+    reported = broken.fails(check.main)
+    assert "2 problems" in reported
+    assert "features.hog.cel" in reported
+    assert "deep.lenet5.epochs" in reported
 
 
 def test_check_asks_for_the_path_that_dvc_yaml_names(broken):
@@ -461,8 +463,8 @@ def test_check_looks_into_the_weights_file(broken, make, message):
     broken.params(
         lambda p: p["deep"].update(vgg={"method": "vgg16_transfer", "weights": "weights.h5"})
     )
-    told = broken.fails(check.main)
-    assert f"deep.vgg: {'' if 'there is no' in message else 'weights.h5 '}{message}" in told
+    reported = broken.fails(check.main)
+    assert f"deep.vgg: {'' if 'there is no' in message else 'weights.h5 '}{message}" in reported
 
 
 def test_check_as_dvc_starts_it(broken, root):
@@ -484,7 +486,7 @@ def run_module(root: Path, stage: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-# --- images: told by `fetch` or `prepare` ---------------------------------------------------------
+# --- images: reported by `fetch` or `prepare` -----------------------------------------------------
 
 
 def png(color: tuple[int, int, int], size: int = 32) -> bytes:
@@ -494,7 +496,7 @@ def png(color: tuple[int, int, int], size: int = 32) -> bytes:
 
 
 def files(classes: int = 3, images: int = 12) -> dict[str, bytes]:
-    """Class folders of images, each of another colour, so that an archive cannot shrink much."""
+    """Class folders of images, each of a different color, so that an archive cannot shrink much."""
     rng = np.random.default_rng(0)
     found = {}
     for label in range(classes):
@@ -574,9 +576,9 @@ def test_an_archive_that_is_damaged_or_something_else(broken, what):
     path.write_bytes(content)
     broken.dataset(name="image_folder", path=path.as_posix())
     stages.run(check.main)
-    told = broken.fails(fetch_and_prepare)
-    assert f"data/incoming/{name}" in told
-    assert message in told
+    reported = broken.fails(fetch_and_prepare)
+    assert f"data/incoming/{name}" in reported
+    assert message in reported
     assert path.read_bytes() == content, "what a person placed is left as it is"
 
 
@@ -587,9 +589,9 @@ def test_a_cifar10_archive_that_is_not_it(broken, damage):
     kept = path.read_bytes()
     broken.dataset(name="cifar10", path="data/incoming")
     stages.run(check.main)
-    told = broken.fails(fetch.main)
-    assert f"{path} is not cifar-10-python.tar.gz: found {len(kept):,} bytes" in told
-    assert "expected 170,498,071 bytes" in told
+    reported = broken.fails(fetch.main)
+    assert f"{path} is not cifar-10-python.tar.gz: found {len(kept):,} bytes" in reported
+    assert "expected 170,498,071 bytes" in reported
     assert path.read_bytes() == kept
 
 
@@ -672,7 +674,7 @@ def test_an_archive_that_is_gone_since_it_was_fetched(broken):
 
 
 def test_images_too_small_for_a_network(broken):
-    """Told by the training, which knows the images, before it trains."""
+    """Reported by the training, which knows the images, before it trains."""
     from stages import train_deep
 
     path = Path("data/incoming/a.tar.gz")
@@ -718,7 +720,7 @@ def test_a_training_that_cannot_be(broken, monkeypatch, options, available, mess
     assert message in broken.fails(train_deep.main, "lenet5")
 
 
-# --- features: told by `featurize` or the training ------------------------------------------------
+# --- features: reported by `featurize` or the training --------------------------------------------
 
 
 def test_an_extractor_that_gives_nan(broken, monkeypatch):
@@ -732,8 +734,8 @@ def test_an_extractor_that_gives_nan(broken, monkeypatch):
         return features
 
     monkeypatch.setattr(Hog, "transform", wrong)
-    told = broken.fails(featurize.main, "hog")
-    assert "feature set 'hog', train split: found nan in row 7, column 3" in told
+    reported = broken.fails(featurize.main, "hog")
+    assert "feature set 'hog', train split: found nan in row 7, column 3" in reported
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -742,17 +744,17 @@ def test_features_that_are_not_finite(broken, split, value):
     features = np.array(load_features("hog", split))
     features[5, 2] = value
     save_features("hog", split, features, images_seal())
-    told = broken.fails(train_classical.main, RUN)
-    assert f"feature set 'hog', {split} split: found {value} in row 5, column 2" in told
-    assert "dvc repro --force featurize@hog" in told
+    reported = broken.fails(train_classical.main, RUN)
+    assert f"feature set 'hog', {split} split: found {value} in row 5, column 2" in reported
+    assert "dvc repro --force featurize@hog" in reported
 
 
 def test_features_that_are_missing_or_damaged(broken):
     path = FEATURES / "hog" / "train.npy"
     path.write_bytes(path.read_bytes()[:500])
-    told = broken.fails(train_classical.main, RUN)
-    assert f"{path}: found 500 bytes; expected" in told
-    assert f"python -m pipeline.commands.mend {path} && dvc repro featurize@hog" in told
+    reported = broken.fails(train_classical.main, RUN)
+    assert f"{path}: found 500 bytes; expected" in reported
+    assert f"python -m pipeline.commands.mend {path} && dvc repro featurize@hog" in reported
     path.unlink()
     assert "dvc repro featurize@hog" in broken.fails(train_classical.main, RUN)
     assert "dvc repro featurize@hog" in broken.fails(index.main)
@@ -761,9 +763,9 @@ def test_features_that_are_missing_or_damaged(broken):
 def test_features_of_other_images(broken):
     features = np.array(load_features("hog", "train")[:-1])
     save_features("hog", "train", features, images_seal())
-    told = broken.fails(train_classical.main, RUN)
-    assert "feature set 'hog': found 199 rows for the train split; expected 200" in told
-    assert "dvc repro --force featurize@hog" in told
+    reported = broken.fails(train_classical.main, RUN)
+    assert "feature set 'hog': found 199 rows for the train split; expected 200" in reported
+    assert "dvc repro --force featurize@hog" in reported
 
 
 @pytest.mark.parametrize(
@@ -777,7 +779,7 @@ def test_a_stage_of_a_name_that_is_not_there(broken, stage, name, message):
     assert message in broken.fails(stage.main, name)
 
 
-# --- predictions: told by `evaluate` --------------------------------------------------------------
+# --- predictions: reported by `evaluate` ----------------------------------------------------------
 
 
 def predictions() -> Predictions:
@@ -889,10 +891,10 @@ def test_predictions_that_cannot_be_held_against_the_labels(broken, what):
     damage()
     if PREDICTIONS.parent.exists():
         seal_run(RUN, 0, learning_seal())
-    told = broken.fails(evaluate.main)
-    assert message in told
-    assert RUN in told
-    assert f"dvc repro train_classical@{RUN}" in told
+    reported = broken.fails(evaluate.main)
+    assert message in reported
+    assert RUN in reported
+    assert f"dvc repro train_classical@{RUN}" in reported
 
 
 def test_evaluate_as_dvc_starts_it(broken, root):
@@ -907,9 +909,9 @@ def test_evaluate_as_dvc_starts_it(broken, root):
 
 def test_a_run_that_was_not_trained_yet(broken):
     broken.params(lambda p: delete(p["classical"], "color_svm"))
-    told = broken.fails(evaluate.main)
-    assert "there is no runs/both_svm/seed-0/" in told
-    assert "dvc repro train_classical@both_svm" in told
+    reported = broken.fails(evaluate.main)
+    assert "there is no runs/both_svm/seed-0/" in reported
+    assert "dvc repro train_classical@both_svm" in reported
 
 
 def test_labels_that_do_not_fit_the_images(broken):
@@ -924,7 +926,7 @@ def test_labels_that_do_not_fit_the_images(broken):
     assert "dvc repro prepare" in broken.fails(evaluate.main)
 
 
-# --- results: told by `report` --------------------------------------------------------------------
+# --- results: reported by `report` ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file", [*(f"{table.name}.csv" for table in tables()), "study.json"])
@@ -932,8 +934,8 @@ def test_results_that_are_missing(broken, file):
     name = f"tables/{file}"
     (STUDY / name).unlink()
     del broken.report[name]
-    told = broken.fails(report.main)
-    assert f"there is no reports/study/{name}; create it with: dvc repro evaluate" in told
+    reported = broken.fails(report.main)
+    assert f"there is no reports/study/{name}; create it with: dvc repro evaluate" in reported
 
 
 @pytest.mark.tried(
@@ -950,9 +952,9 @@ def test_results_that_do_not_belong_together(broken, name):
     content = path.read_bytes()
     path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
     broken.report = contents(STUDY)
-    told = broken.fails(report.main)
-    assert f"{path}: found the SHA-256" in told
-    assert "dvc repro" in told
+    reported = broken.fails(report.main)
+    assert f"{path}: found the SHA-256" in reported
+    assert "dvc repro" in reported
 
 
 def test_the_report_of_the_unbroken_study_is_the_same_again(broken):

@@ -18,7 +18,7 @@ HYBRID = {"vgg": {"method": "vgg16_features", "weights": "random"}}
 @pytest.mark.parametrize(
     ("section", "entries"), [("features", HYBRID), ("deep", {"lenet5": {"method": "lenet5"}})]
 )
-def test_a_backend_that_is_not_installed_is_told_where_keras_is_needed(
+def test_a_backend_that_is_not_installed_is_reported_where_keras_is_needed(
     study_folder, monkeypatch, section, entries
 ):
     params: dict[str, Any] = {

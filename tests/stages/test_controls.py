@@ -32,7 +32,7 @@ def run_stages(params: dict[str, Any], seed: int = 0) -> dict[str, Proportion]:
     }
 
 
-def test_colour_histograms_come_first_where_colour_is_all(root):
+def test_color_histograms_win_if_only_color_differs(root):
     found = run_stages(control(root, "control_color"))
     assert found["color_svm"].value > 0.95
     assert 1 / 6 in found["hog_svm"].interval()

@@ -124,9 +124,9 @@ def test_evaluate_tells_of_it():
     assert rows["none", 0] == pytest.approx((measured.clean.argmax(1) == labels).mean())
     right = measured.corrupted["contrast"][1].argmax(1) == labels
     assert rows["contrast", 5] == pytest.approx(right.mean())
-    told = results.study["corruption"]["runs"][RUN]
+    reported = results.study["corruption"]["runs"][RUN]
     under = table.loc[table["corruption"] != "none", "accuracy"]
-    assert told["corrupted_accuracy"] == pytest.approx(under.mean())
+    assert reported["corrupted_accuracy"] == pytest.approx(under.mean())
     assert set(results.study["corruption"]["missing"]) == {"frost", "snow", "spatter"}
 
 
@@ -134,9 +134,9 @@ def fails(main, capsys, *arguments) -> str:
     with pytest.raises(SystemExit) as stopped:
         stages.run(main, *arguments)
     assert stopped.value.code == 1
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    return " ".join(told.split())
+    reported = capsys.readouterr().err
+    assert "Traceback" not in reported
+    return " ".join(reported.split())
 
 
 @pytest.mark.usefixtures("study")
@@ -160,27 +160,27 @@ def fails(main, capsys, *arguments) -> str:
 )
 def test_what_evaluate_says_of_scores_that_do_not_fit(damage, message, capsys):
     damage()
-    told = fails(evaluate.main, capsys)
-    assert message in told
-    assert REMEDY in told
+    reported = fails(evaluate.main, capsys)
+    assert message in reported
+    assert REMEDY in reported
     assert not STUDY.exists()
 
 
 @pytest.mark.usefixtures("study")
 def test_what_the_stage_says(capsys):
-    told = fails(corrupt.main, capsys, "hog_svn")
-    assert "'hog_svn'; did you mean 'hog_svm'" in told
+    reported = fails(corrupt.main, capsys, "hog_svn")
+    assert "'hog_svn'; did you mean 'hog_svm'" in reported
     path = model_file(RUN, 0, "classical")
     path.write_bytes(b"no model")
-    told = fails(corrupt.main, capsys, RUN)
-    assert f"{path}: found 8 bytes; expected" in told
-    assert f"dvc repro train_classical@{RUN}" in told
+    reported = fails(corrupt.main, capsys, RUN)
+    assert f"{path}: found 8 bytes; expected" in reported
+    assert f"dvc repro train_classical@{RUN}" in reported
     path.unlink()
     assert f"there is no {path}; create it with" in fails(corrupt.main, capsys, RUN)
     write_params(Path(), study_params(corruptions=["fogg"]))
-    told = fails(check.main, capsys)
-    assert f"corrupt.{RUN}" in told
-    assert "did you mean 'fog'" in told
+    reported = fails(check.main, capsys)
+    assert f"corrupt.{RUN}" in reported
+    assert "did you mean 'fog'" in reported
 
 
 @pytest.mark.usefixtures("study")

@@ -181,7 +181,7 @@ def mutate(path: Path, rng) -> None:
 
 
 def seal_all() -> None:
-    """Write the manifests anew, as a stage that made these files would."""
+    """Rewrite the manifests, as a stage that made these files would."""
     of_runs = [
         (path, path.parent.name, int(path.name[5:])) for path in Path().glob("runs/*/seed-*")
     ]
@@ -205,7 +205,7 @@ def attempt() -> tuple[bytes, str]:
 @pytest.mark.tried(
     "Damaged artifacts",
     "files between stages that were cut, changed by a byte, a field, a row, a column or a type",
-    "an error that names the file and the commands that mend it, or the same tables",
+    "an error that names the file and the commands that repair it, or the same tables",
 )
 def test_a_changed_file_is_named_or_has_no_effect(study, trials):
     """Counted: the refused, and the accepted, which are the same to the last bit."""
@@ -216,12 +216,12 @@ def test_a_changed_file_is_named_or_has_no_effect(study, trials):
         path = every[trial % len(every)]
         content = path.read_bytes()
         mutate(path, rng)
-        found, told = attempt()
-        assert told or found == before, f"trial {trial}: {path} was accepted with other content"
-        if told:
-            assert str(path.parent) in told, f"trial {trial}, {path}: {told}"
-            assert "dvc repro" in told
-        named, same = named + bool(told), same + (not told)
+        found, reported = attempt()
+        assert reported or found == before, f"trial {trial}: {path} was accepted with other content"
+        if reported:
+            assert str(path.parent) in reported, f"trial {trial}, {path}: {reported}"
+            assert "dvc repro" in reported
+        named, same = named + bool(reported), same + (not reported)
         path.write_bytes(content)
     assert pickle.dumps(taken()) == before
     print(f"named: {named}, without effect: {same}")
@@ -261,8 +261,8 @@ def test_what_was_exchanged_is_named(study, one, other):
     mending = r"Repair it with: cd .* && python -m pipeline\.commands\.mend"
     with pytest.raises(StudyError, match=mending) as caught:
         taken()
-    told = str(caught.value)
-    assert any(str(path if path.is_dir() else path.parent) in told for path in (one, other))
+    reported = str(caught.value)
+    assert any(str(path if path.is_dir() else path.parent) in reported for path in (one, other))
 
 
 @pytest.mark.tried(
@@ -309,7 +309,7 @@ def test_parts_of_another_study_are_noticed(study, tmp_path, monkeypatch, parts)
     "files of the wrong types, shapes or fields whose checksums are right",
     "an error that names the file or the run, or tables; never a raw error",
 )
-def test_what_has_the_wrong_types_is_told_without_a_traceback(study, trials):
+def test_what_has_the_wrong_types_is_reported_without_a_traceback(study, trials):
     """As a stage with a fault of its own, or another version of the project, would leave it."""
     rng = np.random.default_rng(1)
     kinds = ("card.json", "history.csv", "tuning.csv", "predictions.npz", "scores.npz")

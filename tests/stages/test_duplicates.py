@@ -33,9 +33,9 @@ def test_it_finds_copies_by_pixels_alone(rng, capsys):
         [104, "train", 103, "train"], [122, "test", 103, "train"]
     ]  # fmt: skip
     assert found.check.tells
-    told = capsys.readouterr().out
-    assert "1 of 10 test images (10.00%) are exact copies" in told
-    assert "1 more look alike" in told
+    reported = capsys.readouterr().out
+    assert "1 of 10 test images (10.00%) are exact copies" in reported
+    assert "1 more look alike" in reported
 
 
 def test_none_is_an_empty_table(rng):

@@ -31,7 +31,7 @@ def test_a_missing_model_is_named_with_its_remedy():
         _model_bytes(RUN, SimpleNamespace(seed=3, family="classical"))
 
 
-def test_a_model_of_an_earlier_version_is_told():
+def test_a_model_of_an_earlier_version_is_reported():
     save_text(run_folder("old", 3) / "model.joblib", "a pickle")
     with pytest.raises(StudyError, match=r"model\.joblib beside it is from an earlier version"):
         _model_bytes(

@@ -65,7 +65,7 @@ def study(study_folder, storable, monkeypatch, rng):
     save_dataset_card(card, pd.DataFrame({"id": []}))
     (study_folder / "data/prepared/labels/test.npy").unlink()
     extractors = {
-        "colours": registry.parse("features", {"method": "color_histogram"}, "").build(0),
+        "colors": registry.parse("features", {"method": "color_histogram"}, "").build(0),
         "nothing": Undrawable(),
         "words": Learner(),
     }
@@ -85,7 +85,7 @@ def test_tables_and_pictures(study):
     table = load_feature_pictures()
     assert tuple(table) == FEATURES.names
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
-    assert kinds == {"": ["original"] * 5, "colours": ["image"] * 5, "words": ["learnt"]}
+    assert kinds == {"": ["original"] * 5, "colors": ["image"] * 5, "words": ["learnt"]}
     ids = load_ids("validation")
     images, labels = load_images("validation"), load_labels("validation")
     for row in table[table["kind"] == "original"].to_dict("records"):

@@ -23,9 +23,9 @@ def png(values: np.ndarray) -> bytes:
 @pytest.mark.tried(
     "Own images",
     "40 JPEG files among 400 images without a suffix, with text, a damaged image and small classes",
-    "440 images are used; all that is left out is told on the terminal and in the card",
+    "440 images are used; all that is left out is reported on the terminal and in the card",
 )
-def test_all_that_is_left_out_is_told(study_folder, capsys, rng):
+def test_all_that_is_left_out_is_reported(study_folder, capsys, rng):
     stream = io.BytesIO()
     Image.fromarray(rng.integers(0, 256, (48, 60, 3), np.uint8)).save(stream, "JPEG")
     files = {
@@ -55,12 +55,12 @@ def test_all_that_is_left_out_is_told(study_folder, capsys, rng):
         "hidden or system file": 1,
         "class with fewer than 3 images": 1,
     }
-    told = capsys.readouterr().out
+    reported = capsys.readouterr().out
     for line in (
         "left out: 2 text files (ant/labels, notes.txt), 1 hidden or system file (.hidden), "
         "1 class with fewer than 3 images (rare)",
         "left out because unreadable: bee/half.jpg (",
         "4 images of 16-bit gray with values from 0 to 4,09",
-        "shorter sides of the originals: 48 to 48 pixels (median 48); stored as 16 x 16",
+        "shorter side of the originals: 48 to 48 pixels (median 48); stored as 16 x 16",
     ):
-        assert line in told
+        assert line in reported

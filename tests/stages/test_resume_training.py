@@ -1,6 +1,6 @@
 """A training that is killed goes on where it was, and a seed that is done is not trained again.
 
-Two stories are told once, each a row of commands in a folder of its own; each test looks at a part.
+Two stories run once, each a row of commands in a folder of its own; each test looks at a part.
 The commands are what DVC runs, and the kill is one that no process can catch.
 """
 
@@ -138,7 +138,7 @@ class Folder:
 
 
 def prepare(folder: Path) -> None:
-    """Leave what `prepare` leaves: three classes of noisy images, told apart by their colour."""
+    """Leave what `prepare` leaves: three classes of noisy images, distinguished by color."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -229,7 +229,7 @@ def test_a_killed_training_has_no_outputs(killed):
         assert killed[0][name].code == -signal.SIGKILL, killed[0][name].output
 
 
-def test_a_damaged_state_is_told_and_the_training_starts_anew(killed):
+def test_a_damaged_state_is_reported_and_the_training_restarts(killed):
     damaged = killed[0]["damaged"]
     assert "training starts from the beginning" in damaged.output
     assert damaged.went_on_after is None
@@ -291,7 +291,7 @@ def test_what_is_kept_in_the_end_are_the_finished_seeds(seeds):
     assert seeds[3] == ["seeds", "seeds"]
 
 
-def test_other_options_start_anew(seeds):
+def test_other_options_restart_the_training(seeds):
     other = seeds[0]["other options"]
     assert "already trained" not in other.output
     assert other.went_on_after is None

@@ -112,7 +112,7 @@ def test_an_interruption_is_one_line(project, when):
     assert ("cleaned up" in output) == (when == "computing")
 
 
-def test_an_error_of_an_import_is_told(project):
+def test_an_error_of_an_import_is_reported(project):
     code, output = Stage(project, "refused").end()
     assert code == 1
     assert "error: imports: no permission to access library.so" in output

@@ -57,11 +57,11 @@ def sleeper():
 )
 def test_a_stale_lock_whose_number_is_another_process(study_folder, lock, sleeper):
     file = lock(sleeper())
-    told = str(lock_in_the_way(study_folder))
-    assert f"the lock {file} names process" in told
-    assert "python" in told, "who has that number now"
-    assert f"If no DVC process is running in {study_folder}" in told
-    assert f"rm {file}" in told
+    reported = str(lock_in_the_way(study_folder))
+    assert f"the lock {file} names process" in reported
+    assert "python" in reported, "who has that number now"
+    assert f"If no DVC process is running in {study_folder}" in reported
+    assert f"rm {file}" in reported
     assert file.exists(), "it is the person who knows of other machines"
 
 
@@ -74,10 +74,10 @@ def test_a_stale_lock_whose_number_is_a_later_dvc(study_folder, lock, sleeper):
 def test_a_dvc_that_is_at_work(study_folder, lock, sleeper):
     pid = sleeper("dvc", "repro")
     lock(pid)
-    told = str(lock_in_the_way(study_folder))
-    assert f"process {pid} (dvc repro)" in told
-    assert "Wait until it has finished" in told
-    assert "rm " not in told
+    reported = str(lock_in_the_way(study_folder))
+    assert f"process {pid} (dvc repro)" in reported
+    assert "Wait until it has finished" in reported
+    assert "rm " not in reported
 
 
 def test_a_lock_of_a_process_that_has_ended_is_dvcs_to_remove(study_folder, lock):
@@ -172,20 +172,20 @@ def test_what_dvc_left_in_its_cache_is_removed(study_folder):
 
 
 @pytest.mark.parametrize(
-    ("code", "expected", "told"),
+    ("code", "expected", "line"),
     [
         ("sys.exit(7)", 7, ""),
         ("os.kill(os.getppid(), signal.SIGINT); time.sleep(0.1); sys.exit(255)", 130, ""),
         ("os.kill(os.getpid(), signal.SIGINT)", 130, "interrupted. Nothing is lost"),
         ("sys.exit(252)", 130, "interrupted. Nothing is lost"),
     ],
-    ids=["a failure", "within a stage, which tells", "while DVC starts", "within DVC"],
+    ids=["a failure", "within a stage, which reports it", "while DVC starts", "within DVC"],
 )
-def test_an_interruption_is_told_once(study_folder, monkeypatch, capsys, code, expected, told):
+def test_an_interruption_is_reported_once(study_folder, monkeypatch, capsys, code, expected, line):
     start = dvc_command.LAUNCH.partition("from dvc")[0]
     monkeypatch.setattr(dvc_command, "LAUNCH", f"{start}\nimport os, time\n{code}")
     before = signal.getsignal(signal.SIGINT)
     assert run_dvc(study_folder, "repro") == expected
-    assert capsys.readouterr().err.strip().startswith(told)
+    assert capsys.readouterr().err.strip().startswith(line)
     assert signal.getsignal(signal.SIGINT) is before
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()

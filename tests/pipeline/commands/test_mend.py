@@ -49,7 +49,7 @@ def test_damaged_objects_and_the_named_files_are_removed():
     assert mend([LABELS], CACHE) == []
 
 
-def test_a_file_that_is_not_here_is_told(monkeypatch, capsys):
+def test_a_file_that_is_not_here_is_reported(monkeypatch, capsys):
     """The command was given in another folder than the study's: DVC must not run there."""
     monkeypatch.setattr(module, "_cache", lambda: CACHE)
     assert main([str(LABELS)]) == 1

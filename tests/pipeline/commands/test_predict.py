@@ -156,19 +156,19 @@ def test_files_that_are_no_images_are_named(study):
 @pytest.mark.tried(
     "Prediction",
     "a run whose study has been given other images, classes or another size since it was trained",
-    "an error that says what differs and how to train the run anew",
+    "an error that says what differs and how to retrain the run",
 )
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (lambda: prepare(IMAGES[:, ::-1]), r"images, ids or labels: found \w{12}, trained"),
         (lambda: prepare(classes=("cat", "cow")), r"class names: found \('cat', 'cow'\), trained"),
         (lambda: prepare(IMAGES.repeat(2, 1).repeat(2, 2)), r"image shape: found \(16, 16, 3\)"),
     ],
 )
-def test_a_run_of_other_images_is_noticed(study, change, told):
+def test_a_run_of_other_images_is_noticed(study, change, reported):
     change()
-    with pytest.raises(StudyError, match=told) as error:
+    with pytest.raises(StudyError, match=reported) as error:
         open_run("net")
     assert "dvc repro train_deep@net" in str(error.value)
     shutil.copytree("runs/net", "copy/runs/net")
@@ -176,13 +176,13 @@ def test_a_run_of_other_images_is_noticed(study, change, told):
 
 
 def test_what_is_not_there_is_said(study, tmp_path):
-    for arguments, told in [
+    for arguments, reported in [
         (("nut",), "there is no trained run runs/nut; did you mean 'net'"),
         (("net", 5), r"there is no runs/net/seed-5/card\.json"),
         (("net", None, "nowhere"), "there is no folder nowhere"),
         (("net", None, "data"), "in data: there is no trained run"),
     ]:
-        with pytest.raises(StudyError, match=told):
+        with pytest.raises(StudyError, match=reported):
             open_run(*arguments)
     (run_folder("net", 4) / "task.json").unlink()
     with pytest.raises(StudyError, match=r"task\.json; create it with: dvc repro train_deep@net"):

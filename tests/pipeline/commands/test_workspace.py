@@ -259,7 +259,7 @@ def test_nothing_is_written_twice(checkout):
     assert after == before
 
 
-def test_only_what_changed_is_written_anew(checkout):
+def test_only_what_changed_is_rewritten(checkout):
     folder = create("tiny", checkout)
     before = state(folder)
     (checkout / "studies/tiny.yaml").write_text("seed: 5\n", encoding="utf-8")
@@ -342,7 +342,7 @@ def test_failure_is_passed_on_and_no_report_is_promised(checkout, monkeypatch, c
         ),
     ],
 )
-def test_mistakes_are_told_before_dvc_is_called(
+def test_mistakes_are_reported_before_dvc_is_called(
     checkout, monkeypatch, capsys, dvc, overlay, message
 ):
     monkeypatch.chdir(checkout)
@@ -372,10 +372,10 @@ def test_an_overlay_that_cannot_be_read(checkout, monkeypatch, capsys, dvc, what
     else:
         overlay.write_bytes("dataset: {title: Caf\u00e9}\n".encode("latin-1"))
     assert main(["run", "tiny"]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert str(overlay) in told
-    assert len(told.splitlines()) == 1
+    reported = capsys.readouterr().err
+    assert reported.startswith("error: ")
+    assert str(overlay) in reported
+    assert len(reported.splitlines()) == 1
     assert not dvc.calls
 
 
@@ -398,9 +398,9 @@ def test_a_folder_that_cannot_be_written(checkout, monkeypatch, capsys, dvc, num
     else:
         monkeypatch.setattr(workspace.tempfile, "TemporaryFile", refuse(number))
     assert main(["run", "tiny"]) == 1
-    told = capsys.readouterr().err
-    assert message in told
-    assert len(told.splitlines()) == 1
+    reported = capsys.readouterr().err
+    assert message in reported
+    assert len(reported.splitlines()) == 1
     assert not dvc.calls
 
 

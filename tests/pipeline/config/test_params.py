@@ -90,7 +90,7 @@ def test_mistakes_are_named(write, old, new, message):
         load_params()
 
 
-def test_all_mistakes_are_told_at_once(write):
+def test_all_mistakes_are_reported_at_once(write):
     write(RIGHT.replace("cell: 8", "cel: 8").replace("epochs: 2", "epochs: 0"))
     with pytest.raises(StudyError) as caught:
         load_params()

@@ -1,4 +1,4 @@
-"""Whatever stands in params.yaml: it is read, or one message says what to mend, and soon."""
+"""Whatever stands in params.yaml: it is read, or one message says what to fix, and soon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A method is a file that defines ``Spec``; its mistakes are told in words that help."""
+"""A method is a file that defines ``Spec``; its mistakes are reported in helpful words."""
 
 import ast
 import subprocess
@@ -187,7 +187,7 @@ def test_numbers_that_no_library_takes(method, options):
         parse("classical", {"method": method, "features": ["a"], **options}, "classical.x")
 
 
-# --- what is told of mistakes ---------------------------------------------------------------------
+# --- messages about mistakes ---------------------------------------------------------------------
 
 
 class Example(MethodSpec):
@@ -214,7 +214,7 @@ class Example(MethodSpec):
         return self
 
 
-def told(**options) -> str:
+def reported(**options) -> str:
     with pytest.raises(ValidationError) as caught:
         Example.model_validate({"method": "x", "needed": ["a"]} | options)
     return explain(caught.value, "deep.x", Example)
@@ -261,19 +261,19 @@ def told(**options) -> str:
     ],
 )
 def test_one_mistake_is_one_line(options, message):
-    assert told(**options).startswith(message) or message in told(**options)
-    assert "\n" not in told(**options)
+    assert reported(**options).startswith(message) or message in reported(**options)
+    assert "\n" not in reported(**options)
 
 
 def test_branches_of_a_union_are_one_line_in_words():
-    message = told(gamma="wide")
+    message = reported(gamma="wide")
     assert message.startswith("deep.x.gamma: found 'wide'; expected a valid number")
     assert ", or 'scale' or 'auto'" in message
     assert "literal" not in message
     assert message.count("found") == 1
 
 
-def test_what_is_missing_is_told_by_its_description():
+def test_a_missing_option_is_reported_with_its_description():
     with pytest.raises(ValidationError) as caught:
         Example.model_validate({"method": "x"})
     expected = "deep.x.needed: found nothing; expected: What it cannot do without."
@@ -281,7 +281,7 @@ def test_what_is_missing_is_told_by_its_description():
 
 
 def test_two_mistakes_are_two_lines():
-    assert told(size=0, sise=1).count("\n") == 1
+    assert reported(size=0, sise=1).count("\n") == 1
 
 
 def test_no_place_is_no_leading_dot():
@@ -329,7 +329,7 @@ def test_source_file_of_a_method_lies_in_its_package(root):
 # --- names from elsewhere -------------------------------------------------------------------------
 
 
-def test_a_name_from_elsewhere_is_told_the_one_here():
+def test_a_name_from_another_library_is_translated():
     with pytest.raises(
         StudyError, match="lr: unknown option; it is called 'learning_rate' here; k"
     ):

@@ -59,7 +59,7 @@ def test_where_there_is_no_fingerprint_the_stage_says_what_is_wrong(study, task)
     guard.check_recorded(task)
 
 
-def test_dvc_is_told_by_the_stage(study, root):
+def test_the_stage_refuses_code_that_dvc_has_not_recorded(study, root):
     (study / "data/features").mkdir(parents=True)
     record("index", None, **{"pipeline.checks": "0"})
     command = [sys.executable, "-m", "stages.index"]

@@ -120,7 +120,7 @@ def test_texts_count_as_progress_where_a_function_prints_them():
     assert of(one, printers={"bar"}) != of(one.replace("len", "sum"), printers={"bar"})
 
 
-def test_other_texts_are_told_apart_from_names_and_numbers():
+def test_other_texts_are_reported_apart_from_names_and_numbers():
     sources = ("x = 'a'", "x = a", "x = b'a'", "x = 1", "x = 1.0", "x = True", "x = '1'", "x = ...")
     assert len({of(source) for source in sources}) == len(sources)
 

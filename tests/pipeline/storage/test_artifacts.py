@@ -322,7 +322,7 @@ def test_dataset_card():
 
 
 def test_task_is_what_a_training_needs_of_the_card():
-    """It holds no title, path or description: an edit to those is no reason to train anew."""
+    """It holds no title, path or description: an edit to those is no reason to retrain."""
     save_dataset_card(dataset_card(), image_index())
     task = load_task()
     assert vars(task) | {"digest": ""} == {
@@ -494,7 +494,7 @@ FILES = {
         "dvc repro train_classical@01",
     ),
 }
-"""What is read -> its file, how it is saved and loaded, and the command that makes it anew."""
+"""What is read -> its file, how it is saved and loaded, and the command that regenerates it."""
 
 
 def damaged():
@@ -520,7 +520,7 @@ def test_a_missing_or_damaged_file_is_named_with_the_command_that_makes_it(what,
     ("what", "record"),
     [
         ("source", {"name": "photos"}),
-        ("source", {"name": "photos", "colour": "red"}),
+        ("source", {"name": "photos", "color": "red"}),
         ("dataset card", {}),
         ("task", {"class_names": ["a"], "image_shape": [8, 8, 3], "sizes": {}, "more": 1}),
         ("feature card", {"name": "hog"}),
@@ -528,7 +528,7 @@ def test_a_missing_or_damaged_file_is_named_with_the_command_that_makes_it(what,
         ("card", []),
     ],
 )
-def test_json_of_another_layout_is_told_too(what, record):
+def test_json_of_another_layout_is_reported_too(what, record):
     """As another version of this project may have left it."""
     name, save, load, remedy = FILES[what]
     save()

@@ -104,9 +104,9 @@ def test_another_document_is_no_manifest(written, document, message):
 @pytest.mark.tried(
     "Damaged artifacts",
     "a folder of an earlier version of the project, without checksums",
-    "an error with the command that makes it anew",
+    "an error with the command that regenerates it",
 )
-def test_a_folder_without_a_manifest_is_told(written):
+def test_a_folder_without_a_manifest_is_reported(written):
     MANIFEST.unlink()
     with pytest.raises(StudyError, match=f"earlier versions .* create it with: {REMEDY}"):
         load_manifest(MANIFEST, OF, REMEDY)
@@ -120,7 +120,7 @@ def test_a_manifest_that_is_deeply_nested_is_refused(written, depth):
         load_manifest(MANIFEST, OF, REMEDY)
 
 
-def test_a_manifest_grows_and_begins_anew_for_something_else(written):
+def test_a_manifest_grows_and_restarts_for_something_else(written):
     Path("folder/c").write_bytes(b"c")
     write(extend_manifest(MANIFEST, OF, [Path("folder/c")]))
     assert list(load_manifest(MANIFEST, OF, "").files) == ["a.csv", "b.npz", "c"]

@@ -55,7 +55,7 @@ def write(path, members, compression=zipfile.ZIP_STORED):
 
 
 def refused(path, monkeypatch):
-    """Neither opened nor handed to Keras; told with the file and the command.
+    """Neither opened nor passed to Keras; reported with the file and the command.
 
     Whoever is hostile writes the manifest to match.
     """
@@ -64,10 +64,10 @@ def refused(path, monkeypatch):
         patch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("Keras opens it"))
         with pytest.raises(StudyError) as caught:
             load_stored_model("net", 0, "deep")
-    told = str(caught.value)
-    assert str(path) in told
-    assert "dvc repro train_deep@net" in told
-    return told
+    reported = str(caught.value)
+    assert str(path) in reported
+    assert "dvc repro train_deep@net" in reported
+    return reported
 
 
 def test_a_stored_network_is_opened(path, members, network):
@@ -158,7 +158,7 @@ def hostile_layers(canary):
 @pytest.mark.tried(
     "Stored models",
     "a network file that brings code, or names other classes, functions, modules or absurd sizes",
-    "it is not opened; an error that names the file and the command that makes it anew",
+    "it is not opened; an error that names the file and the command that regenerates it",
 )
 def test_only_stock_layers_are_made(path, members, canary, monkeypatch, trials):
     layers = hostile_layers(canary)
@@ -191,7 +191,7 @@ def pickled(canary):
 @pytest.mark.tried(
     "Stored models",
     "a network file with a pickle, a path out of its folder, a bomb, or that is no archive",
-    "it is not opened; an error that names the file and the command that makes it anew",
+    "it is not opened; an error that names the file and the command that regenerates it",
 )
 def test_the_archive_holds_three_files_and_nothing_else(path, members, canary, monkeypatch, trials):
     without = {name: content for name, content in members.items() if name != WEIGHTS}
@@ -272,7 +272,7 @@ HOSTILE_WEIGHTS = [
 @pytest.mark.tried(
     "Stored models",
     "network weights with links to other files, loops, or arrays of exabytes",
-    "they are not opened; an error that names the file and the command that makes it anew",
+    "they are not opened; an error that names the file and the command that regenerates it",
 )
 def test_weights_lie_in_the_file(path, members, monkeypatch, trials):
     for change in HOSTILE_WEIGHTS:

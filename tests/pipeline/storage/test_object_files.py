@@ -47,12 +47,12 @@ def path(tmp_path):
 def refused(path, able_to="transform"):
     with pytest.raises(StudyError) as caught:
         load_object(path, able_to, REMEDY)
-    told = str(caught.value)
-    assert path.name in told
-    assert REMEDY in told
-    assert "\n" not in told
-    assert len(told) < 600
-    return told
+    reported = str(caught.value)
+    assert path.name in reported
+    assert REMEDY in reported
+    assert "\n" not in reported
+    assert len(reported) < 600
+    return reported
 
 
 def same(found, expected):
@@ -93,7 +93,7 @@ def test_values_come_back_as_they_were(storable, path, value):
 @pytest.mark.parametrize(
     "value", [print, Path("x"), {1, 2}, np.array([None]), 1j, slice(3)], ids=lambda v: repr(v)[:12]
 )
-def test_what_cannot_be_stored_is_told_when_it_is_stored(storable, path, value):
+def test_what_cannot_be_stored_is_reported_when_it_is_stored(storable, path, value):
     with pytest.raises(TypeError, match="stored"):
         save_object(path, Anything(value))
 
@@ -167,7 +167,7 @@ def canary(tmp_path):
 @pytest.mark.tried(
     "Stored models",
     "a pickle that runs code as the model or extractor of a study, under its old name or the new",
-    "it is not opened; an error that names the command that makes the file anew",
+    "it is not opened; an error that names the command that regenerates the file",
 )
 @pytest.mark.parametrize("suffix", [".joblib", ".npz"])
 def test_a_pickle_is_not_opened(study_folder, canary, suffix):
@@ -186,9 +186,9 @@ def test_a_pickle_is_not_opened(study_folder, canary, suffix):
     with pytest.raises(StudyError) as second:
         load_stored_model("svm", 0, "classical")
     assert not canary.exists()
-    for told, remedy in ((first, "featurize@hog"), (second, "train_classical@svm")):
-        assert f"dvc repro {remedy}" in str(told.value)
-        assert suffix in str(told.value)
+    for reported, remedy in ((first, "featurize@hog"), (second, "train_classical@svm")):
+        assert f"dvc repro {remedy}" in str(reported.value)
+        assert suffix in str(reported.value)
     assert ("earlier version" in str(second.value)) == (suffix == ".joblib")
 
 
@@ -349,7 +349,7 @@ def test_a_pipeline_with_a_folder_of_pickles_is_not_stored(path):
         save_object(path, Pipeline([("scale", StandardScaler())], memory="cache"))
 
 
-def test_another_format_and_another_kind_are_told(path):
+def test_another_format_and_another_kind_are_reported(path):
     save_object(path, SigmoidCalibrator())
     assert "which has no 'transform'" in refused(path)
     with zipfile.ZipFile(path, "w") as archive:

@@ -42,8 +42,8 @@ def test_right_pixels_pass():
 @pytest.mark.parametrize("case", WRONG)
 def test_other_pixels_are_refused_with_what_to_do(case):
     images, advice = WRONG[case]
-    with pytest.raises(StudyError) as told:
+    with pytest.raises(StudyError) as reported:
         check_pixels(images, SHAPE, "run 'x'")
-    assert str(told.value).startswith("run 'x': found ")
-    assert "expected" in str(told.value)
-    assert advice in str(told.value)
+    assert str(reported.value).startswith("run 'x': found ")
+    assert "expected" in str(reported.value)
+    assert advice in str(reported.value)

@@ -34,7 +34,7 @@ def test_lists_become_tuples_and_integers_are_numbers():
 @pytest.mark.tried(
     "Damaged artifacts",
     "a record with a field that is missing, unknown or of another type",
-    "an error that names the file, the field and the command that makes it anew",
+    "an error that names the file, the field and the command that regenerates it",
 )
 @pytest.mark.parametrize(
     ("values", "message"),

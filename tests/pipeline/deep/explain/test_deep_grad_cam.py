@@ -11,7 +11,7 @@ from pipeline.deep.explain.grad_cam import grad_cam, overlay
 SIDE = 12
 
 
-def colour_network(weights, activation, inside=True):
+def color_network(weights, activation, inside=True):
     """Maps of red and of green light; their means times `weights` (2, outputs) are the scores."""
     given = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.Conv2D(2, 1, use_bias=False, name="light")(given)
@@ -41,7 +41,7 @@ def images():
 
 @pytest.mark.parametrize("inside", [True, False])
 def test_the_map_peaks_where_the_class_is(images, inside):
-    network = colour_network(4 * np.eye(2), "softmax", inside)
+    network = color_network(4 * np.eye(2), "softmax", inside)
     found = grad_cam(network, images[:2], "light_relu")
     assert found.layer == "light_relu"
     assert found.predicted.tolist() == [0, 1]
@@ -53,10 +53,10 @@ def test_the_map_peaks_where_the_class_is(images, inside):
 
 
 def test_before_global_average_pooling_it_is_a_class_activation_map(rng):
-    """The paper, section 3: Grad-CAM generalises CAM: weights times maps, by position."""
+    """The paper, section 3: Grad-CAM generalizes CAM: weights times maps, by position."""
     images = rng.integers(0, 256, (4, SIDE, SIDE, 3), dtype=np.uint8)
     weights = rng.normal(size=(2, 5))
-    network = colour_network(weights, "softmax")
+    network = color_network(weights, "softmax")
     found = grad_cam(network, images, "light_relu")
     scores = images[..., :2].mean(axis=(1, 2)) / 255 @ weights
     assert found.predicted.tolist() == scores.argmax(axis=1).tolist()
@@ -69,7 +69,7 @@ def test_before_global_average_pooling_it_is_a_class_activation_map(rng):
 
 
 def test_one_sigmoid_unit_explains_either_class(images):
-    found = grad_cam(colour_network([[-9.0], [9.0]], "sigmoid"), images[:2], "light_relu")
+    found = grad_cam(color_network([[-9.0], [9.0]], "sigmoid"), images[:2], "light_relu")
     assert found.predicted.tolist() == [0, 1]
     assert (found.maps[0, :4, :3] > 0).all()
     assert found.maps[0, 8, 8] == 0
@@ -79,14 +79,14 @@ def test_one_sigmoid_unit_explains_either_class(images):
 
 
 def test_no_evidence_is_said(images):
-    found = grad_cam(colour_network(4 * np.eye(2), "softmax"), images[2:], "light_relu")
+    found = grad_cam(color_network(4 * np.eye(2), "softmax"), images[2:], "light_relu")
     assert not found.maps.any()
     assert found.caption(0) == "nothing in the feature maps of light_relu supports this prediction"
     assert np.ptp(overlay(images[2], found.maps[0]), axis=(0, 1)).tolist() == [0, 0, 0]
 
 
 def test_images_do_not_meet(rng):
-    """Normalisation is that of inference, and each map is its own image's."""
+    """Normalization is that of inference, and each map is its own image's."""
     spec = deep_spec("resnet", width=0.25)
     network, layer = spec.network((16, 16, 3), 4), spec.grad_cam_layer()
     images = rng.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
@@ -105,7 +105,7 @@ def test_images_do_not_meet(rng):
 )
 def test_a_layer_without_maps_is_refused(images, layer, message):
     with pytest.raises(StudyError, match=message):
-        grad_cam(colour_network(4 * np.eye(2), "softmax"), images, layer)
+        grad_cam(color_network(4 * np.eye(2), "softmax"), images, layer)
 
 
 def test_the_overlay_is_brightest_at_the_peak(images):

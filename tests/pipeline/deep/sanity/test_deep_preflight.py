@@ -22,7 +22,7 @@ SIDE = 8
 class Case:
     """A network with all that stands around it in a training."""
 
-    def __init__(self, *layers, n_classes=3, standardise=True, optimizer="adam", **options):
+    def __init__(self, *layers, n_classes=3, standardize=True, optimizer="adam", **options):
         keras.utils.set_random_seed(4)
         self.spec = DeepSpec(method="tiny", batch_size=20, epochs=3, optimizer=optimizer, **options)
         self.n_classes = n_classes
@@ -34,7 +34,7 @@ class Case:
         outputs = 1 if n_classes == 2 else n_classes
         last = keras.layers.Dense(outputs, "sigmoid" if outputs == 1 else "softmax", name="output")
         body = keras.Sequential([keras.Input((SIDE, SIDE, 3)), *layers, last])
-        before = standardization(self.inputs["train"]) if standardise else None
+        before = standardization(self.inputs["train"]) if standardize else None
         self.network = keras.Model(first, body(before(first) if before else first))
         given = {"inputs": keras.Input((SIDE, SIDE, 3), dtype="uint8", name="inputs")}
         self.model = keras.Model(given, self.network(given["inputs"]))
@@ -64,7 +64,7 @@ def plain(*, units=16, activation="relu", **options):
 
 
 def regular():
-    """Convolution, normalisation, dropout, a penalty."""
+    """Convolution, normalization, dropout, a penalty."""
     layers = keras.layers
     return Case(
         layers.Conv2D(8, 3, name="conv", kernel_regularizer="l2"),
@@ -117,7 +117,7 @@ def test_the_first_step_is_that_which_compiles(monkeypatch):
     assert (found.steps, found.seconds_per_step, found.compile_seconds) == (4, 2, 3)
 
 
-def test_inputs_on_the_device_are_told_by_what_batches_give():
+def test_inputs_on_the_device_are_reported_by_what_batches_give():
     record = regular().check(rows_only=True)
     assert record["device"].endswith("inputs in device memory")
 
@@ -206,7 +206,7 @@ def test_a_batch_that_does_not_fit(monkeypatch):
     monkeypatch.setattr(preflight, "overfit_one_batch", None)  # nothing is computed before
     fails(case, "batches of 20 images", "Try batch_size: 16")
     monkeypatch.setattr(preflight, "available_memory", lambda: 100)
-    fails(case, "not even one image fits")
+    fails(case, "Not even one image fits")
 
 
 def test_weights_that_are_not_finite():
@@ -304,7 +304,7 @@ def test_a_copy_computes_the_same_without_dropout_and_penalties():
     assert case.network.losses
     names = [weight.path for weight in case.network.trainable_weights]
     assert [weight.path for weight in copy.trainable_weights] == names
-    # In training mode only normalisation differs from inference, in which dropout is off.
+    # In training mode only normalization differs from inference, in which dropout is off.
     dropouts = [layer for layer in preflight.leaf_layers(copy) if "dropout" in layer.name]
     assert [layer.rate for layer in dropouts] == [0.0]
 
@@ -339,6 +339,6 @@ def test_resizing_is_not_computed_for_the_statistics():
     x = keras.layers.Rescaling(1 / 255)(keras.layers.Resizing(4096, 4096)(first))
     network = keras.Model(first, keras.layers.GlobalAveragePooling2D()(x))
     images = plain().inputs["train"]
-    values, standardised = preprocessed(network, images)
+    values, standardized = preprocessed(network, images)
     np.testing.assert_allclose(values, images / 255, rtol=1e-5)
-    assert not standardised
+    assert not standardized
