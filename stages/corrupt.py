@@ -15,17 +15,13 @@ from pydantic import ValidationError
 
 from pipeline.checks import StudyError, check_known
 from pipeline.config import registry
+from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params, stage_entry
 from pipeline.progress import Tenths
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
 from pipeline.robustness.severities import MISSING
-from pipeline.storage.measurements import (
-    CorruptedCard,
-    CorruptedScores,
-    CorruptOptions,
-    save_corrupted,
-)
+from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.runs import run_manifest
 from pipeline.storage.splits import load_ids, load_images
 from pipeline.storage.stored_models import first_seed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.data.duplicates.near_duplicates import near_duplicates
-from pipeline.storage.measurements import EXACT, save_duplicates
+from pipeline.storage.near_duplicates import EXACT, save_duplicates
 from pipeline.storage.splits import SPLITS, images_seal, load_ids, load_images
 from stages import run
 

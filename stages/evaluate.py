@@ -17,7 +17,7 @@ from pipeline.checks import StudyError
 from pipeline.commands.provenance import code_version
 from pipeline.config.roster import Roster, Run, load_roster
 from pipeline.robustness.severities import CONSTANTS
-from pipeline.storage import measurements
+from pipeline.storage import corrupted, near_duplicates
 from pipeline.storage.object_files import missing
 from pipeline.storage.results import replacing_results
 from pipeline.storage.runs import (
@@ -71,7 +71,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "not_run": roster.not_run,
         "seed": roster.seed,
         "corrupted": _corrupted(roster),
-        "duplicates": measurements.load_duplicates(images_seal()),
+        "duplicates": near_duplicates.load_duplicates(images_seal()),
         "image_names": _names(),
     }
 
@@ -96,7 +96,7 @@ def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
         remedy, run = f"dvc repro corrupt@{name}", runs[name]
         trained = run_manifest(name, run.seeds[0], run.remedy).seal
         yield CorruptedRecord(
-            scores=measurements.load_corrupted(name, remedy, trained),
+            scores=corrupted.load_corrupted(name, remedy, trained),
             remedy=remedy,
             limit=options.limit,
             corruptions=options.corruptions or tuple(CONSTANTS),

@@ -13,7 +13,7 @@ from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.checks import StudyError, check_finite, listing
 from pipeline.statistics.proportions import predicted_classes
-from pipeline.storage.measurements import CorruptedScores
+from pipeline.storage.corrupted import CorruptedScores
 
 
 @dataclass(frozen=True)

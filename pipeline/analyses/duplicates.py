@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.analyses.labels import Labels
 from pipeline.checks import StudyError
-from pipeline.storage.measurements import (
+from pipeline.storage.near_duplicates import (
     ALIKE,
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,

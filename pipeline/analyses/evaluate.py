@@ -20,7 +20,7 @@ from pipeline.analyses.scored import score
 from pipeline.analyses.study import Study
 from pipeline.analyses.tables import questions, tables
 from pipeline.checks import StudyError
-from pipeline.storage.measurements import Duplicates
+from pipeline.storage.near_duplicates import Duplicates
 from pipeline.storage.results import Results
 from pipeline.storage.splits import DatasetCard
 

@@ -16,7 +16,7 @@ from pipeline.analyses.families import families_best
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.storage.columns import Table
-from pipeline.storage.measurements import Duplicates
+from pipeline.storage.near_duplicates import Duplicates
 from pipeline.storage.splits import DatasetCard
 
 

@@ -1,8 +1,8 @@
 """Publish a study: its results in ``reports/reference/``, its table in the README.
 
-Nothing is typed by hand: the README's table is generated from the results, between two markers. After
-a change to the page, ``--render`` writes the page and the summary of a reference again, from the
-results that it holds; nothing is trained.
+Nothing is typed by hand: the README's table, between two markers, is generated from the results.
+After a change to the page, ``--render`` writes the page and the summary of a reference again, from
+the results that it holds; nothing is trained.
 """
 
 from __future__ import annotations

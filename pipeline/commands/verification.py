@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.config.params import Params
 from pipeline.storage import file_sets, integrity
-from pipeline.storage.measurements import CORRUPTED, DUPLICATES_MANIFEST
+from pipeline.storage.corrupted import CORRUPTED
+from pipeline.storage.near_duplicates import DUPLICATES_MANIFEST
 from pipeline.storage.paths import STUDY
 from pipeline.storage.results import MANIFESTS
 from pipeline.storage.runs import run_folder

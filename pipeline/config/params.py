@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.checks import StudyError, did_you_mean, listing, shortened, shown
 from pipeline.config import registry
+from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, check_name, run_seeds
 from pipeline.config.yaml_files import read_yaml
-from pipeline.storage.measurements import CorruptOptions
 
 COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
 """The methods that params.yaml names, imported by `registry`; see `pipeline.fingerprints`."""

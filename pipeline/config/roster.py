@@ -13,9 +13,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.checks import StudyError, did_you_mean, listing
+from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params
 from pipeline.config.registry import explain
-from pipeline.storage.measurements import CorruptOptions
 
 KINDS = ("classical", "deep")
 """Sections of params.yaml whose entries are runs."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.roster import Roster, Run
-from pipeline.storage.measurements import (
+from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
+from pipeline.storage.near_duplicates import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
-    CorruptedCard,
-    CorruptedScores,
-    CorruptOptions,
     Duplicates,
     LikenessCheck,
-    save_corrupted,
     save_duplicates,
 )
 from pipeline.storage.runs import (

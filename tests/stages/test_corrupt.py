@@ -19,8 +19,8 @@ from pipeline.analyses.tables import load_results
 from pipeline.commands.predict import open_run
 from pipeline.robustness.corruptions import CORRUPTIONS
 from pipeline.robustness.corruptions import corrupt as corrupted
+from pipeline.storage.corrupted import CORRUPTED, load_corrupted
 from pipeline.storage.files import save_json
-from pipeline.storage.measurements import CORRUPTED, load_corrupted
 from pipeline.storage.paths import STUDY
 from pipeline.storage.runs import load_card, load_predictions, model_file, save_run_task, seal_run
 from pipeline.storage.splits import PREPARED, load_ids, load_images, load_labels, load_task

@@ -20,13 +20,13 @@ from made_up_study import roster, write_study
 
 from pipeline.analyses.evaluate import evaluate
 from pipeline.checks import StudyError
-from pipeline.storage import integrity, measurements
+from pipeline.storage import corrupted, integrity, near_duplicates
 from pipeline.storage.runs import RUNS, run_manifest, seal_run
 from pipeline.storage.splits import PREPARED, Task, images_seal, learning_seal, load_task, save_task
 from stages.evaluate import load_inputs
 
 TRIALS = 320
-PLACES = (PREPARED, RUNS, measurements.DUPLICATES.parent)
+PLACES = (PREPARED, RUNS, near_duplicates.DUPLICATES.parent)
 
 
 @pytest.fixture(scope="module")
@@ -187,8 +187,8 @@ def seal_all() -> None:
     ]
     for _, run, seed in of_runs:
         seal_run(run, seed, learning_seal())
-    measurements.seal_corrupted("svm", run_manifest("svm", 0, "").seal)
-    measurements.seal_duplicates(images_seal())
+    corrupted.seal_corrupted("svm", run_manifest("svm", 0, "").seal)
+    near_duplicates.seal_duplicates(images_seal())
 
 
 # --- what is noticed ------------------------------------------------------------------------------

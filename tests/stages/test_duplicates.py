@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.checks import StudyError
-from pipeline.storage import measurements
+from pipeline.storage import near_duplicates
 from pipeline.storage.files import save_json, save_text
 from pipeline.storage.splits import PREPARED, SPLITS, save_split
 from stages import duplicates
@@ -23,7 +23,7 @@ def test_it_finds_copies_by_pixels_alone(rng, capsys):
         save_split(split, images[part], np.zeros(10), ids)
         (PREPARED / "labels" / f"{split}.npy").unlink()  # it needs none
     duplicates.main()
-    found = measurements.load_duplicates()
+    found = near_duplicates.load_duplicates()
     assert found.pairs.drop(columns="similarity").to_numpy().tolist() == [
         [122, 103, "train", "exact", False],
         [125, 112, "validation", "alike", True],
@@ -43,27 +43,27 @@ def test_none_is_an_empty_table(rng):
         images = rng.integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
         save_split(split, images, np.zeros(5), np.arange(5))
     duplicates.main()
-    found = measurements.load_duplicates()
+    found = near_duplicates.load_duplicates()
     assert found.pairs.empty
     assert found.copies.empty
 
 
 def test_a_missing_file_is_named_with_its_remedy():
     with pytest.raises(StudyError, match=r"no data.duplicates\.csv.*dvc repro duplicates"):
-        measurements.load_duplicates()
+        near_duplicates.load_duplicates()
 
 
 def test_another_table_is_refused():
-    columns = (measurements.DUPLICATE_COLUMNS, measurements.COPY_COLUMNS)
+    columns = (near_duplicates.DUPLICATE_COLUMNS, near_duplicates.COPY_COLUMNS)
     pairs, copies = (pd.DataFrame(columns=list(each)) for each in columns)
-    check = measurements.LikenessCheck(1.0, 1, 1, 1, 1)
-    measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
-    save_text(measurements.DUPLICATES, "id,name\n1,a\n")
-    measurements.seal_duplicates("")
+    check = near_duplicates.LikenessCheck(1.0, 1, 1, 1, 1)
+    near_duplicates.save_duplicates(near_duplicates.Duplicates(pairs, copies, check))
+    save_text(near_duplicates.DUPLICATES, "id,name\n1,a\n")
+    near_duplicates.seal_duplicates("")
     with pytest.raises(StudyError, match=r"columns id, name; expected test_id.*repro duplicates"):
-        measurements.load_duplicates()
-    measurements.save_duplicates(measurements.Duplicates(pairs, copies, check))
-    save_json(measurements.LIKENESS, {"threshold": 1})
-    measurements.seal_duplicates("")
+        near_duplicates.load_duplicates()
+    near_duplicates.save_duplicates(near_duplicates.Duplicates(pairs, copies, check))
+    save_json(near_duplicates.LIKENESS, {"threshold": 1})
+    near_duplicates.seal_duplicates("")
     with pytest.raises(StudyError, match=r"likeness.json has an unexpected.*repro duplicates"):
-        measurements.load_duplicates()
+        near_duplicates.load_duplicates()

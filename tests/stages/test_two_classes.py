@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.analyses.tables import load_results
 from pipeline.commands.predict import open_run
-from pipeline.storage.measurements import load_corrupted
+from pipeline.storage.corrupted import load_corrupted
 from pipeline.storage.paths import STUDY
 from pipeline.storage.pictures import load_network_pictures
 from pipeline.storage.runs import load_history, load_predictions

@@ -17,7 +17,7 @@ from pipeline.analyses.duplicates import LEARN, classes_of, classes_of_pairs, ob
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
-from pipeline.storage.measurements import ALIKE, EXACT
+from pipeline.storage.near_duplicates import ALIKE, EXACT
 
 NAMED_CONFLICTS = 20
 """Copies with two labels that ``study.json`` names, at most; it counts all."""
@@ -72,7 +72,7 @@ def conflicts(copies: pd.DataFrame, labels: Labels, names: Mapping[int, str]) ->
     """Name the exact copies within train and validation that have two labels.
 
     Args:
-        copies: columns `measurements.COPY_COLUMNS`.
+        copies: columns `near_duplicates.COPY_COLUMNS`.
         labels: of this study.
         names: id -> name of an image; an image without a name is called by its id.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.storage.measurements import COPY_COLUMNS
+from pipeline.storage.near_duplicates import COPY_COLUMNS
 
 
 def exact_copies(

@@ -24,7 +24,13 @@ from numpy.typing import NDArray
 from pipeline.checks import check_images
 from pipeline.data.duplicates.exact_copies import exact_copies
 from pipeline.data.duplicates.likeness import COARSE, most_similar
-from pipeline.storage.measurements import ALIKE, DUPLICATE_COLUMNS, EXACT, Duplicates, LikenessCheck
+from pipeline.storage.near_duplicates import (
+    ALIKE,
+    DUPLICATE_COLUMNS,
+    EXACT,
+    Duplicates,
+    LikenessCheck,
+)
 
 SIMILARITY = 0.85
 """Minimum correlation of a near-duplicate, set by inspecting pairs of CIFAR-10 images (pictures, no

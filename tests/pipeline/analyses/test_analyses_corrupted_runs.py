@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.analyses.corrupted_runs import CorruptedRecord, score_corrupted
 from pipeline.checks import StudyError
-from pipeline.storage.measurements import CorruptedCard, CorruptedScores
+from pipeline.storage.corrupted import CorruptedCard, CorruptedScores
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run
 
 NAMES, LEVELS = ("fog", "contrast"), (1, 3, 5)

@@ -17,7 +17,12 @@ from pipeline.analyses.duplicates import (
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.near_duplicates.table import TABLES, compute, record
 from pipeline.checks import StudyError
-from pipeline.storage.measurements import COPY_COLUMNS, DUPLICATE_COLUMNS, Duplicates, LikenessCheck
+from pipeline.storage.near_duplicates import (
+    COPY_COLUMNS,
+    DUPLICATE_COLUMNS,
+    Duplicates,
+    LikenessCheck,
+)
 from tests.pipeline.analyses.scored_runs import study_of
 
 KNOWN = Labels(

@@ -21,7 +21,7 @@ from pipeline.analyses.records import RunRecord, SeedRecord
 from pipeline.analyses.tables import load_results, save_results, tables
 from pipeline.checks import StudyError
 from pipeline.storage.columns import Column
-from pipeline.storage.measurements import DUPLICATE_COLUMNS
+from pipeline.storage.near_duplicates import DUPLICATE_COLUMNS
 from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
 from pipeline.storage.splits import SPLITS, DatasetCard
 

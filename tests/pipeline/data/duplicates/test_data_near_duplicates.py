@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits, load_sample_images
 from pipeline.checks import StudyError
 from pipeline.data.duplicates import likeness as module
 from pipeline.data.duplicates.near_duplicates import SIMILARITY, near_duplicates
-from pipeline.storage.measurements import DUPLICATE_COLUMNS, LikenessCheck
+from pipeline.storage.near_duplicates import DUPLICATE_COLUMNS, LikenessCheck
 
 SPLITS = ("train", "validation", "test")
 

@@ -7,7 +7,7 @@ import pytest
 from awkward_files import DAMAGES
 
 from pipeline.checks import StudyError
-from pipeline.storage.measurements import (
+from pipeline.storage.corrupted import (
     CorruptedCard,
     CorruptedScores,
     load_corrupted,
