@@ -86,7 +86,7 @@ def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePic
         seen = grad_cam.grad_cam(model, examples.pixels, layer)
         for which, image in enumerate(examples.pixels):
             pixels = enlarged(grad_cam.overlay(image, seen.maps[which]), SIDE)
-            said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f} %)"
+            said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f}%)"
             actual = f"the image of class {examples.class_names[which]}"
             caption = f"predicts {said} for {actual}: {seen.caption(which)}"
             yield drawing.of_image(which, "gradcam", pixels, caption)

@@ -66,7 +66,7 @@ def families_compared(
         "difference": pair.difference,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "interval": "95 %, Newcombe 1998, method 10, paired",
+        "interval": "95%, Newcombe 1998, method 10, paired",
         "p_value": pair.p_value,
         "test": "exact McNemar, two-sided",
         "both_right": pair.both,

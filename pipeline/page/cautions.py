@@ -33,7 +33,7 @@ def _no_better(study: StudyResults) -> str:
         start = f"No run is shown to be better than {majority.phrase}"
     share = percent(majority.share)
     if study.independent:
-        return f"{start}: the 95 % interval of the accuracy does not lie above {share}."
+        return f"{start}: the 95% interval of the accuracy does not lie above {share}."
     return f"{start}: the accuracy does not exceed {share}."
 
 

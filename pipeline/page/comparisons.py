@@ -55,4 +55,4 @@ def _against(found: Mapping[str, Any]) -> str:
     if not found["independent_images"]:
         return name
     interval = f"{points(found['ci_low'])} to {points(found['ci_high'])}"
-    return f"{name} (95 % interval of the difference {interval}; {p_value(found['p_value'])})"
+    return f"{name} (95% interval of the difference {interval}; {p_value(found['p_value'])})"

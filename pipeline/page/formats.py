@@ -9,13 +9,12 @@ import numpy as np
 
 from pipeline.storage.columns import Format
 
-NARROW_SPACE = "\u202f"
 MINUS = "\u2212"
 
 
 def percent(share: float) -> str:
-    """Write a share as ``80.1 %``."""
-    return f"{share * 100:.1f}{NARROW_SPACE}%"
+    """Write a share as ``80.1%``."""
+    return f"{share * 100:.1f}%"
 
 
 def points(difference: float) -> str:

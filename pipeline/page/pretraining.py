@@ -57,7 +57,7 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
     if not found["independent_images"]:
         return f"{start} compares with {other}, as follows: {shares}."
     interval = (
-        f"(95 % interval of the difference {points(found['ci_low'])} to {points(found['ci_high'])};"
+        f"(95% interval of the difference {points(found['ci_low'])} to {points(found['ci_high'])};"
         f" exact McNemar {p_value(found['p_value'])})"
     )
     if not significant:

@@ -138,7 +138,7 @@ class StudyResults:
     def beats_majority(self, row: Mapping[Any, Any]) -> bool:
         """Return whether a row of the accuracy table is better than the most common class.
 
-        Where test images are independent, the lower end of the 95 % interval has to exceed its
+        Where test images are independent, the lower end of the 95% interval has to exceed its
         share; elsewhere, the accuracy itself does.
         """
         column = "test_ci_low" if self.independent else "test_accuracy"

@@ -31,7 +31,7 @@ WIDTH = 680
 """Pixels of a chart as wide as the text; the page fits it to the width of the window."""
 ROW = 26
 """Pixels of a run in a chart with a row for each."""
-PERCENT_LABELS = "format(datum.value * 100, '.0f') + ' %'"
+PERCENT_LABELS = "format(datum.value * 100, '.0f') + '%'"
 
 _CONFIG: dict[str, Any] = {
     "background": "transparent",
@@ -119,7 +119,7 @@ def faded(rest: float = 0.12) -> Any:
 
 
 def percent_axis(title: str | None, **options: Any) -> alt.Axis:
-    """Write shares as ``80 %``, with hairlines."""
+    """Write shares as ``80%``, with hairlines."""
     given = {"grid": True, "tickCount": 5} | options
     return alt.Axis(title=title, labelExpr=PERCENT_LABELS, **given)
 

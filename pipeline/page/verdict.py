@@ -46,7 +46,7 @@ class Verdict:
 def verdict(study: StudyResults, found: Sections) -> Verdict:
     """Derive the verdict.
 
-    A family is said to win if the paired 95 % interval excludes 0 *and* the exact test agrees
+    A family is said to win if the paired 95% interval excludes 0 *and* the exact test agrees
     (p < 0.05). The two are different methods and may differ at the border; then nobody wins.
 
     Args:
@@ -100,7 +100,7 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
         low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
         return (
             f"On {dataset}, {names[ahead]} beats {names[behind]} by "
-            f"{points(abs(found['difference']))} percentage points (95 % interval {points(low)} to "
+            f"{points(abs(found['difference']))} percentage points (95% interval {points(low)} to "
             f"{points(high)}; exact McNemar {p_value(found['p_value'])}): {of}."
         )
     if not found["independent_images"]:
@@ -117,7 +117,7 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
     lead = "are level" if gap == "0.0" else f"are {gap} percentage points apart"
     return (
         f"On {dataset}, the difference between the two families is not significant: {names[ahead]} "
-        f"and {names[behind]} {lead} (95 % interval {points(low)} to {points(high)}; exact McNemar "
+        f"and {names[behind]} {lead} (95% interval {points(low)} to {points(high)}; exact McNemar "
         f"{p_value(found['p_value'])}): {of}."
     )
 
@@ -172,7 +172,7 @@ def _one_family(study: StudyResults, table: _Rows, best: Mapping[str, str]) -> s
 
 def _alone(study: StudyResults, family: str, row: Mapping[Any, Any]) -> str:
     interval = f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
-    spread = f" (95 % interval {interval})" if study.independent else ""
+    spread = f" (95% interval {interval})" if study.independent else ""
     return (
         f"The best {FAMILY_NAMES[family]} by validation accuracy, {row['run']}, classifies "
         f"{percent(row['test_accuracy'])}{spread} of {_images(study, row['n_test'])} correctly."

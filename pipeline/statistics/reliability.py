@@ -106,7 +106,7 @@ def calibration_error_intervals(
     chapter 5): the percentiles, mirrored at the estimate and cut off at 0. Chance adds to the
     error, and a resample adds as much again, so that plain percentiles may lie above the estimate
     itself; mirroring corrects for that. The upper end is never below the estimate. In simulations
-    of 500 to 10,000 images the intervals covered the true error in 88 to 95 % of cases where it was
+    of 500 to 10,000 images the intervals covered the true error in 88 to 95% of cases where it was
     2 points or more, and in half of the cases where it was 0: for a well-calibrated classifier they
     give the order of magnitude.
 

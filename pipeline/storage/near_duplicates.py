@@ -53,7 +53,7 @@ class LikenessCheck:
         """Whether images that are not copies are mostly well below the threshold.
 
         At most half of the training images may be above it, and of the others at most the fraction
-        `NEARLY` may be near it. Of 2,000 images of CIFAR-10, 4 % are above it and 4 % of the others
+        `NEARLY` may be near it. Of 2,000 images of CIFAR-10, 4% are above it and 4% of the others
         near it; of handwritten digits, in sets of 120 to 5,000, half to all of the others are near.
         """
         below = self.images - self.alike

@@ -45,7 +45,7 @@ def whole_set() -> dict[str, float]:
     found = {}
     for name, spec in {
         "400 k-means atoms, triangle coding": Spec(),
-        "400 random atoms, nearest 40 % coding": Spec(coding="nearest", dictionary="random"),
+        "400 random atoms, nearest 40% coding": Spec(coding="nearest", dictionary="random"),
     }.items():
         extractor = spec.build(seed=0)
         found[f"{name}: learning from 50,000 patches"] = seconds_of(

@@ -407,7 +407,7 @@ GPU_RECIPES = {
         ("googlenet", "about eight days", "The recipe was tested for three steps."),
         ("alexnet_227_pixels", "about eleven days", "Images are enlarged to 227 pixels in it."),
         ("vgg16_transfer_224_pixels", "about two weeks", "All layers are trained at 224 pixels."),
-        ("fast_net", "about an hour", "Its point is to reach 93 % within 30 seconds of training."),
+        ("fast_net", "about an hour", "Its point is to reach 93% within 30 seconds of training."),
     )
 }
 CASES = {

@@ -146,7 +146,7 @@ def test_pictures_of_a_network_name_the_class_that_it_predicts(study):
     for row in pictures.itertuples():
         (name,) = run.predict(images[ids == row.id])
         share = 100 * run.probabilities(images[ids == row.id]).max()
-        assert row.caption.startswith(f"lenet5 predicts {name} ({share:.0f} %) for the image")
+        assert row.caption.startswith(f"lenet5 predicts {name} ({share:.0f}%) for the image")
 
 
 def test_the_network_has_one_output_and_its_loss_is_that_of_two_columns(study):

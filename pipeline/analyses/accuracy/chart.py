@@ -21,7 +21,7 @@ from pipeline.page.theme import (
 
 _TOOLTIPS = tooltips(
     ("run", "run"), ("family", "family"), ("test_accuracy", "test accuracy", ".1%"),
-    ("test_ci_low", "95 % interval from", ".1%"), ("test_ci_high", "to", ".1%"),
+    ("test_ci_low", "95% interval from", ".1%"), ("test_ci_high", "to", ".1%"),
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def draw(view: Accuracy) -> list[Drawing]:
     y = alt.Y("run:N", sort=None, title=None, axis=alt.Axis(labelColor=MUTED))
     x = alt.X(
         "test_accuracy:Q",
-        axis=percent_axis("test accuracy with 95 % interval"),
+        axis=percent_axis("test accuracy with 95% interval"),
         scale=alt.Scale(zero=False, nice=True, padding=12),
     )
     base = alt.Chart(records(rows)).encode(y=y, color=family_color(), opacity=faded())

@@ -135,17 +135,17 @@ TABLES = (
             ),
             Column(
                 "test_ci_low",
-                "Lower end of the 95 % interval (Wilson) of the test accuracy. It reflects "
+                "Lower end of the 95% interval (Wilson) of the test accuracy. It reflects "
                 "test-set sampling.",
-                title="95 % interval, low",
+                title="95% interval, low",
                 format="percent",
                 value=lambda run, study: run.accuracy("test").interval().low,
             ),
             Column(
                 "test_ci_high",
-                "Upper end of the 95 % interval (Wilson) of the test accuracy. It reflects "
+                "Upper end of the 95% interval (Wilson) of the test accuracy. It reflects "
                 "test-set sampling.",
-                title="95 % interval, high",
+                title="95% interval, high",
                 format="percent",
                 value=lambda run, study: run.accuracy("test").interval().high,
             ),

@@ -91,7 +91,7 @@ class Accuracy(View):
             f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
             for row in self.table.to_dict("records")
         )
-        return f"Test accuracy with 95 % intervals: {told}."
+        return f"Test accuracy with 95% intervals: {told}."
 
 
 def view(study: StudyResults) -> Accuracy:

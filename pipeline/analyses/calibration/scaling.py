@@ -54,7 +54,7 @@ class Calibration:
     stages: Mapping[str, Stage]
     """``before`` (temperature 1) and ``after``."""
     error_intervals: Mapping[str, Interval]
-    """Of the expected calibration error of each stage, 95 %; they reflect test-set sampling."""
+    """Of the expected calibration error of each stage, 95%; they reflect test-set sampling."""
 
 
 def calibrate(runs: Sequence[ScoredRun], labels: Labels, seed: int) -> list[Calibration]:

@@ -46,14 +46,14 @@ def _error_and_interval(stage: str) -> tuple[Column, ...]:
         ),
         Column(
             f"ece_{stage}_low",
-            f"Lower end of the 95 % interval (bootstrap) {what}. It reflects test-set sampling.",
-            "95 % interval, low",
+            f"Lower end of the 95% interval (bootstrap) {what}. It reflects test-set sampling.",
+            "95% interval, low",
             format="points",
         ),
         Column(
             f"ece_{stage}_high",
-            f"Upper end of the 95 % interval (bootstrap) {what}. It reflects test-set sampling.",
-            "95 % interval, high",
+            f"Upper end of the 95% interval (bootstrap) {what}. It reflects test-set sampling.",
+            "95% interval, high",
             format="points",
         ),
     )
@@ -128,7 +128,7 @@ def record(study: Study) -> dict[str, Any]:
     return {
         "statistics": {
             "bins": BINS,
-            "calibration_interval": "95 %, bootstrap, basic",
+            "calibration_interval": "95%, bootstrap, basic",
             "calibration_resamples": ERROR_RESAMPLES,
             "temperature": "one per run, by maximum likelihood on the validation split",
         }

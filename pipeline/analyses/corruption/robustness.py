@@ -27,7 +27,7 @@ class Robustness:
     """Mean accuracy on corrupted images."""
     corrupted_interval: Interval
     drop_interval: Interval
-    """Both intervals reflect test-set sampling: 95 %, percentile bootstrap over images, which keeps
+    """Both intervals reflect test-set sampling: 95%, percentile bootstrap over images, which keeps
     an image and all its corrupted versions together."""
 
     @property
@@ -65,7 +65,7 @@ def corruption_summary(
     return {
         "runs": {run.name: _run_summary(run, robustness(run, seed)) for run in runs},
         "comparison": drops_compared(runs, seed, independent),
-        "interval": f"95 %, percentile bootstrap over images, {RESAMPLES:,} resamples",
+        "interval": f"95%, percentile bootstrap over images, {RESAMPLES:,} resamples",
         "missing": {name: why for run in runs for name, why in run.missing.items()},
     }
 

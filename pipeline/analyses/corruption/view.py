@@ -30,7 +30,7 @@ COLUMNS = (
     ),
     Column(
         "lost",
-        "Accuracy lost, in percentage points, with its 95 % interval, which reflects test-set "
+        "Accuracy lost, in percentage points, with its 95% interval, which reflects test-set "
         "sampling.",
         format="points",
     ),
@@ -114,11 +114,11 @@ class Robustness(View):
         low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
         if found["ci_low"] <= 0 <= found["ci_high"]:
             interval = f"{points(found['ci_low'])} to {points(found['ci_high'])}"
-            return f"{text}; the difference is not significant (95 % interval {interval} points)."
+            return f"{text}; the difference is not significant (95% interval {interval} points)."
         more = "network" if found["difference"] > 0 else "classical run"
         return (
             f"{text}; the {more} loses {points(abs(found['difference']))} points more "
-            f"(95 % interval {points(low)} to {points(high)})."
+            f"(95% interval {points(low)} to {points(high)})."
         )
 
     @property

@@ -41,7 +41,7 @@ def draw_frontier(found: Frontier) -> Drawing:
     """Draw every run at its cost and accuracy; those on the frontier are labeled."""
     data = records(found.rows)
     shown = tooltips(("run", "run"), ("family", "family"), ("accuracy", "test accuracy", ".1%"),
-                    ("low", "95 % interval from", ".1%"), ("high", "to", ".1%"),
+                    ("low", "95% interval from", ".1%"), ("high", "to", ".1%"),
                     ("cost", found.unit, ",.3~r"))  # fmt: skip
     values = ticks(float(found.rows["cost"].min()), float(found.rows["cost"].max()))
     axis = alt.Axis(labelExpr=SHORT, labelOverlap=True, values=values, title=found.unit)

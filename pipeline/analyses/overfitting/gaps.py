@@ -17,8 +17,8 @@ _ROUNDING = 1e-9
 """A gap is a difference of rounded shares: 0.7 - 0.6 is slightly less than 0.1."""
 RULE = (
     "The generalization gap is training accuracy minus test accuracy. A run overfits if its gap is "
-    f"{LARGE * 100:.0f} points or more and its training accuracy exceeds the 95 % interval of its "
-    "test accuracy. It underfits if its training accuracy is below the 95 % interval of the test "
+    f"{LARGE * 100:.0f} points or more and its training accuracy exceeds the 95% interval of its "
+    "test accuracy. It underfits if its training accuracy is below the 95% interval of the test "
     "accuracy of the best run."
 )
 _BETTER = {

@@ -30,7 +30,7 @@ class PairedRuns:
     difference: float
     """Of their test accuracies, each the mean over its seeds."""
     interval: Interval
-    """Of `difference`, 95 %. It reflects test-set sampling alone; `training_std` reflects training
+    """Of `difference`, 95%. It reflects test-set sampling alone; `training_std` reflects training
     again."""
     counts: McNemar
     """Of their first seeds, test image by test image."""

@@ -33,16 +33,16 @@ PAIRWISE = Table(
         ),
         Column(
             "ci_low",
-            "Lower end of the 95 % interval of the difference (paired bootstrap). It reflects "
+            "Lower end of the 95% interval of the difference (paired bootstrap). It reflects "
             "test-set sampling.",
-            title="95 % interval, low",
+            title="95% interval, low",
             format="points",
         ),
         Column(
             "ci_high",
-            "Upper end of the 95 % interval of the difference (paired bootstrap). It reflects "
+            "Upper end of the 95% interval of the difference (paired bootstrap). It reflects "
             "test-set sampling.",
-            title="95 % interval, high",
+            title="95% interval, high",
             format="points",
         ),
         Column(
@@ -145,14 +145,14 @@ COMBINATIONS = Table(
         ),
         Column(
             "ci_low",
-            "Lower end of the 95 % interval (Wilson) of the accuracy.",
-            title="95 % interval, low",
+            "Lower end of the 95% interval (Wilson) of the accuracy.",
+            title="95% interval, low",
             format="percent",
         ),
         Column(
             "ci_high",
-            "Upper end of the 95 % interval (Wilson) of the accuracy.",
-            title="95 % interval, high",
+            "Upper end of the 95% interval (Wilson) of the accuracy.",
+            title="95% interval, high",
             format="percent",
         ),
         Column("best_single", "The best of the combined runs on validation.", format="text"),
@@ -190,7 +190,7 @@ def record(study: Study) -> dict[str, Any]:
             "alpha": ALPHA,
             "correction": "Holm 1979, over all pairs",
             "test": "exact McNemar, two-sided, first seeds",
-            "interval": "95 %, paired bootstrap, percentile",
+            "interval": "95%, paired bootstrap, percentile",
             "interval_tells_of": "other test images",
             "seed_std": "standard error of the difference of means over seeds",
             "seed_std_tells_of": "training again",

@@ -43,7 +43,7 @@ class PairwiseGrid:
         found = int(self.table["holds"].sum())
         text = (
             f"{count(found) if found else 'None'} of {count(n)} differences "
-            f"{'are' if found > 1 else 'is'} significant. A difference is significant if its 95 % "
+            f"{'are' if found > 1 else 'is'} significant. A difference is significant if its 95% "
             "interval (paired bootstrap) excludes 0 and McNemar’s exact test gives p < 0.05 after "
             "Holm’s correction for the number of pairs."
         )

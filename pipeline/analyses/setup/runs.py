@@ -93,7 +93,7 @@ def _options(card: Mapping[str, Any], shared: Mapping[str, str]) -> _Pairs:
 
 
 def _accuracies(study: StudyResults, run: str) -> str:
-    """Write the seeds' test accuracies: ``70.1, 69.8 and 70.4 %``; nothing for one seed."""
+    """Write the seeds' test accuracies: ``70.1, 69.8 and 70.4%``; nothing for one seed."""
     tested = [each["test"] for each in study.record["accuracy_by_seed"][run].values()]
     if len(tested) == 1:
         return ""

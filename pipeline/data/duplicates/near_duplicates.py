@@ -1,7 +1,7 @@
 """Test images with an exact copy or a near-duplicate in train or validation.
 
 Barz and Denzler (2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates") found
-duplicates of 3.25 % of CIFAR-10's test images with the features of a network, and inspected each
+duplicates of 3.25% of CIFAR-10's test images with the features of a network, and inspected each
 pair. Here pixels decide: identical pixels make an exact copy, and correlated details
 (`pipeline.data.duplicates.likeness`) a near-duplicate. No labels or networks are used, and nobody
 inspects the pairs. Copies that were cropped, scaled or rotated are missed, and two aircraft in a

@@ -28,7 +28,7 @@ QUIET = 2.0
 def byte_progress(what: str, total: int, done: int = 0) -> Iterator[Advance]:
     """Yield a function to call with the number of bytes just processed.
 
-    It updates a bar on a terminal. Otherwise, as in a log, it prints a line about every 10 %.
+    It updates a bar on a terminal. Otherwise, as in a log, it prints a line about every 10%.
 
     Args:
         what: what is being done, for the reader.

@@ -10,7 +10,7 @@ Departures from the paper:
 * Pixels are standardized by channel; the paper subtracts the mean image.
 * The default recipe is ``nesterov`` with weight decay 5e-4 and a cosine; the paper's is
   ``momentum``, 1e-4, and ``step`` at 1/2 and 3/4 of 64,000 steps of 128 images. For 110 layers the
-  paper starts at a lower rate until the error is below 80 %; ``warmup: 1`` has the same purpose.
+  paper starts at a lower rate until the error is below 80%; ``warmup: 1`` has the same purpose.
 * Dropout, if used, is in front of the output layer; the paper has none.
 """
 

@@ -42,7 +42,7 @@ class FeatureMaps:
         return (
             f"{which} of the first convolution, {self.layer}{rest}. Each map is scaled over the "
             f"{len(self.values)} images: black is its smallest value, white its largest "
-            f"{100 - WHITE} %"
+            f"{100 - WHITE}%"
         )
 
 

@@ -90,7 +90,7 @@ def check_classes(labels: Mapping[str, NDArray[np.int64]], n_classes: int, metho
     chance = float(counts["train"].max() / counts["train"].sum())
     texts = [f"{split} {_spread(each)} per class" for split, each in counts.items()]
     return (
-        f"{n_classes} classes, {', '.join(texts)}; chance {100 * chance:.1f} %, "
+        f"{n_classes} classes, {', '.join(texts)}; chance {100 * chance:.1f}%, "
         f"ln({n_classes}) = {math.log(n_classes):.2f}"
     )
 

@@ -182,8 +182,8 @@ def _print_line(
     of_phase = [each.seconds for each in history.epochs if each.phase == trainable.phase]
     phase = f"phase {trainable.phase + 1}, " if trainable.phases > 1 else ""
     print(
-        f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f} %  "
-        f"validation {100 * epoch.validation.accuracy:.1f} %  loss {epoch.validation.loss:.3f}  "
+        f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f}%  "
+        f"validation {100 * epoch.validation.accuracy:.1f}%  loss {epoch.validation.loss:.3f}  "
         f"{epoch.seconds:.1f} s, {epoch.images_per_second:,.0f} images/s"
         f"{f'  about {duration(float(np.median(of_phase)) * left)} left' if left else ''}"
         f"{'  best so far' if better else ''}",

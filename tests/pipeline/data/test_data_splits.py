@@ -232,7 +232,7 @@ def test_shuffled_labels_are_those_of_the_same_images_permuted(source):
         )
         assert mixed.labels[split].dtype == np.int64
     np.testing.assert_array_equal(mixed.labels["test"], plain.labels["test"])
-    # With 100 : 60 : 40 images, a permutation keeps (100² + 60² + 40²) / 200² = 38 % of the labels.
+    # With 100 : 60 : 40 images, a permutation keeps (100² + 60² + 40²) / 200² = 38% of the labels.
     assert 0.25 < np.mean(mixed.labels["train"] == plain.labels["train"]) < 0.5
     assert np.any(mixed.labels["validation"] != plain.labels["validation"])
 

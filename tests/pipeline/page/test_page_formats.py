@@ -38,7 +38,7 @@ def test_p_value(p, text):
 def test_points_and_percent():
     assert formats.points(-0.0123) == "\u22121.2"
     assert formats.points(-0.0001) == "0.0"
-    assert formats.percent(0.8013) == "80.1\u202f%"
+    assert formats.percent(0.8013) == "80.1%"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_points_and_percent():
     [
         ("text", "hog+color", "hog+color"),
         ("number", -0.25, "\u22120.25"),
-        ("percent", 0.5, "50.0\u202f%"),
+        ("percent", 0.5, "50.0%"),
         ("points", 0.5, "50.0"),
         ("count", 61706.0, "61,706"),
         ("quantity", 94.06, "94.1"),

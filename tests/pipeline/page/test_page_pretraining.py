@@ -25,7 +25,7 @@ def changed(results, **changes):
     study = copy.deepcopy(results.study)
     study["comparisons"]["scratch_classical"] |= changes
     found = verdict_of(Results(results.tables, results.metrics, study))
-    return " ".join(found.details).replace("\u202f", " ")
+    return " ".join(found.details)
 
 
 def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
@@ -38,8 +38,8 @@ def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
     ) in text
     assert (
         "The best network trained from scratch, by validation accuracy resnet20, is 6.1 points "
-        "above the best classical run, svm (95 % interval of the difference 5.2 to 7.0;"
-        " exact McNemar p < 0.001): 88.2 % against 82.1 % of 10,000 test images."
+        "above the best classical run, svm (95% interval of the difference 5.2 to 7.0;"
+        " exact McNemar p < 0.001): 88.2% against 82.1% of 10,000 test images."
     ) in text
 
 

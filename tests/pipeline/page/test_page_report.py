@@ -136,7 +136,7 @@ def headed(page: Page, title: str) -> list[dict[str, str]]:
 
 
 def shown(share: float) -> str:
-    return f"{share * 100:.1f}\u202f%"
+    return f"{share * 100:.1f}%"
 
 
 def test_accuracy_table_has_the_numbers_of_the_csv(normal):
@@ -151,7 +151,7 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
         n = len(record["seeds"].split("+"))
         spread = f"± {record['test_seed_std'] * 100:.2f} (n = {n})" if n > 1 else ""
         tested = f"{shown(record['test_accuracy'])}{low:.1f} to {high:.1f}{spread}"
-        assert row["Test accuracy95 % interval"] == tested
+        assert row["Test accuracy95% interval"] == tested
         for title, column in (("Top 2", "test_top2_accuracy"), ("Unique", "test_accuracy_unique"),
                               ("Validation", "validation_accuracy"),
                               ("Train", "train_accuracy")):  # fmt: skip
@@ -198,7 +198,7 @@ def test_tables_of_runs_and_pairs_have_the_numbers_of_the_csv(normal):
         assert row["Images"] == "200"
     rows = headed(page, "Combination")
     for row, record in zip(rows, results.tables["combinations"].to_dict("records"), strict=True):
-        assert row["Test accuracy95 % interval"].startswith(shown(record["accuracy"]))
+        assert row["Test accuracy95% interval"].startswith(shown(record["accuracy"]))
 
 
 def test_confusion_tables_have_the_numbers_of_the_csv(normal):
@@ -403,7 +403,7 @@ def test_the_spread_over_seeds_stands_beside_the_interval_and_is_explained(norma
         assert "sample standard deviation" in re.sub(r"\s+", " ", words)
     tested = [each["test"] for each in results.study["accuracy_by_seed"]["lenet5"].values()]
     one, two, three = (f"{share * 100:.1f}" for share in tested)
-    assert f"test accuracy {one}, {two} and {three}\u202f%" in read(folder).text
+    assert f"test accuracy {one}, {two} and {three}%" in read(folder).text
     assert "over seeds" in headline(results)
 
 
@@ -505,12 +505,12 @@ def test_gaps_trials_and_certainty_have_the_numbers_of_the_tables(normal):
     page = read(folder)
     rows = [" ".join(row) for row in page.rows]
     record = results.tables["accuracy"].set_index("run").loc["hog_color_rbf"]
-    shares = [f"{record[f'{split}_accuracy'] * 100:.1f}\u202f%" for split in ("train", "test")]
+    shares = [f"{record[f'{split}_accuracy'] * 100:.1f}%" for split in ("train", "test")]
     assert any(row.startswith(f"hog_color_rbf {shares[0]} {shares[1]}") for row in rows)
-    assert any(re.match("5 2.5 0.25 400 70.0\u202f% 12.5", row) for row in rows)
+    assert any(re.match("5 2.5 0.25 400 70.0% 12.5", row) for row in rows)
     assert "8 trials on 400 training images" in page.text
     first = results.tables["certainty"].iloc[0]
-    assert f"{first['confidence'] * 100:.1f}\u202f%" in page.text
+    assert f"{first['confidence'] * 100:.1f}%" in page.text
     summary = (folder / "summary.md").read_text(encoding="utf-8")
     assert "hog_color_rbf: 8 trials on 400 training images" in summary
     assert "color_linear classifies" in summary
@@ -523,7 +523,7 @@ def test_summary_stands_on_its_own(normal):
         line = next(
             x for x in summary.splitlines() if x.startswith(("| " + row.run, "| **" + row.run))
         )
-        assert f"| {row.test_accuracy * 100:.1f}\u202f% |" in line
+        assert f"| {row.test_accuracy * 100:.1f}% |" in line
     assert "beats" in summary
     assert results.study["dataset"]["sha256"] in summary
     assert "| resnet20 | not run | needs a GPU" in summary
@@ -536,7 +536,7 @@ def test_two_classes(tiny):
     page = read(folder)
     assert len([a for tag, a in page.tags if "data-matrix" in a]) == 1
     assert "no network" in page.text
-    assert "Top 2" not in page.text  # is 100 % with two classes
+    assert "Top 2" not in page.text  # is 100% with two classes
     assert "2: cat, dog" in page.text
 
 

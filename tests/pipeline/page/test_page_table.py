@@ -44,7 +44,7 @@ def test_a_shown_column_is_on_the_page_with_its_heading_and_meaning(two, monkeyp
     text = environment.get_template("accuracy/section.html").render(view=view, study=study)
     page = Page(f"<main>{text}</main>")
     head, *rows = page.rows
-    assert [row[head.index("Cats")] for row in rows[:2]] == ["25.0\u202f%", "12.5\u202f%"]
+    assert [row[head.index("Cats")] for row in rows[:2]] == ["25.0%", "12.5%"]
     button = next(a for tag, a in page.tags if a.get("title") == NEW.meaning)
     assert button["data-first"] == "descending"
     assert f"Cats{NEW.meaning}" in page.text
@@ -86,4 +86,4 @@ def test_headings():
 def test_a_table_with_one_row_per_run():
     found = runs_table([NEW], [{"run": "net", "family": "deep", "share_of_cats": 0.5}])
     (row,) = found.rows
-    assert (row.run, row.family, row.cells["share_of_cats"].text) == ("net", "deep", "50.0\u202f%")
+    assert (row.run, row.family, row.cells["share_of_cats"].text) == ("net", "deep", "50.0%")

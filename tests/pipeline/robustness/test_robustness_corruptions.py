@@ -158,7 +158,7 @@ HALF = 128 / 255
 def test_deviation_of_noise(name, deviation, severity):
     found = corrupt(name, GRAY, severity, np.arange(8), 0) / 255.0 - HALF
     expected = deviation(CONSTANTS[name][severity - 1])
-    # 24,576 values: the standard error of a deviation is 0.5 %; rounding adds (1/255)²/12.
+    # 24,576 values: the standard error of a deviation is 0.5%; rounding adds (1/255)²/12.
     assert found.std() == pytest.approx(np.hypot(expected, 1 / 255 / np.sqrt(12)), rel=0.03)
     assert abs(found.mean()) < 5 * expected / np.sqrt(found.size)
     center = found[:, :, :, 0] - found[:, :, :, 0].mean()

@@ -70,7 +70,7 @@ def over_confident(rng, n, by):
 
 
 def test_an_interval_holds_the_true_error_nearly_always(rng):
-    """Of 60 studies of 1,000 images of a run that is 10 % too sure of all it says."""
+    """Of 60 studies of 1,000 images of a run that is 10% too sure of all it says."""
     true = 0.1 * 5 / 6.5  # a tenth of the mean of the beta distribution
     held = sum(
         true in calibration_error_intervals([over_confident(rng, 1000, 0.1)], k, 300)[0]

@@ -42,7 +42,7 @@ def test_interval_of_published_examples(table, difference, low, high):
 
 
 def test_interval_covers_and_is_narrower_than_for_unpaired_runs():
-    """Simulated pairs of equally good, correlated runs: the interval holds 0 in about 95 %."""
+    """Simulated pairs of equally good, correlated runs: the interval holds 0 in about 95%."""
     rng = np.random.default_rng(3)
     covered, widths = 0, []
     for _ in range(400):

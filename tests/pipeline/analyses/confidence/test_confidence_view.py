@@ -22,7 +22,7 @@ def test_images_of_each_familys_best(results):
         right, wrong, _ = (images for _, images in run.kinds)
         assert all(image.correct for image in right)
         assert not any(image.correct for image in wrong)
-        shares = [float(image.confidence.rstrip("\u202f%")) for image in right]
+        shares = [float(image.confidence.rstrip("%")) for image in right]
         assert shares == sorted(shares, reverse=True)
 
 

@@ -25,4 +25,4 @@ def test_classes_of_one_score_have_no_hardest(three):
     table = three.tables["per_class"].assign(f1=0.5)
     alt = class_scores(with_tables(three, per_class=table)).alt
     assert "hardest" not in alt
-    assert "svm: 50.0\u202f% in every class" in alt
+    assert "svm: 50.0% in every class" in alt

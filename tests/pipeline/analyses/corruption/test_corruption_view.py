@@ -46,14 +46,14 @@ def test_means_intervals_and_images_of_each_run():
 @pytest.mark.parametrize(
     ("change", "end"),
     [
-        ({}, "the classical run loses 4.0 points more (95 % interval 1.2 to 6.7)."),
+        ({}, "the classical run loses 4.0 points more (95% interval 1.2 to 6.7)."),
         (
             {"ci_high": 0.01},
-            "difference is not significant (95 % interval −6.7 to 1.0 points).",
+            "difference is not significant (95% interval −6.7 to 1.0 points).",
         ),
         (
             {"difference": 0.03, "ci_low": 0.01, "ci_high": 0.05},
-            "the network loses 3.0 points more (95 % interval 1.0 to 5.0).",
+            "the network loses 3.0 points more (95% interval 1.0 to 5.0).",
         ),
         (
             {"independent_images": False},

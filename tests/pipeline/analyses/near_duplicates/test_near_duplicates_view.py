@@ -41,18 +41,18 @@ def with_pairs(results, exact=0, alike=0, unique=None, record=None) -> Results:
     ("exact", "alike", "unique", "said"),
     [
         (4, 0, -0.02, None),  # one in a hundred is not more than one in a hundred
-        (5, 0, 0.0, "5 of 400 test images (1.2 %) are exact copies of images in train or "
+        (5, 0, 0.0, "5 of 400 test images (1.2%) are exact copies of images in train or "
          "validation. Without them no accuracy changes by more than 0.0 points"),
         (5, 30, -0.02, "and 30 more look like one. Without them the accuracy of"),
         (0, 30, -0.001, None),  # they change nothing
-        (0, 30, -0.02, "30 of 400 test images (7.5 %) look like an image in train or"),
-        (400, 0, None, "400 of 400 test images (100.0 %) are exact copies of images in train "
+        (0, 30, -0.02, "30 of 400 test images (7.5%) look like an image in train or"),
+        (400, 0, None, "400 of 400 test images (100.0%) are exact copies of images in train "
          "or validation. No test image is left without them."),
     ],
 )  # fmt: skip
 def test_a_leak_is_a_caution(balanced, exact, alike, unique, said):
     results = with_pairs(balanced, exact, alike, unique)
-    text = " ".join(verdict_of(results).cautions).replace("\u202f", " ")
+    text = " ".join(verdict_of(results).cautions)
     assert (text == "") == (said is None)
     assert (said or "") in text
     for report in (summary(StudyResults(results)), headline(results)):
@@ -101,5 +101,5 @@ def test_copies_with_two_labels_are_named_on_the_page_and_in_the_summary(balance
 def test_results_of_before_these_were_told_have_look_alikes_alone():
     results = made_up(NORMAL, corrupted=("lenet5",))[0]
     del results.study["duplicates"]
-    assert sentence(results).startswith("1 of 400 test images (0.2\u202f%) is an exact copy")
+    assert sentence(results).startswith("1 of 400 test images (0.2%) is an exact copy")
     assert view(StudyResults(results)).conflicts == ""

@@ -76,7 +76,7 @@ def test_leaked_test_images_say_nothing_about_new_ones(normal, monkeypatch):
 
 def test_the_rule_is_in_words():
     assert "10 points or more" in RULE
-    assert "95 % interval" in RULE
+    assert "95% interval" in RULE
 
 
 def test_the_best_run_cannot_under_fit(normal):
@@ -92,8 +92,8 @@ def test_a_network_is_given_the_advice_for_networks(normal):
 
 def test_numbers_are_those_of_the_table(normal):
     for row, each in zip(normal.tables["accuracy"].to_dict("records"), gaps(normal), strict=True):
-        assert f"{row['train_accuracy'] * 100:.1f}\u202f% of its training" in each.sentence
-        assert f"{row['test_accuracy'] * 100:.1f}\u202f% of the test images" in each.sentence
+        assert f"{row['train_accuracy'] * 100:.1f}% of its training" in each.sentence
+        assert f"{row['test_accuracy'] * 100:.1f}% of the test images" in each.sentence
 
 
 def gap(run, train, test):

@@ -329,7 +329,7 @@ def test_chance_and_the_range_of_counts():
     labels = {"train": np.array([0, 0, 0, 1, 2, 2]), "validation": np.array([0, 1])}
     line = preflight.check_classes(labels, 3, case.spec.method)
     assert line == (
-        "3 classes, train 1 to 3 per class, validation 0 to 1 per class; chance 50.0 %, "
+        "3 classes, train 1 to 3 per class, validation 0 to 1 per class; chance 50.0%, "
         f"ln(3) = {math.log(3):.2f}"
     )
 

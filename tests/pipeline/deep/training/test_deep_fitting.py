@@ -73,7 +73,7 @@ def test_same_seed_same_history(trained, three_classes):
 
 
 def test_training_curve_is_measured_without_dropout(three_classes):
-    """With 90 % dropout, running averages would be far below the accuracy without it."""
+    """With 90% dropout, running averages would be far below the accuracy without it."""
     images, labels, _ = three_classes
     spec = deep_spec("lenet5", epochs=1, batch_size=10, dropout=0.9, learning_rate=1e-3)
     same = {**images, "validation": images["train"]}
