@@ -169,22 +169,6 @@ def test_test_labels_are_read_by_evaluate_alone():
     assert able == {"evaluate"}
 
 
-def test_evaluate_and_report_do_not_reach_a_network():
-    import subprocess
-    import sys
-
-    code = (
-        "import sys, stages.evaluate, stages.report, stages.check, pipeline.config.params as p\n"
-        "from pathlib import Path\n"
-        "p.load_params(Path('params.yaml'))\n"
-        "print([m for m in ('tensorflow', 'keras', 'jax', 'torch') if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
-
-
 def test_evaluate_draws_nothing():
     for name in Code({}).closure(["stages.evaluate"]):
         assert not re.search(r"^pipeline\.page\b|\.(view|chart)$", name), name

@@ -1,7 +1,5 @@
 """What `evaluate` itself does: it looks at the size of a model, and opens none."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -37,18 +35,3 @@ def test_a_model_of_an_earlier_version_is_reported():
         _model_bytes(
             SimpleNamespace(name="old", remedy="x"), SimpleNamespace(seed=3, family="hybrid")
         )
-
-
-def test_no_method_and_nothing_that_draws_is_imported(root):
-    code = (
-        "import sys, stages.evaluate\n"
-        "from pipeline.analyses.tables import questions\n"
-        "assert questions()\n"
-        "packages = ('data', 'features', 'classical', 'deep', 'page', 'params')\n"
-        "names = (*(f'pipeline.{name}' for name in packages), 'altair', 'jinja2', 'tensorflow')\n"
-        "print([m for m in sys.modules if m.startswith(names)])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"

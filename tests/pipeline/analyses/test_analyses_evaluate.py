@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import statistics
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -421,15 +419,6 @@ def test_labels_of_an_unknown_class():
     with pytest.raises(StudyError, match="labels of test"):
         evaluate(DATASET, labels, IDS, [run_record("svm")])
     assert set(labels) == set(SPLITS)
-
-
-@pytest.mark.parametrize("package", ["analyses.evaluate", "analyses.pictures", "page.report"])
-def test_no_deep_learning_library_is_imported(package, root):
-    code = (
-        f"import sys, pipeline.{package}; "
-        "sys.exit(bool({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 
 def test_statistics_are_told_with_their_constants(two_families):

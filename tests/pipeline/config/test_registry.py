@@ -1,8 +1,6 @@
 """A method is a file that defines ``Spec``; its mistakes are reported in helpful words."""
 
 import ast
-import subprocess
-import sys
 from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated, Literal
@@ -77,21 +75,6 @@ def test_spec_is_in_the_methods_own_file(root, kind, method):
     path = root.joinpath(*spec.__module__.split(".")).with_suffix(".py")
     assert path == registry.source_file(kind, method)
     assert path.stem == method
-
-
-def test_listing_methods_imports_none_of_them(root):
-
-    code = (
-        "import sys\n"
-        "from pipeline.config.registry import KINDS, method_names\n"
-        "assert all(method_names(kind) for kind in KINDS)\n"
-        "packages = tuple(f'{package}.' for package in KINDS.values())\n"
-        "print([name for name in sys.modules if name.startswith(packages)])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
 
 
 # --- what each of them has to say of its options --------------------------------------------------
