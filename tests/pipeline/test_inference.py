@@ -4,14 +4,21 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline import inference
 from pipeline.inference import predict, prediction_batch
 
 
-def test_large_layers_are_predicted_in_small_batches():
-    big = keras.Sequential([keras.Input((256, 256, 3)), keras.layers.Conv2D(64, 1)])
-    assert prediction_batch(big) == 8
-    outputs = predict(big, np.ones((11, 256, 256, 3), np.uint8))
-    assert outputs.shape == (11, 256, 256, 64)
+def convolution(side):
+    return keras.Sequential([keras.Input((side, side, 3)), keras.layers.Conv2D(64, 1)])
+
+
+def test_large_layers_are_predicted_in_small_batches(monkeypatch):
+    assert prediction_batch(convolution(256)) == 8
+    monkeypatch.setattr(inference, "ACTIVATION_BYTES", inference.ACTIVATION_BYTES // 64)
+    network = convolution(32)  # 64 times smaller, and so the same batches take little memory
+    assert prediction_batch(network) == 8
+    outputs = predict(network, np.ones((11, 32, 32, 3), np.uint8))
+    assert outputs.shape == (11, 32, 32, 64)
     np.testing.assert_array_equal(outputs[0], outputs[-1])
 
 

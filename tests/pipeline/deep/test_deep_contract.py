@@ -21,7 +21,7 @@ from pipeline.storage.stored_models import load_network
 
 METHODS = registry.method_names("deep")
 OPTIONS = {
-    "googlenet": {"width": 0.1, "auxiliary": True},
+    "googlenet": {"width": 0.1, "auxiliary": True, "batch_norm": False, "learning_rate": 0.01},
     "vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]},
 }
 """Options that make a method fast and avoid files; the others are made narrow."""
@@ -159,7 +159,7 @@ def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_shared_option_is_accepted(method, tmp_path):
     images, labels, _ = splits(2, side=32, sizes=(40, 12, 9))
-    spec = deep_spec(method, epochs=1, batch_size=16, **options(method), **SHARED)
+    spec = deep_spec(method, epochs=1, batch_size=16, **{**options(method), **SHARED})
     result = train(spec, images, labels, 2, seed=0)
     assert result.scores["test"].shape == (9, 2)
     np.testing.assert_allclose(result.scores["test"].sum(axis=1), 1, atol=1e-5)

@@ -10,16 +10,14 @@ import pytest
 from deep_cases import splits
 from network_cases import forget
 
+from pipeline import inference
 from pipeline.commands.overlays import compose
 from pipeline.config import registry
 from pipeline.deep.training.fitting import train
 
 STEPS = 3
-
-
-def batch(entry):
-    """How many images are in a batch: few, and fewer where they are large."""
-    return 2 if entry.get("image_size", 0) > 100 else 4
+LARGE = "full"
+"""The study of the largest networks. Their batches are smaller, to take less memory."""
 
 
 def recipes(root):
@@ -28,7 +26,8 @@ def recipes(root):
     studies = {path.stem: [path] for path in sorted((root / "studies").glob("*.yaml"))}
     for name, overlays in {"params": [], **studies}.items():
         for run, entry in compose(root, overlays).get("deep", {}).items():
-            if (shortened := short(entry)) not in found.values():
+            shortened = short(entry, 2 if name == LARGE else 4)
+            if shortened not in found.values():
                 found[f"{name}-{run}"] = shortened
     return found
 
@@ -38,12 +37,12 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("entry", list(found.values()), ids=list(found))
 
 
-def short(entry):
+def short(entry, batch_size):
     """The recipe with three steps of small batches, from random weights.
 
     A further phase keeps its batches, and so makes one step of all images.
     """
-    entry = {**entry, "epochs": 1, "batch_size": batch(entry), "seeds": None, "warmup": 0}
+    entry = {**entry, "epochs": 1, "batch_size": batch_size, "seeds": None, "warmup": 0}
     if "weights" in entry:
         entry["weights"] = "random"
     if "then" in entry:
@@ -59,9 +58,10 @@ def forgotten_at_once():
 
 
 @pytest.mark.usefixtures("eager")
-def test_three_steps(entry, tmp_path):
+def test_three_steps(entry, tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "ACTIVATION_BYTES", 2**24)  # fewer images at once
     spec = registry.parse("deep", entry, "deep.recipe")
-    images, labels, _ = splits(10, side=32, sizes=(STEPS * entry["batch_size"], 4, 4))
+    images, labels, _ = splits(10, side=32, sizes=(STEPS * entry["batch_size"], 2, 2))
     labels = {split: np.asarray(values) for split, values in labels.items()}
     result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
     assert np.isfinite(result.scores["test"]).all()

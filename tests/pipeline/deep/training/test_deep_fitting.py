@@ -169,8 +169,9 @@ def test_data_on_the_device_and_several_steps_per_call_change_nothing(three_clas
 
 
 @pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager")
 def test_auxiliary_heads_are_used_only_in_training():
-    images, labels, _ = splits(3, side=32, sizes=(48, 18, 15))
+    images, labels, _ = splits(3, sizes=(16, 6, 5))
     options = {"width": 0.05, "epochs": 1, "batch_size": 16}
     alone = train(deep_spec("googlenet", **options), images, labels, 3, seed=0)
     helped = train(deep_spec("googlenet", auxiliary=True, **options), images, labels, 3, seed=0)
