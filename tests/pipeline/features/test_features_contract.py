@@ -11,9 +11,10 @@ from pipeline.storage.object_files import load_object, save_object
 
 METHODS = registry.method_names("features")
 OPTIONS = {
+    "patches": {"count": 100, "samples": 20_000},
     "vgg16_features": {"weights": "random", "image_size": 32, "layers": ["block1_pool"]},
 }
-"""Options for methods whose defaults need a download or take minutes."""
+"""Options for methods whose defaults need a download or take long."""
 
 
 @pytest.fixture(scope="module")
