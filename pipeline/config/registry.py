@@ -68,6 +68,16 @@ _NOT_HERE = {
 """Options of those libraries that do not exist here, and what to use instead."""
 _MOST_PROBLEMS = 50
 """Reported per entry; nobody reads more."""
+_PLAINER = {
+    "valid tuple": "list",
+    "valid dictionary": "mapping",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "expected greater than": "expected more than",
+    " after validation": "",
+}
+"""What pydantic writes -> what a person would say."""
+
 _PACKAGE_ROOT = Path(__file__).parent.parent
 
 
@@ -178,7 +188,8 @@ def _explain_one(problem: Any, model: type[BaseModel]) -> str:
         return f"found nothing; expected: {meaning.splitlines()[0]}"
     message = re.sub("^Value error, ", "", problem["msg"])
     message = re.sub("^(Input|Tuple|List|String) should (be|have)", "expected", message)
-    message = message.replace("valid tuple", "list").replace("valid dictionary", "mapping")
+    for written, plain in _PLAINER.items():
+        message = message.replace(written, plain)
     if not problem["loc"]:  # options that contradict each other; the message says which
         return message
     return f"found {shown(problem['input'])}; {message}"

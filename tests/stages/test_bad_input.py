@@ -318,17 +318,17 @@ def delete(mapping: dict, key: str) -> None:
         ),
         pytest.param(
             lambda p: p["features"]["hog"].update(cell=0),
-            "features.hog.cell: found 0; expected greater than or equal to 1",
+            "features.hog.cell: found 0; expected at least 1",
             id="too small",
         ),
         pytest.param(
             lambda p: p["classical"]["both_svm"].update(C=-1),
-            "classical.both_svm.C: found -1; expected greater than or equal to 0",
+            "classical.both_svm.C: found -1; expected at least 0",
             id="not positive",
         ),
         pytest.param(
             lambda p: p["deep"]["lenet5"].update(dropout=1.0),
-            "deep.lenet5.dropout: found 1.0; expected less than or equal to 0.99",
+            "deep.lenet5.dropout: found 1.0; expected at most 0.99",
             id="too large",
         ),
         pytest.param(

@@ -111,7 +111,7 @@ def test_unit_scaling_of_a_set_that_is_always_the_same(constant):
     [
         ({"weights": [1, 2]}, "weights only with scaling: unit"),
         ({"weights": [1], "scaling": "unit"}, r"one weight per feature set \(2\), found 1"),
-        ({"weights": [1, 0], "scaling": "unit"}, "greater than or equal to 0"),
+        ({"weights": [1, 0], "scaling": "unit"}, "at least 0"),
     ],
 )
 def test_weights_that_do_not_fit(options, message):

@@ -46,7 +46,7 @@ def test_roster(write):
     ("old", "new", "message"),
     [
         ("cell: 8", "cel: 8", r"features\.hog\.cel: unknown option; did you mean 'cell'"),
-        ("cell: 8", "cell: -8", r"features\.hog\.cell: found -8; expected greater than"),
+        ("cell: 8", "cell: -8", r"features\.hog\.cell: found -8; expected at least"),
         ("cell: 8", "cell: big", r"features\.hog\.cell: found 'big'; expected a valid integer"),
         ("method: hog,", "method: hogg,", r"features\.hog\.method: unknown .*did you mean 'hog'"),
         ("{method: hog, cell: 8}", "hog", r"features\.hog: found 'hog'; expected a mapping"),
@@ -65,7 +65,7 @@ def test_roster(write):
         ),
         ("corrupt: {}", "corrupt: {svm: 5}", r"corrupt\.svm: found 5; expected options, or"),
         ("corrupt: {}", "corrupt: {svm: {limt: 5}}", r"svm\.limt: unknown.*did you mean 'limit'"),
-        ("corrupt: {}", "corrupt: {svm: {limit: 0}}", r"svm\.limit: found 0; expected greater"),
+        ("corrupt: {}", "corrupt: {svm: {limit: 0}}", r"svm\.limit: found 0; expected at least"),
         ("corrupt: {}", "corrupt: {svm: {severities: [6]}}", r"severities\.0: found 6; expected"),
         ("corrupt: {}", "corrupt: {svm: {severities: []}}", r"severities: .*at least 1 item"),
         ("corrupt: {}", "corrupt: {svm: {corruptions: [fog, fog]}}", "each of them once"),

@@ -86,7 +86,7 @@ def test_runs_with_it_are_hybrid():
     [
         ({"layers": ["block9_pool"]}, "block9_pool"),
         ({"layers": []}, "at least one layer"),
-        ({"image_size": 16}, "greater than or equal to 32"),
+        ({"image_size": 16}, "at least 32"),
         ({"precision": "float16"}, "bfloat16"),
     ],
 )

@@ -195,7 +195,7 @@ def message(tune, **options):
         ({"C": {"low": 0, "high": 2, "log": True}}, "tune.ranges.C: expected low > 0 with log"),
         (
             {"C": {"low": 0, "high": 2}},
-            "tune.ranges.C: found 0; expected greater than or equal to 0",
+            "tune.ranges.C: found 0; expected at least 0",
         ),
         ({"C": {"low": 1}}, r"tune.ranges.C: expected low and high, or choices; found [1]"),
         ({"C": {}}, "tune.ranges.C: expected low and high, or choices; found neither"),
@@ -206,7 +206,7 @@ def message(tune, **options):
         ({"C": {"choices": [1]}}, "tune.ranges.C.choices: "),
         (
             {"C": {"choices": [1, -1]}},
-            "tune.ranges.C: found -1; expected greater than or equal to 0",
+            "tune.ranges.C: found -1; expected at least 0",
         ),
         ({"cache_mb": {"low": 60.5, "high": 99}}, "tune.ranges.cache_mb: found 60.5; "),
         ({"scaling": {"low": 1, "high": 2}}, "tune.ranges.scaling: found low and high; expected c"),
@@ -231,7 +231,7 @@ def test_elements_of_a_list_that_do_not_exist_or_do_not_fit():
     for index, high, expected in (
         ("2", 2, "tune.ranges.weights.2: expected an element from 0 to 1, found '2'"),
         ("x", 2, "tune.ranges.weights.x: expected an element from 0 to 1, found 'x'"),
-        ("1", 0, "tune.ranges.weights.1: found -1; expected greater than or equal to 0"),
+        ("1", 0, "tune.ranges.weights.1: found -1; expected at least 0"),
     ):
         ranges = {f"weights.{index}": {"low": -1 if high == 0 else 1, "high": high}}
         found = message({"ranges": ranges}, scaling="unit", features=["a", "b"])

@@ -34,7 +34,7 @@ def test_params_can_list_several_cells():
     [
         ([4, 4], "expected each scale once"),
         ([], "found .*expected"),
-        ([4, 0], "found 0; expected greater than or equal to 1"),
+        ([4, 0], "found 0; expected at least 1"),
         ("small", "found 'small'; expected"),
     ],
 )

@@ -30,11 +30,11 @@ def test_other_options_and_parsed_phases_pass_through():
         ([3], r"then\.0: found 3; expected a mapping such as \{unfreeze: 1, epochs: 5"),
         ([{}], r"then\.0\.unfreeze: found nothing; expected: How many of the top blocks"),
         ([{"unfreeze": True}], r"then\.0\.unfreeze: found True; expected .*'all'"),
-        ([{"unfreeze": 0}], r"then\.0\.unfreeze: found 0; .*greater than or equal to 1, or 'all'"),
+        ([{"unfreeze": 0}], r"then\.0\.unfreeze: found 0; .*at least 1, or 'all'"),
         ([{"unfreeze": "none"}], r"then\.0\.unfreeze: found 'none'; .*'all'"),
         (
             [{"unfreeze": 1}, {"unfreeze": 1, "learning_rate": -1}],
-            r"then\.1\.learning_rate: found -1; expected greater than or equal to 0",
+            r"then\.1\.learning_rate: found -1; expected at least 0",
         ),
         ([{"unfreeze": 1, "epoch": 3}], r"then\.0\.epoch: unknown option; did you mean 'epochs'"),
         ([{"unfreeze": 1, "hidden": 3}], r"then\.0\.hidden: unknown option"),
