@@ -14,7 +14,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help setup demo study test reliability lint format bench lock reference render clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install the dependencies into .venv (LOCK=requirements-gpu.lock for a GPU)
 
@@ -57,7 +57,7 @@ lock: ## update both lock files (needs uv)
 reference: $(READY) ## copy the results of STUDY to reports/reference/AS, and its table into README.md
 	@$(BIN)/python -m pipeline.commands.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
-render: $(READY) ## write the page of reports/reference/AS again, by the present code; trains nothing
+render: $(READY) ## render the page of reports/reference/AS again, with the current code; trains nothing
 	@$(BIN)/python -m pipeline.commands.publish --render $(AS)
 
 clean: ## remove workspaces, .venv and intermediate results; keep data, runs and reports

@@ -99,6 +99,9 @@ def main(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
+    if not removed:
+        print("every object in DVC's cache is intact; removed nothing")
+        return 0
     count = "1 file" if len(removed) == 1 else f"{len(removed)} files"
     print(f"{count} removed; regenerate with: dvc repro")
     return 0

@@ -104,4 +104,6 @@ def _git(checkout: Path, *arguments: str) -> str | None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m pipeline.commands.provenance <folder>")
     print(lock_digest(Path(sys.argv[1])))
