@@ -24,7 +24,7 @@ FLOORS = (
 the floors below, from itself, and from no other room; stages and commands import from all."""
 
 OPEN_TO_QUESTIONS = (
-    *("theme", "rendering", "labels", "formats"),  # the look of charts and numbers
+    *("theme", "rendering", "line_labels", "formats"),  # the look of charts and numbers
     *("study", "view", "table", "pictures"),  # the records that a section is made from
 )
 """Modules of `pipeline.page` that a question may import."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.analyses.calibration.scaling import STAGES, Calibration, calibrate
+from pipeline.analyses.calibration.temperatures import STAGES, Calibration, calibrate
 from pipeline.analyses.study import Study
 from pipeline.statistics.reliability import BINS, ERROR_RESAMPLES
 from pipeline.storage.columns import Column, Format, Table

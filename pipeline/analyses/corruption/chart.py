@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 
 from pipeline.analyses.corruption.view import NONE, Robustness
-from pipeline.page.labels import end_labels, room_for_labels
+from pipeline.page.line_labels import end_labels, room_for_labels
 from pipeline.page.rendering import Drawing
 from pipeline.page.theme import (
     DARKEST,

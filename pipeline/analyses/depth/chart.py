@@ -13,7 +13,7 @@ from typing import Any
 import altair as alt
 
 from pipeline.analyses.depth.view import DepthStudy
-from pipeline.page.labels import spread_out
+from pipeline.page.line_labels import spread_out
 from pipeline.page.rendering import Drawing
 from pipeline.page.theme import MUTED, faded, percent_axis, records, themed, tooltips
 

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from pipeline.analyses.learning_curves.view import KINDS, LearningCurve, LearningCurves
-from pipeline.page.labels import end_labels, room_for_labels
+from pipeline.page.line_labels import end_labels, room_for_labels
 from pipeline.page.rendering import Drawing
 from pipeline.page.theme import (
     INK,

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.analyses.calibration.scaling import calibrate
 from pipeline.analyses.calibration.table import (
     CALIBRATION,
     RELIABILITY,
     calibration_table,
     reliability_table,
 )
+from pipeline.analyses.calibration.temperatures import calibrate
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run
 
 

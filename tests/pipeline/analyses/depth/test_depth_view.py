@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.analyses.depth.chart import draw_half, error_limit, shade
 from pipeline.analyses.depth.view import RULE, view
-from pipeline.page.labels import spread_out
+from pipeline.page.line_labels import spread_out
 from pipeline.page.study import StudyResults
 from pipeline.storage.results import Results
 from tests.pipeline.synthetic_study import DEPTHS, Wanted, made_up, network, resnet
