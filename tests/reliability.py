@@ -20,8 +20,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
 MARK = "tried"
 HEAD = """# Reliability
 
-What was tried on the pipeline (unusual inputs, damaged files, injected faults), and what comes of
-it. Every row is a test of the suite; `make reliability` runs them and writes this page.
+What was tried on the pipeline (unusual inputs, damaged files, injected faults), and the
+outcome. Every row is a test of the suite; `make reliability` runs them and writes this page.
 
 {total}
 
@@ -55,7 +55,7 @@ def page(passed: dict[tuple[str, str, str], int], failed: dict[tuple[str, str, s
     total += f"; {sum(failed.values()):,} failed." if failed else "; none failed."
     text = HEAD.format(total=total)
     for subject in sorted({row[0] for row in rows}):
-        text += f"## {subject}\n\n| tried | what comes of it | trials |\n| --- | --- | ---: |\n"
+        text += f"## {subject}\n\n| tried | outcome | trials |\n| --- | --- | ---: |\n"
         for row in rows:
             if row[0] == subject:
                 count = f"{passed.get(row, 0):,}"
