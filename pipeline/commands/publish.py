@@ -7,10 +7,14 @@ the results that it holds; nothing is trained.
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.analyses.tables import load_results
@@ -25,7 +29,7 @@ from pipeline.page.summary import headline
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import STUDY
 from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
-from pipeline.storage.results import CELL_PICTURES, MANIFESTS
+from pipeline.storage.results import CELL_PICTURES, MANIFESTS, Results
 
 REFERENCE = Path("reports/reference")
 BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
@@ -94,19 +98,46 @@ def render(name: str, root: Path) -> Path:
     check_known(name, known, "reference")
     results = load_results(target)
     results.study.setdefault("provenance", {})["lock"] = lock_digest(target)
-    write_report(
-        StudyResults(
-            results,
-            params=read_yaml(target / PARAMS),
-            folder=target,
-            feature_pictures=load_feature_pictures(target),
-            network_pictures=load_network_pictures(target),
+    with _cell_pictures(target, results):
+        write_report(
+            StudyResults(
+                results,
+                params=read_yaml(target / PARAMS),
+                folder=target,
+                feature_pictures=load_feature_pictures(target),
+                network_pictures=load_network_pictures(target),
+            )
         )
-    )
     for manifest in MANIFESTS:  # of files that are not committed
         (target / manifest).unlink(missing_ok=True)
     refresh(root / "README.md", name, headline(results))
     return target
+
+
+@contextmanager
+def _cell_pictures(target: Path, results: Results) -> Iterator[None]:
+    """Take the pictures behind confusion matrices out of the old page, which alone has them."""
+    table, folder = results.tables.get("confusion_images"), target / CELL_PICTURES
+    page = (target / "index.html").read_text(encoding="utf-8")
+    found = re.search(r'id="behind-cells">(.*?)</script>', page, re.DOTALL)
+    if table is None or found is None or folder.exists():
+        yield
+        return
+    embedded = json.loads(found[1])
+    names = list(results.study["dataset"]["class_names"])
+    folder.mkdir(parents=True)
+    try:
+        for (run, actual, predicted), rows in table.groupby(["run", "actual", "predicted"]):
+            cell = f"{names.index(actual)}-{names.index(predicted)}"
+            numbers = embedded["cells"].get(run, {}).get(cell, [])
+            # A cell that lacks some of its images does not say which ones it has.
+            paths = rows.sort_values("rank")["image"] if len(numbers) == len(rows) else ()
+            for path, number in zip(paths, numbers, strict=False):
+                _, _, content = embedded["images"][number].partition(",")
+                (target / path).write_bytes(base64.b64decode(content))
+        yield
+    finally:
+        shutil.rmtree(folder)
 
 
 def refresh(readme: Path, name: str, text: str) -> None:

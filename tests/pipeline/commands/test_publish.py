@@ -117,3 +117,23 @@ def test_a_reference_is_rendered_again_from_its_own_results(finished, tmp_path, 
     assert not [name for name in MANIFESTS if (target / name).exists()]
     with pytest.raises(StudyError, match="did you mean 'ref'"):
         render("re", tmp_path)
+
+
+def test_pictures_behind_cells_are_taken_from_the_old_page(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "load_results", load_results)
+    monkeypatch.setattr(module, "headline", headline)
+    target = tmp_path / "reports" / "reference" / "ref"
+    save_results(written(target, drawn=False, **CASES["tiny"]), target)
+    shutil.copyfile(finished[0] / "params.yaml", target / "params.yaml")
+    (target / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n", encoding="utf-8")
+    shutil.rmtree(target / CELL_PICTURES)
+
+    def behind_cells():
+        page = (target / "index.html").read_text(encoding="utf-8")
+        return page.partition('id="behind-cells">')[2].partition("</script>")[0]
+
+    before = behind_cells()
+    assert "data:image/jpeg" in before
+    render("ref", tmp_path)
+    assert behind_cells() == before
+    assert not (target / CELL_PICTURES).exists()
