@@ -99,7 +99,7 @@ def objection(found: Duplicates, labels: Labels) -> str | None:
 def unique_images(found: Duplicates, labels: Labels) -> NDArray[np.bool_] | None:
     """Return (n,), True for the test images that are in no claimed pair.
 
-    None where look-alikes are not claimed and no exact copy is known: then it cannot be told.
+    None where look-alikes are not claimed and no exact copy is known: then that is unknown.
     """
     pairs = claimed_pairs(found, labels)
     if pairs.empty and objection(found, labels) is not None:

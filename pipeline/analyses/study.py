@@ -58,7 +58,7 @@ class Study:
 
     @cached_property
     def unique_images(self) -> NDArray[np.bool_] | None:
-        """(n,): test images without a near-duplicate; None where that cannot be told."""
+        """(n,): test images without a near-duplicate; None where that is unknown."""
         return unique_images(self.duplicates, self.labels)
 
     def rows(self, table: Table) -> pd.DataFrame:

@@ -36,8 +36,8 @@ def _more_data(runs: Mapping[str, str], n_runs: int) -> str:
     sources = " and ".join(dict.fromkeys(runs.values()))
     rest = "the other runs" if len(runs) < n_runs else "this study contains"
     return (
-        f"{who} (pretrained in the table) {'use' if several else 'uses'} weights learned from "
-        f"other images ({sources}) and so {'have' if several else 'has'} seen more data than "
+        f"{who} (marked pretrained in the table) {'use' if several else 'uses'} weights learned "
+        f"from other images ({sources}) and so {'have' if several else 'has'} seen more data than "
         f"{rest}."
     )
 
@@ -52,7 +52,9 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
         f"{percent(found['deep_accuracy'])} against {percent(found['classical_accuracy'])} of "
         f"{count(found['n'])} test images"
     )
-    start = f"The best network trained from scratch, by validation accuracy {found['deep']},"
+    start = (
+        f"Of the networks trained from scratch, the best by validation accuracy, {found['deep']},"
+    )
     other = f"the best classical run, {found['classical']}"
     if not found["independent_images"]:
         return f"{start} compares with {other}, as follows: {shares}."

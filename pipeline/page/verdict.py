@@ -125,7 +125,7 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
 def _images(study: StudyResults, n: float) -> str:
     """Write how many test images there are, and the share of the most common class."""
     share = percent(study.majority.share)
-    return f"{count(n)} test images ({share} of them of the most common class)"
+    return f"{count(n)} test images ({share} of them in the most common class)"
 
 
 def _cost(table: _Rows, found: Mapping[str, Any]) -> str:
@@ -149,8 +149,8 @@ def _choice(study: StudyResults, found: Mapping[str, Any]) -> str:
         for family, word in (("classical", "classical runs"), ("deep", "networks"))
     }
     text = (
-        f"Each is the best of its family by validation accuracy ({runs['classical']}, "
-        f"{runs['deep']})"
+        "The two compared runs are each the best of their family by validation accuracy "
+        f"({runs['classical']}, {runs['deep']})"
     )
     seeds = accuracy.set_index("run")["seeds"].astype(str)
     if any("+" in seeds[found[family]] for family in ("classical", "deep")):

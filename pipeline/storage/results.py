@@ -144,7 +144,7 @@ def pretrained_on(notes: Mapping[str, Any]) -> str | None:
     """Return what other images a run has learned from, by the notes of its card.
 
     Returns:
-        ``"imagenet"``, ``"file"`` for a file of weights, or None where weights were drawn at random
+        ``"imagenet"``, ``"file"`` for a weights file, or None where weights were drawn at random
         and where there are none. Of a hybrid, the weights of its feature sets count.
     """
     sets = notes.get("feature_sets", {}).values()

@@ -45,7 +45,7 @@ def _seeds(run: ScoredRun, study: Study) -> str:
 
 
 def _unique_accuracy(run: ScoredRun, study: Study) -> float:
-    """Mean over seeds; NaN where every test image has a near-duplicate, or it cannot be told."""
+    """Mean over seeds; NaN where every test image has a near-duplicate, or that is unknown."""
     unique = study.unique_images
     if unique is None or not unique.any():
         return float("nan")
@@ -152,7 +152,7 @@ TABLES = (
             Column(
                 "test_seed_std",
                 "Sample standard deviation of the test accuracy over the seeds. It reflects "
-                "training again; empty with one seed.",
+                "retraining; empty with one seed.",
                 title="Std. over seeds",
                 format="points",
                 value=lambda run, study: run.test_seed_std,
@@ -181,7 +181,8 @@ TABLES = (
             Column(
                 "test_accuracy_unique",
                 "Test accuracy on the test images without a near-duplicate in train or "
-                "validation; empty if there are none, or where near-duplicates cannot be told.",
+                "validation; empty if there are none, or where near-duplicates cannot be "
+                "identified.",
                 title="Unique",
                 format="percent",
                 value=_unique_accuracy,

@@ -15,7 +15,7 @@ from pipeline.page.table import RunsTable, columns_of, runs_table, shown
 from pipeline.page.view import View
 
 TITLE = "Calibration"
-ABSENT = "evaluate again: dvc repro evaluate; runs with probabilities have it"
+ABSENT = "run dvc repro evaluate again; runs with probabilities have it"
 INTERVALS = {
     "ece_before": ("ece_before_low", "ece_before_high"),
     "ece_after": ("ece_after_low", "ece_after_high"),

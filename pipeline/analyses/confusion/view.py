@@ -54,9 +54,7 @@ class Confusion(View):
         """The images behind the cells, where evaluation left none."""
         if self.cells.paths:
             return {}
-        return {
-            "Images behind the cells of confusion matrices": "evaluate again: dvc repro evaluate"
-        }
+        return {"Images behind the cells of confusion matrices": "run dvc repro evaluate again"}
 
 
 def view(study: StudyResults) -> Confusion:

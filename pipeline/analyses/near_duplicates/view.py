@@ -12,7 +12,7 @@ from pipeline.page.study import StudyResults
 from pipeline.page.view import View
 
 TITLE = "Near-duplicates"
-ABSENT = "evaluate again: dvc repro evaluate"
+ABSENT = "run dvc repro evaluate again"
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class PairedRuns:
 
     @property
     def training_std(self) -> float:
-        """Standard error of `difference` from training again: of the means over seeds.
+        """Standard error of `difference` from retraining: of the means over seeds.
 
         The root of the sum of both runs' squared standard errors (spread over seeds, divided by
         the root of their number). A run with one seed adds nothing, because nothing is known, so

@@ -47,7 +47,7 @@ PAIRWISE = Table(
         ),
         Column(
             "seed_std",
-            "Standard error of the difference over seeds. It reflects training again; empty where "
+            "Standard error of the difference over seeds. It reflects retraining; empty where "
             "both runs have one seed, a lower bound where one of them has.",
             title="Std. error over seeds",
             format="points",
@@ -191,9 +191,9 @@ def record(study: Study) -> dict[str, Any]:
             "correction": "Holm 1979, over all pairs",
             "test": "exact McNemar, two-sided, first seeds",
             "interval": "95%, paired bootstrap, percentile",
-            "interval_tells_of": "other test images",
+            "interval_reflects": "test-set sampling",
             "seed_std": "standard error of the difference of means over seeds",
-            "seed_std_tells_of": "training again",
+            "seed_std_reflects": "retraining",
             "resamples": RESAMPLES,
             "seed": study.seed,
             "independent_images": study.independent,

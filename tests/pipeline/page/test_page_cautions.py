@@ -70,7 +70,7 @@ def test_runs_that_name_the_common_class_alone():
         )
     assert "almost as well as its training images" not in summary(StudyResults(results))
     found = verdict_of(results)
-    assert "(98.0% of them of the most common class)" in found.headline
+    assert "(98.0% of them in the most common class)" in found.headline
     # No label is suspected because runs that never name its class agree on another one.
     kinds = dict.fromkeys(("hardest", "label_suspect"))
     errors = results.tables["errors"].iloc[:2].assign(kind=list(kinds), actual="dog", rank=1)

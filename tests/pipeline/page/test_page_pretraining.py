@@ -33,12 +33,12 @@ def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
     text = changed(three, difference=0.061, ci_low=0.052, ci_high=0.07, p_value=1e-9, n=10000,
                    deep_accuracy=0.882, classical_accuracy=0.821)  # fmt: skip
     assert (
-        "transfer (pretrained in the table) uses weights learned from other images (ImageNet) and "
-        "so has seen more data than the other runs."
+        "transfer (marked pretrained in the table) uses weights learned from other images "
+        "(ImageNet) and so has seen more data than the other runs."
     ) in text
     assert (
-        "The best network trained from scratch, by validation accuracy resnet20, is 6.1 points "
-        "above the best classical run, svm (95% interval of the difference 5.2 to 7.0;"
+        "Of the networks trained from scratch, the best by validation accuracy, resnet20, is 6.1 "
+        "points above the best classical run, svm (95% interval of the difference 5.2 to 7.0;"
         " exact McNemar p < 0.001): 88.2% against 82.1% of 10,000 test images."
     ) in text
 
@@ -57,8 +57,8 @@ def test_where_the_best_network_is_of_these_images_the_headline_is_enough():
     results = made_up((SVM, best, network("transfer", 0.6, "vgg16_transfer", pretrained="file")))[0]
     assert "the best network, wide" in verdict_of(results).headline
     text = " ".join(verdict_of(results).details)
-    assert "transfer (pretrained in the table) uses weights" in text
-    assert "(a file of weights)" in text
+    assert "transfer (marked pretrained in the table) uses weights" in text
+    assert "(a weights file)" in text
     assert "from scratch" not in text
 
 
@@ -72,8 +72,8 @@ def test_many_are_counted_and_marked_in_the_table():
     more = [network(f"t{i}", 0.6, "vgg16_transfer", pretrained="file") for i in range(3)]
     results = made_up((SVM, TRANSFER, *more))[0]
     text = " ".join(verdict_of(results).details)
-    assert "4 runs (pretrained in the table) use weights" in text
-    assert "(ImageNet and a file of weights) and so have seen" in text
+    assert "4 runs (marked pretrained in the table) use weights" in text
+    assert "(ImageNet and a weights file) and so have seen" in text
     rows = view(StudyResults(results)).rows
     marked = {row.run for row in rows if row.made_of.endswith(", pretrained")}
     assert marked == {"transfer", "t0", "t1", "t2"}

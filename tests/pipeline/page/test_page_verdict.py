@@ -36,7 +36,7 @@ def test_a_clear_winner_is_named_with_its_numbers(both):
     assert verdict_of(changed).headline == (
         "On made_up, the best network, net, beats the best classical run, svm, by 8.3 percentage "
         "points (95% interval 7.4 to 9.2; exact McNemar p < 0.001): 80.1% against 71.8% of "
-        "10,000 test images (10.0% of them of the most common class)."
+        "10,000 test images (10.0% of them in the most common class)."
     )
 
 
