@@ -7,6 +7,7 @@ has a bug, and its results on photographs mean nothing.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.fingerprints import syntax
 from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
 
@@ -123,13 +125,15 @@ class ControlSpec(DatasetSpec):
 
 
 def drawn_by(name: str, file: str, description: str) -> Source:
-    """Return the source record of images drawn by code; its checksum is that of the code.
+    """Return the source record of images drawn by code; its checksum is that of what the code does.
 
     Args:
         name: the dataset's name.
         file: the module that draws the images, together with this one.
         description: what the images are.
     """
-    code = Path(__file__).read_bytes() + Path(file).read_bytes()
-    drawn = SourceFile(Path(file).name, None, hashlib.sha256(code).hexdigest(), len(code))
+    sources = [Path(each).read_text(encoding="utf-8") for each in (__file__, file)]
+    digests = "".join(syntax.digest(ast.parse(source)) for source in sources)
+    checksum = hashlib.sha256(digests.encode("ascii")).hexdigest()
+    drawn = SourceFile(Path(file).name, None, checksum, sum(map(len, sources)))
     return Source(name, (drawn,), description)

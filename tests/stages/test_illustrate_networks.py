@@ -84,7 +84,7 @@ def test_tables_and_pictures(study):
     assert seen["class"].tolist() == list(examples.class_names)
     for row in seen.to_dict("records"):
         assert row["caption"].startswith("deep predicts ")
-        assert f" %) for the image of class {row['class']}: " in row["caption"]
+        assert f"%) for the image of class {row['class']}: " in row["caption"]
     for path in table["image"]:
         with Image.open(STUDY / path) as picture:
             assert min(picture.size) >= 128

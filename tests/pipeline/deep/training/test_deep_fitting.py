@@ -103,7 +103,7 @@ def test_progress_is_one_line_per_check_and_per_epoch(three_classes, capsys):
     assert checks[0] == "device"
     assert {"inputs", "labels", "model", "memory", "first loss", "one batch", "time"} <= {*checks}
     assert re.fullmatch(
-        r"epoch 1/2  train [\d.]+ %  validation [\d.]+ %  loss [\d.]+  [\d.]+ s, [\d,]+ images/s  "
+        r"epoch 1/2  train [\d.]+%  validation [\d.]+%  loss [\d.]+  [\d.]+ s, [\d,]+ images/s  "
         r"about \d+ s left  best so far",
         lines[-3],
     )
