@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,17 @@ class Module:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _MARKS:
                     found[name] = ast.literal_eval(value)
         return found
+
+    def digest(self, error_texts: bool, printers: frozenset[str]) -> str:
+        """Return the hash of what it does; the arguments are those of `syntax.digest`."""
+        key = error_texts, printers
+        if key not in self._digests:
+            self._digests[key] = syntax.digest(self.tree, error_texts, printers)
+        return self._digests[key]
+
+    @cached_property
+    def _digests(self) -> dict[tuple[bool, frozenset[str]], str]:
+        return {}
 
     def files(self) -> list[Path]:
         """Return the files beside it that it reads."""
@@ -116,19 +127,19 @@ class Code:
         key = name, error_texts
         if key not in self._digests:
             imported = (each.rpartition(".") for each in self[name].imported)
-            printers = {
+            printers = frozenset(
                 inside
                 for module, _, inside in imported
                 if self.has(module) and not self._affects_outputs(module)
-            }
-            self._digests[key] = syntax.digest(self[name].tree, error_texts, printers)
+            )
+            self._digests[key] = self[name].digest(error_texts, printers)
         return self._digests[key]
 
     def has(self, name: str) -> bool:
         """Return whether a dotted name is a module of the project."""
         if name not in self._modules:
             path = self._source_file(name)
-            self._modules[name] = Module(name, path, _parsed(path)) if path else None
+            self._modules[name] = _module(name, path, path.stat()) if path else None
         return self._modules[name] is not None
 
     def __getitem__(self, name: str) -> Module:
@@ -166,6 +177,16 @@ def method_module(kind: str, method: str) -> str:
     """Return the dotted name of the module of a method."""
     path = registry.source_file(kind, method).relative_to(ROOT)
     return ".".join(path.with_suffix("").parts)
+
+
+def _module(name: str, path: Path, state: os.stat_result) -> Module:
+    return _read_module(name, path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _read_module(name: str, path: Path, changed: int, size: int) -> Module:
+    """Read a module; it is the same object as long as its file does not change."""
+    return Module(name, path, _parsed(path))
 
 
 def _parsed(path: Path) -> ast.Module:

@@ -417,8 +417,8 @@ CASES = {
     "large": {"class_names": tuple(f"class {i:02d}" for i in range(100)), "not_run": NOT_RUN},
     "many": {
         "wanted": tuple(
-            Wanted(f"run_{i:02d}_" + "x" * 53, ("classical", "deep", "hybrid")[i % 3], 0.3 + i / 80)
-            for i in range(40)
+            Wanted(f"run_{i:02d}_" + "x" * 53, ("classical", "deep", "hybrid")[i % 3], 0.3 + i / 40)
+            for i in range(20)
         )
     },
     "strange": {

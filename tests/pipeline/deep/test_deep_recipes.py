@@ -5,15 +5,13 @@ agree, and three steps lead to finite scores. Nothing is compiled here; test_dee
 each architecture compiled.
 """
 
-import numpy as np
-import pytest
-from deep_cases import splits
-from network_cases import forget
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
-from pipeline import inference
+import pytest
+from recipe_steps import take_steps
+
 from pipeline.commands.overlays import compose
-from pipeline.config import registry
-from pipeline.deep.training.fitting import train
 
 STEPS = 3
 LARGE = "full"
@@ -50,19 +48,14 @@ def short(entry, batch_size):
     return entry
 
 
-@pytest.fixture(autouse=True)
-def forgotten_at_once():
-    """Frees each network before the next one: some are large."""
-    yield
-    forget()
+@pytest.fixture(scope="module")
+def process():
+    """A process for these networks, some of which are large: it gives their memory back."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        yield pool
 
 
-@pytest.mark.usefixtures("eager")
-def test_three_steps(entry, tmp_path, monkeypatch):
-    monkeypatch.setattr(inference, "ACTIVATION_BYTES", 2**24)  # fewer images at once
-    spec = registry.parse("deep", entry, "deep.recipe")
-    images, labels, _ = splits(10, side=32, sizes=(STEPS * entry["batch_size"], 2, 2))
-    labels = {split: np.asarray(values) for split, values in labels.items()}
-    result = train(spec, images, labels, 10, seed=0, cache_folder=tmp_path)
-    assert np.isfinite(result.scores["test"]).all()
-    assert result.notes["epochs_run"] == len(spec.phases())
+def test_three_steps(entry, process):
+    found = process.submit(take_steps, entry, STEPS).result()
+    assert found["finite"]
+    assert found["epochs"] == found["phases"]
