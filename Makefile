@@ -33,10 +33,10 @@ study: $(READY) ## run the study in params.yaml; STUDY=x applies the overlay stu
 	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY)
 
 test: $(READY) ## run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 reliability: $(READY) ## run the tests that inject faults; writes docs/reliability.md
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --reliability
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reliability
 
 lint: $(READY) ## run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

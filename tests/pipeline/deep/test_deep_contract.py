@@ -19,6 +19,8 @@ from pipeline.storage.runs import HISTORY_COLUMNS
 from pipeline.storage.splits import SPLITS
 from pipeline.storage.stored_models import load_network
 
+pytestmark = pytest.mark.slow
+
 METHODS = registry.method_names("deep")
 OPTIONS = {
     "googlenet": {"width": 0.1, "auxiliary": True, "batch_norm": False, "learning_rate": 0.01},
