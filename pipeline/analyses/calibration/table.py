@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.analyses.calibration.temperatures import STAGES, Calibration, calibrate
+from pipeline.analyses.columns import FAMILY, RUN
 from pipeline.analyses.study import Study
 from pipeline.statistics.reliability import BINS, ERROR_RESAMPLES
 from pipeline.storage.columns import Column, Format, Table
@@ -63,8 +64,8 @@ CALIBRATION = Table(
     "calibration",
     "One row per run: its first seed, before and after temperature scaling on validation.",
     (
-        Column("run", "The name of the run in params.yaml.", format="text"),
-        Column("family", "classical, deep or hybrid.", format="text"),
+        RUN,
+        FAMILY,
         Column(
             "probabilities",
             "Where the probabilities come from: softmax, or sigmoid on validation, where scores "
@@ -97,7 +98,7 @@ RELIABILITY = Table(
     "reliability",
     "One row per run, stage and bin of confidence.",
     (
-        Column("run", "The name of the run in params.yaml.", format="text"),
+        RUN,
         Column("stage", "before or after temperature scaling.", format="text"),
         Column("bin", "The number of the bin, from 1 on.", format="count"),
         Column("low", "The confidence above which the bin begins.", format="percent"),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.analyses.columns import ACTUAL, FAMILY, IMAGE, IMAGE_ID, PREDICTED, RANK, RUN
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
 from pipeline.storage.results import picture_path
@@ -18,19 +19,19 @@ TABLES = (
         "certainty",
         "One row per image, of the first seed of each family's best run.",
         (
-            Column("run", "The name of the run in params.yaml.", format="text"),
-            Column("family", "classical, deep or hybrid.", format="text"),
+            RUN,
+            FAMILY,
             Column(
                 "kind",
                 "sure_right and sure_wrong: predictions of the highest confidence, correct and "
                 "wrong; unsure: those of the lowest.",
                 format="text",
             ),
-            Column("rank", "The place within its kind, from 1 on.", format="count"),
-            Column("id", "The id of the image.", format="count"),
-            Column("image", "The path of its picture.", format="text"),
-            Column("actual", "The class of the image.", format="text"),
-            Column("predicted", "The class that the run predicts.", format="text"),
+            RANK,
+            IMAGE_ID,
+            IMAGE,
+            ACTUAL,
+            PREDICTED,
             Column(
                 "confidence",
                 "The probability that the run gives to its prediction.",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.analyses.columns import FAMILY, IMAGE, IMAGE_ID, PREDICTED, RUN
 from pipeline.analyses.confusion.images import cell_images
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
@@ -17,14 +18,12 @@ from pipeline.storage.results import thumbnail_path
 PAIRS = 10
 """Pairs of classes of each family's best run."""
 
-_RUN = Column("run", "The name of the run in params.yaml.", format="text")
 _ACTUAL = Column("actual", "The class of the images.", format="text")
-_PREDICTED = Column("predicted", "The class that the run predicts.", format="text")
 PER_CLASS = Table(
     "per_class",
     "One row per run and class; means over seeds.",
     (
-        _RUN,
+        RUN,
         Column("class", "The class.", format="text"),
         Column(
             "precision",
@@ -44,9 +43,9 @@ CONFUSION = Table(
     "confusion",
     "One row per run, actual and predicted class.",
     (
-        _RUN,
+        RUN,
         _ACTUAL,
-        _PREDICTED,
+        PREDICTED,
         Column("count", "Number of test images, a sum over seeds.", format="count"),
     ),
 )
@@ -54,8 +53,8 @@ CONFUSED_PAIRS = Table(
     "confused_pairs",
     "One row per pair of classes that is often confused, of each family's best run.",
     (
-        _RUN,
-        Column("family", "classical, deep or hybrid.", format="text"),
+        RUN,
+        FAMILY,
         Column("class_a", "One class.", format="text"),
         Column("class_b", "The other class.", format="text"),
         Column(
@@ -80,12 +79,12 @@ CONFUSION_IMAGES = Table(
     "One row per image behind a cell of a confusion matrix, of the first seed of each family's "
     "best run.",
     (
-        _RUN,
+        RUN,
         _ACTUAL,
-        _PREDICTED,
+        PREDICTED,
         Column("rank", "The place within the cell, the most confident first.", format="count"),
-        Column("id", "The id of the image.", format="count"),
-        Column("image", "The path of its picture.", format="text"),
+        IMAGE_ID,
+        IMAGE,
         Column(
             "confidence", "The probability that the run gives to its prediction.", format="percent"
         ),

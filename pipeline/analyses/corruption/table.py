@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analyses.columns import FAMILY, RUN
 from pipeline.analyses.corrupted_runs import CorruptedRun
 from pipeline.analyses.corruption.robustness import corruption_summary
 from pipeline.analyses.study import Study
@@ -20,8 +21,8 @@ TABLES = (
         "corruption",
         "One row per run, corruption and severity.",
         (
-            Column("run", "The name of the run in params.yaml.", format="text"),
-            Column("family", "classical, deep or hybrid.", format="text"),
+            RUN,
+            FAMILY,
             Column(
                 "corruption",
                 "The corruption; none, in a run's first row, for the same images uncorrupted.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.analyses.columns import RUN
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
 
@@ -12,7 +13,7 @@ TABLES = (
         "learning_curves",
         "One row per run, seed and point of one of its curves.",
         (
-            Column("run", "The name of the run in params.yaml.", format="text"),
+            RUN,
             Column("seed", "The seed that the run was trained with.", format="count"),
             Column("x", "The epoch, or the number of training images.", format="count"),
             Column("x_kind", "What x counts: epoch, or images.", format="text"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.analyses.columns import ACTUAL, IMAGE, IMAGE_ID, RANK
 from pipeline.analyses.mistakes.images import ErrorImages, ImageVotes, error_images, image_votes
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
@@ -27,10 +28,10 @@ TABLES = (
                 "label_suspect: the best runs of all families agree on another class.",
                 format="text",
             ),
-            Column("rank", "The place within its kind, from 1 on.", format="count"),
-            Column("id", "The id of the image.", format="count"),
-            Column("image", "The path of its picture.", format="text"),
-            Column("actual", "The class of the image.", format="text"),
+            RANK,
+            IMAGE_ID,
+            IMAGE,
+            ACTUAL,
             Column(
                 "classical_predicted",
                 "The class that the best classical run predicts; empty where there is none.",

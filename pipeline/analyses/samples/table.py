@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analyses.columns import ACTUAL, FAMILY, IMAGE, IMAGE_ID, PREDICTED, RUN
 from pipeline.analyses.samples.choice import Samples, choose_samples
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
@@ -16,12 +17,12 @@ TABLES = (
         "samples",
         "One row per sample image and run, of the run's first seed.",
         (
-            Column("id", "The id of the image.", format="count"),
-            Column("image", "The path of its picture.", format="text"),
-            Column("actual", "The class of the image.", format="text"),
-            Column("run", "The name of the run in params.yaml.", format="text"),
-            Column("family", "classical, deep or hybrid.", format="text"),
-            Column("predicted", "The class that the run predicts.", format="text"),
+            IMAGE_ID,
+            IMAGE,
+            ACTUAL,
+            RUN,
+            FAMILY,
+            PREDICTED,
             Column("correct", "Whether that is the class of the image.", format="yes_no"),
         ),
         pictures="enlarged",

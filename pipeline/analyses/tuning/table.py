@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pipeline.analyses.columns import RUN
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
 
@@ -12,7 +13,7 @@ TABLES = (
         "tuning",
         "One row per trial of a tuned run.",
         (
-            Column("run", "The name of the run in params.yaml.", format="text"),
+            RUN,
             Column("seed", "The seed of the search.", format="count"),
             Column("trial", "The number of the trial, from 0 on.", format="count"),
             Column("state", "complete, or pruned: stopped early.", format="text"),
