@@ -1,4 +1,4 @@
-"""The model of all of params.yaml, for the stages that need the whole file: `check` and `evaluate`.
+"""The model of all of params.yaml, for `check` and the commands, which need the whole file.
 
 The other stages read only their own entry (`pipeline.config.entries`) and do not depend on this
 module, so a new section or a new rule about several entries reruns no training.
@@ -18,29 +18,13 @@ from pipeline.checks import StudyError, did_you_mean, listing, shortened, shown
 from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, check_name, run_seeds
+from pipeline.config.roster import Run
 from pipeline.config.yaml_files import read_yaml
 
 COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
 """The methods that params.yaml names, imported by `registry`; see `pipeline.fingerprints`."""
 _MOST_PROBLEMS = 50
 """Checking stops after this many."""
-
-
-class Run(BaseModel):
-    """One run of the roster, classical or deep."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    kind: str
-    """`classical` or `deep`: the section of params.yaml."""
-    seeds: tuple[int, ...]
-    spec: registry.MethodSpec
-
-    @property
-    def remedy(self) -> str:
-        """The command that creates this run's artifacts."""
-        return f"dvc repro train_{self.kind}@{self.name}"
 
 
 class _Plain(BaseModel):
@@ -72,7 +56,7 @@ class Params(_Plain):
     def roster(self) -> tuple[Run, ...]:
         """All runs in the order of the file, classical before deep."""
         return tuple(
-            Run(name=name, kind=kind, seeds=run_seeds(spec, self.seed), spec=spec)
+            Run(name, kind, run_seeds(spec, self.seed))
             for kind, specs in (("classical", self.classical), ("deep", self.deep))
             for name, spec in specs.items()
         )
