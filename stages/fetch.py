@@ -19,7 +19,7 @@ def main() -> None:
     source = cast("DatasetSpec", spec).fetch()
     save_source(source)
     for file in source.files:
-        found = escaped(file.path or "bundled images")
+        found = escaped(file.path or file.name)
         print(f"{source.name}: {found}, SHA-256 {file.sha256}")
 
 

@@ -93,7 +93,7 @@ def test_every_room_has_a_floor():
 
 DOORS = {
     "pipeline.classical.solvers.kernel_solver": "the door of the solvers to kernel_ridge",
-    "pipeline.data.reading.download": "the way to any dataset that is downloaded",
+    "pipeline.data.reading.published": "the way to any dataset of published files",
     "pipeline.deep.sanity.preflight": "the door of the checks before a training",
 }
 """Modules with a single importer outside of their folder, and why they lie where they do. The
@@ -310,7 +310,8 @@ def test_no_file_that_is_opened_can_run_code():
         if (opened := opens_code(module.tree))
     }
     assert found == {
-        # The official archive is a pickle: read by an unpickler that knows nothing but arrays.
+        # The official files are pickles: read after their checksums are verified, by an unpickler
+        # that runs nothing of NumPy's or anybody else's.
         "pipeline/data/cifar10.py": {"pickle"},
         # In safe mode, after `check_network_file`.
         "pipeline/storage/stored_models.py": {"keras.saving.load_model"},

@@ -1,117 +1,173 @@
 """CIFAR-10: 60,000 color photographs of 32×32 pixels in ten classes, 50,000 of them for training.
 
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images" (technical report, University of
-Toronto, 2009), chapter 3. The official Python archive is read without being unpacked. It has five
-training batches, a test batch and the class names, each in a pickle written by Python 2.
+Toronto, 2009), chapter 3. There are seven official files: five training batches, a test batch and
+the class names, each a pickle written by Python 2. They are read from whatever wraps them, each
+after its checksum has been verified, and nothing is unpacked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from pipeline.checks import StudyError, listing
-from pipeline.data.reading.archives import read_files
-from pipeline.data.reading.download import RemoteFile, find_or_download
+from pipeline.checks import StudyError
+from pipeline.data.reading.download import RemoteFile
+from pipeline.data.reading.published import Published, obtain
 from pipeline.data.spec import DatasetSpec, RawDataset
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 
-ARCHIVE = RemoteFile(
-    name="cifar-10-python.tar.gz",
-    url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-    sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-    size=170_498_071,
-    md5="c58f30108f718f92721af3b95e74349a",
+OFFICIAL = Published(
+    title="CIFAR-10",
+    md5={
+        "data_batch_1": "c99cafc152244af753f735de768cd75f",
+        "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+        "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+        "data_batch_4": "634d18415352ddfa80567beed471001a",
+        "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+        "test_batch": "40351d587109b95175f43aff81a1287e",
+        "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
+    },
+    folder="cifar-10-batches-py",
+    archive=RemoteFile(
+        name="cifar-10-python.tar.gz",
+        url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        sha256="6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        size=170_498_071,
+        md5="c58f30108f718f92721af3b95e74349a",
+    ),
 )
+"""MD5 of the files as in torchvision's `datasets/cifar.py`; of the archive, as on its web page."""
 BATCHES = {f"data_batch_{number}": "train" for number in range(1, 6)} | {"test_batch": "test"}
-"""File in the archive -> its split."""
+"""Official file -> its split."""
 NAMES = "batches.meta"
 SIDE = 32
-
-# The function that rebuilds a pickled array. It is taken from an array because NumPy has moved it;
-# the archive uses its oldest name.
-_RECONSTRUCT = np.empty(0).__reduce__()[0]
-_ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-}
+WIDTH = 3 * SIDE * SIDE
+"""Numbers in a row of a batch: 1,024 red values, then as many green, then blue, row by row."""
 
 
 class Spec(DatasetSpec):
-    """CIFAR-10, from its official archive."""
+    """CIFAR-10, from its seven official files: in a folder, or in any archive of it."""
+
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = OFFICIAL.title
+    """What the report calls the images."""
 
     def fetch(self) -> Source:
-        """Find the archive under `path`, or download it; 170 MB."""
-        files = find_or_download([ARCHIVE], Path(self.path))
-        description = f"CIFAR-10 (Krizhevsky 2009), {ARCHIVE.name} from {ARCHIVE.url}"
-        return Source(self.name, files, description)
+        """Find the files in data/incoming or at `path`, or download their archive; 170 MB.
+
+        The record is the same wherever and in whatever wrapping the files are.
+        """
+        contents = obtain(OFFICIAL, Path(self.path), may_download=True)
+        files = tuple(
+            SourceFile(name, None, hashlib.sha256(contents[name]).hexdigest(), len(contents[name]))
+            for name in OFFICIAL.md5
+        )
+        archive = OFFICIAL.archive
+        return Source(
+            self.name,
+            files,
+            f"CIFAR-10 (Krizhevsky 2009), the {len(files)} files of {archive.name} from "
+            f"{archive.url}, each with its official MD5",
+        )
 
     def load(self, source: Source) -> RawDataset:
-        """Read the batches out of the archive."""
-        path = source.file(ARCHIVE.name).located()
-        wanted = {*BATCHES, NAMES}
-        found = {
-            Path(name).name: _unpickle(content or b"", name)
-            for name, content in read_files(path, lambda name: Path(name).name in wanted)
-        }
-        if missing := sorted(wanted - set(found)):
-            raise StudyError(
-                f"{path}: found no {listing(missing)}; expected the official {ARCHIVE.name}. "
-                "Delete the file and run: dvc repro --force fetch"
-            )
-        batches = {name: _batch(found[name], name) for name in BATCHES}
+        """Find the files again, verify them again, and read the batches."""
+        contents = obtain(OFFICIAL, Path(self.path), may_download=False)
+        class_names = _class_names(_unpickle(contents.pop(NAMES), NAMES))
+        # Each batch is freed when it has been read, so that there are never two copies of all.
+        batches = {name: _batch(contents.pop(name), name) for name in BATCHES}
         counts = {name: len(labels) for name, (_, labels) in batches.items()}
         names = [f"{name}/{index}" for name, n in counts.items() for index in range(n)]
         return RawDataset(
             images=np.concatenate([images for images, _ in batches.values()]),
             labels=np.concatenate([labels for _, labels in batches.values()]),
-            class_names=_class_names(found[NAMES]),
+            class_names=class_names,
             split=np.repeat(list(BATCHES.values()), list(counts.values())).astype("<U10"),
             image_names=np.array(names),
         )
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numbers, byte strings, lists, dictionaries and arrays; a pickle cannot run code here.
+class _Array:
+    """What a pickled array becomes here: its state, unused by NumPy until it has been checked.
 
-    The checksum was verified earlier. This class protects even if somebody changes `ARCHIVE`.
+    NumPy's own functions would allocate memory and change shared objects as a pickle tells them.
+    """
+
+    state: Any = None
+
+    def __init__(self, *_: object) -> None:
+        """Ignore the arguments of NumPy's function, which describe an empty array."""
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+    def rows(self) -> NDArray[np.uint8] | None:
+        """Return the array if it is (n, `WIDTH`) uint8 in C order, else None."""
+        match self.state:
+            case (1, (int(n), int(width)), _Dtype(code="u1" | b"u1"), False, bytes(values)):
+                fits = width == WIDTH and len(values) == n * width
+                return np.frombuffer(values, np.uint8).reshape(n, width) if fits else None
+        return None
+
+
+class _Dtype:
+    """What a pickled dtype becomes here: its code, such as ``u1``."""
+
+    def __init__(self, code: object = None, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore the byte order: single bytes have none."""
+
+
+_STAND_INS = {
+    ("numpy.core.multiarray", "_reconstruct"): _Array,
+    ("numpy", "ndarray"): None,
+    ("numpy", "dtype"): _Dtype,
+}
+"""What a pickle names -> what it gets: nothing that could run its code."""
+
+
+class _InertUnpickler(pickle.Unpickler):
+    """Reads numbers, byte strings, lists and dictionaries, and arrays as their states.
+
+    The checksum has been verified before. This class protects even if somebody changes `OFFICIAL`.
     """
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in _STAND_INS:
             raise pickle.UnpicklingError(f"found {module}.{name}, which is not part of an array")
-        return _ALLOWED[module, name]
+        return _STAND_INS[module, name]
 
 
 def _unpickle(content: bytes, name: str) -> Any:
     try:
-        return _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+        return _InertUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a damaged pickle raises nearly anything
         raise StudyError(
-            f"{name} is not a CIFAR-10 batch: {error}. Delete the archive and run: "
-            "dvc repro --force fetch"
+            f"{name} is not a CIFAR-10 batch: {error}; expected the official file. Replace it and "
+            "run: dvc repro --force fetch"
         ) from None
 
 
-def _batch(record: Any, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch.
-
-    A row in the archive has 1,024 red values, then as many green, then blue, each row by row.
-    """
+def _batch(content: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch."""
+    record = _unpickle(content, name)
     data = record.get(b"data") if isinstance(record, dict) else None
     labels = record.get(b"labels") if isinstance(record, dict) else None
-    width = 3 * SIDE * SIDE
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (width,):
-        raise StudyError(f"{name}: expected an array (n, {width}) of uint8 under 'data'")
-    if not isinstance(labels, list) or len(labels) != len(data):
-        raise StudyError(f"{name}: expected a list of {len(data)} labels under 'labels'")
-    images = data.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
+    rows = data.rows() if isinstance(data, _Array) else None
+    if rows is None:
+        raise StudyError(f"{name}: expected an array (n, {WIDTH}) of uint8 under 'data'")
+    if not isinstance(labels, list) or len(labels) != len(rows):
+        raise StudyError(f"{name}: expected a list of {len(rows)} labels under 'labels'")
+    images = rows.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), np.array(labels, dtype=np.int64)
 
 

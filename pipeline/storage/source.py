@@ -20,7 +20,8 @@ class SourceFile:
     name: str
     """The dataset's name for it, wherever it is."""
     path: str | None
-    """Its path relative to the study's folder; None for bundled images."""
+    """Its path relative to the study's folder. None for bundled images, and for a published file,
+    which is the same data wherever it is: `prepare` should not rerun because it was moved."""
     sha256: str
     """SHA-256 of the file, or of a folder's sorted file names and contents."""
     size: int

@@ -1,26 +1,23 @@
-"""External files: found where a person placed them, or downloaded, and always verified.
+"""Downloads of external files, resumed after interruptions and always verified.
 
-A file that a person placed is read and never changed. A download is written to
-``.resume/downloads`` and moved to ``data/downloads`` once its SHA-256 is right, so files there are
-complete. Several files are handled one by one: finished ones are not downloaded again.
+A download is written to ``.resume/downloads`` and moved to ``data/downloads`` once its SHA-256 is
+right, so files there are complete, and none is downloaded twice.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
 
-from pipeline.checks import ShortageError, StudyError, listing
+from pipeline.checks import ShortageError, StudyError
 from pipeline.data.reading.progress import byte_progress
 from pipeline.storage.integrity import file_digest
 from pipeline.storage.paths import DOWNLOADS, INCOMING, RESUME
-from pipeline.storage.source import SourceFile
 
 PARTS = RESUME / "downloads"
 ATTEMPTS = 3
@@ -47,45 +44,24 @@ class RemoteFile:
     size: int
     """In bytes."""
     md5: str | None = None
-    """As published, for people to compare; only the SHA-256 is checked."""
+    """As published, for people to compare; a download is checked by its SHA-256."""
 
 
-def find_or_download(remotes: Sequence[RemoteFile], path: Path) -> tuple[SourceFile, ...]:
-    """Find files, or download missing ones, and verify them.
+def finished(remote: RemoteFile) -> Path:
+    """Return the path of a file's finished download, whether it exists or not."""
+    return DOWNLOADS / remote.name
 
-    Args:
-        remotes: the files, in order.
-        path: where a person may have placed them: a folder that contains them under their names, or
-            the file itself if there is only one.
+
+def downloaded(remote: RemoteFile) -> Path:
+    """Return the path of a file's finished download; download it if there is none.
 
     Raises:
-        StudyError: if a file is not the expected one, or is missing and cannot be downloaded.
+        StudyError: if it is not the expected file, or cannot be downloaded.
     """
-    if len(remotes) > 1 and path.is_file():
-        raise StudyError(
-            f"dataset.path: found the file {path}; expected a folder that contains "
-            f"{listing(remote.name for remote in remotes)}"
-        )
-    return tuple(
-        SourceFile(remote.name, _found(remote, path).as_posix(), remote.sha256, remote.size)
-        for remote in remotes
-    )
-
-
-def _found(remote: RemoteFile, path: Path) -> Path:
-    """Return the path of one file; see `find_or_download`."""
-    placed = path / remote.name if path.is_dir() else path
-    finished = DOWNLOADS / remote.name
-    if placed.is_file():
-        return _checked(placed, remote)
-    if not path.exists() and path != INCOMING:
-        raise StudyError(
-            f"dataset.path: there is no {path}; expected {remote.name}, or a folder that contains "
-            "it"
-        )
-    if not finished.is_file():
-        _download(remote, finished)
-    return _checked(finished, remote)
+    path = finished(remote)
+    if not path.is_file():
+        _download(remote, path)
+    return _checked(path, remote)
 
 
 def _checked(path: Path, remote: RemoteFile) -> Path:
@@ -95,21 +71,21 @@ def _checked(path: Path, remote: RemoteFile) -> Path:
         guess = "It looks truncated. " if 0 < size < remote.size else ""
         raise StudyError(
             f"{path} is not {remote.name}: found {size:,} bytes with SHA-256 {digest}; expected "
-            f"{remote.size:,} bytes with SHA-256 {remote.sha256}. {guess}Replace it with the file "
-            f"from {remote.url}, or move it away to download that file; it was not changed"
+            f"{remote.size:,} bytes with SHA-256 {remote.sha256}. {guess}Remove it to download it "
+            f"again from {remote.url}; it was not changed"
         )
     return path
 
 
-def _download(remote: RemoteFile, finished: Path) -> None:
+def _download(remote: RemoteFile, target: Path) -> None:
     part = PARTS / f"{remote.name}.part"
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
-        finished.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         _complete(remote, part)
         digest = file_digest(part)
         if digest == remote.sha256:
-            shutil.move(part, finished)
+            shutil.move(part, target)
             return
         part.unlink()
     except requests.RequestException as error:
