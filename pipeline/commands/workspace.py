@@ -24,7 +24,7 @@ from typing import Any
 from pipeline.commands import dvc_command
 from pipeline.storage.features import FEATURES
 from pipeline.storage.files import save_text
-from pipeline.storage.paths import DOWNLOADS, STUDY
+from pipeline.storage.paths import DOWNLOADS, INCOMING, STUDY
 from pipeline.storage.runs import RUNS
 
 if __name__ == "__main__":
@@ -62,17 +62,18 @@ def create(study: str, root: Path) -> Path:
     folder = root / WORKSPACES / study
     for made in (folder / ".dvc", folder / FEATURES, folder / RUNS):
         made.mkdir(parents=True, exist_ok=True)
-    # All studies share one folder of downloads.
-    (root / DOWNLOADS).mkdir(parents=True, exist_ok=True)
-    _link(folder / DOWNLOADS, root / DOWNLOADS)
+    # All studies share one folder of downloads, and one of what a person placed.
+    for shared in (DOWNLOADS, INCOMING):
+        (root / shared).mkdir(parents=True, exist_ok=True)
+        _link(folder / shared, root / shared)
     text = dump_yaml(relocate(document, root, folder))
     named = ", ".join(["params.yaml", *map(str, overlays)])
     _write(folder / PARAMS, f"# Generated from {named}: edit those files instead.\n{text}")
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
     _write(folder / ".dvc" / "config", _config(root, folder))
-    for shared in ("pipeline", "stages", ".dvc/plots"):
-        _link(folder / shared, root / shared)
+    for linked in ("pipeline", "stages", ".dvc/plots"):
+        _link(folder / linked, root / linked)
     return folder
 
 
@@ -160,7 +161,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run ``python -m pipeline.commands.workspace run [study]``; a study may be ``jpeg+cpu``.
+    """Run ``python -m pipeline.commands.workspace run [study]``; a study may be ``cpu+depth``.
 
     ``create <study>`` creates the study's folder without running it.
     """

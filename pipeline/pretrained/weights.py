@@ -6,6 +6,7 @@ checked without Keras, so that a wrong file is found before anything is computed
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import requests
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_known, listing
-from pipeline.storage.integrity import file_digest
+from pipeline.storage.paths import INCOMING
 
 if TYPE_CHECKING:
     import h5py
@@ -28,6 +29,8 @@ KERAS_FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{KERAS_FILE}"
 KERAS_MD5 = "6d6bbae143d832006294945121d1f1fc"
 """The file that Keras downloads to ~/.keras/models for ``weights="imagenet"``: 58,889,256 bytes."""
+IMAGENET_VALUES = "d9a27cc1fc7f975ef8cff49180e794ccd7c4bc868ebb49740803b3bbaa8dbefd"
+"""The `values_digest` of ImageNet's weights. They identify them in a file of any layout."""
 
 Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Layer -> kernel (3, 3, inputs, filters), in BGR order for the first layer; bias (filters,)."""
@@ -98,13 +101,12 @@ def check_weights_file(path: Path) -> None:
 
 
 def check_imagenet_weights() -> None:
-    """Raise `StudyError` if Keras's weights are neither cached nor available for download.
+    """Raise `StudyError` if ImageNet's weights are neither on this machine nor to be downloaded.
 
     This downloads nothing. Without it, a machine without a network would fail only after all other
     runs.
     """
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if (home / "models" / KERAS_FILE).exists():
+    if _placed() or _cached():
         return
     try:
         requests.head(KERAS_ADDRESS, timeout=10).raise_for_status()
@@ -129,6 +131,29 @@ def read_weights(path: Path) -> Weights:
                 raise StudyError(f"{path}: found NaN or infinity in {name}; {_REMEDY}")
             weights[name] = kernel, bias
     return weights
+
+
+def values_digest(weights: Weights) -> str:
+    """Return the SHA-256 of all kernels and biases in the network's order, whatever their file.
+
+    Each array counts as its bytes: float32, little-endian, in C order.
+    """
+    digest = hashlib.sha256()
+    for name in kernel_shapes():
+        for values in weights[name]:
+            digest.update(np.ascontiguousarray(values, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def imagenet_file() -> Path:
+    """Return the file of ImageNet's weights: placed, in Keras's cache, or downloaded there.
+
+    A file that a person placed in ``data/incoming``, under Keras's name, comes first.
+
+    Raises:
+        StudyError: if a placed file holds something else, or there is none and no download.
+    """
+    return _placed() or _cached() or _downloaded()
 
 
 def random_weights(seed: int, layers: Sequence[str] | None = None) -> Weights:
@@ -164,23 +189,25 @@ def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
     if weights == "random":
         values = random_weights(seed, layers)
     else:
-        values = read_weights(_downloaded() if weights == "imagenet" else Path(weights))
+        values = read_weights(imagenet_file() if weights == "imagenet" else Path(weights))
     return {name: values[name] for name in up_to_deepest(layers) if name in values}
 
 
 def weights_record(weights: str) -> dict[str, Any]:
     """Return the card's record of `weights`: ``weights``, ``weights_file``, ``weights_sha256``.
 
-    The file name has no folder, so that the card is the same on every machine. If `weights` is
-    ``"imagenet"`` and the file is not cached, it is downloaded.
+    The file name has no folder and the checksum is that of the values (`values_digest`), so that
+    the card is the same on every machine. If `weights` is ``"imagenet"`` and the file is not there,
+    it is downloaded.
     """
     if weights == "random":
         return {"weights": weights, "weights_file": None, "weights_sha256": None}
-    path = _downloaded() if weights == "imagenet" else Path(weights)
-    if not path.is_file():
-        check_weights_file(path)
-    kind = weights if weights == "imagenet" else "file"
-    return {"weights": kind, "weights_file": path.name, "weights_sha256": file_digest(path)}
+    path = imagenet_file() if weights == "imagenet" else Path(weights)
+    return {
+        "weights": weights if weights == "imagenet" else "file",
+        "weights_file": path.name,
+        "weights_sha256": values_digest(read_weights(path)),
+    }
 
 
 _TOP = ("fc1", "fc2", "predictions")
@@ -226,6 +253,39 @@ def _variables(file: h5py.File) -> dict[str, dict[int, h5py.Dataset]]:
     return found
 
 
+def _placed() -> Path | None:
+    """Return the path of the file that a person placed, verified; None if there is none."""
+    path = INCOMING / KERAS_FILE
+    if not path.exists():
+        return None
+    digest = values_digest(read_weights(path))
+    if digest != IMAGENET_VALUES and _md5(path) != KERAS_MD5:
+        raise StudyError(
+            f"{path} does not hold the ImageNet weights of VGG16: found values with the SHA-256 "
+            f"{digest}; expected {IMAGENET_VALUES}. Replace it with the file from {KERAS_ADDRESS}, "
+            "or move it away to download that file; to use it nevertheless, name it in `weights:`"
+        )
+    return path
+
+
+def _cached() -> Path | None:
+    """Return the path of the right file in Keras's cache; None if Keras has to replace it."""
+    path = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / KERAS_FILE
+    if not path.is_file():
+        return None
+    if _md5(path) == KERAS_MD5:
+        return path
+    try:
+        return path if values_digest(read_weights(path)) == IMAGENET_VALUES else None
+    except StudyError:
+        return None
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "md5").hexdigest()
+
+
 def _downloaded() -> Path:
     """Return the path of Keras's copy of the weights; download it if necessary."""
     import keras
@@ -243,6 +303,6 @@ def _downloaded() -> Path:
 def _no_weights(reason: object) -> StudyError:
     return StudyError(
         f"the ImageNet weights of VGG16 are not cached and cannot be downloaded ({reason}). Copy "
-        f"{KERAS_FILE} from another machine and name it in `weights:`, or drop the runs that "
-        "need it, or set `weights: random` for an untrained control"
+        f"{KERAS_FILE} from another machine into {INCOMING}/, or drop the runs that need it, or "
+        "set `weights: random` for an untrained control"
     )

@@ -16,8 +16,8 @@ def wrappings(
     """Yield each folder and archive that may contain published files, without opening any.
 
     Folders may be up to two levels below `place`, archives one. Links are followed: what they lead
-    to is recognized by its checksums. Folders with some of the files come first; then archives, those
-    with the right name first and then the smallest, since an archive can only be searched by
+    to is recognized by its checksums. Folders with some of the files come first; then archives,
+    those with the right name first and then the smallest, since an archive can only be searched by
     reading it; then folders that have nothing but the right name.
 
     Args:

@@ -157,6 +157,14 @@ def test_downloads_serve_all_studies(checkout):
     assert (checkout / "data/downloads/archive.bin").is_file()
 
 
+def test_what_a_person_placed_serves_all_studies(checkout):
+    """Also files that no path in params.yaml leads to, such as ImageNet's weights."""
+    (checkout / "data/incoming/weights.h5").write_bytes(b"placed once")
+    folder = create("tiny", checkout)
+    assert (folder / "data/incoming/weights.h5").read_bytes() == b"placed once"
+    assert os.path.samefile(folder / params_of(folder)["dataset"]["path"], folder / "data/incoming")
+
+
 def test_dvc_of_its_own_without_git(checkout):
     import configparser
 

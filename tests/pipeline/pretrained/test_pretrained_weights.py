@@ -14,9 +14,11 @@ from pipeline.pretrained.weights import (
     KERAS_FILE,
     check_imagenet_weights,
     check_weights_file,
+    imagenet_file,
     load_weights,
     random_weights,
     read_weights,
+    values_digest,
     weights_record,
 )
 
@@ -138,19 +140,19 @@ def test_nan_in_the_weights(tmp_path):
         read_weights(path)
 
 
-def test_no_network_suggests_what_to_do(monkeypatch):
+def test_no_network_suggests_what_to_do(no_imagenet, monkeypatch):
     def fail(*args, **kwargs):
         raise Exception("URL fetch failure")  # what Keras raises
 
     monkeypatch.setattr(keras.utils, "get_file", fail)
-    ways_on = r"cannot be downloaded .*`weights:`.*drop the runs"
+    ways_on = r"cannot be downloaded .*into data/incoming/, or drop the runs"
     with pytest.raises(StudyError, match=ways_on):
         weights_record("imagenet")
     with pytest.raises(StudyError, match=ways_on):
         load_weights("imagenet", 0, ["block5_pool"])
 
 
-def test_imagenet_is_the_file_that_keras_downloads(monkeypatch, weights_file):
+def test_imagenet_is_the_file_that_keras_downloads(no_imagenet, monkeypatch, weights_file):
     """The address and checksum equal Keras's own, which it does not export."""
     asked = {}
 
@@ -159,8 +161,7 @@ def test_imagenet_is_the_file_that_keras_downloads(monkeypatch, weights_file):
         return str(weights_file)
 
     monkeypatch.setattr(keras.utils, "get_file", deliver)
-    record = weights_record("imagenet")
-    assert record["weights_sha256"] == hashlib.sha256(weights_file.read_bytes()).hexdigest()
+    assert imagenet_file() == weights_file
     from keras.src.applications import vgg16
 
     assert asked["origin"] == vgg16.WEIGHTS_PATH_NO_TOP
@@ -175,22 +176,77 @@ def test_record_has_the_file_name_but_not_its_folder(weights_file):
     assert weights_record("random")["weights_sha256"] is None
 
 
-class TestImagenetWeightsAreLookedForEarly:
-    @pytest.fixture(autouse=True)
-    def _home(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-        self.file = tmp_path / "models" / KERAS_FILE
+def test_the_digest_is_of_the_values_in_the_networks_order(drawn):
+    arrays = [array for name in drawn for array in drawn[name]]
+    expected = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
+    assert list(drawn) == sorted(drawn), "the order of the layers is that of their names"
+    assert values_digest(dict(reversed(drawn.items()))) == expected
+    name = "block5_conv3"
+    assert values_digest({**drawn, name: (drawn[name][0], drawn[name][1] + 1)}) != expected
 
-    def test_already_cached(self, monkeypatch):
-        self.file.parent.mkdir()
-        self.file.touch()
-        monkeypatch.setattr(weights.requests, "head", None)  # must not be called
+
+# --- where ImageNet's weights come from -----------------------------------------------------------
+
+
+@pytest.fixture
+def no_imagenet(study_folder, monkeypatch):
+    """A study and a Keras cache without any weights, and no network."""
+
+    def fail(*_, **__):
+        raise weights.requests.ConnectionError
+
+    monkeypatch.setenv("KERAS_HOME", str(study_folder / "keras"))
+    monkeypatch.setattr(weights.requests, "head", fail)
+    monkeypatch.setattr(keras.utils, "get_file", fail)
+    (study_folder / "keras/models").mkdir(parents=True)
+    Path("data/incoming").mkdir(parents=True)
+
+
+PLACES = ("data/incoming", "keras/models")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("known", ["values", "file"])
+def test_the_right_file_is_used_where_it_is(
+    no_imagenet, monkeypatch, drawn, weights_file, place, known
+):
+    """Whether Keras's own, or another file of the same values; the record is the same."""
+    if known == "values":
+        monkeypatch.setattr(weights, "IMAGENET_VALUES", values_digest(drawn))
+    else:
+        digest = hashlib.md5(weights_file.read_bytes()).hexdigest()
+        monkeypatch.setattr(weights, "KERAS_MD5", digest)
+    Path(place, KERAS_FILE).symlink_to(weights_file)
+    check_imagenet_weights()
+    assert imagenet_file().samefile(weights_file)
+    assert weights_record("imagenet") == {
+        "weights": "imagenet",
+        "weights_file": KERAS_FILE,
+        "weights_sha256": values_digest(drawn),
+    }
+
+
+@pytest.mark.parametrize("look", [check_imagenet_weights, imagenet_file])
+def test_a_placed_file_with_other_values_is_refused(no_imagenet, drawn, weights_file, look):
+    Path("data/incoming", KERAS_FILE).symlink_to(weights_file)
+    with pytest.raises(StudyError) as caught:
+        look()
+    assert f"data/incoming/{KERAS_FILE} does not hold the ImageNet weights" in str(caught.value)
+    assert f"{values_digest(drawn)}; expected {weights.IMAGENET_VALUES}" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>"])
+def test_a_placed_file_of_another_kind_is_refused(no_imagenet, content):
+    Path("data/incoming", KERAS_FILE).write_bytes(content)
+    with pytest.raises(StudyError, match="is not an HDF5 file"):
         check_imagenet_weights()
 
-    def test_no_network(self, monkeypatch):
-        def refuse(*_, **__):
-            raise weights.requests.ConnectionError
 
-        monkeypatch.setattr(weights.requests, "head", refuse)
-        with pytest.raises(StudyError, match="name it in `weights:`, or drop the runs"):
-            check_imagenet_weights()
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>", None])
+def test_another_file_in_the_cache_is_left_to_keras(no_imagenet, weights_file, content):
+    """It replaces it; without a network, a person learns that before anything runs."""
+    path = Path("keras/models", KERAS_FILE)
+    path.write_bytes(weights_file.read_bytes() if content is None else content)
+    with pytest.raises(StudyError, match="into data/incoming/, or drop the runs"):
+        check_imagenet_weights()
+    assert path.exists()
