@@ -59,7 +59,7 @@ HOSTILE = ("x; touch p #", "$(touch p)", "`touch p`", "a b", "a\ntouch p", "'", 
 
 
 @pytest.mark.parametrize("stage", ["featurize", "train_deep"])
-@pytest.mark.parametrize("before", ["", "dvc.yaml:", "workspaces/jpeg+cpu/dvc.yaml:"])
+@pytest.mark.parametrize("before", ["", "dvc.yaml:", "workspaces/cpu+short/dvc.yaml:"])
 def test_a_stage_learns_its_entry_from_dvc(monkeypatch, stage, before):
     monkeypatch.setenv("DVC_STAGE", f"{before}{stage}@hog_2")
     assert stage_entry(stage, []) == "hog_2"

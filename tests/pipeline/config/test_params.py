@@ -123,7 +123,7 @@ def test_missing_file(study_folder):
 STUDIES = sorted(path.stem for path in (Path(__file__).parents[3] / "studies").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("study", [*STUDIES, "jpeg+cpu", "jpeg+depth", "jpeg+full"])
+@pytest.mark.parametrize("study", [*STUDIES, "full+depth"])
 def test_committed_studies_are_right(root, tmp_path, study):
     overlays = [Path("studies") / f"{overlay}.yaml" for overlay in study.split("+")]
     path = tmp_path / "params.yaml"
