@@ -65,7 +65,8 @@ def create(study: str, root: Path) -> Path:
     # All studies share one folder of downloads, and one of what a person placed.
     for shared in (DOWNLOADS, INCOMING):
         (root / shared).mkdir(parents=True, exist_ok=True)
-        _link(folder / shared, root / shared)
+        if shared != INCOMING or not _is_own_folder(folder / INCOMING):
+            _link(folder / shared, root / shared)
     text = dump_yaml(relocate(document, root, folder))
     named = ", ".join(["params.yaml", *map(str, overlays)])
     _write(folder / PARAMS, f"# Generated from {named}: edit those files instead.\n{text}")
@@ -148,6 +149,11 @@ def _settings(path: Path) -> configparser.RawConfigParser:
 def _write(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         save_text(path, text)
+
+
+def _is_own_folder(path: Path) -> bool:
+    """Return whether a person made a folder where a link belongs; what is in it must stay."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _link(link: Path, target: Path) -> None:

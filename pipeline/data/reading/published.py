@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.checks import StudyError, in_message, listing
+from pipeline.data.reading.archive_limits import read_content
 from pipeline.data.reading.archives import read_files
 from pipeline.data.reading.download import RemoteFile, downloaded, finished
 from pipeline.data.reading.names import is_hidden
@@ -80,12 +81,14 @@ def obtain(published: Published, path: Path, may_download: bool) -> dict[str, by
             each once; if something else has the name of the official folder or archive, or is at a
             `path` other than ``data/incoming``; or if they are nowhere and cannot be downloaded.
     """
-    for place in dict.fromkeys((INCOMING, path)):
+    chosen = path != INCOMING and not (path.exists() and _is_same(path, INCOMING))
+    for place in (INCOMING, path) if chosen else (INCOMING,):
         for wrapping in wrappings(place, published.md5, published.is_its_name):
-            contents = _read(published, wrapping, expected=wrapping == path != INCOMING)
+            contents = _read(published, wrapping, expected=wrapping == path)
             if contents is not None:
                 return contents
-    _check_elsewhere(published, path)
+    if chosen:
+        raise _not_at(path, published)
     if not may_download and not finished(published.archive).is_file():
         raise StudyError(
             f"{published.title} is no longer where `fetch` found it: found nothing in {path}. Run: "
@@ -94,20 +97,20 @@ def obtain(published: Published, path: Path, may_download: bool) -> dict[str, by
     return _read(published, downloaded(published.archive), expected=True) or {}
 
 
-def _check_elsewhere(published: Published, path: Path) -> None:
-    """Raise `StudyError` if a `path` that a person chose does not contain the files."""
-    if not path.exists() and path != INCOMING:
-        raise StudyError(
-            f"dataset.path: there is no {path}; expected {published.archive.name}, or a folder or "
-            f"an archive that contains {listing(published.md5)}"
-        )
-    if path.exists() and not (INCOMING.exists() and path.samefile(INCOMING)):
-        raise StudyError(
-            f"dataset.path: found no {published.title} in {path} (it contains: "
-            f"{listing(sorted(os.listdir(path)))}); expected {published.archive.name}, or a folder "
-            f"or an archive with {listing(published.md5)}. Set dataset.path to where they are, or "
-            f"to {INCOMING} to download them"
-        )
+def _is_same(path: Path, other: Path) -> bool:
+    return other.exists() and path.samefile(other)
+
+
+def _not_at(path: Path, published: Published) -> StudyError:
+    """Return the error for a `path` that a person chose, if the files are not there."""
+    names = (child.name for child in children(path))
+    found = f"found no {published.title} in {path} (it contains: {listing(names)})"
+    return StudyError(
+        f"dataset.path: {found if path.exists() else f'there is no {path}'}; expected "
+        f"{published.archive.name}, or a folder or an archive that contains "
+        f"{listing(published.md5)}. Set dataset.path to where they are, or to {INCOMING} to "
+        "download them"
+    )
 
 
 def _read(published: Published, wrapping: Path, expected: bool) -> dict[str, bytes] | None:
@@ -145,7 +148,9 @@ def _fill(found: _Found, published: Published, wrapping: Path) -> None:
         found.others += [child.name for child in children(wrapping)]
         for name in published.md5:
             if os.path.isfile(wrapping / name):
-                found.add(name, (wrapping / name).read_bytes())
+                with (wrapping / name).open("rb") as stream:
+                    size = os.fstat(stream.fileno()).st_size
+                    found.add(name, read_content(stream, wrapping, name, size, None))
         return
 
     def is_wanted(path: str) -> bool:

@@ -165,6 +165,14 @@ def test_what_a_person_placed_serves_all_studies(checkout):
     assert os.path.samefile(folder / params_of(folder)["dataset"]["path"], folder / "data/incoming")
 
 
+def test_what_a_person_placed_in_a_workspace_stays(checkout):
+    placed = checkout / "workspaces/tiny/data/incoming/images.zip"
+    placed.parent.mkdir(parents=True)
+    placed.write_bytes(b"a person's")
+    create("tiny", checkout)
+    assert placed.read_bytes() == b"a person's"
+
+
 def test_dvc_of_its_own_without_git(checkout):
     import configparser
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.checks import StudyError
+from pipeline.data.reading import archive_limits
 from pipeline.data.reading import published as module
 from pipeline.data.reading.download import RemoteFile
 from pipeline.data.reading.published import Published, obtain
@@ -196,6 +197,13 @@ def test_an_archive_with_two_copies_is_refused(name, content):
     place(INCOMING / name, {**PACKED, **{f"old/{path}": value for path, value in content.items()}})
     copies = "figures-py/part_1, old/figures-py/part_1"
     assert f"part_1 2 times ({copies}); expected it once" in refused()
+
+
+@pytest.mark.parametrize("wrapping", ["figures-py", "any.zip"])
+def test_a_file_too_large_for_memory_is_not_read(monkeypatch, wrapping):
+    monkeypatch.setattr(archive_limits, "MAX_FILE", 900)
+    place(INCOMING / wrapping, CONTENTS)
+    assert "part_0 has 1,000 bytes; expected at most 900" in refused()
 
 
 def test_a_repeated_member_is_refused():
