@@ -6,6 +6,7 @@ is imported only where a layer is built.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipeline.checks import StudyError
@@ -115,14 +116,17 @@ def activation(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTe
     return layers.Activation(spec.activation, name=name)(x)
 
 
-def normalization(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
-    """Add batch normalization if the options ask for it."""
+def normalization(
+    x: keras.KerasTensor, spec: DeepSpec, name: str, scale: bool = True
+) -> keras.KerasTensor:
+    """Add batch normalization if the options ask for it, with or without a trained scale."""
     from keras import layers
 
     if not spec.batch_norm:
         return x
-    # Average over about ten steps, not Keras's hundred: a short epoch has fewer than that.
-    return layers.BatchNormalization(momentum=0.9, name=name)(x)
+    return layers.BatchNormalization(
+        scale=scale, momentum=spec.norm_momentum, epsilon=spec.norm_epsilon, name=name
+    )(x)
 
 
 def dropout(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
@@ -132,20 +136,36 @@ def dropout(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTenso
     return layers.Dropout(spec.dropout, name=name)(x) if spec.dropout else x
 
 
-def output_layer(n_outputs: int, spec: DeepSpec, name: str = "output") -> keras.Layer:
+def output_layer(
+    n_outputs: int, spec: DeepSpec, name: str = "output", **options: Any
+) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
     """Return the last layer, a softmax or one sigmoid unit; always in float32.
+
+    With `logit_scale`, a layer in front scales its inputs, which scales their products with the
+    kernel just as well.
 
     Args:
         n_outputs: see `spec.output_units`.
         spec: the options; their penalties apply to the kernel.
         name: ``output``, except for the auxiliary heads of a network.
+        options: of the dense layer, such as an initializer.
     """
-    import keras
+    from keras import layers
 
-    kind = "sigmoid" if n_outputs == 1 else "softmax"
-    return keras.layers.Dense(
-        n_outputs, activation=kind, kernel_regularizer=_penalty(spec), dtype="float32", name=name
+    last = layers.Dense(
+        n_outputs,
+        activation="sigmoid" if n_outputs == 1 else "softmax",
+        use_bias=spec.output_bias,
+        kernel_regularizer=_penalty(spec),
+        dtype="float32",
+        name=name,
+        **options,
     )
+    if spec.logit_scale == 1:
+        return last
+    scale_name = "logit_scale" if name == "output" else f"{name}_logit_scale"
+    scale = layers.Rescaling(spec.logit_scale, dtype="float32", name=scale_name)
+    return lambda x: last(scale(x))
 
 
 def kernel_options(spec: DeepSpec) -> dict[str, Any]:
@@ -162,10 +182,10 @@ def kernel_options(spec: DeepSpec) -> dict[str, Any]:
 
 
 def _penalty(spec: DeepSpec) -> keras.regularizers.Regularizer | None:
-    """Return the L1 and L2 penalties, plus weight decay as λ·w in the gradient except for adamw."""
+    """Return the L1 and L2 penalties, plus weight decay unless the optimizer applies it."""
     import keras
 
-    l2 = spec.l2 + (spec.weight_decay / 2 if spec.optimizer != "adamw" else 0.0)
+    l2 = spec.l2 + (spec.weight_decay / 2 if spec.decays_in_loss else 0.0)
     return keras.regularizers.L1L2(l1=spec.l1, l2=l2) if spec.l1 or l2 else None
 
 

@@ -12,8 +12,10 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.config.registry import MethodSpec
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu", "maxout"]
-Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
-Schedule = Literal["constant", "time_decay", "step", "cosine", "plateau"]
+Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
+Schedule = Literal["constant", "time_decay", "step", "linear", "cosine", "plateau"]
+Flip = bool | Literal["alternating"]
+Border = Literal["black", "reflect", "edge"]
 Metric = Literal["loss", "accuracy", "macro_f1"]
 Loss = Literal["cross_entropy", "squared_error", "hinge", "focal"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -33,6 +35,12 @@ BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 Units = Annotated[int, Field(ge=1, le=65_536)]
 LearningRate = Annotated[float, Field(ge=1e-10, le=1e10)]
 Pixels = Annotated[int, Field(ge=0, le=4096)]
+Momentum = Annotated[float, Field(ge=0, le=0.999999)]
+RateFactor = Annotated[float, Field(ge=1e-6, le=1e6)]
+Part = Annotated[float, Field(ge=0, le=1)]
+LogitScale = Annotated[float, Field(ge=1e-6, le=1e6)]
+NormEpsilon = Annotated[float, Field(ge=1e-15, le=1)]
+Steps = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class LayerOptions(MethodSpec):
@@ -50,6 +58,24 @@ class LayerOptions(MethodSpec):
     """L1 penalty on kernels, added to the loss."""
     l2: Penalty = 0.0
     """L2 penalty on kernels, added to the loss."""
+    norm_momentum: Momentum = 0.9
+    """Momentum of batch normalization's moving mean and variance: 0.9 averages over about ten
+    steps, which a training of a few hundred steps may find too slow."""
+    norm_epsilon: NormEpsilon = 1e-3
+    """Added to the variance in batch normalization."""
+    logit_scale: LogitScale = 1.0
+    """Multiplies the input of each output layer, and with it the logits, except for their bias:
+    less than 1 makes the first predictions cautious and the output layer learn more slowly."""
+    output_bias: bool = True
+    """Whether output layers have a bias."""
+    whitening: bool = False
+    """Start with a fixed convolution that decorrelates the values of small patches, fitted on the
+    training images, followed by the activation (`pipeline.deep.whitening`)."""
+    patch: Literal[2, 3] = 2
+    """For whitening: side of the patches, 2 as in airbench94 or 3 as in Page's networks."""
+    identity_start: bool = False
+    """Convolutions with a stride of 1 and kernels of 3×3 or more start as a partial identity: the
+    first filters pass the channels through (`pipeline.deep.initial_weights`)."""
 
 
 class OptimizerOptions(MethodSpec):
@@ -63,17 +89,36 @@ class OptimizerOptions(MethodSpec):
     """sgd, momentum and nesterov are stochastic gradient descent; the others adapt their steps."""
     learning_rate: LearningRate = 1e-3
     """Peak learning rate; the schedule lowers it."""
-    momentum: float = Field(default=0.9, ge=0, le=0.999999)
-    """Used by momentum and nesterov."""
+    momentum: Momentum = 0.9
+    """Used by momentum and nesterov, and by muon for what is not a filter."""
+    muon_momentum: Momentum = 0.6
+    """For muon: momentum of the filters."""
+    sgd_rate: LearningRate = 0.1
+    """For muon: peak learning rate of all weights that are not filters of convolutions; these have
+    stochastic gradient descent with Nesterov momentum. `learning_rate` is that of the filters."""
     weight_decay: Penalty = 0.0
     """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
-    papers, or, with adamw, separately from the gradient."""
+    papers, or, with adamw, separately from the gradient. muon's filters have a fixed size."""
+    decay_biases: bool = False
+    """Weight decay shrinks biases and normalization weights too. Where their learning rate is
+    multiplied, λ is divided: all weights shrink by the same fraction per step."""
+    bias_rate: RateFactor = 1.0
+    """Multiplies the learning rate of the offsets of batch normalization."""
+    whitening_bias_epochs: WarmupEpochs = 3.0
+    """For whitening: epochs in which the bias of that layer is trained, before it is fixed; 0 for
+    no bias."""
+    whitening_bias_rate: RateFactor = 1.0
+    """For whitening: multiplies the learning rate of that bias."""
     schedule: Schedule = "constant"
     """Learning rate schedule: constant; time_decay, lr / (1 + decay·epoch); step, lr·factor at each
-    milestone; cosine, down to 0 at the last epoch; plateau, lr·factor when the monitored metric
-    has not improved for plateau_patience epochs."""
+    milestone; linear, down to lr·final, or cosine, down to 0, at the last step; plateau, lr·factor
+    when the monitored metric has not improved for plateau_patience epochs."""
     warmup: WarmupEpochs = 0.0
-    """Epochs in which the learning rate rises linearly from nearly 0, before the schedule."""
+    """Epochs in which the learning rate rises linearly, before the schedule."""
+    warmup_from: Part = 0.0
+    """Fraction of the peak learning rate at which the warm-up starts."""
+    final: Part = 0.0
+    """For linear: fraction of the peak learning rate that remains at the last step."""
     decay: float = Field(default=0.1, ge=1e-9, le=1e6)
     """Decay per epoch of time_decay."""
     milestones: tuple[Share, ...] = Field(default=(0.5, 0.75), min_length=1, max_length=100)
@@ -85,6 +130,14 @@ class OptimizerOptions(MethodSpec):
     ema: Share | None = None
     """Keep an exponential moving average of the weights with this momentum, such as 0.999, and
     evaluate and store the average; null uses the weights themselves."""
+    lookahead: Steps | None = None
+    """Every so many steps, such as 5, move slow weights toward the trained ones and continue from
+    there; an epoch ends with the slow weights. Null for none (`pipeline.deep.training.steps`)."""
+    lookahead_decay: Share = 0.95
+    """For lookahead: the slow weights keep a fraction of decay^steps · (share of training done)³
+    of themselves; the rest is taken from the trained weights."""
+    lookahead_start: WarmupEpochs = 3.0
+    """For lookahead: epochs before it begins."""
 
     @field_validator("milestones")
     @classmethod
@@ -100,7 +153,10 @@ class OptimizerOptions(MethodSpec):
             "milestones": ("schedule", ("step",)),
             "factor": ("schedule", ("step", "plateau")),
             "plateau_patience": ("schedule", ("plateau",)),
-            "momentum": ("optimizer", ("momentum", "nesterov")),
+            "final": ("schedule", ("linear",)),
+            "momentum": ("optimizer", ("momentum", "nesterov", "muon")),
+            "muon_momentum": ("optimizer", ("muon",)),
+            "sgd_rate": ("optimizer", ("muon",)),
         }
         for option, (owner, kinds) in owners.items():
             if option in self.model_fields_set and getattr(self, owner) not in kinds:
@@ -109,6 +165,11 @@ class OptimizerOptions(MethodSpec):
                     f"{owner}: {' or '.join(kinds)}. Drop it, or change the {owner}"
                 )
         return self
+
+    @property
+    def decays_in_loss(self) -> bool:
+        """Whether weight decay is a penalty of the layers; otherwise the optimizer applies it."""
+        return self.optimizer not in ("adamw", "muon")
 
 
 class LossOptions(MethodSpec):
@@ -127,10 +188,13 @@ class LossOptions(MethodSpec):
 class AugmentationOptions(MethodSpec):
     """Random changes to training images in each epoch; other images stay unchanged."""
 
-    flip: bool = False
-    """Flip each image horizontally with probability one half."""
+    flip: Flip = False
+    """Flip images horizontally: true, with probability one half; alternating, an image's first flip
+    is random, and then it is flipped in every other epoch (Jordan 2024, section 3.6)."""
     crop: Pixels = 0
-    """Pad each side with this many zero pixels, then crop to the original size at random."""
+    """Pad each side with this many pixels, then crop to the original size at random."""
+    border: Border = "black"
+    """For crop: pixels of the padding, black (zero), reflected, or those of the edge."""
     shift: float = Field(default=0.0, ge=0, le=0.99)
     """Shift by up to this fraction of the side in each direction; border pixels are repeated."""
     cutout: Pixels = 0
@@ -142,6 +206,11 @@ class AugmentationOptions(MethodSpec):
             raise ValueError(
                 f"found crop: {self.crop} and shift: {self.shift:g}; both move the image. "
                 "Expected only one of them"
+            )
+        if "border" in self.model_fields_set and not self.crop:
+            raise ValueError(
+                f"found border: {self.border} without crop; expected crop: 1 or more. Drop it, or "
+                "set crop"
             )
         return self
 

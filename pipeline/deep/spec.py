@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from pipeline.checks import StudyError
 from pipeline.deep.options import (
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import keras
 
 
+WHITENING_OPTIONS = ("patch", "whitening_bias_epochs", "whitening_bias_rate")
+
+
 class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions, MachineOptions):
     """Options that all networks share, and the parts that a network can define.
 
@@ -35,6 +39,18 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
 
     method: str
     """The network: the name of a file in pipeline/deep/architectures."""
+
+    @model_validator(mode="after")
+    def _whitening_is_possible(self) -> Self:
+        named = [name for name in WHITENING_OPTIONS if name in self.model_fields_set]
+        if named and not self.whitening:
+            raise ValueError(f"found {named[0]}, but no whitening; drop it, or set whitening: true")
+        if self.whitening and self.activation == "maxout":
+            raise ValueError(
+                "found whitening with activation: maxout; expected another activation, such as "
+                "relu, which follows the whitening layer. Drop one of the two"
+            )
+        return self
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the part that is trained.
@@ -80,12 +96,20 @@ class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions,
         return standardization(inputs)
 
     def initialize(self, network: keras.Model, inputs: NDArray) -> None:
-        """Set the initial weights that depend on the training inputs, if there are any.
+        """Set the initial weights that `whitening` and `identity_start` ask for.
 
         Args:
             network: newly built by `network`; changed in place.
             inputs: as for `preprocessing`.
         """
+        if self.whitening:
+            from pipeline.deep.whitening import fit_whitening
+
+            fit_whitening(network, self, inputs)
+        if self.identity_start:
+            from pipeline.deep.initial_weights import start_as_identity
+
+            start_as_identity(network)
 
     def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
         """Build the part that is never trained, from pixels to (n, d); None if there is none.

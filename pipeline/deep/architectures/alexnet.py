@@ -38,6 +38,7 @@ from pipeline.deep.layers import conv, hidden, output_layer
 from pipeline.deep.options import (
     Dropout,
     Epochs,
+    Flip,
     LearningRate,
     Optimizer,
     Penalty,
@@ -45,6 +46,7 @@ from pipeline.deep.options import (
     Schedule,
 )
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -76,11 +78,11 @@ class Spec(DeepSpec):
     """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
     papers, or, with adamw, separately from the gradient."""
     schedule: Schedule = "cosine"
-    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
-    flip: bool = True
-    """Flip each image horizontally with probability one half."""
+    """Learning rate schedule: constant, time_decay, step, linear, cosine or plateau."""
+    flip: Flip = True
+    """Flip images horizontally: true, at random; alternating, each in every other epoch."""
     crop: Pixels = 4
-    """Pad each side with this many zero pixels, then crop to the original size at random."""
+    """Pad each side with this many pixels (`border`), then crop to the original size at random."""
 
     @model_validator(mode="after")
     def _large_enough(self) -> Self:
@@ -115,7 +117,7 @@ class Spec(DeepSpec):
         from keras import Input, Model
 
         image = Input(input_shape, name="image")
-        x = self._resized(image)
+        x = whitened(self._resized(image), self)
         x = self._original(x) if self.form == "original" else self._small(x)
         return Model(image, output_layer(n_outputs, self)(x), name="alexnet")  # n_outputs
 

@@ -22,8 +22,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.deep.layers import conv, dense, dropout, output_layer
-from pipeline.deep.options import Dropout, LearningRate, Optimizer, Penalty, Pixels, Schedule
+from pipeline.deep.options import Dropout, Flip, LearningRate, Optimizer, Penalty, Pixels, Schedule
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -54,11 +55,11 @@ class Spec(DeepSpec):
     """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, or, with
     adamw, separately from it."""
     schedule: Schedule = "cosine"
-    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
-    flip: bool = True
-    """Flip each image horizontally with probability one half."""
+    """Learning rate schedule: constant, time_decay, step, linear, cosine or plateau."""
+    flip: Flip = True
+    """Flip images horizontally: true, at random; alternating, each in every other epoch."""
     crop: Pixels = 4
-    """Pad each side with this many zero pixels, then crop to the original size at random."""
+    """Pad each side with this many pixels (`border`), then crop to the original size at random."""
 
     def smallest_side(self) -> int:
         """Return 1, or the side that leaves 5×5 positions for the auxiliary heads."""
@@ -83,7 +84,7 @@ class Spec(DeepSpec):
 
         inception = self._inception
         image = Input(input_shape, name="image")  # 224 (32), 3
-        x = self._stem(image)  # 28 (32), 192
+        x = self._stem(whitened(image, self))  # 28 (32), 192
         x = inception(x, "inception_3a", 64, (96, 128), (16, 32), 32)  # 28 (32), 256
         x = inception(x, "inception_3b", 128, (128, 192), (32, 96), 64)  # 28 (32), 480
         x = _halved(x, "pool3")  # 14 (16), 480

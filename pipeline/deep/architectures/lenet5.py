@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.deep.layers import conv, dense, dropout, output_layer
 from pipeline.deep.options import Activation, BatchSize, Dropout, Epochs, LearningRate
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -64,7 +65,8 @@ class Spec(DeepSpec):
         pool = layers.MaxPooling2D if self.pooling == "max" else layers.AveragePooling2D
 
         image = Input(input_shape, name="image")  # 28 × 28 × channels
-        x = conv(image, self, self.scaled(6), 5, "c1", padding=self.first_padding)  # 28 × 28 × 6
+        x = whitened(image, self)
+        x = conv(x, self, self.scaled(6), 5, "c1", padding=self.first_padding)  # 28 × 28 × 6
         x = pool(2, name="s2")(x)  # 14 × 14 × 6
         x = conv(x, self, self.scaled(16), 5, "c3", padding="valid")  # 10 × 10 × 16
         x = pool(2, name="s4")(x)  # 5 × 5 × 16

@@ -19,6 +19,7 @@ from pydantic import Field
 from pipeline.deep.layers import dense, dropout, output_layer
 from pipeline.deep.options import Dropout, Epochs, Schedule, Units
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -36,14 +37,15 @@ class Spec(DeepSpec):
     epochs: Epochs = 20
     """Maximum number of passes over the training images."""
     schedule: Schedule = "cosine"
-    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, linear, cosine or plateau."""
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the network; comments give the shapes for 32×32 pixels."""
         from keras import Input, Model, layers
 
         image = Input(input_shape, name="image")  # 32 × 32 × channels
-        x = layers.Flatten(name="flatten")(image)  # 3,072
+        x = whitened(image, self)  # 32 × 32 × channels, or 24 with whitening
+        x = layers.Flatten(name="flatten")(x)  # 3,072
         for number in range(1, self.layers + 1):
             x = dense(x, self, self.scaled(self.units), f"hidden{number}")  # units · width
             x = dropout(x, self, f"hidden{number}_dropout")

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from pipeline.deep.layers import activation, conv, dropout, output_layer
-from pipeline.deep.options import LearningRate, Optimizer, Penalty, Pixels, Schedule
+from pipeline.deep.options import Flip, LearningRate, Optimizer, Penalty, Pixels, Schedule
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -51,11 +52,11 @@ class Spec(DeepSpec):
     """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, or, with
     adamw, separately from it."""
     schedule: Schedule = "cosine"
-    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
-    flip: bool = True
-    """Flip each image horizontally with probability one half."""
+    """Learning rate schedule: constant, time_decay, step, linear, cosine or plateau."""
+    flip: Flip = True
+    """Flip images horizontally: true, at random; alternating, each in every other epoch."""
     crop: Pixels = 4
-    """Pad each side with this many zero pixels, then crop to the original size at random."""
+    """Pad each side with this many pixels (`border`), then crop to the original size at random."""
 
     @model_validator(mode="after")
     def _plain_has_no_shortcut(self) -> Self:
@@ -76,7 +77,8 @@ class Spec(DeepSpec):
 
         kind = "resnet" if self.residual else "plain"
         image = Input(input_shape, name="image")  # 32 × 32 × 3
-        x = conv(image, self, self.scaled(16), 3, "conv1")  # 32 × 32 × 16
+        x = whitened(image, self)
+        x = conv(x, self, self.scaled(16), 3, "conv1")  # 32 × 32 × 16
         x = self._stage(x, self.scaled(16), 1, "stage1")  # 32 × 32 × 16, 2n layers
         x = self._stage(x, self.scaled(32), 2, "stage2")  # 16 × 16 × 32, 2n layers
         x = self._stage(x, self.scaled(64), 2, "stage3")  # 8 × 8 × 64, 2n layers

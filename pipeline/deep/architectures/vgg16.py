@@ -33,6 +33,7 @@ from pipeline.deep.layers import conv, hidden, output_layer
 from pipeline.deep.options import (
     Dropout,
     Epochs,
+    Flip,
     LearningRate,
     Optimizer,
     Penalty,
@@ -41,6 +42,7 @@ from pipeline.deep.options import (
     WarmupEpochs,
 )
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.whitening import whitened
 
 if TYPE_CHECKING:
     import keras
@@ -68,13 +70,13 @@ class Spec(DeepSpec):
     """Shrinks kernels, but not biases or normalization weights: as λ·w in the gradient, as in the
     papers, or, with adamw, separately from the gradient."""
     schedule: Schedule = "cosine"
-    """Learning rate schedule: constant, time_decay, step, cosine or plateau."""
+    """Learning rate schedule: constant, time_decay, step, linear, cosine or plateau."""
     warmup: WarmupEpochs = 1.0
     """Epochs in which the learning rate rises linearly from nearly 0, before the schedule."""
-    flip: bool = True
-    """Flip each image horizontally with probability one half."""
+    flip: Flip = True
+    """Flip images horizontally: true, at random; alternating, each in every other epoch."""
     crop: Pixels = 4
-    """Pad each side with this many zero pixels, then crop to the original size at random."""
+    """Pad each side with this many pixels (`border`), then crop to the original size at random."""
 
     def grad_cam_layer(self) -> str:
         """Return the activation of the last convolution."""
@@ -85,7 +87,8 @@ class Spec(DeepSpec):
         from keras import Input, Model
 
         image = Input(input_shape, name="image")  # 32 × 32 × channels, 224 × 224 × channels
-        x = self._block(image, "block1", filters=64, convolutions=2)  # 16 × 16 × 64, 112 × 112 × 64
+        x = whitened(image, self)
+        x = self._block(x, "block1", filters=64, convolutions=2)  # 16 × 16 × 64, 112 × 112 × 64
         x = self._block(x, "block2", filters=128, convolutions=2)  # 8 × 8 × 128, 56 × 56 × 128
         x = self._block(x, "block3", filters=256, convolutions=3)  # 4 × 4 × 256, 28 × 28 × 256
         x = self._block(x, "block4", filters=512, convolutions=3)  # 2 × 2 × 512, 14 × 14 × 512

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from pipeline.deep.options import AugmentationOptions
+from pipeline.deep.options import AugmentationOptions, Border
 
 STREAMS = {"flip": 1, "offset": 2, "center": 3}
 """Each draw has its own random stream, so that adding one does not change the others. 0 is not used
@@ -33,7 +33,8 @@ def draw(
         epoch: the draws are a function of `seed` and `epoch`.
 
     Returns:
-        Only what `options` ask for: ``flip`` (n,) bool, whether to flip the image; ``offset``
+        Only what `options` ask for: ``flip`` (n,) bool, whether to flip the image, which if
+        alternating depends on the seed and on whether `epoch` is odd or even; ``offset``
         (n, 2) int32, offset of the cropped window from the image in rows and columns, within
         ±crop or ± the rounded fraction of each side; ``center`` (n, 2) int32, row and column of
         the center of the cutout square, anywhere in the image.
@@ -44,7 +45,10 @@ def draw(
 
     sides = np.array(image_shape[:2])
     draws: dict[str, NDArray] = {}
-    if options.flip:
+    if options.flip == "alternating":
+        first = np.random.default_rng((seed, 0, STREAMS["flip"])).random(n) < 0.5
+        draws["flip"] = first ^ (epoch % 2 == 1)
+    elif options.flip:
         draws["flip"] = stream("flip").random(n) < 0.5
     if options.crop or options.shift:
         reach = np.full(2, options.crop) if options.crop else np.rint(options.shift * sides)
@@ -65,10 +69,10 @@ def augment(
     """Augment a batch of images as drawn; uses tensor operations that any backend can compile.
 
     Images are flipped first, then moved, then cut out. Each pixel of the result is exactly a pixel
-    of the image, black (`crop`), or `fill` (`cutout`): nothing is interpolated, and a single gather
-    by pixel index does it all. It gathers floats because TensorFlow cannot gather uint8 on a GPU.
-    The cutout square is clipped at the border, as in DeVries and Taylor (2017), section 3.2; an odd
-    side stays odd, where theirs is rounded down.
+    of the image, black (`border`), or `fill` (`cutout`): nothing is interpolated, and a single
+    gather by pixel index does it all. It gathers floats because TensorFlow cannot gather uint8 on a
+    GPU. The cutout square is clipped at the border, as in DeVries and Taylor (2017), section 3.2;
+    an odd side stays odd, where theirs is rounded down.
 
     Args:
         images: (b, height, width, channels) tensor of any numeric dtype.
@@ -89,14 +93,15 @@ def augment(
     color = np.zeros(channels) if fill is None else fill
     extra = ops.cast(np.stack([np.zeros(channels), color]), dtype)
     pixels = ops.concatenate([ops.reshape(images, (-1, channels)), extra], axis=0)
-    index = _moved(draws, images, black, black_border=options.crop > 0)
+    border = options.border if options.crop else "edge"
+    index = _moved(draws, images, black, border)
     if "center" in draws:
         square = _square(draws["center"], images.shape[1:3], options.cutout)
         index = ops.maximum(index, square * (black + 1))
     return ops.take(pixels, index, axis=0)
 
 
-def _moved(draws: Mapping[str, Any], images: Any, black: Any, black_border: bool) -> Any:
+def _moved(draws: Mapping[str, Any], images: Any, black: Any, border: Border) -> Any:
     """Return the index (b, height, width) of the source pixel for each pixel of the result.
 
     Masks apply to row and column indices, which are few; masking the pixels would take as long as
@@ -109,14 +114,22 @@ def _moved(draws: Mapping[str, Any], images: Any, black: Any, black_border: bool
         rows, columns = rows + draws["offset"][:, :1], columns + draws["offset"][:, 1:]
         inside_rows = ops.logical_and(rows >= 0, rows < height)
         inside_columns = ops.logical_and(columns >= 0, columns < width)
-        rows, columns = ops.clip(rows, 0, height - 1), ops.clip(columns, 0, width - 1)
+        rows, columns = _within(rows, height, border), _within(columns, width, border)
     if "flip" in draws:
         columns = ops.where(draws["flip"][:, None], width - 1 - columns, columns)
     starts = (ops.arange(ops.shape(images)[0])[:, None] * height + rows) * width
-    if black_border:
+    if border == "black" and "offset" in draws:
         starts = ops.where(inside_rows, starts, black)
         columns = ops.where(inside_columns, columns, black)
     return ops.minimum(starts[:, :, None] + columns[:, None, :], black)
+
+
+def _within(index: Any, length: int, border: Border) -> Any:
+    """Return indices in 0..length-1 for those beyond the border: reflected there, or its own."""
+    if border == "reflect":
+        # As in NumPy, the border's pixel itself is not repeated.
+        return length - 1 - ops.absolute(length - 1 - ops.absolute(index))
+    return ops.clip(index, 0, length - 1)
 
 
 def _square(center: Any, sides: tuple[int, int], side: int) -> Any:

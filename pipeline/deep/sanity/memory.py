@@ -27,6 +27,7 @@ SLOTS: dict[Optimizer, int] = {
     "rmsprop": 1,
     "adam": 2,
     "adamw": 2,
+    "muon": 1,
 }
 """Numbers that an optimizer stores per weight."""
 ONE_BATCH = 5.5
@@ -70,7 +71,7 @@ def needed_memory(model: keras.Model, spec: DeepSpec) -> Need:
     Args:
         model: the model to be trained, including layers only for training, with a built optimizer;
             training images that are kept on the device are among its weights.
-        spec: gives the optimizer, and whether weights are averaged.
+        spec: gives the optimizer, and which averages of weights are kept.
     """
     trainable, others = weight_bytes(model)
     slots = _slots(spec)
@@ -83,7 +84,7 @@ def needed_memory(model: keras.Model, spec: DeepSpec) -> Need:
 
 
 def _slots(spec: DeepSpec) -> int:
-    return SLOTS[spec.optimizer] + (spec.ema is not None)
+    return SLOTS[spec.optimizer] + (spec.ema is not None) + (spec.lookahead is not None)
 
 
 def _beyond_weights(trainable: int, spec: DeepSpec) -> float:

@@ -147,6 +147,8 @@ def bare_copy(network: keras.Model) -> keras.Model:
         ours.trainable = theirs.trainable
         if theirs.weights:
             ours.set_weights(theirs.get_weights())
+        for our, their in zip(ours.weights, theirs.weights, strict=True):
+            our.trainable = their.trainable  # a layer can train its bias alone
     return copy
 
 

@@ -15,10 +15,11 @@ from pipeline.deep.options import OptimizerOptions
 def learning_rate_at(spec: OptimizerOptions, epoch: float) -> float:
     """Return the learning rate after `epoch` epochs, which can be a fraction.
 
-    During the warm-up it rises linearly from 0; then the schedule starts. time_decay counts its
-    epochs from there; the milestones of step are fractions of all epochs; cosine falls to 0 over
-    the remaining epochs (Loshchilov and Hutter 2017, section 3, without restarts). For plateau this
-    is the rate before multiplication by `Plateau.scale`.
+    During the warm-up it rises linearly from `warmup_from` of its peak; then the schedule starts.
+    time_decay counts its epochs from there; the milestones of step are fractions of all epochs;
+    linear falls to `final` of the peak and cosine to 0 over the remaining epochs (Loshchilov and
+    Hutter 2017, section 3, without restarts). For plateau this is the rate before multiplication by
+    `Plateau.scale`.
     """
     return float(_rate(spec, np.float64(epoch), np))
 
@@ -86,7 +87,8 @@ class Plateau:
 
 def _rate(spec: OptimizerOptions, epoch: Any, xp: Any) -> Any:
     """Return the rate at `epoch`; `xp` is NumPy or keras.ops."""
-    warm = xp.minimum(1.0, epoch / spec.warmup) if spec.warmup else 1.0
+    risen = xp.minimum(1.0, epoch / spec.warmup) if spec.warmup else 1.0
+    warm = spec.warmup_from + (1 - spec.warmup_from) * risen
     return spec.learning_rate * warm * _share(spec, epoch, xp)
 
 
@@ -100,7 +102,9 @@ def _share(spec: OptimizerOptions, epoch: Any, xp: Any) -> Any:
         for milestone in spec.milestones:
             share = xp.where(epoch >= milestone * spec.epochs, share * spec.factor, share)
         return share
+    passed = xp.minimum(started / max(spec.epochs - spec.warmup, 1e-6), 1.0)
+    if spec.schedule == "linear":
+        return 1 - (1 - spec.final) * passed
     if spec.schedule == "cosine":
-        length = max(spec.epochs - spec.warmup, 1e-6)
-        return (1 + xp.cos(math.pi * xp.minimum(started / length, 1.0))) / 2
+        return (1 + xp.cos(math.pi * passed)) / 2
     return 1.0

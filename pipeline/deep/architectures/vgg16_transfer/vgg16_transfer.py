@@ -58,6 +58,11 @@ class Spec(BaseOptions, DeepSpec):
 
     @model_validator(mode="after")
     def _phases_fit(self) -> Self:
+        if self.whitening:
+            raise ValueError(
+                "found whitening: true, but the pretrained layers expect pixels as they were "
+                "trained on; drop it"
+            )
         _refuse_pixel_options(self, "", "Move it to a phase of `then` that unfreezes all")
         least, most = 1, self.cut.blocks
         for index, phase in enumerate(self.then):

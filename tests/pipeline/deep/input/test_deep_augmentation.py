@@ -14,7 +14,11 @@ CASES = [
     {"shift": 0.3},
     {"cutout": 4},
     {"cutout": 5},
+    {"crop": 3, "border": "reflect"},
+    {"crop": 9, "border": "reflect"},
+    {"crop": 3, "border": "edge"},
     {"flip": True, "crop": 2, "cutout": 3},
+    {"flip": "alternating", "crop": 2, "border": "reflect"},
     {"flip": True, "shift": 0.5, "cutout": 6},
 ]
 
@@ -32,7 +36,9 @@ def by_loop(images, draws, options):
         if "offset" in draws:
             row, column = draws["offset"][i]
             pad = max(height, width)
-            mode = "constant" if options.crop else "edge"
+            pad = options.crop or pad
+            mode = {"black": "constant"}.get(options.border, options.border)
+            mode = mode if options.crop else "edge"
             padded = np.pad(found, ((pad, pad), (pad, pad), (0, 0)), mode)
             found = padded[pad + row : pad + row + height, pad + column : pad + column + width]
         found = found.astype(np.float32)
@@ -103,6 +109,23 @@ def test_draws_are_uniform_over_their_range():
     numbers = [draws["flip"], *draws["offset"].T, *draws["center"].T]
     off_diagonal = np.corrcoef(numbers) - np.eye(5)
     assert np.abs(off_diagonal).max() < 0.03
+
+
+def test_alternating_flips():
+    """The first flip of each image is random; from then on it is flipped in every other epoch."""
+    options = AugmentationOptions(flip="alternating")
+    flips = [draw(options, 5000, (8, 8, 3), seed=0, epoch=epoch)["flip"] for epoch in range(1, 5)]
+    assert abs(flips[0].mean() - 0.5) < 0.03
+    np.testing.assert_array_equal(flips[1], ~flips[0])
+    np.testing.assert_array_equal(flips[2], flips[0])
+    np.testing.assert_array_equal(flips[3], flips[1])
+    other = draw(options, 5000, (8, 8, 3), seed=1, epoch=1)["flip"]
+    assert abs((other == flips[0]).mean() - 0.5) < 0.03
+
+
+def test_a_border_without_a_crop_is_rejected():
+    with pytest.raises(ValueError, match="found border: reflect without crop"):
+        AugmentationOptions(border="reflect")
 
 
 def test_shift_is_a_rounded_fraction_of_each_side():

@@ -87,13 +87,14 @@ def test_order_and_draws_use_different_random_numbers():
     np.testing.assert_allclose(shares, 0.5, atol=0.08)
 
 
+@pytest.mark.parametrize("kind", [True, "alternating"])
 @pytest.mark.parametrize("rows_only", [False, True])
-def test_mirrored_features_for_flipped_rows(rows_only):
+def test_mirrored_features_for_flipped_rows(rows_only, kind):
     features = numbered(40)
     mirrored = features + 100
     for array in (features, mirrored):
         array.flags.writeable = False
-    flip = AugmentationOptions(flip=True)
+    flip = AugmentationOptions(flip=kind)
     batches = Batches(features, np.arange(40), 8, 2, flip, mirrored, rows_only)
     batches.start_epoch(7)
     drawn = draw(flip, 40, (4,), seed=2, epoch=7)["flip"]

@@ -27,6 +27,7 @@ def test_class_and_values(name):
     expected = {"momentum": "SGD", "nesterov": "SGD"}.get(name, name)
     assert type(optimizer).__name__.lower() == expected.lower()
     assert optimizer.use_ema is False
+    assert optimizer.name.startswith(expected.lower())
     if expected == "SGD" or name == "sgd":
         assert optimizer.momentum == (0.0 if name == "sgd" else 0.9)
         assert optimizer.nesterov is (name == "nesterov")

@@ -19,6 +19,7 @@ OPTIONS = [
     {"schedule": "cosine"},
     {"schedule": "cosine", "warmup": 3},
     {"schedule": "cosine", "warmup": 10},
+    {"schedule": "linear", "final": 0.07, "warmup": 2.3, "warmup_from": 0.2},
     {"schedule": "plateau", "warmup": 1},
 ]
 
@@ -45,6 +46,9 @@ def test_schedule_equals_the_definition_in_the_middle_of_all_steps(options):
         ({"schedule": "step"}, {0: 1, 9.99: 1, 10: 0.1, 14.9: 0.1, 15: 0.01, 20: 0.01}),
         ({"schedule": "cosine"}, {0: 1, 5: 0.853553, 10: 0.5, 20: 0}),
         ({"schedule": "cosine", "warmup": 4}, {2: 0.5, 4: 1, 12: 0.5, 20: 0}),
+        ({"schedule": "linear"}, {0: 1, 5: 0.75, 20: 0}),
+        ({"schedule": "linear", "final": 0.2, "warmup": 4}, {2: 0.5, 4: 1, 12: 0.6, 20: 0.2}),
+        ({"schedule": "linear", "warmup": 4, "warmup_from": 0.2}, {0: 0.2, 2: 0.6, 4: 1, 12: 0.5}),
         ({"schedule": "plateau"}, {0: 1, 20: 1}),
     ],
     ids=str,

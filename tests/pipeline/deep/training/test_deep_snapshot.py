@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from pipeline.deep.input.training_input import StoredInputs
+from pipeline.deep.options import OptimizerOptions
 from pipeline.deep.training import snapshot
+from pipeline.deep.training.optimizers import build_optimizer
 
 STEPS = 3
 INPUTS = np.random.default_rng(1).normal(size=(STEPS, 12, 6)).astype(np.float32)
@@ -21,6 +23,12 @@ OPTIMIZERS = {
     "accumulated": lambda: keras.optimizers.Adam(0.05, gradient_accumulation_steps=2),
     "loss_scale": lambda: keras.optimizers.LossScaleOptimizer(
         keras.optimizers.Adam(0.05), initial_scale=2.0, dynamic_growth_steps=2
+    ),
+    "lookahead": lambda: build_optimizer(
+        OptimizerOptions(
+            epochs=3, optimizer="nesterov", learning_rate=0.05, lookahead=2, lookahead_start=0
+        ),
+        STEPS,
     ),
 }
 
