@@ -6,7 +6,7 @@ convolutions" (CVPR 2015; arXiv 1409.4842), table 1 and section 5. With ``form: 
 13,378,280 with its two auxiliary heads.
 
 ``form: small`` is for images of about 32 pixels. One 3×3 convolution of stride 1 replaces the stem,
-which would leave only 4×4 positions, and two 3×3 convolutions replace each 5×5 convolution
+which would leave only 4×4 positions (with ``stem_pool``, a pooling follows it), and two 3×3 convolutions replace each 5×5 convolution
 (Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 3.1).
 
 Departures from the paper:
@@ -40,6 +40,9 @@ class Spec(DeepSpec):
 
     form: Literal["small", "original"] = "small"
     """small: for images of about 32 pixels; original: table 1 of the paper, for 224 pixels."""
+    stem_pool: bool = False
+    """In the small form, halve the side after the stem, as the original stem does several times.
+    The modules then read 16×16, 8×8 and 4×4 positions, at a quarter of the cost."""
     auxiliary: bool = False
     """Train with two auxiliary heads, after modules 4a and 4d, each with loss weight 0.3."""
     batch_norm: bool = True
@@ -65,7 +68,9 @@ class Spec(DeepSpec):
         """Return 1, or the side that leaves 5×5 positions for the auxiliary heads."""
         if not self.auxiliary:
             return 1
-        return 9 if self.form == "small" else 65
+        if self.form == "small":
+            return 17 if self.stem_pool else 9
+        return 65
 
     def loss_weights(self) -> tuple[float, ...]:
         """Return 1, and 0.3 for each auxiliary head."""
@@ -107,7 +112,8 @@ class Spec(DeepSpec):
     def _stem(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Add the layers before the first module."""
         if self.form == "small":
-            return conv(x, self, self.scaled(192), 3, "conv1")  # 32, 192
+            x = conv(x, self, self.scaled(192), 3, "conv1")  # 32, 192
+            return _halved(x, "pool1") if self.stem_pool else x
         x = conv(x, self, self.scaled(64), 7, "conv1", strides=2)  # 112, 64
         x = _halved(x, "pool1")  # 56, 64
         x = conv(x, self, self.scaled(64), 1, "conv2_reduce")  # 56, 64
