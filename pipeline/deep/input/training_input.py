@@ -158,7 +158,7 @@ def _check(inputs: NDArray, mirrored: NDArray | None, spec: DeepSpec) -> None:
         )
     if inputs.ndim != 4 and spec.flip and mirrored is None:
         raise StudyError(
-            f"{spec.method}: found flip: true for features without those of the mirrored images; "
+            f"{spec.method}: found flip for features without those of the mirrored images; "
             "expected both, or pixels. Drop it"
         )
     if inputs.ndim == 4:
