@@ -36,6 +36,7 @@ from pipeline.storage.splits import (
     load_labels,
     load_task,
 )
+from pipeline.tta import TTA_SPLITS, augmented_splits
 from stages import run
 
 
@@ -101,6 +102,8 @@ def _save(
         stored = PixelClassifier(extractors, trained.model, task.class_names, trained.calibrator)
         save_object(temporary, stored)
     save_run_task(name, seed, task)
+    seen = {split: load_images(split) for split in TTA_SPLITS if spec.tta != "none"}
+    augmented = augmented_splits(stored.scores, seen, spec.tta)
     card = Card(
         run=name,
         family=family,
@@ -122,12 +125,15 @@ def _save(
         peak_memory_mb=max(peak_memory_mb(), *(each.peak_memory_mb for each in sets)),
         versions=_versions(tuned),
         tuning_seconds=costs.tuning,
-        notes=_notes(sets, tuned, costs) | _multiply_adds(extractors, trained, task.image_shape),
+        notes=_notes(sets, tuned, costs)
+        | _multiply_adds(extractors, trained, task.image_shape)
+        | augmented.notes,
     )
     predictions = Predictions(
         ids={split: load_ids(split) for split in SPLITS},
         scores=trained.scores,
         probabilities=trained.probabilities,
+        tta_scores=augmented.scores,
     )
     trials = tuned.trials if tuned else None
     learning = learning_seal()

@@ -88,6 +88,7 @@ def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None
         ids={split: load_ids(split) for split in SPLITS},
         scores=trained.scores,
         probabilities=trained.scores,
+        tta_scores=trained.augmented.scores,
     )
     card = _card(name, spec, seed, trained, task, time.perf_counter() - started)
     learning = learning_seal()

@@ -19,6 +19,7 @@ from pipeline.classical.projection import PrincipalComponents
 from pipeline.classical.run.scaling import UnitScaler
 from pipeline.classical.tuning.ranges import Tune, check_ranges, parse_tune
 from pipeline.config.registry import MethodSpec
+from pipeline.tta import Tta
 
 Scaling = Literal["standard", "unit", "none"]
 # These bounds leave out nothing useful and stay well within float32. Beyond them, libraries raise
@@ -56,6 +57,10 @@ class ClassicalSpec(MethodSpec):
     for the features themselves. The cost of a kernel is proportional to their number."""
     mirrored: bool = False
     """Whether to train on left-right mirror images of the training images too."""
+    tta: Tta = "none"
+    """Test-time augmentation, for runs with `mirrored`: none; mirror, the mean of an image and its
+    mirror image; mirror_shift, six views as in airbench94. Its results have columns of their own
+    and affect no choice and no comparison."""
     tune: Tune | None = None
     """Ranges to search for options, on training and validation images, before the run is fitted
     with the best; null for no search."""
@@ -84,6 +89,15 @@ class ClassicalSpec(MethodSpec):
             raise ValueError(
                 f"expected one weight per feature set ({len(self.features)}), "
                 f"found {len(self.weights)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mirrors_known(self) -> Self:
+        if self.tta != "none" and not self.mirrored:
+            raise ValueError(
+                f"found tta: {self.tta} without mirrored: true; expected a run that has learned "
+                "from mirror images, because all kinds of tta show them to it"
             )
         return self
 

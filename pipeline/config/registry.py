@@ -46,6 +46,7 @@ _ELSEWHERE_CALLED = {
     "pixels_per_cell": "cell",
     "random_state": "seeds",
     "seed": "seeds",
+    "test_time_augmentation": "tta",
     "validation_split": "validation",
 }
 """Names of options in Keras, PyTorch, scikit-learn, scikit-image and elsewhere -> names here."""

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.registry import MethodSpec
+from pipeline.tta import Tta
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu", "maxout"]
 Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
@@ -218,6 +219,15 @@ class AugmentationOptions(MethodSpec):
     def augments(self) -> bool:
         """Whether training images are augmented."""
         return bool(self.flip or self.crop or self.shift or self.cutout)
+
+
+class PredictionOptions(MethodSpec):
+    """How images are scored after training, in addition to plain scores."""
+
+    tta: Tta = "none"
+    """Test-time augmentation: none; mirror, the mean of an image and its mirror image;
+    mirror_shift, six views as in airbench94. Its results have columns of their own and affect no
+    choice and no comparison."""
 
 
 class MachineOptions(MethodSpec):

@@ -18,6 +18,7 @@ from pipeline.deep.options import (
     LossOptions,
     MachineOptions,
     OptimizerOptions,
+    PredictionOptions,
 )
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 WHITENING_OPTIONS = ("patch", "whitening_bias_epochs", "whitening_bias_rate")
 
 
-class DeepSpec(LayerOptions, OptimizerOptions, LossOptions, AugmentationOptions, MachineOptions):
+class DeepSpec(
+    LayerOptions,
+    OptimizerOptions,
+    LossOptions,
+    AugmentationOptions,
+    PredictionOptions,
+    MachineOptions,
+):
     """Options that all networks share, and the parts that a network can define.
 
     From pixels to scores, these are: `frozen_base` (computed once per image), `preprocessing`

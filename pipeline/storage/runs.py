@@ -24,6 +24,7 @@ from pipeline.storage.files import (
     save_table,
 )
 from pipeline.storage.splits import SPLITS, Task
+from pipeline.tta import TTA_SPLITS
 
 RUNS = Path("runs")
 ScoreKind = Literal["probability", "decision"]
@@ -51,6 +52,9 @@ class Predictions:
     probabilities: dict[str, NDArray[np.float32]]
     """split -> (n, classes), rows sum to 1. For decision values they are calibrated on the
     validation split, so those of that split are optimistic; otherwise they equal the scores."""
+    tta_scores: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Each of `TTA_SPLITS` -> (n, classes): the scores with test-time augmentation; empty for runs
+    without it. Nothing but the columns that are called ``tta`` is computed from them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Card:
     """Details that only this family has: ``best_epoch``, ``weights_sha256``, ..."""
 
 
+_TTA = "tta_scores"
+"""In the names of the arrays of `Predictions.tta_scores`."""
 _LEARNING = "images and labels to learn from"
 """The key of `learning_seal` in a run's manifest."""
 
@@ -113,6 +119,9 @@ def save_run(
     folder = run_folder(run, seed)
     arrays: dict[str, Any] = {f"{split}_ids": ids for split, ids in predictions.ids.items()}
     arrays |= {f"{split}_scores": s.astype(np.float32) for split, s in predictions.scores.items()}
+    arrays |= {
+        f"{split}_{_TTA}": s.astype(np.float32) for split, s in predictions.tta_scores.items()
+    }
     if card.score_kind == "decision":
         for split, values in predictions.probabilities.items():
             arrays[f"{split}_probabilities"] = values.astype(np.float32)
@@ -183,8 +192,9 @@ def load_card(run: str, seed: int, remedy: str) -> Card:
     sets = card.notes.get("feature_sets", {})
     if not isinstance(sets, dict) or not all(isinstance(each, dict) for each in sets.values()):
         strict.refuse(path, f"notes.feature_sets: found {sets!r:.80}; expected objects", remedy)
-    if not isinstance(adds := card.notes.get("multiply_adds", 0), int | float):
-        strict.refuse(path, f"notes.multiply_adds: found {adds!r:.80}; expected a number", remedy)
+    for name in ("multiply_adds", "tta_ms_per_image"):
+        if not isinstance(value := card.notes.get(name, 0), int | float):
+            strict.refuse(path, f"notes.{name}: found {value!r:.80}; expected a number", remedy)
     return card
 
 
@@ -218,10 +228,12 @@ def load_predictions(run: str, seed: int, remedy: str) -> Predictions:
 
     scores = {split: checked("scores", split, np.float32, 2) for split in SPLITS}
     shares = {f"{split}_probabilities" for split in SPLITS} & arrays.keys()
+    augmented = {f"{split}_{_TTA}" for split in TTA_SPLITS} & arrays.keys()
     return Predictions(
         ids={split: checked("ids", split, np.int64, 1) for split in SPLITS},
         scores=scores,
         probabilities={s: checked("probabilities", s, np.float32, 2) for s in SPLITS}
         if shares
         else scores,
+        tta_scores={s: checked(_TTA, s, np.float32, 2) for s in TTA_SPLITS} if augmented else {},
     )

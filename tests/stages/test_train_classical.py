@@ -54,7 +54,12 @@ def run_stage(options, family="classical"):
 def test_a_tuned_and_mirrored_run_on_deep_features(study):
     ranges = {"C": {"low": 1e-6, "high": 1, "log": True}}
     card = run_stage(
-        {"mirrored": True, "C": 1e-9, "tune": {"trials": 4, "images": 60, "ranges": ranges}},
+        {
+            "mirrored": True,
+            "tta": "mirror",
+            "C": 1e-9,
+            "tune": {"trials": 4, "images": 60, "ranges": ranges},
+        },
         family="hybrid",
     )
     assert card.family == "hybrid"
@@ -77,13 +82,21 @@ def test_a_tuned_and_mirrored_run_on_deep_features(study):
             stored.probabilities(images), found.probabilities[split], rtol=0, atol=1e-5
         )
         np.testing.assert_allclose(found.probabilities[split].sum(axis=1), 1, rtol=1e-5)
+    assert card.options["tta"] == "mirror"
+    assert card.notes["tta_ms_per_image"] > 0
+    assert set(found.tta_scores) == {"validation", "test"}
+    for split, scores in found.tta_scores.items():
+        images = load_images(split)
+        both = [stored.scores(seen) for seen in (images, images[:, :, ::-1])]
+        np.testing.assert_allclose(scores, np.mean(both, axis=0), rtol=0, atol=1e-5)
 
 
 def test_a_plain_run(study):
     card = run_stage({})
     assert card.family == "classical"
     assert card.tuning_seconds == 0
-    assert not {"tuning", "mirroring_seconds"} & set(card.notes)
+    assert not {"tuning", "mirroring_seconds", "tta_ms_per_image"} & set(card.notes)
+    assert load_predictions("svm", 3, "train it").tta_scores == {}
     # The extractor's, the scaling of 24 features, and 24 weights for each of 3 classes.
     assert card.notes["multiply_adds"] == 4000 + 24 + 72
     assert "optuna" not in card.versions

@@ -18,7 +18,7 @@ from pydantic import (
 from pipeline.checks import did_you_mean, listing
 from pipeline.config.registry import explain
 
-FIXED_OPTIONS = ("method", "features", "seeds", "mirrored", "tune")
+FIXED_OPTIONS = ("method", "features", "seeds", "mirrored", "tta", "tune")
 """Options that define a run, which no search may change."""
 
 _STRICT = ConfigDict(

@@ -153,7 +153,9 @@ class Phase:
         x = self.base(pixels) if self.base is not None else pixels
         for layer in self.network.layers[1:]:
             x = layer(x)
-        return keras.Model(pixels, x, name="classifier")
+        model = keras.Model(pixels, x, name="classifier")
+        model.jit_compile = device.compiles_with_xla(self.spec.xla)
+        return model
 
 
 @contextmanager

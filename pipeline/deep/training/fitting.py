@@ -25,6 +25,7 @@ from pipeline.deep.training.failures import memory_errors
 from pipeline.deep.training.history import TrainingHistory
 from pipeline.inference import network_scores
 from pipeline.storage.splits import SPLITS
+from pipeline.tta import AugmentedScores, augmented_splits
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class TrainedNetwork:
     predict_ms_per_image: float
     """From pixels to scores, including the frozen base, measured on the whole test split."""
     device: str
+    augmented: AugmentedScores
+    """What the whole model predicts with test-time augmentation; empty with ``tta: none``."""
     notes: dict[str, Any]
     """For the card: ``best_epoch`` by the monitored metric on the validation split, from 1 over all
     phases; ``epochs_run``; ``stopped_early``; results of the checks before training; ..."""
@@ -93,6 +96,7 @@ def train(
         start = time.perf_counter()
         scores["test"] = network_scores(network, inputs["test"])
         test_seconds = phase.features["test"].seconds + time.perf_counter() - start
+        augmented = augmented_splits(lambda seen: network_scores(model, seen), images, spec.tta)
     return TrainedNetwork(
         model=model,
         scores=scores,
@@ -101,7 +105,8 @@ def train(
         train_seconds=history.seconds,
         predict_ms_per_image=1000 * test_seconds / len(images["test"]),
         device=device_name(),
-        notes=_notes(spec, history, phase, model),
+        augmented=augmented,
+        notes=_notes(spec, history, phase, model) | augmented.notes,
     )
 
 

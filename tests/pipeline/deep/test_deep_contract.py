@@ -14,6 +14,7 @@ from pipeline.deep.explain.activations import end_of
 from pipeline.deep.explain.grad_cam import grad_cam
 from pipeline.deep.spec import output_units
 from pipeline.deep.training.fitting import train
+from pipeline.inference import network_scores
 from pipeline.storage.network_files import check_network_file
 from pipeline.storage.runs import HISTORY_COLUMNS
 from pipeline.storage.splits import SPLITS
@@ -52,6 +53,7 @@ SHARED = {
     "flip": "alternating",
     "monitor": "macro_f1",
     "patience": 2,
+    "tta": "mirror",
 }
 """Options from every group."""
 
@@ -176,6 +178,9 @@ def test_every_shared_option_is_accepted(method, tmp_path):
     assert result.scores["test"].shape == (9, 2)
     np.testing.assert_allclose(result.scores["test"].sum(axis=1), 1, atol=1e-5)
     assert result.notes["monitor"] == "macro_f1"
+    pixels = images["test"]
+    views = [network_scores(result.model, seen) for seen in (pixels, pixels[:, :, ::-1])]
+    np.testing.assert_allclose(result.augmented.scores["test"], np.mean(views, axis=0), atol=1e-5)
     result.model.save(tmp_path / "model.keras")
     check_network_file(tmp_path / "model.keras")
 

@@ -133,6 +133,7 @@ def predictions():
         probabilities={
             s: rng.dirichlet(np.ones(4), n).astype(np.float32) for s, n in sizes.items()
         },
+        tta_scores={s: rng.random((2, 4), dtype=np.float32) for s in ("validation", "test")},
     )
 
 
@@ -392,6 +393,9 @@ def test_run():
         ):
             assert mine.dtype == theirs.dtype
             np.testing.assert_array_equal(mine, theirs)
+    for split, theirs in predictions().tta_scores.items():
+        np.testing.assert_array_equal(found.tta_scores[split], theirs)
+    assert set(found.tta_scores) == {"validation", "test"}
     pd.testing.assert_frame_equal(load_history("01", 3, "train it"), history())
     assert load_card("01", 3, "train it") == run_card()
     assert load_card("01", 3, "train it").features == ("hog", "color")
@@ -402,6 +406,7 @@ def test_scores_of_two_classes_keep_two_columns():
     two = Predictions({split: np.arange(2) for split in SPLITS}, scores, scores)
     save_run("a", 0, two, history(), run_card())
     found = load_predictions("a", 0, "train it").scores["test"]
+    assert load_predictions("a", 0, "train it").tta_scores == {}
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, [[0.25, 0.75], [1.0, 0.0]])
 

@@ -174,6 +174,14 @@ def test_mirrors_that_do_not_belong(mirrored_problem):
         train(spec, features, labels, 2, 0, [broken])
 
 
+@pytest.mark.parametrize("kind", ["mirror", "mirror_shift"])
+def test_test_time_augmentation_needs_a_run_that_knows_mirror_images(kind):
+    entry = {"method": "linear_svm", "features": ["pixels"], "tta": kind}
+    with pytest.raises(StudyError, match=f"x: found tta: {kind} without mirrored: true; expected"):
+        registry.parse("classical", entry, "x")
+    assert registry.parse("classical", entry | {"mirrored": True}, "x").tta == kind
+
+
 def test_probabilities_are_calibrated_on_validation(problem):
     features, labels = problem
     trained = train(linear(), features, labels, 4, seed=0)

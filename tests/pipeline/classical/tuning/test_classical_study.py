@@ -190,6 +190,7 @@ def message(tune, **options):
     [
         ({"Gamma": C}, "tune.ranges.Gamma: unknown option; did you mean 'gamma'? known: "),
         ({"features": {"choices": ["a", "b"]}}, "tune.ranges.features: cannot be searched"),
+        ({"tta": {"choices": ["none", "mirror"]}}, "tune.ranges.tta: cannot be searched"),
         ({"mirrored": {"choices": [True, False]}}, "tune.ranges.mirrored: cannot be searched"),
         ({"C": {"low": 5, "high": 2}}, "tune.ranges.C: expected low < high, found low 5"),
         ({"C": {"low": 0, "high": 2, "log": True}}, "tune.ranges.C: expected low > 0 with log"),

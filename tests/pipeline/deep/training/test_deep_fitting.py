@@ -9,6 +9,7 @@ from deep_cases import deep_spec, splits
 
 from pipeline.checks import StudyError
 from pipeline.deep.training.fitting import stored_numbers, train
+from pipeline.tta import augmented_scores
 
 
 def values(result, split, metric):
@@ -70,6 +71,22 @@ def test_same_seed_same_history(trained, three_classes):
     assert reproducible_history(again).equals(reproducible_history(first))
     np.testing.assert_array_equal(again.scores["test"], first.scores["test"])
     assert values(other, "validation", "loss")[0] != values(first, "validation", "loss")[0]
+
+
+def test_test_time_augmentation_comes_after_all_plain_numbers(trained, three_classes):
+    spec, plain = trained
+    images, labels, _ = three_classes
+    found = train(spec.model_copy(update={"tta": "mirror_shift"}), images, labels, 3, seed=1)
+    assert (plain.augmented.scores, plain.augmented.notes) == ({}, {})
+    assert set(found.augmented.scores) == {"validation", "test"}
+    for split, scores in plain.scores.items():
+        np.testing.assert_array_equal(found.scores[split], scores)
+    assert reproducible_history(found).equals(reproducible_history(plain))
+    assert found.notes["tta_ms_per_image"] > 0
+    expected = augmented_scores(
+        lambda seen: found.model.predict(seen, verbose=0), images["test"], "mirror_shift"
+    )
+    np.testing.assert_allclose(found.augmented.scores["test"], expected, atol=1e-6)
 
 
 def test_training_curve_is_measured_without_dropout(three_classes):
