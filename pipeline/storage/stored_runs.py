@@ -18,6 +18,7 @@ from pipeline.storage.pixel_checks import check_pixels
 from pipeline.storage.runs import RUNS, Card, load_card, load_run_task, run_folder
 from pipeline.storage.splits import PREPARED, TASK, Task, load_task
 from pipeline.storage.stored_models import load_stored_model
+from pipeline.tta import Tta, augmented_scores
 
 Kind = Literal["classical", "deep"]
 """A section of params.yaml; hybrids are among the classical runs."""
@@ -47,12 +48,16 @@ class PixelModel:
         """(height, width, 3) of the images that it expects."""
         return self.task.image_shape
 
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return scores (n, classes); the prediction is the class with the largest score."""
+    def scores(self, images: NDArray[np.uint8], tta: Tta = "none") -> NDArray[np.float32]:
+        """Return scores (n, classes); the prediction is the class with the largest score.
+
+        Args:
+            images: as above.
+            tta: test-time augmentation, ``mirror`` or ``mirror_shift``, whatever the run's own
+                option; it takes two or six times as long. Its scores are not calibrated.
+        """
         check_pixels(images, self.image_shape, self._name)
-        if self.card.family == "deep":
-            return self._checked(network_scores(self.model, images))
-        return self._checked(self.model.scores(images))
+        return self._checked(augmented_scores(self._score, images, tta))
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, classes) probabilities, whose rows sum to 1.
@@ -66,9 +71,15 @@ class PixelModel:
         check_pixels(images, self.image_shape, self._name)
         return self._checked(self.model.probabilities(images))
 
-    def predict(self, images: NDArray[np.uint8]) -> list[str]:
-        """Return the name of the class of each image."""
-        return [self.class_names[code] for code in self.scores(images).argmax(axis=1)]
+    def predict(self, images: NDArray[np.uint8], tta: Tta = "none") -> list[str]:
+        """Return the name of the class of each image; for `tta` see `scores`."""
+        return [self.class_names[code] for code in self.scores(images, tta).argmax(axis=1)]
+
+    def _score(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self.card.family == "deep":
+            return network_scores(self.model, images)
+        scores: NDArray[np.float32] = self.model.scores(images)
+        return scores
 
     @property
     def _name(self) -> str:

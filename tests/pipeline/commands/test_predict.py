@@ -68,6 +68,15 @@ def test_a_run_is_opened_from_elsewhere(study, tmp_path_factory, monkeypatch):
     assert run.predict(IMAGES) == [CLASSES[each] for each in (p > 0.5).astype(int)]
 
 
+def test_test_time_augmentation_is_for_those_who_ask_for_it(study):
+    run = open_run("net")
+    both = np.mean([run.scores(IMAGES), run.scores(IMAGES[:, :, ::-1])], axis=0)
+    np.testing.assert_allclose(run.scores(IMAGES, tta="mirror"), both, atol=1e-6)
+    assert run.predict(IMAGES, tta="mirror") == [CLASSES[each] for each in both.argmax(axis=1)]
+    with pytest.raises(StudyError, match="unknown test-time augmentation 'flip'"):
+        run.predict(IMAGES, tta="flip")
+
+
 def test_files_are_decoded_and_resized(study):
     Image.fromarray(IMAGES[0].repeat(3, axis=0)).save("tall.png")
     Image.fromarray(IMAGES[1]).convert("LA").save("gray.png")
