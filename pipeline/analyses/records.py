@@ -13,6 +13,7 @@ from pipeline.analyses.labels import Labels
 from pipeline.checks import StudyError, check_finite, check_paired, listing
 from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
 from pipeline.storage.splits import SPLITS
+from pipeline.tta import TTA_SPLITS
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,22 @@ def check_record(run: RunRecord, record: SeedRecord, labels: Labels) -> None:
         shares = record.predictions.probabilities[split]
         _check_numbers(shares, shape, "probabilities", here, run.remedy)
         _check_shares(shares, here, run.remedy)
+    _check_augmented(record, labels, what, run.remedy)
+
+
+def _check_augmented(record: SeedRecord, labels: Labels, what: str, remedy: str) -> None:
+    """Raise `StudyError` unless scores with test-time augmentation are there if wanted."""
+    wanted = record.card.options.get("tta", "none") != "none"
+    expected, found = set(TTA_SPLITS) if wanted else set(), record.predictions.tta_scores
+    if found.keys() != expected:
+        raise StudyError(
+            f"{what}: found scores with test-time augmentation of {listing(sorted(found))}; "
+            f"expected those of {listing(sorted(expected))}. Repair it with: {remedy}"
+        )
+    for split, scores in found.items():
+        here = f"{what}, {split} predictions with test-time augmentation"
+        shape = (len(labels.ids[split]), len(labels.class_names))
+        _check_numbers(scores, shape, "scores", here, remedy)
 
 
 def _check_columns(table: pd.DataFrame, columns: Sequence[str], what: str, remedy: str) -> None:

@@ -52,6 +52,9 @@ class ScoredRun:
     classes, where all would be."""
     model_bytes: float = float("nan")
     """Size of the stored model's file, of the first seed."""
+    augmented: tuple[dict[str, NDArray[np.int64]], ...] = ()
+    """One per seed: each of `TTA_SPLITS` -> (n,) classes predicted with test-time augmentation;
+    empty for a run without it. All other attributes are without it."""
 
     @property
     def family(self) -> str:
@@ -61,6 +64,13 @@ class ScoredRun:
     def accuracy(self, split: str) -> Proportion:
         """Return the mean accuracy over seeds, on the images of one."""
         return mean_proportion([each[split] for each in self.accuracies])
+
+    def augmented_accuracies(self, labels: Labels) -> list[dict[str, Proportion]]:
+        """Return the accuracies with test-time augmentation, one per seed; none without it."""
+        return [
+            {split: accuracy(classes, labels.by_split[split]) for split, classes in each.items()}
+            for each in self.augmented
+        ]
 
     @property
     def confidence(self) -> NDArray[np.float32]:
@@ -116,7 +126,7 @@ def score(run: RunRecord, labels: Labels) -> ScoredRun:
     """
     if not run.seeds:
         raise StudyError(f"run {run.name!r} has no seed; give it at least one in params.yaml")
-    predicted, accuracies, histories, trials, top2 = [], [], [], [], []
+    predicted, accuracies, histories, trials, top2, augmented = [], [], [], [], [], []
     for record in run.seeds:
         check_record(run, record, labels)
         classes = {split: predicted_classes(record.predictions.scores[split]) for split in SPLITS}
@@ -124,6 +134,8 @@ def score(run: RunRecord, labels: Labels) -> ScoredRun:
         accuracies.append({s: accuracy(classes[s], labels.by_split[s]) for s in SPLITS})
         if len(labels.class_names) > 2:
             top2.append(top_accuracy(record.predictions.scores["test"], labels.test, 2))
+        if shown := record.predictions.tta_scores:
+            augmented.append({split: predicted_classes(shown[split]) for split in shown})
         history = record.history[list(HISTORY_COLUMNS)]
         histories.append(history.assign(run=run.name, seed=record.card.seed))
         if record.tuning is not None:
@@ -139,4 +151,5 @@ def score(run: RunRecord, labels: Labels) -> ScoredRun:
         probabilities={s: run.seeds[0].predictions.probabilities[s] for s in CHOICE_AND_TEST},
         top2=tuple(top2),
         model_bytes=run.seeds[0].model_bytes,
+        augmented=tuple(augmented),
     )

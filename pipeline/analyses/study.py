@@ -62,9 +62,12 @@ class Study:
         return unique_images(self.duplicates, self.labels)
 
     def rows(self, table: Table) -> pd.DataFrame:
-        """Compute a table with one row per run: each column by its own ``value(run, study)``."""
+        """Compute a table with one row per run: each column by its own ``value(run, study)``.
+
+        Columns that have none are left out.
+        """
         rows = [
             {column.name: column.value(run, self) for column in table.columns if column.value}
             for run in self.runs
         ]
-        return pd.DataFrame(rows)[list(table.names)]
+        return pd.DataFrame(rows)

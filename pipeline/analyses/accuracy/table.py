@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.analyses.accuracy.augmented import COLUMNS as AUGMENTED
+from pipeline.analyses.accuracy.augmented import augmented_columns
 from pipeline.analyses.scored import ScoredRun
 from pipeline.analyses.study import Study
 from pipeline.storage.columns import Column, Table
@@ -21,7 +23,8 @@ from pipeline.storage.splits import SPLITS
 def compute(study: Study) -> dict[str, pd.DataFrame]:
     """Return the table ``accuracy``."""
     (table,) = TABLES
-    return {table.name: study.rows(table)}
+    rows = study.rows(table).join(augmented_columns(study))
+    return {table.name: rows[list(table.names)]}
 
 
 def record(study: Study) -> dict[str, Any]:
@@ -221,6 +224,7 @@ TABLES = (
                 format="count",
                 value=lambda run, study: run.accuracy("test").n,
             ),
+            *AUGMENTED,
         ),
     ),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.analyses.accuracy.augmented_view import Augmented, augmented
 from pipeline.analyses.accuracy.table import TABLES
 from pipeline.analyses.tables import tables
 from pipeline.page.formats import digits, percent, points
@@ -67,6 +68,8 @@ class Accuracy(View):
     rows: tuple[AccuracyRow, ...]
     majority: Majority
     missing_families: tuple[str, ...]
+    augmented: Augmented | None
+    """The runs with test-time augmentation; None where there are none."""
 
     @property
     def families(self) -> list[str]:
@@ -107,6 +110,7 @@ def view(study: StudyResults) -> Accuracy:
         rows=tuple(_row(study, row, columns) for row in table.to_dict("records")),
         majority=study.majority,
         missing_families=tuple(f for f in _ABSENT_FAMILIES if f not in study.families_best),
+        augmented=augmented(study),
     )
 
 

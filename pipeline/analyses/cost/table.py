@@ -40,6 +40,10 @@ def _predict_ms(run: ScoredRun, study: Study) -> float:
     return run.mean("predict_ms_per_image")
 
 
+def _tta_ms(run: ScoredRun, study: Study) -> float:
+    return float(np.mean([card.notes.get("tta_ms_per_image", math.nan) for card in run.cards]))
+
+
 def _images_per_second(run: ScoredRun, study: Study) -> float:
     milliseconds = _predict_ms(run, study)
     return 1000 / milliseconds if milliseconds > 0 else math.nan
@@ -142,6 +146,16 @@ TABLES = (
                 value=_predict_ms,
                 metric=True,
                 shown=True,
+            ),
+            Column(
+                "tta_ms_per_image",
+                "Time to classify one image with test-time augmentation, all views together, from "
+                "raw pixels to scores; empty for runs without it.",
+                title="Prediction with test-time augmentation",
+                unit="ms per image",
+                format="quantity",
+                value=_tta_ms,
+                optional=True,
             ),
             Column(
                 "images_per_second",

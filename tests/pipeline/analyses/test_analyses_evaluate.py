@@ -405,6 +405,85 @@ def test_probabilities_that_are_none(shares, message):
         study(spoiled(probabilities=values))
 
 
+def augmented(run, tta_wrong, seeds=(0,), **plain):
+    """A run that is wrong on the last `tta_wrong` test images with test-time augmentation."""
+    records = []
+    for seed in seeds:
+        one = seed_record(run, seed=seed, options={"tta": "mirror"}, **plain)
+        shown = {split: LABELS[split].copy() for split in ("validation", "test")}
+        shown["test"][len(shown["test"]) - tta_wrong :] = 0
+        scores = {split: np.eye(2, dtype=np.float32)[classes] for split, classes in shown.items()}
+        notes = {"tta_ms_per_image": 1.25 + seed}
+        card = replace(one.card, notes=notes)
+        predictions = replace(one.predictions, tta_scores=scores)
+        records.append(replace(one, card=card, predictions=predictions))
+    return run_record(run, *records)
+
+
+def test_test_time_augmentation_has_columns_of_its_own_and_changes_nothing_else():
+    plain = {"wrong": {"validation": 1, "test": 3}}
+    other = run_record("net", family="deep", wrong={"test": 1})
+    without = study(run_record("svm", **plain), other)
+    found = study(augmented("svm", 2, **plain), other)
+    for name, table in without.tables.items():
+        same = [column for column in table if not column.startswith("tta")]
+        pd.testing.assert_frame_equal(found.tables[name][same], table[same])
+        assert [column for column in table if column not in same] == [
+            column for column in found.tables[name] if column.startswith("tta")
+        ]
+    for key in ("comparison", "comparisons", "families_best", "statistics", "accuracy_by_seed"):
+        assert found.study[key] == without.study[key], key
+    assert found.metrics == without.metrics
+
+    rows = found.tables["accuracy"].set_index("run")
+    svm = rows.loc["svm"]
+    assert (svm["tta"], rows.loc["net", "tta"]) == ("mirror", "")
+    assert np.isnan(rows.loc["net", "tta_test_accuracy"])
+    assert svm["test_accuracy"] == 5 / 8
+    assert (svm["tta_validation_accuracy"], svm["tta_test_accuracy"]) == (1, 6 / 8)
+    assert svm["tta_difference"] == 1 / 8
+    assert svm["tta_difference_ci_low"] < 0 < svm["tta_difference_ci_high"]
+    # Right with it alone on the first three images, wrong with it alone on the last two.
+    assert svm["tta_p_value"] == 1
+    low, high = wilson(6, 8)
+    assert svm["tta_test_ci_low"] == pytest.approx(low)
+    assert svm["tta_test_ci_high"] == pytest.approx(high)
+    costs = found.tables["cost"].set_index("run")["tta_ms_per_image"]
+    assert costs["svm"] == 1.25
+    assert np.isnan(costs["net"])
+
+
+def wilson(k, n, z=1.959964):
+    center, square = (k / n + z**2 / (2 * n)), z**2 / (4 * n**2)
+    half = z * np.sqrt(k / n * (1 - k / n) / n + square)
+    return (center - half) / (1 + z**2 / n), (center + half) / (1 + z**2 / n)
+
+
+def test_seeds_with_test_time_augmentation_are_averaged():
+    one, other = augmented("svm", 1).seeds, augmented("svm", 3, seeds=(1,)).seeds
+    (row,) = study(run_record("svm", *one, *other)).tables["accuracy"].to_dict("records")
+    assert row["tta_test_accuracy"] == pytest.approx(6 / 8)
+    assert row["tta_difference"] == pytest.approx(-2 / 8)
+
+
+def test_scores_with_test_time_augmentation_are_checked():
+    (one,) = augmented("svm", 1).seeds
+    scores = one.predictions.tta_scores
+    for wrong, message in (
+        ({}, "of none; expected those of test, validation. Repair it with: dvc repro train_cl"),
+        ({**scores, "test": scores["test"][:-1]}, r"found scores of shape \(7, 2\)"),
+        (
+            {**scores, "test": np.full_like(scores["test"], np.inf)},
+            "test predictions with test-time augm",
+        ),
+    ):
+        predictions = replace(one.predictions, tta_scores=wrong)
+        with pytest.raises(StudyError, match=message):
+            study(run_record("svm", replace(one, predictions=predictions)))
+    with pytest.raises(StudyError, match="of test, validation; expected those of none"):
+        study(run_record("svm", replace(one, card=replace(one.card, options={}))))
+
+
 def test_no_run_and_names_that_stand_twice():
     with pytest.raises(StudyError, match="found no run"):
         study()

@@ -201,6 +201,26 @@ def test_tables_of_runs_and_pairs_have_the_numbers_of_the_csv(normal):
         assert row["Test accuracy95% interval"].startswith(shown(record["accuracy"]))
 
 
+def test_test_time_augmentation_has_a_table_of_its_own(normal, tiny):
+    folder, results = normal
+    record = results.tables["accuracy"].set_index("run").loc["vgg16_transfer"]
+    assert record["tta_test_accuracy"] != record["test_accuracy"]
+    (row,) = headed(read(folder), "Test accuracy with it")
+    assert (row["Run"], row["Views"]) == ("vgg16_transfer", "mirror_shift")
+    assert row["Test accuracy"].startswith(shown(record["test_accuracy"]))
+    assert row["Test accuracy with it"].startswith(shown(record["tta_test_accuracy"]))
+    low, high = record["tta_difference_ci_low"], record["tta_difference_ci_high"]
+    ends = f"{points(low)} to {points(high)}"
+    assert row["Differencepoints"] == f"{points(record['tta_difference'])}{ends}"
+    assert row["p"] == p_value(record["tta_p_value"])
+    assert row["Predictionms per image"] == "0.123"
+    assert row["Prediction with itms per image"] == "0.740"
+    summary = (folder / "summary.md").read_text(encoding="utf-8")
+    assert f"| vgg16_transfer | mirror_shift | {shown(record['test_accuracy'])} (" in summary
+    assert headline(results).count("mirror_shift") == 0
+    assert "test-time augmentation" not in read(tiny[0]).text
+
+
 def test_confusion_tables_have_the_numbers_of_the_csv(normal):
     folder, results = normal
     counted = results.tables["confusion"].set_index(["run", "actual", "predicted"])["count"]

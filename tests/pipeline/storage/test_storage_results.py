@@ -22,6 +22,7 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
     tables = {}
     numbers = dict.fromkeys(COLUMNS["accuracy"], 0.5)
     words = {"method": "m", "dataset": "photos", "device": "d", "n_test": 7, "parameters": 9}
+    words |= {"tta": "mirror"}
     tables["accuracy"] = pd.DataFrame(
         [
             numbers
@@ -144,7 +145,7 @@ def test_results_of_another_folder(kept):
     assert load_results(Path("reference")).metrics == {"01": {"test_accuracy": 0.5}}
 
 
-@pytest.mark.parametrize("column", ["test_seed_std", "test_top2_accuracy"])
+@pytest.mark.parametrize("column", ["test_seed_std", "test_top2_accuracy", "tta", "tta_p_value"])
 def test_results_of_before_a_column_was_told_are_read(column):
     save_results(results())
     path = TABLES / "accuracy.csv"
