@@ -121,7 +121,7 @@ def method_names(kind: str) -> tuple[str, ...]:
     folder = source_file(kind, "_").parent
     folders = [path / f"{path.name}.py" for path in folder.iterdir() if path.is_dir()]
     files = [*folder.glob("*.py"), *(path for path in folders if path.exists())]
-    return tuple(sorted(path.stem for path in files if _defines_spec(path)))
+    return tuple(sorted(path.stem for path in files if defines(path, "Spec")))
 
 
 def load_spec(kind: str, method: str) -> type[MethodSpec]:
@@ -215,6 +215,7 @@ def _joined(messages: list[str]) -> str:
     return ", or ".join([first, *(message.removeprefix(common) for message in rest)])
 
 
-def _defines_spec(path: Path) -> bool:
+def defines(path: Path, name: str) -> bool:
+    """Return whether a source file defines a class of this name; it is read, not imported."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(isinstance(node, ast.ClassDef) and node.name == "Spec" for node in tree.body)
+    return any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body)
