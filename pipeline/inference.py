@@ -70,7 +70,9 @@ def predicted_batches(
         count = rows.stop - start
         # A short last batch keeps old rows at its end: a new shape would be recompiled for seconds.
         batch[:count] = inputs[rows]
-        yield rows, model.predict_on_batch(batch)[:count]
+        found = model.predict_on_batch(batch)
+        several = isinstance(found, list)
+        yield rows, [each[:count] for each in found] if several else found[:count]
 
 
 def _largest_output(layer: keras.Layer) -> int:

@@ -26,6 +26,7 @@ from pipeline.storage.features import (
 )
 from pipeline.storage.files import atomic
 from pipeline.storage.object_files import save_object
+from pipeline.storage.paths import BASE_FEATURES
 from pipeline.storage.runs import Card, Predictions, model_file, save_run, save_run_task
 from pipeline.storage.splits import (
     SPLITS,
@@ -60,8 +61,7 @@ def main(name: str) -> None:
     widths = {each: load_feature_card(each).dimension for each in entry.features}
     check_memory(name, entry, task.sizes, widths, task.n_classes)
     started = time.perf_counter()
-    mirrors = _mirrors(entry)
-    mirroring = time.perf_counter() - started if entry.mirrored else 0.0
+    mirrors, mirroring = _mirrors(entry)
     features = {split: [load_features(each, split) for each in entry.features] for split in SPLITS}
     labels = {split: load_labels(split) for split in ("train", "validation")}
     seeds = run_seeds(entry, seed)
@@ -78,12 +78,16 @@ def main(name: str) -> None:
         started = time.perf_counter()
 
 
-def _mirrors(spec: ClassicalSpec) -> list[NDArray[np.float32]] | None:
-    """Return the feature sets of the mirrored training images (left to right), if `mirrored`."""
+def _mirrors(spec: ClassicalSpec) -> tuple[list[NDArray[np.float32]] | None, float]:
+    """Return the feature sets of the mirrored training images, if `mirrored`, and their seconds."""
     if not spec.mirrored:
-        return None
-    images = np.ascontiguousarray(load_images("train")[:, :, ::-1])
-    return [load_extractor(name).transform(images) for name in spec.features]
+        return None, 0.0
+    images = load_images("train")
+    found = [
+        load_extractor(name).transform_split(images, "train", BASE_FEATURES, mirrored=True)
+        for name in spec.features
+    ]
+    return [features for features, _ in found], sum(seconds for _, seconds in found)
 
 
 def _save(

@@ -12,7 +12,7 @@ from pipeline.keras_backend import load_keras
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.storage import resume
 from pipeline.storage.files import atomic
-from pipeline.storage.paths import RESUME
+from pipeline.storage.paths import BASE_FEATURES
 from pipeline.storage.runs import Card, Predictions, model_file, run_folder, save_run, save_run_task
 from pipeline.storage.splits import (
     SPLITS,
@@ -29,9 +29,9 @@ run(load_keras)  # before the imports below, which also import it
 
 import keras  # noqa: E402
 
-from pipeline.deep.device import device_name, make_deterministic, use_threads  # noqa: E402
 from pipeline.deep.training.checkpoint import Checkpoint  # noqa: E402
 from pipeline.deep.training.fitting import TrainedNetwork, train  # noqa: E402
+from pipeline.device import device_name, make_deterministic, use_threads  # noqa: E402
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
@@ -79,8 +79,7 @@ def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None
     images = {split: load_images(split) for split in SPLITS}
     labels = {split: load_labels(split) for split in ("train", "validation")}
     task = load_task()
-    cache = RESUME / "base-features"
-    trained = train(spec, images, labels, task.n_classes, seed, cache, checkpoint)
+    trained = train(spec, images, labels, task.n_classes, seed, BASE_FEATURES, checkpoint)
     with atomic(model_file(name, seed, "deep")) as temporary:
         trained.model.save(temporary)
     save_run_task(name, seed, task)

@@ -147,8 +147,8 @@ def test_outputs_of_networks_become_scores_in_one_place():
         module.path.relative_to(ROOT).as_posix() for module in MODULES if raw & module.imported
     }
     computing_features = {
-        "pipeline/features/vgg16_features.py",
-        "pipeline/deep/training/base_features.py",
+        "pipeline/features/pretrained.py",
+        "pipeline/pretrained/base_features.py",
     }
     assert users == computing_features
 

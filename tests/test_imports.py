@@ -51,7 +51,7 @@ FACTS = {
     "parsing every network": (
         "from pipeline.config import registry\n"
         "for method in registry.method_names('deep'):\n"
-        "    options = {'weights': 'random'} if method == 'vgg16_transfer' else {}\n"
+        "    options = {'weights': 'random'} if method == 'transfer' else {}\n"
         "    registry.parse('deep', {'method': method, **options}, 'deep.x').check_files()",
         NETWORKS,
     ),

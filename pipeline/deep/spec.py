@@ -24,6 +24,8 @@ from pipeline.deep.options import (
 if TYPE_CHECKING:
     import keras
 
+    from pipeline.pretrained.frozen import FrozenBase
+
 
 WHITENING_OPTIONS = ("patch", "whitening_bias_epochs", "whitening_bias_rate")
 
@@ -119,11 +121,10 @@ class DeepSpec(
 
             start_as_identity(network)
 
-    def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
-        """Build the part that is never trained, from pixels to (n, d); None if there is none.
+    def frozen_base(self, seed: int) -> FrozenBase | None:
+        """Return the part that is never trained, from pixels to (n, d); None if there is none.
 
         Args:
-            image_shape: (height, width, 3) of the images.
             seed: for random weights, if there are any.
         """
         return None

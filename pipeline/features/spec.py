@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -45,6 +47,26 @@ class Extractor(ABC):
         Returns:
             (n, d) float32, finite.
         """
+
+    def transform_split(
+        self,
+        images: NDArray[np.uint8],
+        split: str,
+        cache_folder: Path | None = None,
+        mirrored: bool = False,
+    ) -> tuple[NDArray[np.float32], float]:
+        """Return the features of a whole split, and the seconds that they take.
+
+        Args:
+            images: as for `transform`.
+            split: name of the split, for progress lines.
+            cache_folder: where an extractor may keep what others also need, named by all that
+                determines it. What it finds there counts with the seconds of its computation.
+            mirrored: flip the images left to right first.
+        """
+        start = time.perf_counter()
+        features = self.transform(np.ascontiguousarray(images[:, :, ::-1]) if mirrored else images)
+        return features, time.perf_counter() - start
 
     @property
     def n_parameters(self) -> int:

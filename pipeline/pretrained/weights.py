@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 import requests
 from numpy.typing import NDArray
 
-from pipeline.checks import StudyError, check_known, listing
+from pipeline.checks import StudyError, listing
 from pipeline.storage.paths import INCOMING
 
 if TYPE_CHECKING:
@@ -36,19 +36,10 @@ Weights = dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Layer -> kernel (3, 3, inputs, filters), in BGR order for the first layer; bias (filters,)."""
 
 
-def layer_names() -> tuple[str, ...]:
-    """Return the names of all layers, from the first to the deepest."""
-    names: list[str] = []
-    for block, count, _ in BLOCKS:
-        names += [f"block{block}_conv{index}" for index in range(1, count + 1)]
-        names.append(f"block{block}_pool")
-    return tuple(names)
-
-
-def up_to_deepest(layers: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of all layers from the first to the deepest of `layers`."""
-    deepest = max(layer_names().index(name) for name in layers)
-    return layer_names()[: deepest + 1]
+def layers_of_block(block: int) -> tuple[str, ...]:
+    """Return the names of the convolutions of a block, from 1, and of its pooling."""
+    count = BLOCKS[block - 1][1]
+    return (*(f"block{block}_conv{i}" for i in range(1, count + 1)), f"block{block}_pool")
 
 
 def kernel_shapes() -> dict[str, tuple[int, ...]]:
@@ -60,16 +51,6 @@ def kernel_shapes() -> dict[str, tuple[int, ...]]:
             shapes[f"block{block}_conv{index}"] = (3, 3, inputs, filters)
             inputs = filters
     return shapes
-
-
-def check_layers(layers: Sequence[str]) -> None:
-    """Raise `StudyError` unless `layers` names at least one layer of VGG16, each only once."""
-    if not layers:
-        raise StudyError("expected at least one layer of VGG16, such as block5_pool")
-    for name in layers:
-        check_known(name, layer_names(), "VGG16 layer")
-    if len(set(layers)) < len(layers):
-        raise StudyError("expected each layer at most once")
 
 
 def check_weights_file(path: Path) -> None:
@@ -156,41 +137,39 @@ def imagenet_file() -> Path:
     return _placed() or _cached() or _downloaded()
 
 
-def random_weights(seed: int, layers: Sequence[str] | None = None) -> Weights:
+def random_weights(seed: int, layers: Collection[str] | None = None) -> Weights:
     """Draw kernels as in He et al. (2015), which preserves the signal's scale; biases are zero.
 
     Args:
         seed: for the draws.
-        layers: draw only up to the deepest of these, with the same values; None draws all.
+        layers: the first layers of the network: only these are drawn, with the same values; None
+            draws all.
     """
     rng = np.random.default_rng(seed)
-    wanted = up_to_deepest(layers or layer_names())
     weights: Weights = {}
     for name, shape in kernel_shapes().items():
-        if name not in wanted:
+        if layers is not None and name not in layers:
             break
         kernel = rng.standard_normal(shape, dtype=np.float32) * np.sqrt(2 / np.prod(shape[:3]))
         weights[name] = kernel.astype(np.float32), np.zeros(shape[-1], dtype=np.float32)
     return weights
 
 
-def load_weights(weights: str, seed: int, layers: Sequence[str]) -> Weights:
-    """Read, download or draw the weights of all layers up to the deepest of `layers`.
+def load_weights(weights: str, seed: int, layers: Collection[str]) -> Weights:
+    """Read, download or draw the weights of the convolutions among `layers`.
 
     Args:
         weights: ``"imagenet"``, ``"random"`` or the path of an ``.h5`` file.
         seed: for random weights.
-        layers: names from `layer_names`.
+        layers: the first layers of the network.
 
     Raises:
-        StudyError: for unknown layers or unusable weights.
+        StudyError: for unusable weights.
     """
-    check_layers(layers)
     if weights == "random":
-        values = random_weights(seed, layers)
-    else:
-        values = read_weights(imagenet_file() if weights == "imagenet" else Path(weights))
-    return {name: values[name] for name in up_to_deepest(layers) if name in values}
+        return random_weights(seed, layers)
+    values = read_weights(imagenet_file() if weights == "imagenet" else Path(weights))
+    return {name: values[name] for name in values if name in layers}
 
 
 def weights_record(weights: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ DOWNLOADS = Path("data/downloads")
 """Finished downloads; neither a dependency nor an output, so that no stage deletes them."""
 RESUME = Path(".resume")
 """Partial downloads and intermediate results, named by the hash of all that determines them."""
+BASE_FEATURES = RESUME / "base-features"
+"""Features of frozen, pretrained bases, which feature sets and networks share."""
 CODE = Path("data/code")
 """The fingerprint of each stage's code; see `pipeline.fingerprints`."""
 STUDY = Path("reports/study")

@@ -9,8 +9,8 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from pipeline import device
 from pipeline.config import registry
-from pipeline.deep import device
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.building import Phase
 from pipeline.deep.training.losses import build_loss

@@ -70,7 +70,7 @@ SETS = {
     "hog": {"method": "hog", "cell": 8},
     "color": {"method": "color_histogram", "grid": 4},
     "patches": {"method": "patches", "count": 64},
-    "vgg": {"method": "vgg16_features", "image_size": 64},
+    "vgg": {"method": "pretrained", "image_size": 64},
 }
 NORMAL = (
     Wanted("color_linear", "classical", 0.38, sets=("color",), overfit=0.04),
@@ -388,8 +388,8 @@ ROSTER = (
     network("resnet20", 0.73, "resnet", depth=20, residual=True, width=1.0),
     *DEPTHS,
     network("vgg16_batch_normalised_narrow", 0.70, "vgg16"),
-    network("vgg16_transfer_frozen", 0.74, "vgg16_transfer", pretrained="file"),
-    network("vgg16_transfer_fine_tuned", 0.80, "vgg16_transfer", pretrained="imagenet",
+    network("vgg16_transfer_frozen", 0.74, "transfer", pretrained="file"),
+    network("vgg16_transfer_fine_tuned", 0.80, "transfer", pretrained="imagenet",
             notes={"phases": PHASES, "preflight_2": PREFLIGHT}),
     network("fast_net", 0.72, "fast"),
     *(

@@ -27,7 +27,7 @@ PARAMS: dict[str, Any] = {
         "color": {"method": "color_histogram", "grid": 1, "bins": 8},
         "hog": {"method": "hog", "cell": 16},
         "vgg": {
-            "method": "vgg16_features",
+            "method": "pretrained",
             "weights": "random",
             "image_size": 32,
             "layers": ["block1_pool"],

@@ -349,15 +349,13 @@ def delete(mapping: dict, key: str) -> None:
         ),
         pytest.param(
             lambda p: p["deep"].update(
-                vgg={"method": "vgg16_transfer", "weights": "random", "then": [{"unfreeze": 9}]}
+                vgg={"method": "transfer", "weights": "random", "then": [{"unfreeze": 9}]}
             ),
             "deep.vgg: then.0.unfreeze: found 9; expected 1 to 5, or all",
             id="more blocks than there are",
         ),
         pytest.param(
-            lambda p: p["deep"].update(
-                vgg={"method": "vgg16_transfer", "weights": "random", "crop": 4}
-            ),
+            lambda p: p["deep"].update(vgg={"method": "transfer", "weights": "random", "crop": 4}),
             "deep.vgg: found crop: 4, but training reads features",
             id="augmentation of what is frozen",
         ),
@@ -386,7 +384,7 @@ def delete(mapping: dict, key: str) -> None:
             id="a path that leads nowhere",
         ),
         pytest.param(
-            lambda p: p["deep"].update(vgg={"method": "vgg16_transfer", "weights": "models/v.h5"}),
+            lambda p: p["deep"].update(vgg={"method": "transfer", "weights": "models/v.h5"}),
             "deep.vgg: there is no weights file models/v.h5",
             id="no weights file",
         ),
@@ -440,10 +438,10 @@ def another_network(path: Path) -> None:
 
 def smaller_vgg(path: Path) -> None:
     """The layers of VGG16 by name, of another width."""
-    from pipeline.pretrained.weights import layer_names
+    from pipeline.pretrained.base import load_base
 
     with h5py.File(path, "w") as file:
-        for name in layer_names():
+        for name in load_base("vgg16").layer_names:
             if "conv" in name:
                 file[f"{name}/{name}_W_1:0"] = np.zeros((3, 3, 8, 8), np.float32)
                 file[f"{name}/{name}_b_1:0"] = np.zeros(8, np.float32)
@@ -461,9 +459,7 @@ def smaller_vgg(path: Path) -> None:
 )
 def test_check_looks_into_the_weights_file(broken, make, message):
     make(Path("weights.h5"))
-    broken.params(
-        lambda p: p["deep"].update(vgg={"method": "vgg16_transfer", "weights": "weights.h5"})
-    )
+    broken.params(lambda p: p["deep"].update(vgg={"method": "transfer", "weights": "weights.h5"}))
     reported = broken.fails(check.main)
     assert f"deep.vgg: {'' if 'there is no' in message else 'weights.h5 '}{message}" in reported
 

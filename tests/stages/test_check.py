@@ -12,7 +12,7 @@ from pipeline.config.yaml_files import dump_yaml
 from pipeline.fingerprints.stage_code import fingerprint_file
 from stages import check
 
-HYBRID = {"vgg": {"method": "vgg16_features", "weights": "random"}}
+HYBRID = {"vgg": {"method": "pretrained", "weights": "random"}}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ PARAMS = {
         "color": {"method": "color_histogram", "grid": 1, "bins": 8},
         "hog": {"method": "hog", "cell": 16},
         "vgg": {
-            "method": "vgg16_features",
+            "method": "pretrained",
             "weights": "random",
             "image_size": 32,
             "layers": ["block1_pool"],

@@ -13,7 +13,7 @@ Departures from the paper and limitations:
   in the authors' own use on residual networks, whose blocks end in an addition.
 * Maps are stretched over the whole image. Convolutions without padding see less of the margins, so
   the stretched map is off by a pixel or two there.
-* If the output also reads earlier layers (``vgg16_transfer``), the map only shows the evidence that
+* If the output also reads earlier layers (``transfer``), the map only shows the evidence that
   passes through the last convolution.
 * The maps are as coarse as the layer: airbench's are 3×3.
 """

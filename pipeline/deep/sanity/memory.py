@@ -11,9 +11,8 @@ from typing import Any
 
 import keras
 
-from pipeline import host_memory
+from pipeline import device, host_memory
 from pipeline.checks import StudyError
-from pipeline.deep import device
 from pipeline.deep.cost import leaf_layers, training_bytes, weight_bytes
 from pipeline.deep.options import Optimizer
 from pipeline.deep.spec import DeepSpec

@@ -19,8 +19,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import device
 from pipeline.class_scores import of_probabilities
-from pipeline.deep import device
 from pipeline.deep.cost import counted_multiply_adds, leaf_layers
 from pipeline.deep.training.scoring import cross_entropy
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import keras
 
+from pipeline import device
 from pipeline.checks import StudyError
-from pipeline.deep import device
 from pipeline.deep.cost import counted_multiply_adds, leaf_layers, summary
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.sanity.input_checks import check_classes, check_inputs

@@ -11,15 +11,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.deep import device
+from pipeline import device
 from pipeline.deep.cost import leaf_layers
 from pipeline.deep.input.training_input import TrainingInput
 from pipeline.deep.sanity.memory import weights_that_fit
 from pipeline.deep.spec import DeepSpec, output_units
-from pipeline.deep.training.base_features import BaseFeatures, base_features
 from pipeline.deep.training.epochs import Trainable
 from pipeline.deep.training.losses import build_loss
 from pipeline.deep.training.optimizers import build_optimizer
+from pipeline.pretrained.base_features import BaseFeatures, base_features
 from pipeline.storage.splits import SPLITS
 
 MIRRORED = "mirrored train"
@@ -52,13 +52,16 @@ class Phase:
         self.spec, self.index, self.phases = spec, index, phases
         self.n_classes, self.seed = n_classes, seed
         self.image_shape = tuple(images["train"].shape[1:])
-        # Seed again, so that a phase starts the same way in a resumed training.
-        keras.utils.set_random_seed(seed)
         self.policy = device.compute_policy(spec.precision)
-        with _policy(self.policy):
-            self.base = spec.frozen_base(self.image_shape, seed)
+        frozen = spec.frozen_base(seed)
+        self.frozen = frozen.loaded() if frozen else None
         self.features = self._features(images, cache_folder)
         self.inputs = {split: found.values for split, found in self.features.items()}
+        # Seed again, so that a phase starts the same way in a resumed training, and whether its
+        # features were computed or read.
+        keras.utils.set_random_seed(seed)
+        with _policy(self.policy):
+            self.base = self.frozen.model(self.image_shape) if self.frozen else None
         start = time.perf_counter()
         with _policy(self.policy):
             self._build()
@@ -69,15 +72,15 @@ class Phase:
         self, images: Mapping[str, NDArray[np.uint8]], cache_folder: Path | None
     ) -> dict[str, BaseFeatures]:
         """Return the inputs: features of the base, or the pixels, which cost nothing."""
-        if self.base is None:
+        if self.frozen is None:
             return {split: BaseFeatures(images[split], 0.0) for split in SPLITS}
-        self.base.jit_compile = device.compiles_with_xla(self.spec.xla)
+        frozen = self.frozen
         found = {
-            split: base_features(self.base, images[split], split, cache_folder) for split in SPLITS
+            split: base_features(frozen, images[split], split, cache_folder) for split in SPLITS
         }
         if self.spec.flip:
             found[MIRRORED] = base_features(
-                self.base, images["train"], "train", cache_folder, mirrored=True
+                frozen, images["train"], "train", cache_folder, mirrored=True
             )
         return found
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images, check_labels
 from pipeline.deep.cost import leaf_layers, multiply_adds, uncounted_layers
-from pipeline.deep.device import device_name
 from pipeline.deep.sanity.preflight import preflight
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.building import Phase
@@ -23,6 +22,7 @@ from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.epochs import Trainable, Weights, fit
 from pipeline.deep.training.failures import memory_errors
 from pipeline.deep.training.history import TrainingHistory
+from pipeline.device import device_name
 from pipeline.inference import network_scores
 from pipeline.storage.splits import SPLITS
 from pipeline.tta import AugmentedScores, augmented_splits

@@ -26,7 +26,7 @@ classical:
   rbf: {method: rbf_svm, features: [hog], scaling: unit, weights: [1.0]}
 deep:
   lenet5: {method: lenet5, epochs: 20}
-  vgg: {method: vgg16_transfer, weights: imagenet}
+  vgg: {method: transfer, weights: imagenet}
 not_run: {}
 corrupt: {}
 """

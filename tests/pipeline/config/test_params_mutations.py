@@ -35,7 +35,7 @@ classical:
 deep:
   lenet5: {method: lenet5, epochs: 2, learning_rate: 1.0e-3, seeds: [1, 2]}
   transfer:
-    method: vgg16_transfer
+    method: transfer
     weights: random
     then: [{unfreeze: 1, epochs: 1}]
 """

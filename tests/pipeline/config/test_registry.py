@@ -15,7 +15,7 @@ from pipeline.classical.tuning.ranges import Range, Tune
 from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.registry import KINDS, MethodSpec, explain, load_spec, method_names, parse
-from pipeline.deep.architectures.vgg16_transfer.phases import PhaseOptions
+from pipeline.deep.architectures.transfer.phases import PhaseOptions
 from tests.pipeline.numeric_options import numbers
 
 EVERY_METHOD = [(kind, method) for kind in KINDS for method in method_names(kind)]
@@ -41,7 +41,7 @@ def test_every_file_with_a_spec_of_its_own_is_a_method(root, kind):
         ("dataset", {"cifar10", "image_folder", "photos"}),
         ("features", {"color_histogram", "hog"}),
         ("classical", {"linear_svm", "rbf_svm"}),
-        ("deep", {"lenet5", "vgg16_transfer"}),
+        ("deep", {"lenet5", "transfer"}),
     ],
 )
 def test_the_published_methods_are_there(kind, some):

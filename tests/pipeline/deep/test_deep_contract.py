@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 METHODS = registry.method_names("deep")
 OPTIONS = {
     "googlenet": {"width": 0.1, "auxiliary": True, "batch_norm": False, "learning_rate": 0.01},
-    "vgg16_transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]},
+    "transfer": {"weights": "random", "image_size": 32, "layers": ["block3_pool"]},
 }
 """Options that make a method fast and avoid files; the others are made narrow."""
 NARROW = {"width": 0.1}
@@ -158,7 +158,7 @@ def test_options_do_not_mislead_it(method, options, layer):
 @pytest.mark.parametrize("then", [[], [{"unfreeze": 1, "epochs": 1}]])
 def test_a_pretrained_network_is_read_at_its_deepest_convolution(layers, layer, then):
     given = {"weights": "random", "image_size": 32, "layers": layers, "width": 0.05, "then": then}
-    assert deep_spec("vgg16_transfer", **given).grad_cam_layer() == layer
+    assert deep_spec("transfer", **given).grad_cam_layer() == layer
 
 
 def test_stored_model_predicts_the_same_from_pixels(run, tmp_path):
@@ -189,7 +189,8 @@ def test_every_shared_option_is_accepted(method, tmp_path):
 @pytest.mark.parametrize("n_classes", [2, 7])
 def test_network_ends_in_one_unit_per_class_and_one_for_two(method, n_classes):
     spec = deep_spec(method, **options(method))
-    base = spec.frozen_base((32, 32, 3), 0)
+    frozen = spec.frozen_base(0)
+    base = frozen and frozen.model((32, 32, 3))
     shape = (32, 32, 3) if base is None else tuple(base.output_shape[1:])
     network = spec.network(shape, output_units(n_classes))
     assert network.outputs[0].shape == (None, 1 if n_classes == 2 else 7)

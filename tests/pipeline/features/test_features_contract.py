@@ -12,7 +12,7 @@ from pipeline.storage.object_files import load_object, save_object
 METHODS = registry.method_names("features")
 OPTIONS = {
     "patches": {"count": 100, "samples": 20_000},
-    "vgg16_features": {"weights": "random", "image_size": 32, "layers": ["block1_pool"]},
+    "pretrained": {"weights": "random", "image_size": 32, "layers": ["block1_pool"]},
 }
 """Options for methods whose defaults need a download or take long."""
 
@@ -69,7 +69,7 @@ def test_multiply_adds_are_counted_and_grow_with_the_image(method, fitted):
     assert type(small) is int
     if method == "raw":
         assert small == large == 0  # unchanged pixels
-    elif method == "vgg16_features":
+    elif method == "pretrained":
         assert small == large > 0  # images are resized
     else:
         assert 0 < small < large
@@ -159,7 +159,7 @@ def test_the_smallest_side_is_read_and_a_smaller_one_refused(method, images):
 
 
 def test_the_number_of_threads_does_not_matter(method, fitted, photo_patches):
-    images = photo_patches if method != "vgg16_features" else photo_patches[:20]
+    images = photo_patches if method != "pretrained" else photo_patches[:20]
     with threadpool_limits(1):
         alone = fitted.transform(images)
     with threadpool_limits(2):

@@ -68,13 +68,14 @@ def test_patches():
     assert count({**entry, "stride": 2}) == 14**2 * 108 * (3 + 108 + 400)
 
 
-def test_vgg16_features_count_as_the_layers_of_the_network_do():
+def test_pretrained_features_count_as_the_layers_of_the_network_do():
     from pipeline.deep.cost import multiply_adds
-    from pipeline.pretrained.vgg16 import vgg16_base
+    from pipeline.pretrained.frozen import FrozenBase, Part
 
     layers = ("block1_pool", "block3_conv1")
-    entry = {"method": "vgg16_features", "weights": "random", "image_size": 40, "layers": layers}
+    entry = {"method": "pretrained", "weights": "random", "image_size": 40, "layers": layers}
     extractor = registry.parse("features", entry, "features.x").build(seed=0)
     extractor.fit(np.zeros((1, 32, 32, 3), dtype=np.uint8))
-    network = vgg16_base("random", 40, layers, "average", image_shape=(32, 32, 3))
+    parts = tuple(Part(layer, "average") for layer in layers)
+    network = FrozenBase("vgg16", "random", 40, "float32", parts).model((32, 32, 3))
     assert extractor.multiply_adds((32, 32, 3)) == multiply_adds(network) > 1e6

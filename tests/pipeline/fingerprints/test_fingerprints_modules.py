@@ -99,7 +99,7 @@ def test_texts_of_errors_count_behind_a_module_that_keeps_them(toy):
 
 
 def test_methods_are_found_by_the_names_in_use():
-    code = Code({"features": ["hog", "vgg16_features"]})
+    code = Code({"features": ["hog", "pretrained"]})
     hog, vgg16 = (method_module("features", name) for name in code.used["features"])
     found = {each for pattern in ("{features}", "{features}_drawing", "{deep}")
              for each in code._matching(pattern)}  # fmt: skip

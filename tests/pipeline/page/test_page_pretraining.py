@@ -13,7 +13,7 @@ from tests.pipeline.synthetic_study import Wanted, made_up, network, verdict_of
 
 SVM = Wanted("svm", "classical", 0.5)
 SCRATCH = network("resnet20", 0.7, "resnet")
-TRANSFER = network("transfer", 0.9, "vgg16_transfer", pretrained="imagenet")
+TRANSFER = network("transfer", 0.9, "transfer", pretrained="imagenet")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_below_and_not_separated(three):
 
 def test_where_the_best_network_is_of_these_images_the_headline_is_enough():
     best = network("wide", 0.97, "resnet")
-    results = made_up((SVM, best, network("transfer", 0.6, "vgg16_transfer", pretrained="file")))[0]
+    results = made_up((SVM, best, network("transfer", 0.6, "transfer", pretrained="file")))[0]
     assert "the best network, wide" in verdict_of(results).headline
     text = " ".join(verdict_of(results).details)
     assert "transfer (marked pretrained in the table) uses weights" in text
@@ -63,13 +63,13 @@ def test_where_the_best_network_is_of_these_images_the_headline_is_enough():
 
 
 def test_random_weights_have_seen_nothing():
-    results = made_up((SVM, network("control", 0.9, "vgg16_transfer", pretrained="random")))[0]
+    results = made_up((SVM, network("control", 0.9, "transfer", pretrained="random")))[0]
     assert StudyResults(results).pretrained == {}
     assert "other images" not in " ".join(verdict_of(results).details)
 
 
 def test_many_are_counted_and_marked_in_the_table():
-    more = [network(f"t{i}", 0.6, "vgg16_transfer", pretrained="file") for i in range(3)]
+    more = [network(f"t{i}", 0.6, "transfer", pretrained="file") for i in range(3)]
     results = made_up((SVM, TRANSFER, *more))[0]
     text = " ".join(verdict_of(results).details)
     assert "4 runs (marked pretrained in the table) use weights" in text

@@ -192,7 +192,7 @@ def test_equal_runs_on_dependent_images_are_said_to_be_equal(all_families):
 
 
 def test_runs_that_all_build_on_other_images_have_no_rest():
-    wanted = [network(f"t{i}", 0.6, "vgg16_transfer", pretrained="imagenet") for i in range(2)]
+    wanted = [network(f"t{i}", 0.6, "transfer", pretrained="imagenet") for i in range(2)]
     text = " ".join(verdict_of(made_up(wanted)[0]).details)
     assert "have seen more data than this study contains." in text
     assert "the other runs" not in text

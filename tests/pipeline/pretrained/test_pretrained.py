@@ -9,11 +9,25 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.pretrained.vgg16 import output_shape, vgg16_base
-from pipeline.pretrained.weights import KERAS_FILE, layer_names, load_weights
+from pipeline.pretrained.base import load_base
+from pipeline.pretrained.frozen import FrozenBase, Part
+from pipeline.pretrained.weights import KERAS_FILE
 
+VGG16 = load_base("vgg16")
 LAYERS = ("block2_pool", "block5_conv3", "block5_pool")
 PUBLISHED = Path(os.environ.get("VGG16_WEIGHTS", Path.home() / ".keras/models" / KERAS_FILE))
+
+
+def vgg16_base(
+    weights, size, layers, pooling, seed=0, image_shape=(None, None, 3), precision="float32",
+    boundary=None,
+):  # fmt: skip
+    """The frozen VGG16 as a model, from pixels to joined vectors and the boundary's map."""
+    parts = [Part(layer, pooling) for layer in layers]
+    parts += [Part(boundary, "map")] if boundary else []
+    source, values = (weights, None) if isinstance(weights, str) else ("random", weights)
+    frozen = FrozenBase("vgg16", source, size, precision, tuple(parts), seed, values=values)
+    return frozen.model(image_shape)
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +120,14 @@ def test_sizes():
     assert base.output_shape == (None, 512)
     shallow = vgg16_base("random", 32, ("block1_conv2",), "average")
     assert shallow.count_params() == 64 * (27 + 1) + 64 * (9 * 64 + 1)
-    assert len(layer_names()) == 18
+    assert len(VGG16.layer_names) == 18
 
 
 @pytest.mark.parametrize("size", [32, 50])
 def test_output_shapes_are_those_of_the_network(size):
     base = vgg16_base("random", size, ("block1_pool", "block3_conv2"), "flatten")
     for name in ("block1_conv2", "block1_pool", "block2_pool", "block3_conv1"):
-        assert base.get_layer(name).output.shape[1:] == output_shape(name, size)
+        assert base.get_layer(name).output.shape[1:] == VGG16.output_shape(name, size)
 
 
 def test_a_boundary_gives_its_whole_output_after_the_vectors(images):
@@ -129,7 +143,7 @@ def test_a_boundary_gives_its_whole_output_after_the_vectors(images):
 
 
 def test_half_precision_saturates_instead_of_becoming_infinite(images):
-    weights = load_weights("random", 0, ("block1_pool",))
+    weights = VGG16.load_weights("random", 0, ("block1_pool",))
     kernel, bias = weights["block1_conv2"]
     weights["block1_conv2"] = kernel * 1e4, bias
     found = vgg16_base(weights, 32, (), "max", boundary="block1_pool").predict(images, verbose=0)

@@ -114,7 +114,7 @@ def test_image_size_is_named_if_it_is_an_option():
         image_size: int = 96
 
     with pytest.raises(StudyError, match=r"image_size: 96.*a smaller image_size"):  # noqa: SIM117
-        with memory_errors(Resizing(method="vgg16_transfer", data_on_device=False), PHOTOGRAPH):
+        with memory_errors(Resizing(method="transfer", data_on_device=False), PHOTOGRAPH):
             raise MemoryError
 
 

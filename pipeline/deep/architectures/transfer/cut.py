@@ -1,22 +1,23 @@
-"""Where VGG16 is split into a frozen part and a trained part. Does not import Keras."""
+"""Where a base is split into a frozen part and a trained part. Does not import Keras."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from pipeline.pretrained.vgg16 import Pooling, block_of, output_shape
-from pipeline.pretrained.weights import up_to_deepest
+from pipeline.pretrained.base import Base, Pooling
+from pipeline.pretrained.frozen import Part
 
 KEPT_VALUES = 20_000
 """The most float16 values kept per image: 60,000 images and 45,000 flipped ones take 4 GB. This is
-enough to unfreeze one block at up to 96 pixels, or two at up to 64."""
+enough to unfreeze one block of VGG16 at up to 96 pixels, or two at up to 64."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """VGG16 up to the deepest layer in use, with its top blocks trained and the others frozen."""
+    """A base up to the deepest layer in use, with its top blocks trained and the others frozen."""
 
+    base: Base
     layers: tuple[str, ...]
     """Layers whose outputs are used."""
     pooling: Pooling
@@ -27,18 +28,18 @@ class Cut:
     @property
     def blocks(self) -> int:
         """Number of blocks, up to the deepest layer in use."""
-        return block_of(self.every[-1])
+        return self.base.block_of(self.every[-1])
 
     @property
     def every(self) -> tuple[str, ...]:
         """All layers, up to the deepest one in use."""
-        return up_to_deepest(self.layers)
+        return self.base.up_to_deepest(self.layers)
 
     @property
     def boundary(self) -> str | None:
         """The last frozen layer, if trained ones follow it."""
         frozen = self.blocks - self.unfrozen
-        return f"block{frozen}_pool" if 0 < frozen < self.blocks else None
+        return self.base.blocks[frozen - 1][-1] if 0 < frozen < self.blocks else None
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -54,14 +55,19 @@ class Cut:
         return tuple(name for name in self.layers if name not in behind)
 
     @property
-    def parts(self) -> dict[str, tuple[int, ...]]:
-        """Output shapes of the frozen part, by layer: vectors, and the boundary's whole output."""
+    def parts(self) -> tuple[Part, ...]:
+        """What is read of the frozen part: vectors, and the boundary's whole output."""
+        vectors = tuple(Part(name, self.pooling) for name in self.below)
+        return (*vectors, Part(self.boundary, "map")) if self.boundary else vectors
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each of `parts`, by layer."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for name in self.below:
-            shape = output_shape(name, self.image_size)
-            shapes[name] = (math.prod(shape) if self.pooling == "flatten" else shape[-1],)
-        if self.boundary:
-            shapes[self.boundary] = output_shape(self.boundary, self.image_size)
+        for part in self.parts:
+            shape = self.base.output_shape(part.layer, self.image_size)
+            vector = math.prod(shape) if part.form == "flatten" else shape[-1]
+            shapes[part.layer] = shape if part.form == "map" else (vector,)
         return shapes
 
     @property
@@ -69,4 +75,4 @@ class Cut:
         """Whether the trained part starts at pixels: all is trained, or features are too large."""
         if not self.unfrozen:
             return False
-        return not self.boundary or sum(map(math.prod, self.parts.values())) > KEPT_VALUES
+        return not self.boundary or sum(map(math.prod, self.shapes.values())) > KEPT_VALUES

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.deep.architectures.vgg16_transfer.phases import PhaseOptions, read_phases
+from pipeline.deep.architectures.transfer.phases import PhaseOptions, read_phases
 
 
 def test_a_phase_changes_only_the_options_it_sets():

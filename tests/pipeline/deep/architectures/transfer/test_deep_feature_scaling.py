@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
+from pipeline.deep.architectures.transfer.feature_scaling import (
     fitted_standardization,
     frozen_standardization,
 )

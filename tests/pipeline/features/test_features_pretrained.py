@@ -1,4 +1,4 @@
-"""The frozen VGG16 as an extractor."""
+"""Frozen, pretrained networks as extractors."""
 
 import subprocess
 import sys
@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
-from pipeline.features.vgg16_features import Spec
-from pipeline.pretrained.vgg16 import vgg16_base
+from pipeline.features.pretrained import Spec
+from pipeline.pretrained.base import base_names, load_base
+from pipeline.pretrained.frozen import FrozenBase, Part
 from pipeline.storage.object_files import load_object, save_object
 
 LAYERS = ("block1_pool", "block2_conv1")
@@ -30,9 +31,26 @@ def features(images):
 
 
 def test_equals_the_base_of_the_transfer_network(images, features):
-    base = vgg16_base("random", 40, LAYERS, "average", seed=3, image_shape=(32, 32, 3))
+    parts = tuple(Part(layer, "average") for layer in LAYERS)
+    base = FrozenBase("vgg16", "random", 40, "float32", parts, seed=3).model((32, 32, 3))
     np.testing.assert_allclose(features, base.predict(images, verbose=0), rtol=1e-5, atol=1e-4)
     assert features.shape == (12, 64 + 128)
+
+
+@pytest.mark.parametrize("name", base_names())
+def test_every_base_gives_its_features_with_the_sign_of_the_root(images, name):
+    base = load_base(name)
+    layers = [base.blocks[0][-1], base.blocks[1][-1]]
+    plain, rooted = (
+        options(base=name, layers=layers, sqrt=sqrt).build(seed=3).fit(images) for sqrt in (0, 1)
+    )
+    features = plain.transform(images)
+    width = sum(base.output_shape(layer, 40)[-1] for layer in layers)
+    assert features.shape == (12, width)
+    found = rooted.transform(images)
+    np.testing.assert_allclose(found * np.abs(found), features, rtol=1e-4, atol=1e-4)
+    assert plain.n_parameters > 0
+    assert Spec(base=name, weights="random").layers == base.default_layers
 
 
 def test_other_weights_give_other_features(images, features):
@@ -85,13 +103,15 @@ def test_runs_with_it_are_hybrid():
     ("wrong", "message"),
     [
         ({"layers": ["block9_pool"]}, "block9_pool"),
+        ({"base": "vgg15"}, "unknown base 'vgg15'; did you mean 'vgg16'"),
+        ({"base": "efficientnet_lite0", "layers": ["block5_pool"]}, "EfficientNet-Lite0 layer"),
         ({"layers": []}, "at least one layer"),
         ({"image_size": 16}, "at least 32"),
         ({"precision": "float16"}, "bfloat16"),
     ],
 )
 def test_wrong_options_are_rejected(wrong, message):
-    entry = {"method": "vgg16_features", **wrong}
+    entry = {"method": "pretrained", **wrong}
     with pytest.raises(StudyError, match=message):
         registry.parse("features", entry, "features.x")
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline import device
 from pipeline.checks import StudyError
-from pipeline.deep import device
 from pipeline.deep.spec import DeepSpec
 
 

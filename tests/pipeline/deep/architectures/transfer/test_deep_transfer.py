@@ -1,4 +1,4 @@
-"""VGG16 with a head: options, phases, and that each phase starts where the previous one ended."""
+"""A base with a head: options, phases, and that each phase starts where the previous one ended."""
 
 import json
 import zipfile
@@ -10,7 +10,7 @@ from deep_cases import colored_squares, deep_spec
 
 from pipeline.checks import StudyError
 from pipeline.deep.cost import leaf_layers
-from pipeline.pretrained.weights import load_weights
+from pipeline.pretrained.base import load_base
 
 SHALLOW = ("block2_conv1", "block1_conv2", "block2_pool", "block1_pool")
 """Layers of two blocks, not in order: frozen, at the boundary, and trained."""
@@ -18,7 +18,7 @@ IMAGES, LABELS = colored_squares(48, 3, 32, seed=0)
 
 
 def transfer(**options):
-    return deep_spec("vgg16_transfer", **{"weights": "random", "image_size": 32, **options})
+    return deep_spec("transfer", **{"weights": "random", "image_size": 32, **options})
 
 
 # --- the head ---------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ def test_l2_is_a_penalty_on_the_kernels_of_the_head():
         ({"crop": 4}, r"found crop: 4, .*expected only flip.*phase of `then` that unfreezes all"),
         (
             {"then": [{"unfreeze": 6}]},
-            r"deep\.vgg16_transfer: then\.0\.unfreeze: found 6; .*1 to 5",
+            r"deep\.transfer: then\.0\.unfreeze: found 6; .*1 to 5",
         ),
         ({"then": [{"unfreeze": 1, "epohcs": 2}]}, r"then\.0\.epohcs: .*did you mean 'epochs'"),
         ({"then": [{"unfreeze": 1, "cutout": 8}]}, r"then\.0: found cutout: 8, .*unfreeze all"),
@@ -92,7 +92,7 @@ def test_wrong_options(option, message):
 
 
 def test_the_check_finds_a_missing_file(tmp_path):
-    spec = deep_spec("vgg16_transfer", weights=str(tmp_path / "none.h5"))
+    spec = deep_spec("transfer", weights=str(tmp_path / "none.h5"))
     with pytest.raises(StudyError, match="there is no weights file"):
         spec.check_files()
 
@@ -139,7 +139,8 @@ class Built:
 
     def __init__(self, phase, images, n_outputs=3, before=None):
         keras.utils.set_random_seed(1)
-        self.base = phase.frozen_base(images.shape[1:], 7)
+        frozen = phase.frozen_base(7)
+        self.base = frozen and frozen.model(images.shape[1:])
         self.inputs = images if self.base is None else self.base.predict(images, verbose=0)
         shape = self.inputs.shape[1:]
         preprocessing = phase.preprocessing(self.inputs)
@@ -250,13 +251,13 @@ def test_other_poolings_give_the_same_features_in_both_phases(pooling):
 def test_the_input_is_pixels_if_features_are_too_large():
     spec = transfer(image_size=112, then=[{"unfreeze": 1, "crop": 2}])
     _, top = spec.phases()
-    assert top.frozen_base((32, 32, 3), 0) is None
+    assert top.frozen_base(0) is None
     network = top.network((32, 32, 3), 3)
     trainable = {layer.name for layer in network.layers if layer.trainable_variables}
     assert trainable == {"hidden", "output", *(f"block5_conv{index}" for index in (1, 2, 3))}
-    drawn = load_weights("random", 0, top.layers)["block1_conv1"][0]
+    drawn = load_base("vgg16").load_weights("random", 0, top.layers)["block1_conv1"][0]
     found = network.get_layer("block1_conv1").get_weights()[0]
-    np.testing.assert_array_equal(found, drawn[:, :, ::-1])
+    np.testing.assert_array_equal(found, drawn)
 
 
 def test_precision_is_that_of_the_options():
@@ -264,7 +265,7 @@ def test_precision_is_that_of_the_options():
         layers=["block1_pool", "block2_pool"], precision="bfloat16", then=[{"unfreeze": 1}]
     )
     top = spec.phases()[1]
-    base = top.frozen_base((32, 32, 3), 0)
+    base = top.frozen_base(0).model((32, 32, 3))
     network = top.network(base.output_shape[1:], 3)
     assert base.get_layer("block1_conv2").compute_dtype == "bfloat16"
     assert network.get_layer("block2_conv1").compute_dtype == "bfloat16"

@@ -1,10 +1,10 @@
-"""VGG16, pretrained on ImageNet and applied to other images: first frozen, then unfrozen by blocks.
+"""A pretrained base applied to other images: first frozen, then unfrozen by blocks.
 
-Simonyan and Zisserman (2015), section 5 and appendix B, use the network's features on other
-datasets; Yosinski et al. (2014), "How transferable are features in deep neural networks?",
-fine-tune transferred layers. Departures: earlier layers are used too, because small images leave
-only a few positions in the deepest ones; images are resized to one size, without crops; the head is
-a small network instead of a linear SVM. See `pipeline.pretrained.vgg16` for the convolutions.
+Yosinski et al. (2014), "How transferable are features in deep neural networks?", fine-tune
+transferred layers; Simonyan and Zisserman (2015), section 5 and appendix B, use the features of
+VGG16 on other datasets. Departures: images are resized to one size, without crops; the head is a
+small network instead of a linear SVM. The batch normalizations of a base stay as in inference
+when it is unfrozen. See `pipeline.pretrained` for the bases.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
-from pipeline.deep.architectures.vgg16_transfer.phases import OF_PIXELS, PhaseOptions, read_phases
-from pipeline.deep.architectures.vgg16_transfer.vgg16_cut import Cut
+from pipeline.deep.architectures.transfer.cut import Cut
+from pipeline.deep.architectures.transfer.phases import OF_PIXELS, PhaseOptions, read_phases
 from pipeline.deep.options import Dropout, Epochs, LearningRate
 from pipeline.deep.spec import DeepSpec
-from pipeline.pretrained import vgg16
-from pipeline.pretrained.vgg16 import BaseOptions, ComputePrecision
-from pipeline.pretrained.weights import load_weights, weights_record
+from pipeline.pretrained.base import ComputePrecision, pooled, set_weights
+from pipeline.pretrained.frozen import FrozenBase, join
+from pipeline.pretrained.options import BaseOptions
 
 if TYPE_CHECKING:
     import keras
 
 
 class Spec(BaseOptions, DeepSpec):
-    """VGG16 pretrained on ImageNet: a head on its frozen features, with optional fine-tuning.
+    """A network pretrained on ImageNet: a head on its frozen features, with optional fine-tuning.
 
     The output of the frozen part is computed once per image and kept, unless it has more than
-    `vgg16_cut.KEPT_VALUES` values; in that case, and if all is trained, the input is pixels.
+    `cut.KEPT_VALUES` values; in that case, and if all is trained, the input is pixels.
     """
 
     epochs: Epochs = 20
@@ -82,7 +82,7 @@ class Spec(BaseOptions, DeepSpec):
     @property
     def cut(self) -> Cut:
         """How this phase divides the layers into frozen and trained ones."""
-        return Cut(self.layers, self.pooling, self.image_size, self._unfrozen)
+        return Cut(self.network_below, self.layers, self.pooling, self.image_size, self._unfrozen)
 
     def phases(self) -> tuple[Self, ...]:
         """Return the training of the head, and one phase for each entry of `then`."""
@@ -91,41 +91,45 @@ class Spec(BaseOptions, DeepSpec):
 
     def record(self) -> dict[str, Any]:
         """Return the name and checksum of the weights file."""
-        return weights_record(self.weights)
+        return self.network_below.record(self.weights)
 
-    def frozen_base(self, image_shape: tuple[int, int, int], seed: int) -> keras.Model | None:
-        """Build the convolutions below the trained ones; None if the network starts at pixels.
+    def frozen_base(self, seed: int) -> FrozenBase | None:
+        """Return the layers below the trained ones; None if the network starts at pixels.
 
-        The output is the pooled features of those `layers` that are in the base and, if later
-        blocks are trained, the whole output of the base's last layer.
+        What is read of them is the pooled features of those `layers` that are there and, if later
+        blocks are trained, the whole output of the last layer.
         """
         self._seed = seed
         if self.cut.reads_pixels:
             return None
-        return vgg16.vgg16_base(
+        return FrozenBase(
+            self.base,
             self.weights,
             self.image_size,
-            self.cut.below,
-            self.pooling,
-            seed,
-            image_shape,
             self._computed_in(),
-            self.cut.boundary,
+            self.cut.parts,
+            seed,
+            self.xla,
         )
+
+    def frozen_bases(self, seed: int) -> tuple[tuple[FrozenBase, bool], ...]:
+        """Return the frozen part of each phase that has one, with whether it flips images."""
+        found = ((phase.frozen_base(seed), phase.flip) for phase in self.phases())
+        return tuple((frozen, flips) for frozen, flips in found if frozen is not None)
 
     def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
         """Standardize features in the first phase; in later phases the network does so."""
         if self._unfrozen:
             return None
-        from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
+        from pipeline.deep.architectures.transfer.feature_scaling import (
             fitted_standardization,
         )
 
         return fitted_standardization(inputs)
 
     def grad_cam_layer(self) -> str:
-        """Return the deepest convolution, with its activation, whatever is read of it."""
-        return [name for name in self.cut.every if "conv" in name][-1]
+        """Return the deepest layer whose maps show a convolution, whatever is read of it."""
+        return self.network_below.map_layer(self.layers)
 
     def network(self, input_shape: tuple[int, ...], n_outputs: int) -> keras.Model:
         """Build the layers that this phase unfreezes, and the head on standardized features."""
@@ -134,16 +138,17 @@ class Spec(BaseOptions, DeepSpec):
         if not self._unfrozen:
             features = Input(input_shape, name="features")
             return Model(features, self._head(features, n_outputs), name="head")
-        from pipeline.deep.architectures.vgg16_transfer.feature_scaling import (
+        from pipeline.deep.architectures.transfer.feature_scaling import (
             frozen_standardization,
         )
 
         inputs = Input(input_shape, name="inputs")
         vectors = self._vectors(inputs)
-        x = vgg16.join([vectors[name] for name in self.layers])
+        x = join([vectors[name] for name in self.layers])
         x = frozen_standardization()(x)
         network = Model(inputs, self._head(x, n_outputs), name="unfrozen")
-        vgg16.set_weights(network, load_weights(self.weights, self._seed, self.layers))
+        values = self.network_below.load_weights(self.weights, self._seed, self.layers)
+        set_weights(network, values)
         return network
 
     def _head(self, x: keras.KerasTensor, n_outputs: int) -> keras.KerasTensor:
@@ -159,20 +164,20 @@ class Spec(BaseOptions, DeepSpec):
         """Return the vector of each of `layers`, from pixels or from the base's output."""
         from pipeline.deep.layers import kernel_options
 
-        cut = self.cut
+        cut, base = self.cut, self.network_below
         if cut.reads_pixels:
-            outputs = {"pixels": vgg16.vgg16_pixels(inputs, self.image_size)}
+            outputs = {"pixels": base.preprocessed(inputs, self.image_size)}
             vectors: dict[str, keras.KerasTensor] = {}
             names = cut.every
         else:
-            vectors = _take_apart(inputs, cut.parts)
+            vectors = _take_apart(inputs, cut.shapes)
             outputs = {cut.boundary: vectors.pop(cut.boundary)} if cut.boundary else {}
             names = cut.trained
         (x,) = outputs.values()
         penalty = kernel_options(self)["kernel_regularizer"]
-        outputs |= vgg16.vgg16_layers(x, names, self._computed_in(), cut.trained, penalty)
+        outputs |= base.build(x, names, self._computed_in(), cut.trained, penalty)
         rest = [name for name in self.layers if name not in vectors]
-        made = vgg16.vgg16_vectors(outputs, rest, self.pooling)
+        made = pooled(outputs, rest, self.pooling)
         return vectors | dict(zip(rest, made, strict=True))
 
     def _blocks(self, phase: PhaseOptions) -> int:
@@ -185,10 +190,9 @@ class Spec(BaseOptions, DeepSpec):
         return spec
 
     def _computed_in(self) -> ComputePrecision:
-        from pipeline.deep.device import compute_policy
+        from pipeline.device import compute_precision
 
-        policy: Any = compute_policy(self.precision).removeprefix("mixed_")
-        return policy
+        return compute_precision(self.precision)
 
 
 def _take_apart(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+from typing import Literal, cast
 
 import keras
 from threadpoolctl import threadpool_limits
 
 from pipeline import machine
 from pipeline.checks import StudyError
+
+ComputePrecision = Literal["float32", "bfloat16", "float16"]
+"""The precision that layers compute in; weights are always float32."""
 
 
 def device_name() -> str:
@@ -42,11 +46,21 @@ def compute_policy(precision: str) -> str:
     """Return the name of Keras's dtype policy, such as ``float32`` or ``mixed_bfloat16``.
 
     Args:
+        precision: as for `compute_precision`.
+    """
+    precision = compute_precision(precision)
+    return "float32" if precision == "float32" else f"mixed_{precision}"
+
+
+def compute_precision(precision: str) -> ComputePrecision:
+    """Return the precision that layers compute in on this machine.
+
+    Args:
         precision: one of `options.Precision`; auto means bfloat16 on an accelerator, else float32.
     """
     if precision == "auto":
-        precision = "bfloat16" if has_accelerator() else "float32"
-    return "float32" if precision == "float32" else f"mixed_{precision}"
+        return "bfloat16" if has_accelerator() else "float32"
+    return cast("ComputePrecision", precision)
 
 
 def compiles_with_xla(xla: bool | str) -> bool:

@@ -1,20 +1,21 @@
-"""How VGG16 is split into frozen and trained parts."""
+"""How a base is split into frozen and trained parts."""
 
 import pytest
 
-from pipeline.deep.architectures.vgg16_transfer.vgg16_cut import Cut
+from pipeline.deep.architectures.transfer.cut import Cut
+from pipeline.pretrained.base import load_base
 
 LAYERS = ("block5_pool", "block3_pool", "block4_pool")
 
 
 def cut(unfrozen, layers=LAYERS, size=64, pooling="average"):
-    return Cut(layers, pooling, size, unfrozen)
+    return Cut(load_base("vgg16"), layers, pooling, size, unfrozen)
 
 
 def test_nothing_trained():
     whole = cut(0)
     assert (whole.boundary, whole.trained, whole.below) == (None, (), LAYERS)
-    assert whole.parts == {"block5_pool": (512,), "block3_pool": (256,), "block4_pool": (512,)}
+    assert whole.shapes == {"block5_pool": (512,), "block3_pool": (256,), "block4_pool": (512,)}
     assert not whole.reads_pixels
 
 
@@ -23,7 +24,7 @@ def test_the_top_block():
     assert top.boundary == "block4_pool"
     assert top.trained == ("block5_conv1", "block5_conv2", "block5_conv3", "block5_pool")
     # block4_pool is read from the boundary's output.
-    assert top.parts == {"block3_pool": (256,), "block4_pool": (4, 4, 512)}
+    assert top.shapes == {"block3_pool": (256,), "block4_pool": (4, 4, 512)}
     assert not top.reads_pixels
 
 
@@ -32,7 +33,7 @@ def test_all():
     assert everything.boundary is None
     assert everything.trained == everything.every
     assert len(everything.every) == 18
-    assert everything.parts == {}
+    assert everything.shapes == {}
     assert everything.reads_pixels
 
 
@@ -45,7 +46,7 @@ def test_blocks_are_counted_from_the_deepest_one_in_use():
 
 
 def test_flattened_vectors_keep_positions():
-    parts = cut(1, ("block3_conv1", "block5_pool"), pooling="flatten").parts
+    parts = cut(1, ("block3_conv1", "block5_pool"), pooling="flatten").shapes
     assert parts == {"block3_conv1": (16 * 16 * 256,), "block4_pool": (4, 4, 512)}
 
 
