@@ -10,7 +10,7 @@ from typing import Literal, cast
 import keras
 from threadpoolctl import threadpool_limits
 
-from pipeline import machine
+from pipeline import bfloat16, machine
 from pipeline.checks import StudyError
 
 ComputePrecision = Literal["float32", "bfloat16", "float16"]
@@ -56,11 +56,21 @@ def compute_precision(precision: str) -> ComputePrecision:
     """Return the precision that layers compute in on this machine.
 
     Args:
-        precision: one of `options.Precision`; auto means bfloat16 on an accelerator, else float32.
+        precision: one of `options.Precision`; auto means bfloat16 on an accelerator and on a CPU
+            that is faster in it, else float32.
     """
-    if precision == "auto":
-        return "bfloat16" if has_accelerator() else "float32"
-    return cast("ComputePrecision", precision)
+    if precision != "auto":
+        return cast("ComputePrecision", precision)
+    faster = has_accelerator() or bfloat16.is_faster(bfloat16.cpu_speed())
+    return "bfloat16" if faster else "float32"
+
+
+def precision_record(precision: str) -> dict[str, float]:
+    """Return what auto was decided by, for a card: ``bfloat16_speed``, if it was measured."""
+    if precision != "auto" or has_accelerator():
+        return {}
+    speed = bfloat16.cpu_speed()
+    return {} if speed is None else {"bfloat16_speed": speed}
 
 
 def compiles_with_xla(xla: bool | str) -> bool:

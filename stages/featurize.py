@@ -36,7 +36,7 @@ def main(name: str) -> None:
     card = FeatureCard(
         name=name,
         method=spec.method,
-        options=spec.model_dump(mode="json", exclude={"method"}),
+        options=spec.model_dump(mode="json", exclude={"method"}) | extractor.record(),
         dimension=dimension,
         parameters=extractor.n_parameters,
         fit_seconds=fitting + seconds["train"],

@@ -31,7 +31,12 @@ import keras  # noqa: E402
 
 from pipeline.deep.training.checkpoint import Checkpoint  # noqa: E402
 from pipeline.deep.training.fitting import TrainedNetwork, train  # noqa: E402
-from pipeline.device import device_name, make_deterministic, use_threads  # noqa: E402
+from pipeline.device import (  # noqa: E402
+    compute_policy,
+    device_name,
+    make_deterministic,
+    use_threads,
+)
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
@@ -70,6 +75,7 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
         "code": guard.stage_digest("train_deep", spec.method),
         "backend": keras.backend.backend(),
         "device": device_name(),
+        "precision": compute_policy(spec.precision),
         "versions": versions(*LIBRARIES),
     }
 

@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,13 @@ class Extractor(ABC):
         start = time.perf_counter()
         features = self.transform(np.ascontiguousarray(images[:, :, ::-1]) if mirrored else images)
         return features, time.perf_counter() - start
+
+    def record(self) -> dict[str, Any]:
+        """Return what `fit` decided where the options leave it open; it replaces them on the card.
+
+        It is called after `fit` in the same process.
+        """
+        return {}
 
     @property
     def n_parameters(self) -> int:

@@ -25,6 +25,7 @@ class FeatureCard:
     name: str
     method: str
     options: dict[str, Any]
+    """As in params.yaml, with what `fit` decided where they leave it open (auto)."""
     dimension: int
     parameters: int
     """Learned numbers stored in the extractor; 0 if it learns nothing."""

@@ -22,7 +22,7 @@ from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.epochs import Trainable, Weights, fit
 from pipeline.deep.training.failures import memory_errors
 from pipeline.deep.training.history import TrainingHistory
-from pipeline.device import device_name
+from pipeline.device import device_name, precision_record
 from pipeline.inference import network_scores
 from pipeline.storage.splits import SPLITS
 from pipeline.tta import AugmentedScores, augmented_splits
@@ -216,6 +216,7 @@ def _notes(
         "fit_seconds": round(sum(epoch.seconds for epoch in history.epochs), 3),
         "backend": keras.backend.backend(),
         "precision": phase.policy,
+        **precision_record(spec.precision),
         **({"threads": spec.fixed_threads} if spec.fixed_threads else {}),
         **_counted(model),
         "grad_cam_layer": spec.grad_cam_layer(),

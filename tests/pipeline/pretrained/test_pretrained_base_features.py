@@ -1,6 +1,9 @@
 """Features of a frozen base: computed once, and again when anything they depend on changes."""
 
+import shutil
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 from pipeline.pretrained import base_features as module
 from pipeline.pretrained.base_features import JoinedRows, base_features
 from pipeline.pretrained.frozen import FrozenBase, Part
-from pipeline.pretrained.kept_parts import array_digest, part_keys
+from pipeline.pretrained.kept_parts import array_digest, locked, part_keys
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
 
@@ -197,3 +200,21 @@ def test_progress_says_how_much_is_left(capsys):
     assert 8 <= len(lines) <= 10
     assert "left" in lines[0]
     assert lines[-1].startswith("VGG16, test: 6,000 of 6,000 images")
+
+
+def test_two_processes_do_not_compute_the_same(cache, computed, tmp_path, capsys):
+    """The second waits, as any process that finds the lock taken, and then finds the parts."""
+    elsewhere = tmp_path / "elsewhere"
+    expected = np.array(base_features(frozen(), IMAGES, "train", elsewhere).values)
+    computed.clear()
+    with ThreadPoolExecutor(1) as pool:
+        with locked(cache):
+            second = pool.submit(base_features, frozen(), IMAGES, "train", cache)
+            output = ""
+            while "waiting for another process" not in output:
+                assert not second.done(), second.result()
+                output += capsys.readouterr().out
+                time.sleep(0.01)
+            shutil.copytree(elsewhere, cache, dirs_exist_ok=True)
+        np.testing.assert_array_equal(second.result().values, expected)
+    assert computed == []
