@@ -22,8 +22,8 @@ Departures from the program:
   keeps the rate of its time, as in Keras, where PyTorch applies the present rate to all of it.
 * Lookahead leaves the statistics of batch normalization as they are; there it averages them too.
 * The best epoch by the validation split is kept, not the last one.
-* Test images are seen once. With ``tta: mirror_shift`` they are also seen in the six versions of the
-  paper, with an accuracy of its own.
+* Test images are seen once. With ``tta: mirror_shift`` they are also seen in the paper's six
+  versions, with an accuracy of its own.
 * Numbers are float32 or bfloat16, not float16.
 * The last maximum is taken over all positions, which at 32 pixels are the paper's 3×3.
 """

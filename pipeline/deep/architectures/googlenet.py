@@ -6,8 +6,9 @@ convolutions" (CVPR 2015; arXiv 1409.4842), table 1 and section 5. With ``form: 
 13,378,280 with its two auxiliary heads.
 
 ``form: small`` is for images of about 32 pixels. One 3×3 convolution of stride 1 replaces the stem,
-which would leave only 4×4 positions (with ``stem_pool``, a pooling follows it), and two 3×3 convolutions replace each 5×5 convolution
-(Szegedy et al., "Rethinking the Inception architecture", CVPR 2016, section 3.1).
+which would leave only 4×4 positions, and two 3×3 convolutions replace each 5×5 convolution (Szegedy
+et al., "Rethinking the Inception architecture", CVPR 2016, section 3.1). With ``stem_pool``, a
+pooling follows the stem.
 
 Departures from the paper:
 
