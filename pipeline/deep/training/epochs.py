@@ -127,8 +127,9 @@ def _train_one(
     if plateau is not None:
         model.optimizer.learning_rate = _middle_rate(spec, in_phase, plateau)
     trainable.batches.start_epoch(number)
-    raw, watch, pace = _KeepRaw(), StopAtNaN(), Pace(trainable.batches.batch_size)
-    bar = EpochBar(trainable.batches, number)
+    batches = trainable.batches
+    pace = Pace(batches.batch_size, len(batches))
+    raw, watch, bar = _KeepRaw(), StopAtNaN(), EpochBar(batches, number)
     callbacks = [pace, watch, bar, *([raw] if spec.ema else [])]
     # Keras overwrites the weights with their average at the end of each fit.
     model.fit(trainable.batches, epochs=number, initial_epoch=number - 1, verbose=0,

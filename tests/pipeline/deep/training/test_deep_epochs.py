@@ -41,14 +41,23 @@ def test_the_training_split_does_not_choose_the_epoch(monitor, best):
     assert better == [True, best == 2, False]
 
 
-@pytest.mark.parametrize(("ends", "expected"), [([10.0], 2.0), ([10.0, 11.0, 12.0], 20.0)])
-def test_the_batch_that_compiles_is_left_out_of_the_speed(monkeypatch, ends, expected):
-    """Batches of 20 images; the first ends after 10 s, each further one after 1 s."""
-    clock = iter([0.0, *ends[:1], ends[-1]])
+@pytest.mark.parametrize(
+    ("calls", "ends", "expected"),
+    [
+        pytest.param([0], [10.0], 2.0, id="one batch"),
+        pytest.param([0, 1, 2], [10.0, 11.0, 12.0], 20.0, id="one batch per call"),
+        pytest.param([15], [10.0], 20.0, id="one call of ten batches"),
+        pytest.param([3, 7, 11], [10.0, 11.0, 12.0], 60.0, id="calls of four, ten batches"),
+    ],
+)
+def test_the_call_that_compiles_is_left_out_of_the_speed(monkeypatch, calls, ends, expected):
+    """Batches of 20 images; the first call ends after 10 s, each further one after 1 s."""
+    clock = iter([0.0, ends[0], ends[-1]])
     monkeypatch.setattr(pace.time, "perf_counter", lambda: next(clock))
-    measured = pace.Pace(batch_size=20)
+    steps = min(calls[-1] + 1, 10)
+    measured = pace.Pace(batch_size=20, steps=steps)
     measured.on_train_begin()
-    for batch in range(len(ends)):
-        measured.on_train_batch_end(batch)
+    for last_step in calls:
+        measured.on_train_batch_end(last_step)
     measured.on_epoch_end(0)
     assert measured.images_per_second == expected
