@@ -21,7 +21,7 @@ METHODS = tuple(f"{package}." for package in KINDS.values())
 ROOMS = ("pipeline.data", "pipeline.features", "pipeline.classical", "pipeline.deep")
 FACTS = {
     **{
-        f"stages.{stage}": (f"import stages.{stage}", ("pandas", *NETWORKS))
+        f"stages.{stage}": (f"import stages.{stage}", ("pandas", "numba", *NETWORKS))
         for stage in ("check", "fetch", "featurize", "index", "corrupt")
     },
     **{
@@ -47,6 +47,14 @@ FACTS = {
         "from pipeline.config.registry import KINDS, method_names\n"
         "assert all(method_names(kind) for kind in KINDS)",
         METHODS,
+    ),
+    "reading the options of HOG": (
+        "from pipeline.config import registry\n"
+        "for convention in ('skimage', 'dalal_triggs'):\n"
+        "    options = {'method': 'hog', 'convention': convention}\n"
+        "    extractor = registry.parse('features', options, 'features.x').build(seed=0)\n"
+        "    assert extractor.multiply_adds((32, 32, 3))",
+        ("numba", "skimage", *NETWORKS),
     ),
     "parsing every network": (
         "from pipeline.config import registry\n"

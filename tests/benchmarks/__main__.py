@@ -63,6 +63,7 @@ def _pages(names: Sequence[str]) -> list[Page]:
 
 PACKAGES = (
     "numpy",
+    "numba",
     "scikit-image",
     "opencv-python-headless",
     "scikit-learn",
@@ -102,7 +103,7 @@ def _introduction(page: Page, load: float) -> str:
         f"dependencies{agreed}. Times are medians of {REPETITIONS} repetitions, or of fewer if one "
         "takes minutes. The speedup is the alternative's time divided by ours: the median of the "
         "repetitions and, in brackets, the lowest and the highest. Everything runs on "
-        f"{'one thread' if page.one_thread else 'all cores'}.\n\n"
+        f"{'one thread, unless a task says otherwise' if page.one_thread else 'all cores'}.\n\n"
         f"* Hardware: {cpu_name()}; load average before the start {load:.1f}\n"
         f"* Versions: {found}"
     )

@@ -4,23 +4,36 @@ import cv2
 import numpy as np
 from skimage.color import rgb2gray
 from skimage.feature import hog
+from threadpoolctl import threadpool_limits
 
 from pipeline.features.hog.hog import Spec
+from pipeline.machine import core_count
 from tests.benchmarks.measure import Row, race, seconds_of
 from tests.benchmarks.photographs import SIDE, patches
 
 SUBJECT = "Histograms of oriented gradients"
-IMAGES = 4_000
+IMAGES = 5_000
 MANY = 60_000
 SIGNED = {"channel": "strongest", "orientations": 18, "signed": True}
 
 
 def rows() -> list[Row]:
-    """Compare both conventions, after checking that the results are the same."""
+    """Compare both conventions, after checking that the results are the same.
+
+    Each is compared on one thread, and with ours on all cores; the loops use one.
+    """
     images = patches(IMAGES)
-    found = _gray(images) + _color(images)
+    found = []
+    for threads in sorted({1, core_count()}):
+        with threadpool_limits(threads, user_api="blas"):  # HOG uses as many threads as BLAS may
+            found += _all_rows(images, f"{threads} thread{'s' if threads > 1 else ''}")
+    return found
+
+
+def _all_rows(images: np.ndarray, threads: str) -> list[Row]:
+    found = _gray(images, threads) + _color(images, threads)
     for options in ({}, {"channel": "strongest"}, SIGNED, SIGNED | {"cell": 4}):
-        found += _dalal_triggs(images, Spec(convention="dalal_triggs", **options))
+        found += _dalal_triggs(images, Spec(convention="dalal_triggs", **options), threads)
     return found
 
 
@@ -46,7 +59,7 @@ def whole_set() -> dict[str, float]:
     return found
 
 
-def _gray(images: np.ndarray) -> list[Row]:
+def _gray(images: np.ndarray, threads: str) -> list[Row]:
     spec = Spec(cell=8)
     extractor = spec.build(seed=0)
     options = _skimage_options(spec)
@@ -65,7 +78,7 @@ def _gray(images: np.ndarray) -> list[Row]:
 
     agreement = _agreement(extractor.transform(images), loop())
     return race(
-        f"HOG gray, cell 8, {len(images):,} images",
+        f"HOG gray, cell 8, {len(images):,} images, {threads}",
         lambda: extractor.transform(images),
         {
             "skimage.feature.hog(rgb2gray(image)) in a loop": (loop, agreement),
@@ -78,7 +91,7 @@ def _gray(images: np.ndarray) -> list[Row]:
     )
 
 
-def _color(images: np.ndarray) -> list[Row]:
+def _color(images: np.ndarray, threads: str) -> list[Row]:
     spec = Spec(cell=4, channel="strongest")
     extractor = spec.build(seed=0)
     options = _skimage_options(spec) | {"channel_axis": -1}
@@ -88,13 +101,13 @@ def _color(images: np.ndarray) -> list[Row]:
 
     agreement = _agreement(extractor.transform(images), loop())
     return race(
-        f"HOG strongest channel, cell 4, {len(images):,} images",
+        f"HOG strongest channel, cell 4, {len(images):,} images, {threads}",
         lambda: extractor.transform(images),
         {"skimage.feature.hog(image, channel_axis=-1) in a loop": (loop, agreement)},
     )
 
 
-def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
+def _dalal_triggs(images: np.ndarray, spec: Spec, threads: str) -> list[Row]:
     """Compare with OpenCV's loop, its input precomputed."""
     extractor = spec.build(seed=0)
     gray = spec.channel == "gray"
@@ -112,7 +125,7 @@ def _dalal_triggs(images: np.ndarray, spec: Spec) -> list[Row]:
     what = f"cell {spec.cell}, {bins}{' signed' if spec.signed else ''} bins"
     made = "gray" if gray else "BGR"
     return race(
-        f"HOG dalal_triggs, {spec.channel}, {what}, {len(images):,} images",
+        f"HOG dalal_triggs, {spec.channel}, {what}, {len(images):,} images, {threads}",
         lambda: extractor.transform(images),
         {
             f"cv2.HOGDescriptor in a loop, {made} precomputed": (

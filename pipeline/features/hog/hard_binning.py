@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.features.hog.block_normalization import normalize
 from pipeline.features.hog.gradient_votes import (
     LUMINANCE_UNIT,
     Votes,
@@ -17,77 +14,60 @@ from pipeline.features.hog.gradient_votes import (
 )
 from pipeline.features.hog.layout import Layout
 
-BATCH_PIXELS = 1 << 17
-"""Number of pixels per batch of gradients: at most 2 MB per array, which fits in the cache."""
-_PLACES_PIXELS = 1 << 14
-"""Votes are counted in smaller parts because they take three times the memory."""
+BATCH_PIXELS = 1 << 18
+"""Number of pixels per batch: their votes take 1.3 MB. Smaller batches would fit in a core's cache,
+but deciding the few uncertain votes takes almost as long for a small batch as for a large one."""
 
 
 class HardBinnedBlocks:
-    """Descriptors of images of one size."""
+    """Descriptors of images of one size; for one thread, because it reuses its arrays.
+
+    Memory that is new for each batch would cost as much time as the votes that are written to it.
+    """
 
     def __init__(self, layout: Layout, height: int, width: int) -> None:
         self._layout = layout
-        self._scales = [_Scale(layout, cell, height, width) for cell in layout.cells]
+        self._bins = np.empty((0, height, width), dtype=np.uint8)
+        self._weights = np.empty((0, height, width), dtype=np.float32)
+        self._cells = [(height // cell, width // cell) for cell in layout.cells]
 
-    def describe(self, batch: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-        """Yield the (n, numbers) descriptors of (n, height, width, 3) RGB images for each scale."""
+    def describe(self, batch: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+        """Write the descriptors of a batch.
+
+        Args:
+            batch: (n, height, width, 3) RGB, contiguous.
+            out: (n, numbers), one scale after the other.
+        """
+        from pipeline.features.hog import compiled_blocks
+
+        layout, start = self._layout, 0
+        count, block = layout.orientations.count, layout.block
         votes = self._votes(batch)
-        whole = not (self._layout.strongest or self._layout.compressed)
-        for scale in self._scales:
-            cells = scale.histograms(votes)
-            cells *= (LUMINANCE_UNIT if whole else 1) / scale.area
-            blocks = cells.take(scale.members, axis=1).reshape(-1, scale.block_length)
-            normalize(blocks, self._layout.block_norm)
-            yield blocks.reshape(len(batch), -1)
+        whole = not (layout.strongest or layout.compressed)
+        norm = compiled_blocks.NORMS.index(layout.block_norm)
+        for cell, (down, across) in zip(layout.cells, self._cells, strict=True):
+            stop = start + (down - block + 1) * (across - block + 1) * block**2 * count
+            unit = np.float32((LUMINANCE_UNIT if whole else 1) / cell**2)
+            compiled_blocks.normalized_blocks(*votes, cell, block, count, unit, norm, out, start)
+            start = stop
 
     @property
     def vote_products(self) -> int:
         """Votes per image, plus one division by the cell's area for each bin of each cell."""
-        return sum(scale.votes + scale.bins for scale in self._scales)
+        count = self._layout.orientations.count
+        return sum(
+            down * across * (cell**2 + count)
+            for cell, (down, across) in zip(self._layout.cells, self._cells, strict=True)
+        )
 
     def _votes(self, batch: NDArray[np.uint8]) -> Votes:
         orientations, strongest = self._layout.orientations, self._layout.strongest
+        if len(self._bins) < len(batch):
+            self._bins = np.empty(batch.shape[:3], dtype=np.uint8)
+            self._weights = np.empty(batch.shape[:3], dtype=np.float32)
+        votes = self._bins[: len(batch)], self._weights[: len(batch)]
         if self._layout.compressed:
-            return compressed_votes(batch, orientations, strongest)
-        return (strongest_votes if strongest else gray_votes)(batch, orientations)
-
-
-class _Scale:
-    """Where votes are counted, for one image size and one cell size."""
-
-    def __init__(self, layout: Layout, cell: int, height: int, width: int) -> None:
-        down, across = height // cell, width // cell
-        count = layout.orientations.count
-        self.area = cell**2
-        self.block_length = layout.block**2 * count
-        self.members = _block_members(down, across, layout.block, count)
-        self._length = self.bins = down * across * count
-        self.votes = down * across * self.area
-        n = max(1, _PLACES_PIXELS // (height * width))
-        first = np.arange(n * down * across) * count
-        pixels = np.broadcast_to(
-            first.reshape(n, down, 1, across, 1), (n, down, cell, across, cell)
-        )
-        self._places = pixels.reshape(n, down * cell, across * cell)
-        """For each pixel of a few images, the index where its cell's histogram begins."""
-
-    def histograms(self, votes: Votes) -> NDArray[np.float32]:
-        """Return (n, cells · orientations): sums of weights."""
-        step, height, width = self._places.shape
-        bins, weights = (each[:, :height, :width] for each in votes)
-        cells = np.empty((len(bins), self._length), dtype=np.float32)
-        for start in range(0, len(bins), step):
-            part = bins[start : start + step]
-            index = self._places[: len(part)] + part
-            weight = weights[start : start + step].reshape(-1)
-            sums = np.bincount(index.reshape(-1), weight, minlength=len(part) * self._length)
-            cells[start : start + step] = sums.reshape(len(part), self._length)
-        return cells
-
-
-def _block_members(down: int, across: int, block: int, orientations: int) -> NDArray[np.intp]:
-    """Return the index into an image's cell histograms for each number of its blocks."""
-    cells = np.arange(down * across * orientations).reshape(down, across, orientations)
-    windows = np.lib.stride_tricks.sliding_window_view(cells, (block, block), axis=(0, 1))
-    return windows.transpose(0, 1, 3, 4, 2).ravel()
+            compressed_votes(batch, orientations, strongest, votes)
+        else:
+            (strongest_votes if strongest else gray_votes)(batch, orientations, votes)
+        return votes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,7 +15,8 @@ from pipeline.features.hog.hard_binning import HardBinnedBlocks
 from pipeline.features.hog.layout import Layout
 from pipeline.features.hog.orientation_bins import Orientations
 from pipeline.features.hog.trilinear_interpolation import InterpolatedBlocks
-from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.features.spec import Extractor, FeatureSpec, batch_size
+from pipeline.machine import allowed_threads
 
 Cell = Annotated[int, Field(ge=1, le=256)]
 
@@ -135,16 +138,31 @@ class Hog(Extractor):
             StudyError: if `images` has another form, or is smaller than a block.
         """
         self.spec.check_images(images)
-        _, height, width, _ = images.shape
-        descriptor, pixels = self._descriptor(height, width)
-        dimension = self.spec.layout.dimension(height, width)
-        features = np.empty((len(images), dimension), dtype=np.float32)
-        for here, batch in batches(images, batch_size(images.shape, pixels, features.shape[1])):
-            start = 0
-            for scale in descriptor.describe(batch):
-                features[here, start : start + scale.shape[1]] = scale
-                start += scale.shape[1]
+        features = np.empty(
+            (len(images), self.spec.layout.dimension(*images.shape[1:3])), dtype=np.float32
+        )
+        size = batch_size(images.shape, self._batch_pixels, features.shape[1])
+        parts = [slice(start, start + size) for start in range(0, len(images), size)]
+        if len(parts) == 1:
+            self._describe(images, iter(parts), features)
+            return features
+        count, waiting = min(len(parts), allowed_threads()), iter(parts)
+        with ThreadPoolExecutor(count) as threads:
+            work = [threads.submit(self._describe, images, waiting, features) for _ in range(count)]
+            for each in work:
+                each.result()
         return features
+
+    def _describe(
+        self, images: NDArray[np.uint8], parts: Iterator[slice], features: NDArray[np.float32]
+    ) -> None:
+        """Describe parts of the images, as long as there are any; other threads take some too.
+
+        An image is always described by a single thread, in the same way.
+        """
+        descriptor = self._descriptor(*images.shape[1:3])
+        for here in parts:
+            descriptor.describe(np.ascontiguousarray(images[here]), features[here])
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
         """Count gradients, votes, and the normalization of blocks.
@@ -157,14 +175,16 @@ class Hog(Extractor):
         spec = self.spec
         pixel = 3 * 6 if spec.channel == "strongest" else 3 + 6
         norm = {"L1": 1, "L1-sqrt": 1, "L2": 2, "L2-Hys": 4}[spec.block_norm]
-        votes = self._descriptor(height, width)[0].vote_products
+        votes = self._descriptor(height, width).vote_products
         return height * width * pixel + votes + norm * spec.layout.dimension(height, width)
 
-    def _descriptor(
-        self, height: int, width: int
-    ) -> tuple[HardBinnedBlocks | InterpolatedBlocks, int]:
-        """Return the descriptor for one image size, and how many pixels to process at once."""
-        layout = self.spec.layout
-        if self.spec.convention == "skimage":
-            return HardBinnedBlocks(layout, height, width), hard_binning.BATCH_PIXELS
-        return InterpolatedBlocks(layout, height, width), trilinear_interpolation.BATCH_PIXELS
+    @property
+    def _batch_pixels(self) -> int:
+        """Number of pixels to process at once."""
+        batches = hard_binning if self.spec.convention == "skimage" else trilinear_interpolation
+        return batches.BATCH_PIXELS
+
+    def _descriptor(self, height: int, width: int) -> HardBinnedBlocks | InterpolatedBlocks:
+        """Return the descriptor for one image size."""
+        kind = HardBinnedBlocks if self.spec.convention == "skimage" else InterpolatedBlocks
+        return kind(self.spec.layout, height, width)

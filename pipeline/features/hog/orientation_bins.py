@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR, AXIS, BIN = 128, 64, 63
-"""Bits in an entry of `ratio_bins`: it contains an edge; it contains an axis; the bin itself."""
+"""Bits in an entry of `ratio_table`: it contains an edge; it contains an axis; the bin itself."""
 
-_HALF = 1 << 15
+HALF = 1 << 15
 """Entries of the ratio table for each sign of the ratio."""
 _WRONG = 0.02
 """Error of a float32 ratio, in entries, with a safety margin (it is less than 0.01)."""
@@ -57,50 +57,28 @@ def difference_table(orientations: Orientations) -> tuple[NDArray[np.int32], NDA
     return entries.astype(np.int32), magnitudes.astype(np.float32)
 
 
-def ratio_bins(
-    y: NDArray[np.float32], x: NDArray[np.float32], orientations: Orientations
-) -> NDArray[np.uint8]:
-    """Look up the bins of gradients by y / (|x| + |y|), with the sign of x in the divisor.
-
-    Args:
-        y: (n, height, width) gradients down.
-        x: (n, height, width) gradients across.
-        orientations: the bins.
-
-    Returns:
-        (n, height, width): ``entry & BIN`` is the bin, which is uncertain if `NEAR` is set. If y
-        and x are rounded and not integers, it is also uncertain if `AXIS` is set, except for
-        gradients exactly on an axis.
-    """
-    ratio = np.copysign(y, x)
-    ratio += x
-    ratio += np.float32(1e-30)  # no gradient: 0 / 1e-30
-    np.divide(y, ratio, out=ratio)
-    ratio *= _HALF
-    ratio += _HALF
-    index = ratio.astype(np.intp)
-    if orientations.signed:
-        index += (x < 0) * np.intp(2 * _HALF + 1)
-    return _ratio_table(orientations).take(index, mode="clip")
-
-
 @cache
-def _ratio_table(orientations: Orientations) -> NDArray[np.uint8]:
-    """Tabulate the bins by ratio: entry j covers ratios in [j, j + 1) / _HALF - 1, for x >= 0.
+def ratio_table(orientations: Orientations) -> NDArray[np.uint8]:
+    """Tabulate the bins by ratio: entry j covers ratios in [j, j + 1) / HALF - 1, for x >= 0.
 
-    For angles over 360°, the entries for x < 0 follow. The two ends of an entry are widened by more
-    than the error of float32; if their bins differ, the entry is marked as near an edge. Many
-    pixels lie on the axes; there the ends are not widened, because the sign of an integer is exact.
+    The ratio is y / (|x| + |y|), with the sign of x. For angles over 360°, the entries for x < 0
+    follow. The last entry is `NEAR`, for votes that are uncertain for another reason. ``entry &
+    BIN`` is the bin, which is uncertain if `NEAR` is set. If y and x are rounded and not integers,
+    it is also uncertain if `AXIS` is set, except for gradients exactly on an axis.
+
+    The two ends of an entry are widened by more than the error of float32; if their bins differ,
+    the entry is marked as near an edge. Many pixels lie on the axes; there the ends are not
+    widened, because the sign of an integer is exact.
     """
-    entry = np.arange(2 * _HALF + 1)
-    first = np.clip((entry - _WRONG) / _HALF - 1, -1, 1)
-    last = np.clip((entry + 1 + _WRONG) / _HALF - 1, -1, 1)
+    entry = np.arange(2 * HALF + 1)
+    first = np.clip((entry - _WRONG) / HALF - 1, -1, 1)
+    last = np.clip((entry + 1 + _WRONG) / HALF - 1, -1, 1)
     last[:-1][last[:-1] == 1] = 1 - 1e-9
-    first[_HALF], last[_HALF - 1], first[-1] = 0, -1e-9, 1
+    first[HALF], last[HALF - 1], first[-1] = 0, -1e-9, 1
     tables = []
     for side in (1.0, -1.0) if orientations.signed else (1.0,):
         ends = [orientations.bins(side * p, side * (1 - np.abs(p))) for p in (first, last)]
         table = ends[0] | np.where(ends[0] == ends[1], 0, NEAR).astype(np.uint8)
-        table[[_HALF, -1]] |= AXIS
+        table[[HALF, -1]] |= AXIS
         tables.append(table)
-    return np.concatenate(tables)
+    return np.concatenate([*tables, np.array([NEAR], dtype=np.uint8)])
