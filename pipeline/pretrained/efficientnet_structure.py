@@ -75,7 +75,8 @@ class Convolution(NamedTuple):
 @cache
 def blocks() -> tuple[tuple[Convolution, ...], ...]:
     """Return the convolutions of each of the nine blocks, in order; 49 in all."""
-    found = [(Convolution("stem", "stem", 3, 2, 3, STEM, True),)]
+    stem = Convolution("stem", "stem", 3, 2, 3, STEM, True)
+    found: list[tuple[Convolution, ...]] = [(stem,)]
     channels = STEM
     for number, stage in enumerate(STAGES, 1):
         block: list[Convolution] = []
