@@ -6,7 +6,8 @@ network has 4,652,008 parameters. Departures:
 * Batch normalizations are folded into the convolutions before them, which then have a bias. In
   inference the network computes the same, up to rounding, and takes less time. A block that is
   trained keeps the statistics of ImageNet, as the guide "Transfer learning and fine-tuning" of
-  Keras recommends, and trains the folded kernels and biases.
+  Keras recommends, and trains the folded kernels and biases. (In Keras 3.15, a normalization that
+  is called with `training=False` is nevertheless in training mode during `fit`.)
 * Images are resized to a square, bilinearly and without a crop; the published evaluation crops.
 * Blocks after the deepest one in use are not built.
 
