@@ -16,7 +16,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,7 @@ def _steps() -> dict[str, Callable[[], Any]]:
     Constant weights keep it from drawing random numbers, which would change what is trained next.
     """
     images, labels = np.full((32, 16, 16, 64), 0.5, np.float32), np.zeros((32, 1), np.float32)
-    steps = {}
+    steps: dict[str, Callable[[], Any]] = {}
     for precision in PRECISIONS:
         policy = "float32" if precision == "float32" else f"mixed_{precision}"
         weights = keras.initializers.Constant(1e-3)
@@ -137,5 +137,5 @@ def _steps() -> dict[str, Callable[[], Any]]:
         pooled = keras.layers.GlobalAveragePooling2D(dtype="float32")
         network = keras.Sequential([keras.Input((16, 16, 64)), first, second, pooled, last])
         network.compile("sgd", "mse", jit_compile=keras.backend.backend() == "jax")
-        steps[precision] = lambda network=network: network.train_on_batch(images, labels)
+        steps[precision] = partial(network.train_on_batch, images, labels)
     return steps

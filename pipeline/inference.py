@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,11 @@ def network_scores(
 
 def predicted_batches(
     model: keras.Model, inputs: NDArray, batch_size: int | None = None
-) -> Iterator[tuple[slice, NDArray]]:
-    """Yield rows and the raw outputs of `model` for them; arguments as in `predict`."""
+) -> Iterator[tuple[slice, Any]]:
+    """Yield rows and the raw outputs of `model` for them; arguments as in `predict`.
+
+    The outputs are an array, or a list of arrays if the model has a list of outputs.
+    """
     batch_size = batch_size or prediction_batch(model)
     if len(inputs) < batch_size:
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())

@@ -66,7 +66,7 @@ class JoinedRows:
         """Return the rows at an index, a slice or an array of indices, as a new array."""
         return np.concatenate([self._converted(part[rows]) for part in self.parts], axis=-1)
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         return np.asarray(self[:], dtype=dtype)
 
     def _converted(self, values: NDArray) -> NDArray:
@@ -219,5 +219,5 @@ def _batches(
     """Yield rows and the outputs for them, and print progress."""
     done = Tenths(what, len(images))
     for rows, found in predicted_batches(model, images):
-        yield rows, found if isinstance(found, list) else [found]
+        yield rows, cast("list[NDArray]", found if isinstance(found, list) else [found])
         done(rows.stop)

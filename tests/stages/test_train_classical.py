@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from pipeline.features.spec import Extractor
 from pipeline.storage.features import FeatureCard, save_extractor, save_features
 from pipeline.storage.runs import load_card, load_predictions, load_tuning, run_folder
 from pipeline.storage.splits import PREPARED, Task, images_seal, load_images, save_split, save_task
@@ -14,7 +15,7 @@ from stages import train_classical
 SIZES = {"train": 120, "validation": 60, "test": 40}
 
 
-class LeftHalf:
+class LeftHalf(Extractor):
     """Sees the left half of an image alone, so that mirror images are news to it."""
 
     def transform(self, images):
