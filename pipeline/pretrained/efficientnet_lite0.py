@@ -46,9 +46,9 @@ class Network(Base):
     title = "EfficientNet-Lite0"
     blocks = tuple(tuple(dict.fromkeys(each.end for each in block)) for block in blocks())
     default_layers = ("block5c_add", "block6d_add", "head")
-    """A linear classifier on them was better than on ``head`` alone: on 4,000 images of CIFAR-10 by 4
-    points at 64 pixels and by 2 at 96; on photographs of 160 and 224 pixels there was no difference
-    beyond chance. Small images leave few positions in the deepest layers."""
+    """A linear classifier on them was better than on ``head`` alone: on 4,000 images of CIFAR-10 by
+    4 points at 64 pixels and by 2 at 96; on photographs of 160 and 224 pixels there was no
+    difference beyond chance. Small images leave few positions in the deepest layers."""
 
     def output_shape(self, layer: str, image_size: int) -> tuple[int, int, int]:
         """Return the output shape (height, width, channels) of a layer."""
