@@ -49,7 +49,7 @@ def build_optimizer(spec: OptimizerOptions, steps_per_epoch: int) -> keras.optim
         "filter_momentum": spec.muon_momentum,
     }
     by_hand = spec.schedule == "plateau"
-    optimizer = _with_rules(kind)(
+    optimizer = _with_rules(kind)(  # type: ignore[arg-type]  # a class is hashable
         rule_of=partial(rule, spec, steps_per_epoch),
         lookahead=_lookahead(spec, steps_per_epoch),
         learning_rate=spec.learning_rate if by_hand else EpochSchedule(spec, steps_per_epoch),

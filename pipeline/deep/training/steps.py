@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
@@ -69,7 +69,13 @@ class Lookahead:
         return ops.where(returns, slow, trained), slow
 
 
-class Rules:
+if TYPE_CHECKING:
+    from keras.optimizers import Optimizer as _Optimizer
+else:
+    _Optimizer = object  # the optimizer that `Rules` is mixed into comes next in line
+
+
+class Rules(_Optimizer):
     """Mixed into an optimizer of Keras: applies the rule of each weight, and Lookahead.
 
     Args:

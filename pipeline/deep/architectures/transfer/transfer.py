@@ -114,7 +114,7 @@ class Spec(BaseOptions, DeepSpec):
 
     def frozen_bases(self, seed: int) -> tuple[tuple[FrozenBase, bool], ...]:
         """Return the frozen part of each phase that has one, with whether it flips images."""
-        found = ((phase.frozen_base(seed), phase.flip) for phase in self.phases())
+        found = ((phase.frozen_base(seed), bool(phase.flip)) for phase in self.phases())
         return tuple((frozen, flips) for frozen, flips in found if frozen is not None)
 
     def preprocessing(self, inputs: NDArray) -> keras.Layer | None:
