@@ -81,8 +81,9 @@ class Base(ABC):
         """Build consecutive layers on `x`; return the output of each by name.
 
         Only Keras's own layers are used, whose names are the same in every process. Batch
-        normalizations are never trained, nor are their statistics updated, because a few images of
-        another kind would spoil them: they stay as in inference in the trained layers too.
+        normalizations stay as in inference in the trained layers too, because a few images of
+        another kind would spoil their statistics: they are folded into the convolutions, or are not
+        trainable. (``training=False`` does not suffice: Keras's `fit` overrides it.)
 
         Args:
             x: (n, height, width, channels): the output of `preprocessed` or of an earlier layer.
