@@ -82,12 +82,22 @@ def _mirrors(spec: ClassicalSpec) -> tuple[list[NDArray[np.float32]] | None, flo
     """Return the feature sets of the mirrored training images, if `mirrored`, and their seconds."""
     if not spec.mirrored:
         return None, 0.0
-    images = load_images("train")
-    found = [
-        load_extractor(name).transform_split(images, "train", BASE_FEATURES, mirrored=True)
-        for name in spec.features
-    ]
+    found = [_mirrored(name) for name in spec.features]
     return [features for features, _ in found], sum(seconds for _, seconds in found)
+
+
+def _mirrored(name: str) -> tuple[NDArray[np.float32], float]:
+    """Return one feature set of the mirrored training images, from their pixels if it must be."""
+    extractor = load_extractor(name)
+    start = time.perf_counter()
+    features = extractor.mirrored(load_features(name, "train"))
+    if features is not None:
+        return features, time.perf_counter() - start
+    images = load_images("train")
+    found: tuple[NDArray[np.float32], float] = extractor.transform_split(
+        images, "train", BASE_FEATURES, mirrored=True
+    )
+    return found
 
 
 def _save(

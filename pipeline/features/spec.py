@@ -75,6 +75,21 @@ class Extractor(ABC):
         """
         return {}
 
+    def mirrored(self, features: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return the features of left-right mirror images, computed from those of the images.
+
+        This is for extractors whose features change in a simple way under mirroring; it saves a
+        second extraction.
+
+        Args:
+            features: (n, d) from `transform`; not changed.
+
+        Returns:
+            (n, d) float32, equal to `transform` of the mirror images except for rounding; None if
+            they must be extracted.
+        """
+        return None
+
     @property
     def n_parameters(self) -> int:
         """Number of stored parameters; 0 for an extractor that learns nothing."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.features.spec import Extractor
-from pipeline.storage.features import FeatureCard, save_extractor, save_features
+from pipeline.storage.features import FeatureCard, load_features, save_extractor, save_features
 from pipeline.storage.runs import load_card, load_predictions, load_tuning, run_folder
 from pipeline.storage.splits import PREPARED, Task, images_seal, load_images, save_split, save_task
 from pipeline.storage.stored_models import load_stored_model
@@ -117,3 +117,13 @@ def test_mirror_images_are_flipped_left_to_right(study):
     stored = load_stored_model("svm", 3, "classical")
     expected = both.reshape(len(both), -1).mean(axis=0)
     np.testing.assert_allclose(stored.classifier["scale"].mean_, expected, rtol=1e-6)
+
+
+def test_an_extractor_that_knows_its_mirror_images_is_not_run_again(study, monkeypatch):
+    known = np.random.default_rng(0).random((SIZES["train"], 24), dtype=np.float32)
+    monkeypatch.setattr(LeftHalf, "mirrored", lambda self, features: known + 0 * features)
+    monkeypatch.setattr(LeftHalf, "transform", lambda self, images: pytest.fail("it was run"))
+    run_stage({"mirrored": True})
+    stored = load_stored_model("svm", 3, "classical")
+    both = np.concatenate([load_features("left", "train"), known])
+    np.testing.assert_allclose(stored.classifier["scale"].mean_, both.mean(axis=0), rtol=1e-5)

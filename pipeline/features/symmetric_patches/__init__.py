@@ -1,0 +1,1 @@
+"""Image patches coded by a learned dictionary."""

@@ -1,0 +1,150 @@
+"""Coding and pooling of patches with a dictionary that is closed under mirroring.
+
+The product of a patch with an atom is a sum e + o over even and odd coordinates, and that with the
+atom's mirror image is e - o: half of the products give all codes. Threads process different images,
+each with one thread of BLAS, so the same image always gives the same bits.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+from threadpoolctl import threadpool_limits
+
+from pipeline.features.patches.dictionary import CONTRAST_EPS
+from pipeline.features.symmetric_patches.dictionary import Floats, SymmetricDictionary, lengths
+from pipeline.machine import allowed_threads
+
+_BLOCK_NUMBERS = 1 << 16
+"""Number of products of a block of patches, in each of six arrays: 0.25 MB."""
+_CHUNK = 16
+"""Number of images that a thread processes at once."""
+
+
+def gaussian_pooling(length: int, cells: int, spread: float) -> Floats:
+    """Return the weights (cells, length) of positions along one axis; each row sums to 1.
+
+    Args:
+        length: number of positions.
+        cells: number of cells, whose centers are evenly spaced.
+        spread: standard deviation of a cell's Gaussian, in cells.
+    """
+    side = length / cells
+    centers = (np.arange(cells) + 0.5) * side - 0.5
+    gaps = (np.arange(length) - centers[:, None]) / (spread * side)
+    # Relative to the nearest position, so that a row is never all zeros.
+    squares = np.square(gaps)
+    weights = np.exp((squares.min(axis=1, keepdims=True) - squares) / 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+class SoftCoder:
+    """A dictionary prepared for images of one size.
+
+    Args:
+        dictionary: the learned dictionary.
+        size: side of a patch in pixels.
+        fraction: the fraction of atoms that codes a patch if products are normally distributed.
+        cells: pool in cells × cells.
+        spread: see `gaussian_pooling`.
+    """
+
+    def __init__(
+        self,
+        dictionary: SymmetricDictionary,
+        size: int,
+        fraction: float,
+        cells: int,
+        spread: float,
+    ) -> None:
+        self.size, self.cells, self.spread = size, cells, spread
+        self.threshold = np.float32(norm.isf(fraction))
+        # (x - mean(x)) · W equals x · (W minus the mean of its rows).
+        self.whitening = dictionary.whitening - dictionary.whitening.mean(axis=0)
+        self.offset = dictionary.offset
+        even, odd = dictionary.even, dictionary.odd
+        self.half, self.n_even = even.shape
+        self.even, self.odd = (np.ascontiguousarray(part.T) for part in (even, odd))
+        # The mean and mean square of a patch's products with all atoms, without the products.
+        self.mean = even.mean(axis=0)
+        self.moments = (even.T @ even / self.half, odd.T @ odd / self.half)
+
+    @property
+    def width(self) -> int:
+        """Number of codes: of all atoms, positive and negative."""
+        return 4 * self.half
+
+    def pooled(self, images: NDArray[np.uint8]) -> Floats:
+        """Return the (n, cells, cells, 4, half) float32 pooled codes of (n, height, width, 3) RGB.
+
+        Axis 3: positive codes of the atoms and of their mirror images, then the negative codes of
+        both. All are >= 0.
+        """
+        down, across = (side - self.size + 1 for side in images.shape[1:3])
+        rows = gaussian_pooling(down, self.cells, self.spread)
+        columns = gaussian_pooling(across, self.cells, self.spread)
+        weights = np.einsum("ai,bj->abij", rows, columns).reshape(self.cells**2, -1)
+        out = np.empty((len(images), self.cells**2, self.width), dtype=np.float32)
+
+        def work(start: int) -> None:
+            batch = np.ascontiguousarray(images[start : start + _CHUNK])
+            for image, codes in zip(batch, out[start : start + _CHUNK], strict=True):
+                self._pool_image(image, weights, codes)
+
+        with (
+            threadpool_limits(1, user_api="blas"),
+            ThreadPoolExecutor(allowed_threads()) as threads,
+        ):
+            list(threads.map(work, range(0, len(images), _CHUNK)))
+        return out.reshape(len(images), self.cells, self.cells, 4, self.half)
+
+    def _pool_image(self, image: NDArray[np.uint8], weights: Floats, out: Floats) -> None:
+        """Write the (cells², width) pooled codes of one image."""
+        coordinates = self._whiten(image)
+        low, high = self._thresholds(coordinates)
+        n, half = len(coordinates), self.half
+        step = max(1, _BLOCK_NUMBERS // half)
+        codes = np.empty((min(step, n), self.width), dtype=np.float32)
+        even, odd = np.empty((2, min(step, n), half), dtype=np.float32)
+        out[...] = 0
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            count = rows.stop - start
+            e, o, c = even[:count], odd[:count], codes[:count]
+            np.matmul(coordinates[rows, : self.n_even], self.even, out=e)
+            np.matmul(coordinates[rows, self.n_even :], self.odd, out=o)
+            negative = c[:, 2 * half :]
+            np.add(e, o, out=negative[:, :half])
+            np.subtract(e, o, out=negative[:, half:])
+            np.maximum(negative, high[rows, None], out=c[:, : 2 * half])
+            np.minimum(negative, low[rows, None], out=negative)
+            out += weights[:, rows] @ c
+        # relu(z - high) = max(z, high) - high, and relu(low - z) = low - min(z, low).
+        out[:, : 2 * half] -= weights @ high[:, None]
+        np.subtract(weights @ low[:, None], out[:, 2 * half :], out=out[:, 2 * half :])
+        np.maximum(out, 0, out=out)  # rounding can make a sum of small codes negative
+
+    def _thresholds(self, coordinates: Floats) -> tuple[Floats, Floats]:
+        """Return each patch's mean product minus and plus `threshold` deviations: (n,) each."""
+        even, odd = coordinates[:, : self.n_even], coordinates[:, self.n_even :]
+        mean = even @ self.mean
+        squares = np.einsum("ij,ij->i", even @ self.moments[0], even)
+        squares += np.einsum("ij,ij->i", odd @ self.moments[1], odd)
+        deviation = self.threshold * np.sqrt(np.maximum(squares - mean**2, 0))
+        return mean - deviation, mean + deviation
+
+    def _whiten(self, image: NDArray[np.uint8]) -> Floats:
+        """Return the whitened patches of an image, (places, d), each of length 1."""
+        windows = np.lib.stride_tricks.sliding_window_view(image, (self.size, self.size), (0, 1))
+        patches = windows.transpose(0, 1, 3, 4, 2).reshape(-1, len(self.offset)).astype(np.float32)
+        d = patches.shape[1]
+        means = patches @ np.full(d, 1 / d, dtype=np.float32)
+        variance = np.einsum("ij,ij->i", patches, patches) / np.float32(d) - means**2
+        whitened = patches @ self.whitening
+        whitened /= np.sqrt(np.maximum(variance, 0) + np.float32(CONTRAST_EPS))[:, None]
+        whitened -= self.offset
+        whitened /= lengths(whitened)[:, None]
+        return whitened
