@@ -13,7 +13,9 @@ mainly in being one-vs-rest, whereas LIBSVM is one-vs-one: see docs/decisions.md
 The solution is exact to a tolerance. Conjugate gradients use the whole matrix in memory
 (`pipeline.classical.solvers.kernel_matrix`), solve for all classes at once, and are preconditioned
 by the Nyström approximation from random columns (Frangella, Tropp & Udell 2023, "Randomized Nyström
-Preconditioning"). Mirror images of the training images change the kernel; they add no rows.
+Preconditioning"). Mirror images of the training images change the kernel; they add no rows. If each
+feature is even or odd under mirroring, as after a projection of mirrored images, they need no
+products of their own either.
 """
 
 from __future__ import annotations
@@ -25,7 +27,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from pipeline.classical.solvers.kernel_solver import solve, solver_bytes
-from pipeline.classical.solvers.rbf_kernel import kernel_products, kernel_sums, width_of
+from pipeline.classical.solvers.rbf_kernel import (
+    kernel_products,
+    kernel_sums,
+    mirror_signs,
+    width_of,
+)
 from pipeline.classical.spec import (
     ClassicalSpec,
     DecisionClassifier,
@@ -70,31 +77,53 @@ class KernelRidge(DecisionClassifier):
         # Two classes need one machine; more need one each.
         targets = np.where(positive[:, 1:] if len(self.classes_) == 2 else positive, 1.0, -1.0)
         self.intercept_ = targets.mean(axis=0)
-        solution = solve(
-            sets, self.gamma_, self.alpha, targets - self.intercept_, self.tol, self.seed
-        )
+        sets = self._by_parity(sets)
+        targets = targets - self.intercept_
+        solution = solve(sets, self.gamma_, self.alpha, targets, self.tol, self.seed, self.n_even_)
         self.n_iter_, self.residual_ = solution.n_iter, solution.residual
-        self.vectors_ = x
+        self.vectors_ = x if len(sets) == 2 else sets[0]
         weights = np.tile(solution.weights / len(sets), (len(sets), 1))
         self.weights_ = np.ascontiguousarray(weights, dtype=np.float32)
+        self._training_scores = self._scores(solution.products)
         return self
+
+    def _by_parity(self, sets: tuple[NDArray[np.float32], ...]) -> tuple[NDArray[np.float32], ...]:
+        """Return the images alone, even columns first, if mirroring only changes signs."""
+        self.n_even_: int | None = None
+        self.columns_: NDArray[np.intp] | None = None
+        signs = mirror_signs(*sets) if len(sets) == 2 else None
+        if signs is None:
+            return sets
+        self.n_even_ = int((signs > 0).sum())
+        if (signs[: self.n_even_] > 0).all():
+            return sets[:1]
+        self.columns_ = np.argsort(-signs, kind="stable")
+        return (np.ascontiguousarray(sets[0][:, self.columns_]),)
+
+    def _scores(self, sums: NDArray[np.float32]) -> NDArray[np.float64]:
+        scores = sums.astype(np.float64) + self.intercept_
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def training_scores(self) -> NDArray[np.float64] | None:
+        """Return the scores of the training images, which the solver has left over."""
+        return getattr(self, "_training_scores", None)
 
     def decision_function(self, features: NDArray) -> NDArray[np.float64]:
         """Return signed scores: (n, classes), or (n,) for the second of two classes."""
         check_is_fitted(self)
-        sums = kernel_sums(features, self.vectors_, self.weights_, self.gamma_)
-        scores = sums.astype(np.float64) + self.intercept_
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        x = features if self.columns_ is None else features[:, self.columns_]
+        return self._scores(kernel_sums(x, self.vectors_, self.weights_, self.gamma_, self.n_even_))
 
     @property
     def n_parameters(self) -> int:
-        """Training images (and their mirror images), their weights, and the intercepts."""
+        """Training images (and mirror images that are not changes of sign), weights, intercepts."""
         return self.vectors_.size + self.weights_.size + self.intercept_.size
 
     @property
     def multiply_adds(self) -> int:
         """Products in the kernel with all training (and mirror) images, and in its sums."""
-        return kernel_products(self.vectors_, self.weights_)
+        images = kernel_products(self.vectors_, self.weights_)
+        return images if self.n_even_ is None else 2 * images
 
 
 class Spec(ClassicalSpec):

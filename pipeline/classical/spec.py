@@ -181,7 +181,7 @@ class ClassicalSpec(MethodSpec):
         """
         steps = [("scale", self._scaler(widths))]
         if self.pca is not None:
-            steps.append(("project", PrincipalComponents(self.pca)))
+            steps.append(("project", PrincipalComponents(self.pca, self.mirrored)))
         return Pipeline([*steps, ("classify", self.classifier(seed))])
 
     def _scaler(self, widths: Sequence[int]) -> TransformerMixin:
@@ -209,6 +209,13 @@ class DecisionClassifier(ClassifierMixin, BaseEstimator):
     """A classifier that predicts the class with the largest decision score."""
 
     classes_: NDArray
+
+    def training_scores(self) -> NDArray[np.float64] | None:
+        """Return the scores of the images of the last `fit`; None if it does not compute them.
+
+        Mirror images, the second half of its rows, have none.
+        """
+        return None
 
     @property
     def multiply_adds(self) -> int | None:

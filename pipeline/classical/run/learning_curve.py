@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.classical.run.scaling import prepare_in_place
-from pipeline.classical.run.scores import accuracy, decision_scores
+from pipeline.classical.run.scores import accuracy, decision_scores, training_scores
 from pipeline.classical.run.training_set import TrainingSet
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.sampling import nested_sizes, stratified_order
@@ -47,7 +47,7 @@ def learning_curve(
         rows += curve_rows(
             size,
             accuracy(
-                decision_scores(model["classify"], features[:size]), labels[:size], model.classes_
+                training_scores(model["classify"], features[:size]), labels[:size], model.classes_
             ),
             accuracy(decision_scores(model, validation), validation_labels, model.classes_),
         )

@@ -20,6 +20,19 @@ def decision_scores(model: Any, features: NDArray[np.float32]) -> NDArray[np.flo
     return of_decisions(model.decision_function(np.asarray(features))).astype(np.float32)
 
 
+def training_scores(classifier: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the `decision_scores` of the images that a classifier was fitted on.
+
+    Args:
+        classifier: the fitted last step of a pipeline.
+        features: (n, d), scaled and projected; without mirror images.
+    """
+    known = getattr(classifier, "training_scores", lambda: None)()
+    if known is None:
+        return decision_scores(classifier, features)
+    return of_decisions(known).astype(np.float32)
+
+
 def accuracy(scores: NDArray, labels: NDArray, classes: NDArray) -> float:
     """Return the fraction of images whose largest score is that of their label.
 

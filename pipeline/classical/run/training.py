@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from pipeline.classical.run.calibration import SigmoidCalibrator
 from pipeline.classical.run.learning_curve import curve_rows, learning_curve
 from pipeline.classical.run.scaling import prepare_in_place
-from pipeline.classical.run.scores import accuracy, decision_scores
+from pipeline.classical.run.scores import accuracy, decision_scores, training_scores
 from pipeline.classical.run.training_set import TrainingSet, checked_training_set, join
 from pipeline.classical.spec import ClassicalSpec, stored_numbers
 from pipeline.storage.runs import HISTORY_COLUMNS
@@ -138,4 +138,4 @@ def _fit(
     seconds = time.perf_counter() - started
     mirrored = " and their mirror images" if training.mirrors is not None else ""
     print(f"fitted on {len(training):,} images{mirrored} in {seconds:.1f} s", flush=True)
-    return model, decision_scores(model["classify"], features[: len(training)]), seconds
+    return model, training_scores(model["classify"], features[: len(training)]), seconds

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.classical.solvers.rbf_kernel import rbf_kernel
+from pipeline.classical.solvers.rbf_kernel import mirrored_kernel, rbf_kernel
 
 _STEPS = 65_535
 BLOCK = 2_048
@@ -32,13 +32,20 @@ class KernelMatrix:
     Args:
         sets: one or two (n, d) float32 arrays: the images, and their mirror images in that order.
         gamma: the kernel coefficient.
+        n_even: if mirroring keeps this many first columns and negates the others: then the kernel
+            of two mirror images is that of the images, so that two of the four kernels are enough,
+            and the second set is not needed. Otherwise None.
         threads: the threads that share the blocks; BLAS should be limited to one thread.
     """
 
     def __init__(
-        self, sets: tuple[NDArray[np.float32], ...], gamma: float, threads: ThreadPoolExecutor
+        self,
+        sets: tuple[NDArray[np.float32], ...],
+        gamma: float,
+        threads: ThreadPoolExecutor,
+        n_even: int | None = None,
     ) -> None:
-        self.sets, self.gamma, self.threads = sets, gamma, threads
+        self.sets, self.gamma, self.threads, self.n_even = sets, gamma, threads, n_even
         self.n = len(sets[0])
         starts = range(0, self.n, BLOCK)
         self.places = [(i, j) for i in starts for j in starts if j <= i]
@@ -82,6 +89,8 @@ class KernelMatrix:
         return values.astype(np.uint16)
 
     def _mean(self, rows: list[NDArray], columns: list[NDArray]) -> NDArray[np.float32]:
+        if self.n_even is not None:
+            return mirrored_kernel(rows[0], columns[0], self.n_even, self.gamma)
         total: NDArray[np.float32] | None = None
         for x in rows:
             for y in columns:

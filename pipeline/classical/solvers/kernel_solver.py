@@ -26,6 +26,8 @@ class Solution:
 
     weights: NDArray[np.float32]
     """(n, k)."""
+    products: NDArray[np.float32]
+    """(n, k): K times the weights."""
     n_iter: int
     residual: float
     """The largest of the k norms of the residual relative to the right-hand side."""
@@ -38,6 +40,7 @@ def solve(
     targets: NDArray[np.float64],
     tol: float,
     seed: int,
+    n_even: int | None = None,
 ) -> Solution:
     """Solve for (n, k) `targets` by preconditioned conjugate gradients.
 
@@ -48,10 +51,11 @@ def solve(
         targets: (n, k), the right-hand sides.
         tol: stop at this norm of the residual relative to each right-hand side.
         seed: seed for the preconditioner's columns.
+        n_even: see `KernelMatrix`.
     """
     count = allowed_threads()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
-        kernel = KernelMatrix(sets, gamma, threads)
+        kernel = KernelMatrix(sets, gamma, threads, n_even)
         precondition = _Nystroem(kernel, alpha, seed)
         solution = _conjugate_gradients(
             kernel, alpha, targets.astype(np.float32), tol, precondition
@@ -128,7 +132,8 @@ def _conjugate_gradients(
         last, product = product, _dots(residual, preconditioned)
         direction *= _ratio(product, last)
         direction += preconditioned
-    return Solution(weights, step, relative)
+    products = targets - residual - np.float32(alpha) * weights
+    return Solution(weights, products, step, relative)
 
 
 def _dots(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -124,3 +124,42 @@ def test_the_residual_is_that_of_the_weights(rng):
     assert (left / np.linalg.norm(targets, axis=0)).max() <= 1e-3
     assert found.residual <= 1e-4
     assert found.n_iter > 3
+
+
+@pytest.mark.parametrize("signs", [[1, 1, 1, -1, -1], [-1, 1, -1, 1, 1], [1] * 5])
+def test_mirror_images_that_change_signs_are_not_multiplied_again(rng, monkeypatch, signs):
+    """The same as with all four kernels of two images and their mirror images."""
+    x, y = blobs(rng, classes=3, d=5)
+    mirrors = x * np.float32(signs)
+    rows = np.concatenate([x, mirrors]), np.concatenate([y, y])
+    new = rng.normal(size=(30, 5)).astype(np.float32)
+    options = {"alpha": 0.1, "gamma": 0.3, "tol": 1e-6, "mirrored": True}
+    found = KernelRidge(**options).fit(*rows)
+    assert found.n_even_ == signs.count(1)
+    assert found.vectors_.shape == x.shape
+    monkeypatch.setattr("pipeline.classical.kernel_ridge.mirror_signs", lambda *sets: None)
+    slow = KernelRidge(**options).fit(*rows)
+    assert slow.vectors_.shape == (800, 5)
+    for some in (new, x):
+        np.testing.assert_allclose(
+            found.decision_function(some), slow.decision_function(some), atol=2e-3
+        )
+    assert found.multiply_adds == slow.multiply_adds
+
+
+def test_other_mirror_images_are(rng):
+    x, y = blobs(rng, d=5)
+    mirrors = x[:, ::-1].copy()
+    both = KernelRidge(mirrored=True).fit(np.concatenate([x, mirrors]), np.concatenate([y, y]))
+    assert both.n_even_ is None
+    assert len(both.vectors_) == 2 * len(x)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_training_scores_are_those_of_the_training_images(rng, classes, mirrored):
+    x, y = blobs(rng, classes=classes)
+    rows = (np.concatenate([x, -x]), np.concatenate([y, y])) if mirrored else (x, y)
+    fitted = KernelRidge(alpha=0.1, gamma=0.2, tol=1e-5, mirrored=mirrored).fit(*rows)
+    scores = fitted.training_scores()
+    np.testing.assert_allclose(scores, fitted.decision_function(x), atol=2e-3)

@@ -78,3 +78,33 @@ def test_more_features_than_images(monkeypatch):
     np.testing.assert_allclose(
         np.abs(found.transform(features)), np.abs(expected.transform(features)), atol=0.05
     )
+
+
+@pytest.mark.parametrize("n", [200, 6])
+def test_components_of_mirrored_images_are_even_or_odd(monkeypatch, n):
+    """Mirroring swaps the halves of the features, so that single features are neither."""
+    monkeypatch.setattr(projection, "_BLOCK_ROWS", 70)
+    rng = np.random.default_rng(0)
+    image = (rng.normal(size=(n, 12)) @ rng.normal(size=(12, 12)) + 5).astype(np.float32)
+    rows = np.concatenate([image, np.roll(image, 6, axis=1)])
+    fitted = PrincipalComponents(7, mirrored=True).fit(rows)
+    theirs = PCA(7, svd_solver="full").fit(rows)
+    found = fitted.transform(rows)
+    assert found.shape == (2 * n, 7)
+    turned = np.roll(fitted.components_, 6, axis=1)
+    np.testing.assert_allclose(np.abs((turned * fitted.components_).sum(axis=1)), 1, atol=1e-4)
+    variances = np.sort(found.var(axis=0))[::-1]
+    np.testing.assert_allclose(variances, theirs.explained_variance_ * (1 - 0.5 / n), rtol=1e-3)
+    np.testing.assert_allclose(fitted.fit_transform(rows), found, atol=1e-3)
+
+
+def test_what_is_not_mirrored_exactly_is_left_out_of_training_images():
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(200, 12)).astype(np.float32)
+    mirror = np.roll(image, 6, axis=1) + 0.1 * rng.normal(size=(200, 12)).astype(np.float32)
+    rows = np.concatenate([image, mirror])
+    fitted = PrincipalComponents(5, mirrored=True)
+    image, mirror = np.split(fitted.fit_transform(rows), 2)
+    np.testing.assert_array_equal(np.abs(image), np.abs(mirror))
+    alone = fitted.transform(rows[:200])
+    assert 0 < np.abs(alone - image).max() < 0.5
