@@ -43,6 +43,9 @@ class Spec(FeatureSpec):
     """Take gradients of the luminance, or of the channel with the largest one at each pixel."""
     block_norm: Literal["L2-Hys", "L2", "L1", "L1-sqrt"] = "L2-Hys"
     """How a block is normalized; L2-Hys is L2, clipped at 0.2, then L2 again."""
+    centered: bool = False
+    """Center the weights of a block's pixels on the block, so that mirror images have mirrored
+    descriptors; otherwise they are half a pixel off, as in OpenCV. Only with dalal_triggs."""
     transform_sqrt: bool = False
     """Take the square root of the pixels first, to reduce the effect of illumination."""
 
@@ -61,6 +64,7 @@ class Spec(FeatureSpec):
             strongest=self.channel == "strongest",
             compressed=self.transform_sqrt,
             block_norm=self.block_norm,
+            centered=self.centered,
         )
 
     @model_validator(mode="after")
@@ -71,6 +75,11 @@ class Spec(FeatureSpec):
             raise ValueError(
                 f"found block_norm: {self.block_norm} with convention: dalal_triggs; expected "
                 "block_norm: L2-Hys, the only norm it supports, or convention: skimage"
+            )
+        if self.convention == "skimage" and self.centered:
+            raise ValueError(
+                "found centered: true with convention: skimage, which weighs no pixels; expected "
+                "centered: false, or convention: dalal_triggs"
             )
         if self.convention == "dalal_triggs" and self.orientations == 1:
             raise ValueError(
@@ -113,7 +122,8 @@ class Hog(Extractor):
     over red; OpenCV reverses this order in the last ``width % 4`` columns, but this class does not.
     OpenCV stores columns first, this class rows first: OpenCV's descriptor of an image is
     ``blocks.transpose(1, 0, 3, 2, 4).ravel()``, where `blocks` is the descriptor of this class with
-    the shape (blocks down, blocks across, cells down, cells across, orientations).
+    the shape (blocks down, blocks across, cells down, cells across, orientations). With
+    ``centered=True``, the Gaussian is that of the paper, centered on the block.
     """
 
     def __init__(self, spec: Spec) -> None:

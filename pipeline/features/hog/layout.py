@@ -21,6 +21,8 @@ class Layout:
     compressed: bool
     """Take gradients of the square root of the pixels."""
     block_norm: str
+    centered: bool
+    """Center the Gaussian on the block, instead of half a pixel beyond."""
 
     def blocks_along(self, length: int, cell: int) -> int:
         """Return how many blocks fit along a side of `length` pixels."""

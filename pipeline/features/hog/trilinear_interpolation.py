@@ -31,7 +31,7 @@ class InterpolatedBlocks:
         self._height, self._width = height, width
         self._bins = np.empty((0, height, width), dtype=np.uint8)
         self._parts = np.empty((2, 0, height, width), dtype=np.float32)
-        self._weights = [_weights(cell, layout.block) for cell in layout.cells]
+        self._weights = [_weights(cell, layout.block, layout.centered) for cell in layout.cells]
 
     def describe(self, batch: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         """Write the descriptors of a batch.
@@ -79,17 +79,18 @@ class InterpolatedBlocks:
         return 2 * self._height * self._width + 2 * places
 
 
-def _weights(cell: int, block: int) -> NDArray[np.float32]:
+def _weights(cell: int, block: int, centered: bool) -> NDArray[np.float32]:
     """Return the weights of the pixels along a block's side in each of its cells: (block, side).
 
-    The standard deviation of the Gaussian is a quarter of the block's side; its center is pixel
-    side / 2, half a pixel beyond the block's center, as in OpenCV. A pixel is divided between the
-    two nearest cells by its distance from their centers; any part for a cell outside the block is
-    lost.
+    The standard deviation of the Gaussian is a quarter of the block's side; unless it is centered,
+    its center is pixel side / 2, half a pixel beyond the block's center, as in OpenCV. A pixel is
+    divided between the two nearest cells by its distance from their centers; any part for a cell
+    outside the block is lost.
     """
     side = cell * block
     pixels = np.arange(side)
-    gaussian = np.exp(-((pixels - side / 2) ** 2) / (2 * (side / 4) ** 2))
+    middle = (side - 1) / 2 if centered else side / 2
+    gaussian = np.exp(-((pixels - middle) ** 2) / (2 * (side / 4) ** 2))
     places = (pixels + 0.5) / cell - 0.5
     shares = np.maximum(0, 1 - np.abs(places - np.arange(block)[:, None]))
     return (shares * gaussian).astype(np.float32)

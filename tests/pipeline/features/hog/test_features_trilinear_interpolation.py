@@ -105,6 +105,28 @@ def test_batches_do_not_affect_results(n, transform_sqrt, photo_patches):
     np.testing.assert_allclose(extractor.transform(photo_patches[:n]), alone, rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("block", [2, 3])
+def test_centered_descriptors_of_mirror_images_are_mirrored(signed, block, photo_patches):
+    options = {"block": block, "orientations": 18, "signed": signed, "channel": "strongest"}
+    blocks = 5 - block
+    shape = (-1, blocks, blocks, block, block, 18)
+
+    def described(images, centered):
+        spec = Spec(convention="dalal_triggs", centered=centered, **options)
+        return spec.build(seed=0).transform(images).reshape(shape)
+
+    images = photo_patches[::20]
+    flipped = np.ascontiguousarray(images[:, :, ::-1])
+    turned = np.roll(np.arange(18)[::-1], 9 if signed else 0)  # 180° minus the orientation
+    gaps = [
+        np.abs(described(flipped, each)[:, :, ::-1, :, ::-1, turned] - described(images, each))
+        for each in (True, False)
+    ]
+    assert gaps[0].max() < 1e-5
+    assert gaps[1].max() > 0.01
+
+
 def test_flat_images_give_zeros():
     flat = np.full((3, 32, 32, 3), 90, dtype=np.uint8)
     for channel in ("gray", "strongest"):
@@ -116,6 +138,7 @@ def test_flat_images_give_zeros():
     [
         ({"block_norm": "L1"}, "block_norm: L1 with convention: dalal_triggs; expected block_norm"),
         ({"orientations": 1}, "expected orientations: 2 or more"),
+        ({"convention": "skimage", "centered": True}, "skimage, which weighs no pixels"),
         ({"convention": "opencv"}, r"features\.x\.convention: found 'opencv'"),
     ],
 )
