@@ -1,4 +1,4 @@
-"""Compilation of the inner loops of `hog` to machine code, by numba.
+"""Compilation of the inner loops of extractors to machine code, by numba.
 
 Importing numba takes a third of a second, and compiling one loop up to a second. So modules with
 compiled loops are imported where pixels are turned into features, as Keras is; a function is

@@ -6,7 +6,7 @@ import numpy as np
 from numba.core import types
 from numpy.typing import NDArray
 
-from pipeline.features.hog.compilation import compiled, inlined
+from pipeline.features.compilation import compiled, inlined
 
 _PARTS, _BINS = types.float32[:, :, ::1], types.uint8[:, :, ::1]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba.core import types
 from numpy.typing import NDArray
 
-from pipeline.features.hog.compilation import compiled, inlined
+from pipeline.features.compilation import compiled, inlined
 
 _PIXELS = types.Array(types.uint8, 2, "C", readonly=True)  # may be a read-only memory map
 _BINS, _WEIGHTS = types.uint8[:, ::1], types.float32[:, ::1]

@@ -18,8 +18,8 @@ from pipeline.features.patches.dictionary import CONTRAST_EPS
 from pipeline.features.symmetric_patches.dictionary import Floats, SymmetricDictionary, lengths
 from pipeline.machine import allowed_threads
 
-_BLOCK_NUMBERS = 1 << 16
-"""Number of products of a block of patches, in each of six arrays: 0.25 MB."""
+_BLOCK_NUMBERS = 1 << 15
+"""Number of products of a block of patches, in each of two arrays of 128 KB."""
 _CHUNK = 16
 """Number of images that a thread processes at once."""
 
@@ -83,49 +83,44 @@ class SoftCoder:
         Axis 3: positive codes of the atoms and of their mirror images, then the negative codes of
         both. All are >= 0.
         """
-        down, across = (side - self.size + 1 for side in images.shape[1:3])
-        rows = gaussian_pooling(down, self.cells, self.spread)
-        columns = gaussian_pooling(across, self.cells, self.spread)
-        weights = np.einsum("ai,bj->abij", rows, columns).reshape(self.cells**2, -1)
-        out = np.empty((len(images), self.cells**2, self.width), dtype=np.float32)
+        rows, columns = (
+            gaussian_pooling(side - self.size + 1, self.cells, self.spread)
+            for side in images.shape[1:3]
+        )
+        shape = (len(images), self.cells, self.cells, 4, self.half)
+        out = np.zeros(shape, dtype=np.float32)
 
         def work(start: int) -> None:
             batch = np.ascontiguousarray(images[start : start + _CHUNK])
             for image, codes in zip(batch, out[start : start + _CHUNK], strict=True):
-                self._pool_image(image, weights, codes)
+                self._pool_image(image, rows, columns, codes)
 
         with (
             threadpool_limits(1, user_api="blas"),
             ThreadPoolExecutor(allowed_threads()) as threads,
         ):
             list(threads.map(work, range(0, len(images), _CHUNK)))
-        return out.reshape(len(images), self.cells, self.cells, 4, self.half)
+        return out
 
-    def _pool_image(self, image: NDArray[np.uint8], weights: Floats, out: Floats) -> None:
-        """Write the (cells², width) pooled codes of one image."""
+    def _pool_image(
+        self, image: NDArray[np.uint8], rows: Floats, columns: Floats, out: Floats
+    ) -> None:
+        """Add the codes of one image to `out`, block by block of rows of patches."""
+        # numba is loaded where pixels become features, and not where options are read.
+        from pipeline.features.symmetric_patches.compiled_pooling import pool_rows
+
         coordinates = self._whiten(image)
         low, high = self._thresholds(coordinates)
-        n, half = len(coordinates), self.half
-        step = max(1, _BLOCK_NUMBERS // half)
-        codes = np.empty((min(step, n), self.width), dtype=np.float32)
-        even, odd = np.empty((2, min(step, n), half), dtype=np.float32)
-        out[...] = 0
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            count = rows.stop - start
-            e, o, c = even[:count], odd[:count], codes[:count]
-            np.matmul(coordinates[rows, : self.n_even], self.even, out=e)
-            np.matmul(coordinates[rows, self.n_even :], self.odd, out=o)
-            negative = c[:, 2 * half :]
-            np.add(e, o, out=negative[:, :half])
-            np.subtract(e, o, out=negative[:, half:])
-            np.maximum(negative, high[rows, None], out=c[:, : 2 * half])
-            np.minimum(negative, low[rows, None], out=negative)
-            out += weights[:, rows] @ c
-        # relu(z - high) = max(z, high) - high, and relu(low - z) = low - min(z, low).
-        out[:, : 2 * half] -= weights @ high[:, None]
-        np.subtract(weights @ low[:, None], out[:, 2 * half :], out=out[:, 2 * half :])
-        np.maximum(out, 0, out=out)  # rounding can make a sum of small codes negative
+        across = columns.shape[1]
+        step = max(1, _BLOCK_NUMBERS // (across * self.half))
+        for start in range(0, rows.shape[1], step):
+            some = rows[:, start : start + step]
+            here = slice(start * across, (start + some.shape[1]) * across)
+            pool_rows(
+                coordinates[here, : self.n_even] @ self.even,
+                coordinates[here, self.n_even :] @ self.odd,
+                *(low[here], high[here], np.ascontiguousarray(some), columns, out),
+            )
 
     def _thresholds(self, coordinates: Floats) -> tuple[Floats, Floats]:
         """Return each patch's mean product minus and plus `threshold` deviations: (n,) each."""
@@ -138,8 +133,16 @@ class SoftCoder:
 
     def _whiten(self, image: NDArray[np.uint8]) -> Floats:
         """Return the whitened patches of an image, (places, d), each of length 1."""
-        windows = np.lib.stride_tricks.sliding_window_view(image, (self.size, self.size), (0, 1))
-        patches = windows.transpose(0, 1, 3, 4, 2).reshape(-1, len(self.offset)).astype(np.float32)
+        size, (height, width, _) = self.size, image.shape
+        row, column, channel = image.strides
+        # A row of a patch is contiguous, which is copied faster than pixel by pixel.
+        windows = np.lib.stride_tricks.as_strided(
+            image,
+            (height - size + 1, width - size + 1, size, size * 3),
+            (row, column, row, channel),
+            writeable=False,
+        )
+        patches = windows.astype(np.float32).reshape(-1, size * size * 3)
         d = patches.shape[1]
         means = patches @ np.full(d, 1 / d, dtype=np.float32)
         variance = np.einsum("ij,ij->i", patches, patches) / np.float32(d) - means**2

@@ -1,4 +1,4 @@
-"""The compiled loops of HOG: their cache, their types, and threads."""
+"""The compiled loops of extractors: their cache, their types, and threads."""
 
 from pathlib import Path
 
@@ -8,16 +8,13 @@ from feature_images import noise
 from numba.core import types
 from threadpoolctl import threadpool_limits
 
-from pipeline.features.hog import (
-    compilation,
-    compiled_blocks,
-    compiled_votes,
-    orientation_bins,
-)
+from pipeline.features import compilation
+from pipeline.features.hog import compiled_blocks, compiled_votes, orientation_bins
 from pipeline.features.hog.hog import Spec
+from pipeline.features.symmetric_patches import compiled_pooling
 from pipeline.fingerprints.modules import Code
 
-MODULES = (compiled_blocks, compiled_votes)
+MODULES = (compiled_blocks, compiled_votes, compiled_pooling)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -32,7 +29,7 @@ def test_all_files_with_compiled_functions_are_tested():
     folder = Path(compilation.__file__).parent
     using = {
         path.stem
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         if "import compiled, inlined" in path.read_text(encoding="utf-8")
     }
     assert using == {module.__name__.rpartition(".")[2] for module in MODULES}

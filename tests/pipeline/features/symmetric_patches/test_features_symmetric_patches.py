@@ -59,7 +59,7 @@ def test_codes_equal_those_of_a_loop_over_patches(images, monkeypatch):
         )
         expected.append(np.einsum("ay,bx,yxk->abk", rows, columns, codes))
     coder = SoftCoder(learned, size, 0.2, 3, 0.5)
-    for numbers in (1 << 16, 8 * 100):  # several blocks, of which the last one is smaller
+    for numbers in (1 << 16, 8 * 100):  # blocks of 5 rows, of which the last one has 3
         monkeypatch.setattr(soft_coding, "_BLOCK_NUMBERS", numbers)
         found = coder.pooled(images[:3, :, :24])
         assert found.shape == (3, 3, 3, 4, 8)
@@ -127,7 +127,7 @@ def test_sums_and_differences_of_cells_keep_distances(images):
     roots = np.sqrt(codes).reshape(len(images), -1)
     folded = np.concatenate(across_cells(parity_codes(codes)), axis=1)
     assert folded.shape == roots.shape
-    np.testing.assert_allclose(folded @ folded.T, roots @ roots.T, rtol=1e-4)
+    np.testing.assert_allclose(folded @ folded.T, roots @ roots.T, rtol=1e-3, atol=1e-5)
 
 
 def test_parameters_and_products_are_counted(images):
