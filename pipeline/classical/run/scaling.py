@@ -91,7 +91,7 @@ def prepare_in_place(model: Pipeline, features: NDArray[np.float32]) -> NDArray[
         for block in _blocks(features):
             scaler.transform(block, copy=False)
     if "project" in model.named_steps:
-        return model["project"].fit_transform(features)
+        return model["project"].fit(features).transform(features)
     return features
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.checks import StudyError
 
 _BATCH_BYTES = 256 * 2**20
-_ROUNDING = 1e-5
+_ROUNDING = 1e-4
 """As a fraction of the largest number: smaller differences are rounding errors of float32."""
 
 
