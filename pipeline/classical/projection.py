@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 _BLOCK_ROWS = 4096
 _LEAST_VARIANCE = 1e-6
 """As a fraction of the largest variance: below it, float32 has only rounding errors."""
-_TILT = 1e-3
-"""How much more even variances weigh, and how much less odd ones."""
+_ORTHOGONAL = 1e-2
+"""Products of even and odd components that are still rounding errors."""
 
 
 class PrincipalComponents(TransformerMixin, BaseEstimator):
@@ -24,10 +24,11 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     ``sklearn.decomposition.PCA(count)`` up to the signs of components. It takes one pass of matrix
     products over blocks of rows, and never a second array of the features' size.
 
-    With mirror images, the components are those of all rows together. If mirroring preserves
-    distances, each can be even (the same for an image and its mirror image) or odd (the negative),
-    unless an even and an odd one have the same variance. To separate these, half the sums of images
-    and mirror images weigh a thousandth more, and half the differences a thousandth less.
+    With mirror images, the components are those of all rows together. If mirroring keeps distances,
+    as a permutation or changes of sign do, each is even (the same for an image and its mirror
+    image) or odd (the negative): even ones are found from half the sums of images and mirror
+    images, and odd ones from half the differences. Together they would not be orthogonal if
+    mirroring changed distances; then the parity of components is left open.
 
     Args:
         count: components to keep; fewer if there are fewer features or images, as in the first
@@ -47,9 +48,10 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         "Eigenfaces for Recognition"), and directions without variance are left out.
         """
         self.mean_ = _mean(features)
-        n, d = features.shape
-        find = _of_features if d <= n else _of_images
-        vectors = find(_centered(features, self.mean_, self.mirrored), n, d, min(self.count, n, d))
+        vectors = _of_both_parities(features, self.mean_, self.count) if self.mirrored else None
+        if vectors is None:
+            rows = _centered(features, self.mean_)
+            _, vectors = _leading(rows, *features.shape, self.count)
         # The sign of a component is arbitrary: its largest number is made positive.
         largest = np.abs(vectors).argmax(axis=0)
         vectors *= np.sign(vectors[largest, np.arange(vectors.shape[1])])
@@ -70,35 +72,55 @@ def _mean(features: NDArray) -> NDArray[np.float64]:
     return sums / len(features)
 
 
-def _centered(
-    features: NDArray, mean: NDArray[np.float64], mirrored: bool
-) -> Iterator[NDArray[np.float32]]:
-    """Yield rows minus their mean, or, if mirrored, as many weighted sums and differences."""
+Blocks = Iterator[NDArray[np.float32]]
+"""Centered rows, a few thousand at a time."""
+
+
+def _centered(features: NDArray, mean: NDArray[np.float64]) -> Blocks:
     center = mean.astype(np.float32)
-    if not mirrored:
-        for start in range(0, len(features), _BLOCK_ROWS):
-            yield np.asarray(features[start : start + _BLOCK_ROWS], dtype=np.float32) - center
-        return
+    for start in range(0, len(features), _BLOCK_ROWS):
+        yield np.asarray(features[start : start + _BLOCK_ROWS], dtype=np.float32) - center
+
+
+def _half_sums(features: NDArray, mean: NDArray[np.float64], sign: int) -> Blocks:
+    """Yield half the sums (sign 1) or differences (-1) of centered images and mirror images."""
     images, mirrors = np.split(features, 2)
-    for start in range(0, len(images), _BLOCK_ROWS):
-        rows = slice(start, start + _BLOCK_ROWS)
-        image, mirror = (np.asarray(half[rows], dtype=np.float32) for half in (images, mirrors))
-        yield ((image + mirror) / 2 - center) * np.float32(np.sqrt(2 * (1 + _TILT)))
-        yield (image - mirror) * np.float32(np.sqrt((1 - _TILT) / 2))
+    for image, mirror in zip(_centered(images, mean), _centered(mirrors, mean), strict=True):
+        image += np.float32(sign) * mirror
+        image /= 2
+        yield image
 
 
-def _of_features(blocks: Iterator[NDArray[np.float32]], n: int, d: int, count: int) -> NDArray:
-    """Return the leading eigenvectors (d, count) of the (d, d) covariance of centered rows."""
+def _of_both_parities(features: NDArray, mean: NDArray[np.float64], count: int) -> NDArray | None:
+    """Return the even, then the odd ones of the leading components (d, count), if they exist."""
+    n, d = len(features) // 2, features.shape[1]
+    found = [_leading(_half_sums(features, mean, sign), n, d, count) for sign in (1, -1)]
+    values = np.sort(np.concatenate([each for each, _ in found]))[::-1]
+    least = max(values[:count][-1], _LEAST_VARIANCE * values[0])
+    even, odd = (vectors[:, each >= least] for each, vectors in found)
+    if even.size and odd.size and np.abs(even.T @ odd).max() > _ORTHOGONAL:
+        return None
+    return np.concatenate([even, odd], axis=1)
+
+
+def _leading(blocks: Blocks, n: int, d: int, count: int) -> tuple[NDArray, NDArray]:
+    """Return the largest variances (k,) of (n, d) rows and their directions (d, k)."""
+    find = _of_features if d <= n else _of_images
+    return find(blocks, n, d, min(count, n, d))
+
+
+def _of_features(blocks: Blocks, n: int, d: int, count: int) -> tuple[NDArray, NDArray]:
+    """Find them from the (d, d) covariance."""
     moments = np.zeros((d, d))
     for block in blocks:
         moments += block.T @ block
     moments /= n
-    _, vectors = eigh(moments, subset_by_index=(d - count, d - 1), overwrite_a=True)
-    return vectors[:, ::-1]
+    values, vectors = eigh(moments, subset_by_index=(d - count, d - 1), overwrite_a=True)
+    return values[::-1], vectors[:, ::-1]
 
 
-def _of_images(blocks: Iterator[NDArray[np.float32]], n: int, d: int, count: int) -> NDArray:
-    """Return leading components (d, at most count) from the (n, n) products of centered rows."""
+def _of_images(blocks: Blocks, n: int, d: int, count: int) -> tuple[NDArray, NDArray]:
+    """Find them from the (n, n) products of all rows."""
     rows = np.empty((n, d), dtype=np.float32)
     start = 0
     for block in blocks:
@@ -106,9 +128,9 @@ def _of_images(blocks: Iterator[NDArray[np.float32]], n: int, d: int, count: int
         start += len(block)
     products = np.zeros((n, n))
     for start in range(0, d, _BLOCK_ROWS):
-        block = rows[:, start : start + _BLOCK_ROWS]
-        products += block @ block.T
+        part = rows[:, start : start + _BLOCK_ROWS]
+        products += part @ part.T
     values, weights = eigh(products, subset_by_index=(n - count, n - 1), overwrite_a=True)
-    varied = values > _LEAST_VARIANCE * values[-1]
-    weights = weights[:, varied][:, ::-1] / np.sqrt(values[varied][::-1])
-    return rows.T @ weights.astype(np.float32)
+    varied = values > max(_LEAST_VARIANCE * values[-1], np.finfo(float).tiny)
+    values, weights = values[varied][::-1], weights[:, varied][:, ::-1]
+    return values / n, rows.T @ (weights / np.sqrt(values)).astype(np.float32)

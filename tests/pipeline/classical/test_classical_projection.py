@@ -102,3 +102,9 @@ def test_an_even_and_an_odd_component_of_the_same_variance_are_separated():
     rows = np.concatenate([corners * [2, 1], (corners * [2, 1])[:, ::-1]])
     found = np.abs(PrincipalComponents(2, mirrored=True).fit(rows).components_)
     np.testing.assert_allclose(found, np.sqrt(0.5), atol=1e-4)
+
+
+def test_other_mirror_images_leave_the_parity_open():
+    rows = np.random.default_rng(0).normal(size=(400, 12)).astype(np.float32)
+    found = PrincipalComponents(7, mirrored=True).fit_transform(rows)
+    np.testing.assert_allclose(found, PrincipalComponents(7).fit_transform(rows), atol=1e-4)
