@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
+from threadpoolctl import threadpool_limits
 
 _EXACT = 1600
 """Above this size, leading eigenvectors are found by subspace iteration."""
@@ -79,17 +80,26 @@ def _leading(
     count = min(count, d)
     covariance = (rows.T @ rows) / np.float32(len(rows))
     if d <= _EXACT or count + _EXTRA >= d // 2:
-        values, vectors = eigh(
-            covariance.astype(np.float64), subset_by_index=(d - count, d - 1), overwrite_a=True
-        )
+        values, vectors = _eigenvectors(covariance.astype(np.float64), count)
     else:
         basis = rng.standard_normal((d, count + _EXTRA), dtype=np.float32)
         for _ in range(_ITERATIONS):
             basis = qr(covariance @ basis, mode="economic", overwrite_a=True)[0]
         small = (basis.T @ (covariance @ basis)).astype(np.float64)
-        values, inner = eigh(small)
-        values, vectors = values[-count:], basis @ inner[:, -count:]
+        values, inner = _eigenvectors(small, count)
+        vectors = basis @ inner
     return np.maximum(values[::-1], 0), _signed(vectors[:, ::-1])
+
+
+def _eigenvectors(matrix: NDArray[np.float64], count: int) -> tuple[NDArray, NDArray]:
+    """Return the `count` largest eigenvalues of a symmetric matrix, in rising order, and vectors.
+
+    One thread: more gain little, and take ten times as long if other programs use the processor.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        d = len(matrix)
+        values, vectors = eigh(matrix, subset_by_index=(d - count, d - 1), overwrite_a=True)
+    return values, vectors
 
 
 def _signed(vectors: NDArray) -> NDArray:
