@@ -51,8 +51,8 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         self.mean_ = _mean(features)
         vectors = _of_both_parities(features, self.mean_, self.count) if self.mirrored else None
         if vectors is None:
-            rows = _centered(features, self.mean_)
-            _, vectors = _leading(rows, *features.shape, self.count)
+            n, d = features.shape
+            _, vectors = _leading(_centered(features, self.mean_), n, d, self.count)
         # The sign of a component is arbitrary: its largest number is made positive.
         largest = np.abs(vectors).argmax(axis=0)
         vectors *= np.sign(vectors[largest, np.arange(vectors.shape[1])])

@@ -34,14 +34,15 @@ class PatchDictionary:
     mean: Floats
     """(d,) float32 mean of the contrast-normalized training patches."""
     whitening: Floats
-    """(d, d) float32, symmetric (ZCA): a normalized patch x becomes (x - mean) · whitening."""
+    """(d, d) float32: a normalized patch x becomes (x - mean) · whitening. `learn_dictionary` makes
+    it symmetric (ZCA)."""
     atoms: Floats
     """(count, d) float32, in whitened coordinates."""
 
     def atoms_as_patches(self) -> Floats:
         """Return the atoms (count, d) without whitening, as contrast-normalized patches."""
         whitened = self.atoms.astype(np.float64).T
-        patches = np.linalg.solve(self.whitening.astype(np.float64), whitened).T + self.mean
+        patches = np.linalg.solve(self.whitening.astype(np.float64).T, whitened).T + self.mean
         return patches.astype(np.float32)
 
 

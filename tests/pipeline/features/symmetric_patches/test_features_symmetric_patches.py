@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from scipy.stats import norm
 
 from pipeline.checks import StudyError
+from pipeline.features import drawing
 from pipeline.features.patches.dictionary import draw_patches
 from pipeline.features.symmetric_patches import components, soft_coding
 from pipeline.features.symmetric_patches.components import fit_components
@@ -157,3 +158,15 @@ def test_wrong_options(options, message):
 def test_too_few_patches(images):
     with pytest.raises(StudyError, match="found 784 patches in 1 training images"):
         Spec(size=5, count=800, samples=1000).build(seed=0).fit(images[:1])
+
+
+def test_pictures_show_the_dictionary_and_the_image(images):
+    extractor = Spec(**SMALL | {"count": 100}).build(seed=0).fit(images)
+    sheet = drawing.learned_picture(extractor)
+    assert sheet.dtype == np.uint8
+    assert sheet.std() > 30
+    picture = drawing.picture(extractor, images[0])
+    assert picture.shape == (248, 504, 3)
+    drawn = picture[4::8, 260::8].astype(float).mean(axis=2)[:31, :31]
+    seen = picture[4::8, 4:248:8].astype(float).mean(axis=2)[:31, :31]
+    assert np.corrcoef(drawn.ravel(), seen.ravel())[0, 1] > 0.3
