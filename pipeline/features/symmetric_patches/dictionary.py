@@ -7,15 +7,19 @@ odd (mirroring negates it). In whitened coordinates, mirroring is a change of si
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from pipeline.features.patches.dictionary import normalize_contrast
+from pipeline.machine import allowed_threads
 
 _ITERATIONS = 10
-_CHUNK = 4096
+_CHUNK = 1024
 """Number of patches whose products with all atoms are computed at once."""
 
 Floats = NDArray[np.float32]
@@ -112,21 +116,31 @@ def _mirrored_centroids(points: Floats, n_even: int, half: int, rng: np.random.G
     mirror image if o is negative. An empty cluster gets a random point.
     """
     atoms = points[rng.choice(len(points), half, replace=False)]
-    for _ in range(_ITERATIONS):
-        sums, sizes = np.zeros_like(atoms), np.zeros(half)
-        for start in range(0, len(points), _CHUNK):
-            block = points[start : start + _CHUNK]
-            odd = block[:, n_even:] @ atoms[:, n_even:].T
-            closeness = np.abs(odd)
-            closeness += block[:, :n_even] @ atoms[:, :n_even].T
-            nearest = closeness.argmax(axis=1)
-            block = block.copy()
-            block[odd[np.arange(len(block)), nearest] < 0, n_even:] *= -1
-            order = np.argsort(nearest, kind="stable")
-            found, first = np.unique(nearest[order], return_index=True)
-            sums[found] += np.add.reduceat(block[order], first, axis=0)
-            sizes += np.bincount(nearest, minlength=half)
-        empty = np.flatnonzero(sizes == 0)
-        sums[empty] = points[rng.choice(len(points), len(empty), replace=False)]
-        atoms = sums / lengths(sums)[:, None]
+    chunks = [points[start : start + _CHUNK] for start in range(0, len(points), _CHUNK)]
+    count = allowed_threads()
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
+        for _ in range(_ITERATIONS):
+            sums, sizes = np.zeros_like(atoms), np.zeros(half)
+            work = partial(_sums_of_clusters, atoms=atoms, n_even=n_even)
+            for found, part, size in threads.map(work, chunks):  # in the order of the points
+                sums[found] += part
+                sizes[found] += size
+            empty = np.flatnonzero(sizes == 0)
+            sums[empty] = points[rng.choice(len(points), len(empty), replace=False)]
+            atoms = sums / lengths(sums)[:, None]
     return atoms
+
+
+def _sums_of_clusters(
+    points: Floats, atoms: Floats, n_even: int
+) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """Return the nearest atoms of points, and for each the sum and the number of its points."""
+    odd = points[:, n_even:] @ atoms[:, n_even:].T
+    closeness = np.abs(odd)
+    closeness += points[:, :n_even] @ atoms[:, :n_even].T
+    nearest = closeness.argmax(axis=1)
+    turned = points.copy()
+    turned[odd[np.arange(len(points)), nearest] < 0, n_even:] *= -1
+    order = np.argsort(nearest, kind="stable")
+    found, first, count = np.unique(nearest[order], return_index=True, return_counts=True)
+    return found, np.add.reduceat(turned[order], first, axis=0), count

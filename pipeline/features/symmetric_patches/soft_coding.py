@@ -95,10 +95,8 @@ class SoftCoder:
             for image, codes in zip(batch, out[start : start + _CHUNK], strict=True):
                 self._pool_image(image, rows, columns, codes)
 
-        with (
-            threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(allowed_threads()) as threads,
-        ):
+        count = allowed_threads()
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
             list(threads.map(work, range(0, len(images), _CHUNK)))
         return out
 
