@@ -54,6 +54,7 @@ def build_optimizer(spec: OptimizerOptions, steps_per_epoch: int) -> keras.optim
         lookahead=_lookahead(spec, steps_per_epoch),
         learning_rate=spec.learning_rate if by_hand else EpochSchedule(spec, steps_per_epoch),
         use_ema=spec.ema is not None,
+        name=kind.__name__.lower(),
         **({"ema_momentum": spec.ema} if spec.ema is not None else {}),
         **{name: arguments[name] for name in names},
     )

@@ -178,8 +178,8 @@ ROSTERS = {
     "control_color": "raw_svm color_svm hog_svm lenet5",
     "control_shape": "raw_svm color_svm hog_svm lenet5",
     "demo": "raw_svm color_svm hog_svm hog_rbf_svm hog_color_rbf_svm hog_color_patches "
-    "hog_color_patches_mirrored mlp lenet5 resnet20 airbench vgg16_random",
-    "depth": "hog_rbf_svm resnet20 plain20 resnet56 plain56",
+    "hog_color_patches_mirrored mlp lenet5 resnet20 airbench efficientnet_transfer",
+    "depth": "hog_rbf_svm residual20 plain20 residual56 plain56",
     "digits": "raw_svm hog_svm hog_opencv_svm patches_logistic hog_nystroem_svm",
 }
 FEATURES = {
@@ -218,5 +218,5 @@ def test_other_committed_studies_have_the_runs_of_the_default_one(root):
         "googlenet",
         "vgg16",
     ]
-    assert set(full["deep"]) - set(base["deep"]) == {"resnet56"}
+    assert set(full["deep"]) - set(base["deep"]) == {"resnet56", "airbench_muon"}
     assert list(base["classical"]) == list(cpu["classical"]) == list(full["classical"])

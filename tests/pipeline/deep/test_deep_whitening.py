@@ -135,4 +135,4 @@ def test_options_that_contradict_each_other(options, message):
 
 def test_features_of_a_frozen_base_are_not_whitened():
     with pytest.raises(StudyError, match="whitening"):
-        deep_spec("vgg16_transfer", weights="random", whitening=True)
+        deep_spec("transfer", weights="random", whitening=True)

@@ -193,7 +193,7 @@ def test_an_edit_to_a_solver_reruns_the_runs_with_it():
         for name, entry in PARAMS["classical"].items()
         if entry["method"] == "kernel_ridge"
     }
-    assert len(runs) == 3
+    assert len(runs) == 4
     assert stale(edited({solver: source_of(solver) + "\nadded = 1\n"})) - {"evaluate"} == runs
 
 
