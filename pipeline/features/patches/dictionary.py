@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pipeline.checks import StudyError
+
 CONTRAST_EPS = 10.0
 """Added to a patch's variance, in squared 8-bit levels: the value of Coates et al. for this range.
 
@@ -90,6 +92,28 @@ def draw_patches(
     chosen = np.sort(rng.choice(total, min(samples, total), replace=False, shuffle=False))
     patches = windows[np.unravel_index(chosen, places)]
     return patches.transpose(0, 2, 3, 1).reshape(len(chosen), -1).astype(np.float32)
+
+
+def draw_for_atoms(
+    images: NDArray[np.uint8],
+    size: int,
+    samples: int,
+    count: int,
+    rng: np.random.Generator,
+    method: str,
+) -> Floats:
+    """Draw the patches that `count` atoms are learned from, as `draw_patches` does.
+
+    Raises:
+        StudyError: names `method`, if there are fewer patches than atoms.
+    """
+    patches = draw_patches(images, size, samples, rng)
+    if len(patches) < count:
+        raise StudyError(
+            f"{method}: found {len(patches):,} patches in {len(images):,} training images; "
+            f"expected at least {count:,}, one per atom. Choose a smaller count"
+        )
+    return patches
 
 
 def normalize_contrast(patches: Floats) -> None:

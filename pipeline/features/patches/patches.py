@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError
 from pipeline.features.patches.coding import PatchCoder, patch_grid
-from pipeline.features.patches.dictionary import PatchDictionary, draw_patches, learn_dictionary
+from pipeline.features.patches.dictionary import PatchDictionary, draw_for_atoms, learn_dictionary
 from pipeline.features.spec import Extractor, FeatureSpec
 
 _MOST_NUMBERS = 1 << 28
@@ -125,12 +124,7 @@ class Patches(Extractor):
         self.spec.check_images(images)
         spec = self.spec
         rng = np.random.default_rng(self.seed)
-        patches = draw_patches(images, spec.size, spec.samples, rng)
-        if len(patches) < spec.count:
-            raise StudyError(
-                f"patches: found {len(patches):,} patches in {len(images):,} training images; "
-                f"expected at least {spec.count:,}, one per atom. Choose a smaller count"
-            )
+        patches = draw_for_atoms(images, spec.size, spec.samples, spec.count, rng, spec.method)
         kmeans = spec.dictionary == "kmeans"
         self.dictionary_ = learn_dictionary(patches, spec.count, spec.whiten_eps, kmeans, rng)
         return self

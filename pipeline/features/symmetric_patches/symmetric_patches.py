@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from pipeline.checks import StudyError
-from pipeline.features.patches.dictionary import draw_patches
+from pipeline.features.patches.dictionary import draw_for_atoms
 from pipeline.features.spec import Extractor, FeatureSpec, batches
 from pipeline.features.symmetric_patches.components import Pair, ParityComponents, fit_components
 from pipeline.features.symmetric_patches.dictionary import (
@@ -129,12 +128,7 @@ class SymmetricPatches(Extractor):
         """
         self.spec.check_images(images)
         spec, rng = self.spec, np.random.default_rng(self.seed)
-        patches = draw_patches(images, spec.size, spec.samples, rng)
-        if len(patches) < spec.count:
-            raise StudyError(
-                f"symmetric_patches: found {len(patches):,} patches in {len(images):,} training "
-                f"images; expected at least {spec.count:,}, one per atom. Choose a smaller count"
-            )
+        patches = draw_for_atoms(images, spec.size, spec.samples, spec.count, rng, spec.method)
         half, eps = spec.count // 2, spec.whiten_eps
         self.dictionary_ = learn_symmetric_dictionary(patches, spec.size, half, eps, rng)
         del patches
