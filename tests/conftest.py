@@ -63,3 +63,19 @@ def study_folder(tmp_path, monkeypatch) -> Path:
     """An empty folder as the working directory, where artifacts are read and written."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The splits whose base features were computed and not read from the cache."""
+    from pipeline.pretrained import base_features  # imports Keras
+
+    seen = []
+
+    def counted(model, images, what):
+        seen.append(what.removeprefix("VGG16, "))
+        yield from compute(model, images, what)
+
+    compute = base_features._batches
+    monkeypatch.setattr(base_features, "_batches", counted)
+    return seen

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.pretrained import base_features as module
 from pipeline.pretrained.base_features import JoinedRows, base_features
 from pipeline.pretrained.frozen import FrozenBase, Part
 from pipeline.pretrained.kept_parts import array_digest, locked, part_keys
@@ -40,20 +39,6 @@ def no_study(tmp_path, monkeypatch):
 @pytest.fixture
 def cache(tmp_path):
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The splits that were computed and not read from the cache."""
-    seen = []
-
-    def counted(model, images, what):
-        seen.append(what.removeprefix("VGG16, "))
-        yield from compute(model, images, what)
-
-    compute = module._batches
-    monkeypatch.setattr(module, "_batches", counted)
-    return seen
 
 
 def test_the_cache_returns_the_features_and_the_original_seconds(cache, computed):

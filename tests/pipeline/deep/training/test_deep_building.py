@@ -9,7 +9,6 @@ from deep_cases import deep_spec, splits
 
 from pipeline.config import registry
 from pipeline.deep.training.fitting import train
-from pipeline.pretrained import base_features as module
 
 
 @pytest.fixture
@@ -17,20 +16,6 @@ def cache(tmp_path, monkeypatch):
     """A cache in a folder without params.yaml."""
     monkeypatch.chdir(tmp_path)
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """The splits that were computed and not read from the cache."""
-    seen = []
-
-    def counted(model, images, what):
-        seen.append(what.removeprefix("VGG16, "))
-        yield from compute(model, images, what)
-
-    compute = module._batches
-    monkeypatch.setattr(module, "_batches", counted)
-    return seen
 
 
 def learned(result):
