@@ -30,7 +30,9 @@ def check_inputs(network: keras.Model, inputs: NDArray, method: str) -> str:
         method: the network's name, for messages.
     """
     if inputs.dtype.kind == "f":
-        check_finite(inputs.reshape(len(inputs), -1), f"{method}: training inputs")
+        # Features of several layers are joined as their rows are read, and cannot be reshaped.
+        flat = inputs if inputs.ndim == 2 else inputs.reshape(len(inputs), -1)
+        check_finite(flat, f"{method}: training inputs")
     rows = spread_rows(len(inputs), max(2, min(SAMPLE, SAMPLE_VALUES // max(1, inputs[0].size))))
     sample = np.asarray(inputs[rows])
     if len(sample) > 1 and (sample == sample[0]).all():

@@ -11,9 +11,10 @@ from pipeline.checks import StudyError
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.input.preprocessing import standardization
 from pipeline.deep.sanity import learning_checks, overfit_one_batch, preflight
-from pipeline.deep.sanity.input_checks import preprocessed
+from pipeline.deep.sanity.input_checks import check_inputs, preprocessed
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.epochs import Trainable
+from pipeline.pretrained.base_features import JoinedRows
 
 NAMES = ["device", "inputs", "labels", "model", "memory", "first loss", "one batch", "time"]
 SIDE = 8
@@ -342,3 +343,13 @@ def test_resizing_is_not_computed_for_the_statistics():
     values, standardized = preprocessed(network, images)
     np.testing.assert_allclose(values, images / 255, rtol=1e-5)
     assert not standardized
+
+
+def test_features_of_several_layers_are_checked_like_any_others(rng):
+    """They are joined as their rows are read, and are no array."""
+    parts = [rng.standard_normal((30, width)).astype(np.float32) for width in (4, 3)]
+    head = keras.Sequential([keras.Input((7,)), keras.layers.Dense(3, "softmax")])
+    assert check_inputs(head, JoinedRows(parts, np.float32), "m").startswith("30 of 7, float32")
+    parts[1][20, 2] = np.nan
+    with pytest.raises(StudyError, match="found nan in row 20, column 6"):
+        check_inputs(head, JoinedRows(parts, np.float32), "m")
