@@ -18,6 +18,7 @@ from pipeline.commands.provenance import code_version
 from pipeline.config.roster import Roster, Run, load_roster
 from pipeline.robustness.severities import CONSTANTS
 from pipeline.storage import corrupted, near_duplicates
+from pipeline.storage.health import load_health
 from pipeline.storage.object_files import missing
 from pipeline.storage.results import replacing_results
 from pipeline.storage.runs import (
@@ -72,6 +73,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "seed": roster.seed,
         "corrupted": _corrupted(roster),
         "duplicates": near_duplicates.load_duplicates(images_seal()),
+        "health": load_health(learning_seal()),
         "image_names": _names(),
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -11,11 +13,13 @@ from numpy.typing import NDArray
 from pipeline.checks import counted, escaped, listing
 from pipeline.config.entries import load_entry
 from pipeline.data.splits import make_splits, title_and_description
+from pipeline.storage.file_facts import FILE_FACT_COLUMNS, save_file_facts
 from pipeline.storage.source import load_source
 from pipeline.storage.splits import SPLITS, DatasetCard, save_dataset_card, save_split
 from stages import run
 
 if TYPE_CHECKING:
+    from pipeline.data.reading.file_facts import FileFacts
     from pipeline.data.spec import DatasetSpec
 
 
@@ -52,11 +56,19 @@ def main() -> None:
         original_sides={} if raw.original_sides is None else _spread(raw.original_sides[used]),
         notes=raw.notes,
     )
+    save_file_facts(_file_facts(raw.file_facts, used))
     save_dataset_card(card, pd.concat(index), raw.decoding)
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
     print(f"{escaped(card.name)}: {len(card.class_names)} classes; {sizes}")
     for line in _remarks(card):
         print(escaped(line))
+
+
+def _file_facts(facts: Sequence[FileFacts], used: NDArray[np.int64]) -> pd.DataFrame:
+    """Return the facts of the images that are used, columns `FILE_FACT_COLUMNS`."""
+    ids = np.sort(used) if facts else np.empty(0, dtype=np.int64)
+    rows = [asdict(facts[each]) for each in ids]
+    return pd.DataFrame(rows, columns=list(FILE_FACT_COLUMNS[1:])).assign(id=ids)
 
 
 def _spread(sides: NDArray[np.int64]) -> dict[str, int]:

@@ -20,6 +20,7 @@ from pipeline.analyses.scored import score
 from pipeline.analyses.study import Study
 from pipeline.analyses.tables import questions, tables
 from pipeline.checks import StudyError
+from pipeline.storage.health import Health
 from pipeline.storage.near_duplicates import Duplicates
 from pipeline.storage.results import Results
 from pipeline.storage.splits import DatasetCard
@@ -35,6 +36,7 @@ def evaluate(
     n_samples: int = 12,
     corrupted: Iterable[CorruptedRecord] = (),
     duplicates: Duplicates | None = None,
+    health: Health | None = None,
     image_names: Mapping[int, str] | None = None,
 ) -> Results:
     """Score every run of the roster against the labels, and ask every question.
@@ -56,6 +58,7 @@ def evaluate(
         n_samples: sample images in all.
         corrupted: what `corrupt` has left of some of the runs.
         duplicates: what `duplicates` has left; without it, no test image has a near-duplicate.
+        health: what `health` has left; None leaves its question out.
         image_names: id -> name of an image, for those that the results name.
 
     Raises:
@@ -78,6 +81,7 @@ def evaluate(
         not_run=dict(not_run or {}),
         corrupted=score_corrupted(corrupted, scored, known, seed),
         duplicates=found,
+        health=health,
         image_names=image_names or {},
         n_samples=n_samples,
     )

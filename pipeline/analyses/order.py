@@ -17,5 +17,6 @@ ORDER = (
     "samples",
     "confidence",
     "near_duplicates",
+    "health",
     "setup",
 )

@@ -16,6 +16,7 @@ from pipeline.analyses.families import families_best
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.storage.columns import Table
+from pipeline.storage.health import Health
 from pipeline.storage.near_duplicates import Duplicates
 from pipeline.storage.splits import DatasetCard
 
@@ -36,6 +37,8 @@ class Study:
     """The runs that were tested on corrupted images, in the order of `runs`."""
     duplicates: Duplicates = field(default_factory=no_duplicates)
     """Copies and look-alikes among the images."""
+    health: Health | None = None
+    """Facts about each image; None if unknown."""
     image_names: Mapping[int, str] = field(default_factory=dict)
     """id -> name of an image, for those that the results name; without one, the id is named."""
     n_samples: int = 12

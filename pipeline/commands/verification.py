@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.config.params import Params
 from pipeline.storage import file_sets, integrity
 from pipeline.storage.corrupted import CORRUPTED
+from pipeline.storage.health import HEALTH
 from pipeline.storage.near_duplicates import DUPLICATES_MANIFEST
 from pipeline.storage.paths import STUDY
 from pipeline.storage.results import MANIFESTS
@@ -49,3 +50,4 @@ def _manifests(params: Params) -> Iterator[Path]:
     for name in params.corrupt:
         yield CORRUPTED / name / integrity.MANIFEST
     yield DUPLICATES_MANIFEST
+    yield HEALTH / integrity.MANIFEST

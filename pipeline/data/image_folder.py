@@ -17,6 +17,7 @@ from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data.reading import archives
 from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
+from pipeline.data.reading.file_facts import FileFacts, noted
 from pipeline.data.reading.file_kinds import IMAGES, is_read_whole, kind_of
 from pipeline.data.reading.folders import check_source, folder_files
 from pipeline.data.reading.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
@@ -81,7 +82,8 @@ class Spec(DatasetSpec):
         given = (self.value_range, self.value_range_8_bits)
         ranges = [each if isinstance(each, tuple) else None for each in given]
         files = others.filtered(archives.read_files(path, others.shown, is_read_whole))
-        images: dict[str, Decoded] = dict(decode_files(files, self.size, *ranges))
+        facts: dict[str, FileFacts] = {}
+        images: dict[str, Decoded] = dict(decode_files(noted(files, facts), self.size, *ranges))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
         lines = sorted(f"{name} ({why})" for name, why in problems.items())
         self._check_unreadable(lines, len(images) + len(others.problems), path)
@@ -100,7 +102,7 @@ class Spec(DatasetSpec):
             decoding["held"] = used_range(pictures.values())
         if ranges[1] is not None:
             decoding["value_range_8_bits"] = ranges[1]
-        return _assemble(pictures, placed, decoding, tuple(lines), others, notes)
+        return _assemble(pictures, placed, decoding, tuple(lines), others, notes, facts)
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
         if len(problems) > self.unreadable:
@@ -166,6 +168,7 @@ def _assemble(
     skipped: tuple[str, ...],
     others: Others,
     notes: tuple[str, ...],
+    facts: dict[str, FileFacts],
 ) -> RawDataset:
     """Gather the images in order, and free each one as it is copied."""
     size = decoding["size"]
@@ -185,5 +188,6 @@ def _assemble(
         left_out=others.records(),
         original_sides=sides,
         notes=notes,
+        file_facts=[facts[name] for name in placed],
         decoding=decoding,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pipeline.checks import is_unsafe, listing
 from pipeline.config.registry import MethodSpec
+from pipeline.data.reading.file_facts import FileFacts
 from pipeline.data.reading.folders import APART, check_source, overlaps_study
 from pipeline.storage.source import Source
 
@@ -82,6 +84,8 @@ class RawDataset:
     resized."""
     notes: tuple[str, ...] = ()
     """Sentences that a reader needs to know about how the images were read."""
+    file_facts: Sequence[FileFacts] = ()
+    """n records of the images' files; empty if the images are not files of their own."""
     decoding: dict[str, Any] = field(default_factory=dict)
     """Options with which `pipeline.data.reading.image_files.read_images` reads other files in the
     same way; empty if files are only resized."""

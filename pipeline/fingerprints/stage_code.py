@@ -30,6 +30,7 @@ STAGES: dict[str, str | None] = {
     "train_deep": "deep",
     "corrupt": None,
     "duplicates": None,
+    "health": None,
     "evaluate": None,
     "illustrate": None,
     "illustrate_networks": None,

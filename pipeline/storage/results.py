@@ -106,8 +106,9 @@ def load_results(tables: Iterable[Table], folder: Path = STUDY) -> Results:
     """
     there = folder / TABLES_FOLDER
     there = there if there.exists() else folder
-    records = {table.name: table for table in tables}
-    found = {name: _load(there / f"{name}.csv", table) for name, table in records.items()}
+    paths = {table.name: there / f"{table.name}.csv" for table in tables}
+    records = {t.name: t for t in tables if not t.optional or paths[t.name].exists()}
+    found = {name: _load(paths[name], table) for name, table in records.items()}
     for name, table in records.items():
         for column in table.columns:
             if column.name not in found[name]:

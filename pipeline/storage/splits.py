@@ -32,6 +32,7 @@ from pipeline.storage.files import (
 SPLITS = ("train", "validation", "test")
 PREPARED = Path("data/prepared")
 TASK = PREPARED / "task.json"
+FILE_FACTS = PREPARED / "files.csv"
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,16 @@ def save_dataset_card(
     save_task(Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest()))
     save_table(PREPARED / "index.csv", index)
     save_json(PREPARED / "dataset.json", card)
-    names = ("task.json", "index.csv", "dataset.json")
+    names = ("task.json", "index.csv", "dataset.json", FILE_FACTS.name)
     parts = [PREPARED / split / integrity.MANIFEST for split in SPLITS]
     parts += [_labels_manifest(split) for split in SPLITS]
-    files = [PREPARED / name for name in names] + [path for path in parts if path.exists()]
+    files = [path for path in [*(PREPARED / name for name in names), *parts] if path.exists()]
     manifest = integrity.make_manifest(PREPARED, {"prepared": "dataset"}, files)
     save_json(PREPARED / integrity.MANIFEST, manifest)
 
 
-def _prepared(name: str) -> Path:
+def prepared_file(name: str) -> Path:
+    """Verify one of the files that lie directly in the folder of `prepare`; return its path."""
     manifest = PREPARED / integrity.MANIFEST
     return intact(manifest, {"prepared": "dataset"}, name, _PREPARE)
 
@@ -181,12 +183,12 @@ def load_task() -> Task:
 
 def load_dataset_card() -> DatasetCard:
     """Read the card of the prepared dataset."""
-    return load_record(DatasetCard, _prepared("dataset.json"), _PREPARE)
+    return load_record(DatasetCard, prepared_file("dataset.json"), _PREPARE)
 
 
 def load_image_index() -> pd.DataFrame:
     """Read ``id, split, class, name`` of all images; only for `evaluate`: it shows test labels."""
-    return load_table(_prepared("index.csv"), _PREPARE, dtype={"class": str, "name": str})
+    return load_table(prepared_file("index.csv"), _PREPARE, dtype={"class": str, "name": str})
 
 
 def check_prepared() -> None:

@@ -14,6 +14,7 @@ from stages import (
     evaluate,
     featurize,
     fetch,
+    health,
     illustrate,
     illustrate_networks,
     index,
@@ -45,6 +46,7 @@ def run_study(params: dict[str, Any]) -> None:
     check.main()
     learn(params)
     duplicates.main()
+    health.main()
     for name in params["corrupt"]:
         corrupt.main(name)
     for main in (evaluate.main, illustrate.main, illustrate_networks.main, report.main):

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.roster import Roster, Run
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
+from pipeline.storage.health import CONTROL_COLUMNS, FACT_COLUMNS, Health, save_health
 from pipeline.storage.near_duplicates import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
@@ -63,6 +64,20 @@ def write_study(seed: int = 0) -> None:
     copies = pd.DataFrame([(pair[1], "train", 0, "train")], columns=list(COPY_COLUMNS))
     check = LikenessCheck(0.85, 20, 1, 1, 1)
     save_duplicates(Duplicates(near, copies, check), images_seal())
+    write_health(rng)
+
+
+def write_health(rng: np.random.Generator) -> None:
+    """Write data/health/: facts of JPEG files, and a control that guesses."""
+    rows = [
+        (i, split, 60, 40, 900, "JPEG", *rng.uniform(30, 200, 3))
+        for split in SPLITS
+        for i in load_ids(split)
+    ]
+    guesses = [(i, "format", int(rng.integers(3))) for i in load_ids("test")]
+    facts = pd.DataFrame(rows, columns=list(FACT_COLUMNS))
+    control = pd.DataFrame(guesses, columns=list(CONTROL_COLUMNS))
+    save_health(Health(facts, control), learning_seal())
 
 
 def write_prepared(rng: np.random.Generator) -> dict[str, np.ndarray]:

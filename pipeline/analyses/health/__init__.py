@@ -1,0 +1,1 @@
+"""What are the images like, and does something other than their content give the class away?"""

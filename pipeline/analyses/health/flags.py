@@ -1,0 +1,35 @@
+"""Images that are probably no use: too dark, too bright, blank, blurred."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+DARK, BRIGHT = 25.0, 235.0
+"""Mean luma, 0 to 255, below or above which hardly anything can be seen."""
+BLANK = 4.0
+"""Standard deviation of the luma below which an image has no content."""
+BLURRED = 0.02
+"""Share of the set's median sharpness below which an image counts as blurred."""
+RULES = {
+    "dark": f"mean brightness below {DARK:g} of 255",
+    "bright": f"mean brightness above {BRIGHT:g} of 255",
+    "blank": f"brightness varies by less than {BLANK:g} (standard deviation)",
+    "blurred": f"sharpness (variance of the Laplacian) below {BLURRED:.0%} of the set's median",
+}
+
+
+def flagged(facts: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return, for each of `RULES`, which images it applies to; a blank image is only blank.
+
+    Args:
+        facts: columns `pipeline.storage.health.FACT_COLUMNS`.
+    """
+    blank = facts["contrast"] < BLANK
+    dark, bright = facts["brightness"] < DARK, facts["brightness"] > BRIGHT
+    blurred = facts["sharpness"] < BLURRED * facts["sharpness"].median()
+    return {
+        "dark": dark & ~blank,
+        "bright": bright & ~blank,
+        "blank": blank,
+        "blurred": blurred & ~blank & ~dark & ~bright,
+    }

@@ -1,0 +1,111 @@
+"""The images by class, and the shortcut control."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.analyses.health.flags import RULES
+from pipeline.analyses.health.shortcut import TABLE
+from pipeline.analyses.health.table import TABLES
+from pipeline.page.formats import count, formatted, is_missing, p_value, percent
+from pipeline.page.study import StudyResults
+from pipeline.page.view import View
+
+TITLE = "Health of the images"
+ABSENT = ""
+GIVES_AWAY = 0.05
+"""Five points: how far the control has to exceed the floor to be a caution, and not only to be
+significant, which a tiny difference is with enough images."""
+SIGNIFICANT = 0.05
+SHOWN_CLASSES = 50
+"""Classes in the table on the page; ``health.csv`` has all."""
+_PLAIN = {"dark": "too dark", "bright": "too bright", "blank": "blank", "blurred": "blurred"}
+
+
+@dataclass(frozen=True)
+class Health(View):
+    """What was found."""
+
+    headings: Sequence[str]
+    classes: Sequence[Sequence[str]]
+    """One row per class, in the order of `headings`."""
+    hidden: int
+    """Classes that the table leaves out."""
+    flagged: Sequence[str]
+    """A sentence on each kind of flagged images."""
+    shortcut_headings: Sequence[str]
+    shortcut: Sequence[Sequence[str]]
+    """One row per set of facts."""
+    finding: str
+    """A sentence on the control; empty without one."""
+    caution: str
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """That the files give the class away, where they do."""
+        return (self.caution,) if self.caution else ()
+
+
+def view(study: StudyResults) -> Health | None:
+    """Collect the findings; None if nothing was measured."""
+    table = study.tables.get("health")
+    if table is None or not len(table):
+        return None
+    rows = table.to_dict("records")
+    columns = [c for c in TABLES[0].columns if not all(_empty(row[c.name]) for row in rows)]
+    shortcut = study.tables["shortcut"].to_dict("records")
+    finding, caution = _finding(shortcut)
+    return Health(
+        headings=[f"{c.heading} ({c.unit})" if c.unit else c.heading for c in columns],
+        classes=[[formatted(r[c.name], c.format) for c in columns] for r in rows[:SHOWN_CLASSES]],
+        hidden=max(0, len(rows) - SHOWN_CLASSES),
+        flagged=_flagged(study.record.get("health", {}).get("flagged", {})),
+        shortcut_headings=[c.heading for c in TABLE.columns],
+        shortcut=[[formatted(r[c.name], c.format) for c in TABLE.columns] for r in shortcut],
+        finding=finding,
+        caution=caution,
+    )
+
+
+def _empty(value: Any) -> bool:
+    return is_missing(value) or value == ""
+
+
+def _flagged(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    sentences = []
+    for kind, each in found.items():
+        if n := int(each["n"]):
+            noun = "image is" if n == 1 else "images are"
+            more = ", ..." if n > len(each["named"]) else ""
+            sentences.append(
+                f"{count(n)} {noun} {_PLAIN[kind]} ({RULES[kind]}): "
+                f"{', '.join(each['named'])}{more}"
+            )
+    return sentences
+
+
+def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
+    """Return a sentence on the control, and the same as a caution if it gives the class away."""
+    if not rows:
+        return "", ""
+    best = max(rows, key=lambda row: row["accuracy"])
+    told = (
+        f"{percent(best['accuracy'])} (95% interval {percent(best['ci_low'])} to "
+        f"{percent(best['ci_high'])}); always predicting the most common class: "
+        f"{percent(best['floor'])}"
+    )
+    beyond = best["p_value"] < SIGNIFICANT and best["accuracy"] > best["floor"]
+    if beyond and best["accuracy"] - best["floor"] >= GIVES_AWAY:
+        text = (
+            f"The files give the class away: without seeing an image, a control that knows only "
+            f"{best['facts']} is right for {told} ({p_value(best['p_value'])}). Some of the "
+            "accuracy of every run may come from how the images were made, not from what they show."
+        )
+        return text, text
+    verdict = "which is significant, but little" if beyond else "no significant difference"
+    return (
+        f"The best control, which knows only {best['facts']}, is right for {told}: {verdict}.",
+        "",
+    )

@@ -1,0 +1,69 @@
+"""From facts and predictions of the control to rows and sentences."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.analyses.health.flags import flagged
+from pipeline.analyses.health.shortcut import shortcut_rows
+from pipeline.analyses.health.view import GIVES_AWAY, _finding
+from pipeline.analyses.labels import Labels
+from pipeline.checks import StudyError
+
+TRAIN = np.array([0] * 60 + [1] * 40)
+TEST = np.array([0] * 120 + [1] * 80)
+LABELS = Labels(
+    ("cat", "dog"),
+    {"train": TRAIN, "validation": TRAIN, "test": TEST},
+    {"train": np.arange(100), "validation": np.arange(100, 200), "test": np.arange(200, 400)},
+)
+
+
+def control(wrong):
+    """A control that knows all test images but `wrong` of them."""
+    predicted = TEST.copy()
+    predicted[:wrong] = 1 - predicted[:wrong]
+    return pd.DataFrame({"id": LABELS.test_ids, "facts": "format", "predicted": predicted})
+
+
+def test_a_control_that_knows_the_class_is_a_caution():
+    (row,) = shortcut_rows(control(10), LABELS).to_dict("records")
+    assert row["accuracy"] == 0.95
+    assert row["floor"] == 0.6  # always cat
+    assert row["p_value"] < 1e-9
+    finding, caution = _finding([row])
+    assert caution == finding
+    assert "knows only format is right for 95.0%" in caution
+
+
+def test_a_control_at_the_floor_is_none():
+    (row,) = shortcut_rows(control(80), LABELS).to_dict("records")
+    assert row["accuracy"] == row["floor"]
+    finding, caution = _finding([row])
+    assert caution == ""
+    assert "no significant difference" in finding
+
+
+def test_a_significant_but_tiny_advantage_is_no_caution():
+    row = {"facts": "format", "accuracy": 0.6 + GIVES_AWAY - 0.01, "floor": 0.6, "ci_low": 0.62,
+           "ci_high": 0.66, "p_value": 1e-6}  # fmt: skip
+    finding, caution = _finding([row])
+    assert caution == ""
+    assert "significant, but little" in finding
+
+
+def test_predictions_of_other_images_are_refused():
+    with pytest.raises(StudyError, match="control on format: found 199 images.*dvc repro health"):
+        shortcut_rows(control(0)[1:], LABELS)
+
+
+def test_each_image_is_flagged_for_one_reason():
+    facts = pd.DataFrame(
+        {
+            "brightness": [120, 10, 250, 0, 120],
+            "contrast": [60, 20, 20, 0, 30],
+            "sharpness": [900, 500, 800, 0, 5],
+        }
+    )
+    found = {kind: np.flatnonzero(which).tolist() for kind, which in flagged(facts).items()}
+    assert found == {"dark": [1], "bright": [2], "blank": [3], "blurred": [4]}
