@@ -60,6 +60,20 @@ def create(study: str, root: Path) -> Path:
     overlays = [STUDIES / f"{name}.yaml" for name in names]
     document = compose(root, overlays)
     folder = root / WORKSPACES / study
+    text = dump_yaml(relocate(document, root, folder))
+    named = ", ".join(["params.yaml", *map(str, overlays)])
+    populate(folder, root, f"# Generated from {named}: edit those files instead.\n{text}")
+    return folder
+
+
+def populate(folder: Path, root: Path, params: str) -> None:
+    """Give a study's folder its params.yaml, and all else that DVC and the stages need there.
+
+    Args:
+        folder: the workspace; it is made if it does not exist.
+        root: the checkout.
+        params: the text of params.yaml, with paths relative to `folder`.
+    """
     for made in (folder / ".dvc", folder / FEATURES, folder / RUNS):
         made.mkdir(parents=True, exist_ok=True)
     # All studies share one folder of downloads, and one of what a person placed.
@@ -67,15 +81,12 @@ def create(study: str, root: Path) -> Path:
         (root / shared).mkdir(parents=True, exist_ok=True)
         if shared != INCOMING or not _is_own_folder(folder / INCOMING):
             _link(folder / shared, root / shared)
-    text = dump_yaml(relocate(document, root, folder))
-    named = ", ".join(["params.yaml", *map(str, overlays)])
-    _write(folder / PARAMS, f"# Generated from {named}: edit those files instead.\n{text}")
+    _write(folder / PARAMS, params)
     _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text(encoding="utf-8"))
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text(encoding="utf-8"))
     _write(folder / ".dvc" / "config", _config(root, folder))
     for linked in ("pipeline", "stages", ".dvc/plots"):
         _link(folder / linked, root / linked)
-    return folder
 
 
 def reproduce(folder: Path) -> int:

@@ -24,6 +24,8 @@ the images are not files); brightness, contrast and sharpness the stored pixels:
 CONTROL_KINDS: dict[str, strict.Column] = {"id": "integer", "facts": "text", "predicted": "integer"}
 CONTROL_COLUMNS = tuple(CONTROL_KINDS)
 """One row per test image and set of facts: the class code that these facts alone predict."""
+ALL = "all of these"
+"""All facts together, in the column `facts`."""
 _REMEDY = "dvc repro health"
 
 

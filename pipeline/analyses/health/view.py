@@ -12,6 +12,7 @@ from pipeline.analyses.health.table import TABLES
 from pipeline.page.formats import count, formatted, is_missing, p_value, percent
 from pipeline.page.study import StudyResults
 from pipeline.page.view import View
+from pipeline.storage.health import ALL
 
 TITLE = "Health of the images"
 ABSENT = ""
@@ -19,6 +20,8 @@ GIVES_AWAY = 0.05
 """Five points: how far the control has to exceed the floor to be a caution, and not only to be
 significant, which a tiny difference is with enough images."""
 SIGNIFICANT = 0.05
+MOSTLY = 0.5
+"""Share of the errors of the floor that the control has to avoid to give the class away."""
 SHOWN_CLASSES = 50
 """Classes in the table on the page; ``health.csv`` has all."""
 _PLAIN = {"dark": "too dark", "bright": "too bright", "blank": "blank", "blurred": "blurred"}
@@ -69,6 +72,14 @@ def view(study: StudyResults) -> Health | None:
     )
 
 
+def _named(facts: str, rows: Sequence[Mapping[Any, Any]]) -> str:
+    """Write a set of facts; all of them together are listed."""
+    if facts != ALL:
+        return facts
+    *first, last = [str(row["facts"]) for row in rows if row["facts"] != ALL]
+    return f"{', '.join(first)} and {last}"
+
+
 def _empty(value: Any) -> bool:
     return is_missing(value) or value == ""
 
@@ -98,14 +109,17 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
     )
     beyond = best["p_value"] < SIGNIFICANT and best["accuracy"] > best["floor"]
     if beyond and best["accuracy"] - best["floor"] >= GIVES_AWAY:
+        known = (best["accuracy"] - best["floor"]) / (1 - best["floor"])
+        start = "give the class away" if known >= MOSTLY else "say something about the class"
         text = (
-            f"The files give the class away: without seeing an image, a control that knows only "
-            f"{best['facts']} is right for {told} ({p_value(best['p_value'])}). Some of the "
-            "accuracy of every run may come from how the images were made, not from what they show."
+            f"The files alone {start}: without seeing an image, a control that knows only "
+            f"{_named(best['facts'], rows)} is right for {told} ({p_value(best['p_value'])}). Some "
+            "of the accuracy of every run may come from how the images were made, not from what "
+            "they show."
         )
         return text, text
     verdict = "which is significant, but little" if beyond else "no significant difference"
     return (
-        f"The best control, which knows only {best['facts']}, is right for {told}: {verdict}.",
+        f"The best control, which knows only {_named(best['facts'], rows)}, is right for {told}: {verdict}.",
         "",
     )

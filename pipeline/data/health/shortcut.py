@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sampling import stratified_order
+from pipeline.storage.health import ALL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = "all of these"
 FACTS: dict[str, tuple[str, ...]] = {
     "width and height": ("width", "height"),
     "size of the file": ("bytes",),

@@ -33,7 +33,13 @@ def test_a_control_that_knows_the_class_is_a_caution():
     assert row["p_value"] < 1e-9
     finding, caution = _finding([row])
     assert caution == finding
+    assert caution.startswith("The files alone give the class away")
     assert "knows only format is right for 95.0%" in caution
+
+
+def test_a_control_that_knows_little_is_not_said_to_know_the_class():
+    _, caution = _finding(shortcut_rows(control(60), LABELS).to_dict("records"))
+    assert caution.startswith("The files alone say something about the class")
 
 
 def test_a_control_at_the_floor_is_none():

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.health.shortcut import ALL, fact_sets, predict_from_facts
+from pipeline.data.health.shortcut import fact_sets, predict_from_facts
+from pipeline.storage.health import ALL
 
 
 @pytest.fixture

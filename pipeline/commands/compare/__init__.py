@@ -1,0 +1,1 @@
+"""One command for photographs of one's own: look, choose, run, recommend."""

@@ -1,0 +1,207 @@
+"""The runs that `compare` may choose, the most telling for their time first, with their costs.
+
+A cost is a count of operations, which a machine's speeds (`pipeline.commands.compare.speeds`) turn
+into seconds. The constants were measured on two cores; `tests/benchmarks` compares forecasts with
+real times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.commands.compare.speeds import Speeds
+
+TUNE_LINEAR = {"trials": 8, "images": None, "ranges": {"C": {"low": 1e-6, "high": 1.0, "log": True}}}
+_STAGE, _KERAS_STAGE = 4.0, 12.0
+"""Seconds to start a stage, without and with Keras."""
+_FIT_PASSES = 150
+"""Passes over the features per fit of a linear SVM."""
+_TRAINING = 0.25
+"""Share of the speed of a matrix product that the training of a small network reaches."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What costs depend on."""
+
+    n: int
+    """Images in all."""
+    n_classes: int
+    trainings: int
+    """Models that each run trains: 1, or one per fold and a last one."""
+    size: int
+    """Side of the stored images in pixels."""
+    base_size: int
+    """Side at which the pretrained network sees them."""
+    speeds: Speeds
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A run, with the feature sets that it needs."""
+
+    name: str
+    kind: str
+    """classical or deep."""
+    why: str
+    """A comment for params.yaml."""
+    entry: Callable[[Task], Mapping[str, Any]]
+    features: tuple[str, ...]
+    seconds: Callable[[Task], float]
+    """Of training and prediction, without its feature sets."""
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """A feature set that candidates share."""
+
+    why: str
+    entry: Callable[[Task], Mapping[str, Any]]
+    dimension: int
+    seconds: Callable[[Task], float]
+    side: int = field(default=64)
+
+
+def _linear_seconds(dimension: int) -> Callable[[Task], float]:
+    def seconds(task: Task) -> float:
+        fits = 9 * task.trainings  # eight trials and the chosen one
+        flops = fits * _FIT_PASSES * 4 * task.n * dimension * max(1, task.n_classes - 1)
+        return _STAGE + flops / (0.1 * task.speeds.flops)
+
+    return seconds
+
+
+def _kernel_seconds(dimension: int) -> Callable[[Task], float]:
+    def seconds(task: Task) -> float:
+        kernel = 2 * task.n**2 * dimension
+        solve = task.n**2 * 300 * task.n_classes
+        return _STAGE + 9 * task.trainings * (kernel + solve) / (0.3 * task.speeds.flops)
+
+    return seconds
+
+
+def epochs(task: Task, most: int) -> int:
+    """Return how many epochs a network needs: small sets need more, for as many steps."""
+    return int(min(most, max(10, 60_000 // task.n)))
+
+
+def _training_seconds(multiply_adds: float, most: int) -> Callable[[Task], float]:
+    def seconds(task: Task) -> float:
+        passes = epochs(task, most) * task.n * task.trainings
+        return (
+            _KERAS_STAGE
+            + 3 * task.trainings
+            + 6 * multiply_adds * passes / (_TRAINING * task.speeds.flops)
+        )
+
+    return seconds
+
+
+def _base_seconds(task: Task) -> float:
+    return _KERAS_STAGE + 1.1 * task.n * task.base_size**2 * task.speeds.base_pixel
+
+
+def _finetune_seconds(task: Task) -> float:
+    # The base runs once; then its top blocks are trained, forward and backward, on its features.
+    passes = FINETUNE_EPOCHS * task.n * task.trainings
+    return _base_seconds(task) + 8 * task.trainings + 0.9 * passes * _per_image(task)
+
+
+def _per_image(task: Task) -> float:
+    return task.base_size**2 * task.speeds.base_pixel
+
+
+FINETUNE_EPOCHS = 6
+FEATURES: dict[str, FeatureSet] = {
+    "color": FeatureSet(
+        "colors, by region",
+        lambda task: {"method": "color_histogram", "image_size": 64, "space": "lab", "bins": 16,
+                      "grid": 2, "sqrt": True},
+        192,
+        lambda task: _STAGE + 2e-4 * task.n,
+    ),
+    "hog": FeatureSet(
+        "shapes: histograms of oriented gradients",
+        lambda task: {"method": "hog", "image_size": 64, "convention": "dalal_triggs", "cell": 8,
+                      "orientations": 18, "signed": True, "channel": "strongest"},
+        3528,
+        lambda task: _STAGE + 4 + 6e-4 * task.n,
+    ),
+    "efficientnet": FeatureSet(
+        "a network pretrained on ImageNet, frozen; its weights are installed with the project",
+        lambda task: {"method": "pretrained", "base": "efficientnet_lite0",
+                      "image_size": task.base_size},
+        1584,
+        _base_seconds,
+    ),
+}  # fmt: skip
+
+
+def _linear(features: list[str], **more: Any) -> Callable[[Task], Mapping[str, Any]]:
+    return lambda task: {
+        "method": "linear_svm", "features": features, "C": 0.001, "tune": TUNE_LINEAR, **more,
+    }  # fmt: skip
+
+
+CANDIDATES: tuple[Candidate, ...] = (
+    Candidate(
+        "color_svm", "classical", "what colors alone tell", _linear(["color"]), ("color",),
+        _linear_seconds(192),
+    ),
+    Candidate(
+        "hog_color_svm", "classical", "the classical answer: shapes and colors, a linear classifier",
+        _linear(["hog", "color"], scaling="unit"), ("hog", "color"), _linear_seconds(3720),
+    ),
+    Candidate(
+        "efficientnet_svm", "classical",
+        "a hybrid: features of the pretrained network, a linear classifier",
+        _linear(["efficientnet"]), ("efficientnet",), _linear_seconds(1584),
+    ),
+    Candidate(
+        "hog_color_rbf_svm", "classical", "the same features with a radial kernel",
+        lambda task: {
+            "method": "rbf_svm", "features": ["hog", "color"], "scaling": "unit", "C": 5,
+            "gamma": 1.0,
+            "tune": {"trials": 8, "images": None, "ranges": {
+                "C": {"low": 0.5, "high": 50.0, "log": True},
+                "gamma": {"low": 0.2, "high": 5.0, "log": True}}},
+        },
+        ("hog", "color"), _kernel_seconds(3720),
+    ),
+    Candidate(
+        "lenet5", "deep", "a small network, trained from scratch on small images",
+        lambda task: {
+            "method": "lenet5", "image_size": 32, "epochs": epochs(task, 60), "batch_norm": True,
+            "batch_size": 32, "optimizer": "nesterov", "learning_rate": 0.02,
+            "weight_decay": 5e-4, "schedule": "cosine", "warmup": 1, "flip": "alternating",
+            "crop": 2, "border": "reflect", "monitor": "accuracy",
+        },
+        (), _training_seconds(4.4e6, 60),
+    ),
+    Candidate(
+        "efficientnet_color_svm", "classical", "the hybrid with colors beside it",
+        _linear(["efficientnet", "color"]), ("efficientnet", "color"), _linear_seconds(1776),
+    ),
+    Candidate(
+        "resnet20", "deep", "a modern network, trained from scratch",
+        lambda task: {
+            "method": "resnet", "depth": 20, "image_size": 64, "width": 0.5, "batch_size": 32,
+            "epochs": epochs(task, 40), "optimizer": "nesterov", "learning_rate": 0.05,
+            "weight_decay": 5e-4, "schedule": "cosine", "warmup": 1, "flip": "alternating",
+            "crop": 4, "border": "reflect", "monitor": "accuracy",
+        },
+        (), _training_seconds(48e6, 40),
+    ),
+    Candidate(
+        "efficientnet_finetuned", "deep",
+        "the pretrained network: first a new head, then its top blocks are trained as well",
+        lambda task: {
+            "method": "transfer", "base": "efficientnet_lite0", "image_size": task.base_size,
+            "epochs": 20, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": 32,
+            "then": [{"unfreeze": 2, "epochs": FINETUNE_EPOCHS, "learning_rate": 1e-4}],
+        },
+        (), _finetune_seconds,
+    ),
+)  # fmt: skip
