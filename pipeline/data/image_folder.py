@@ -6,12 +6,13 @@ gray, transparent and rotated images are read. Archives are not unpacked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data.reading import archives
@@ -19,12 +20,14 @@ from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
 from pipeline.data.reading.file_facts import FileFacts, noted
 from pipeline.data.reading.file_kinds import IMAGES, is_read_whole, kind_of
+from pipeline.data.reading.fitting import FILL, Fit, Target
 from pipeline.data.reading.folders import check_source, folder_files
 from pipeline.data.reading.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
 from pipeline.data.reading.left_out import Others, check_folders, check_links, hidden_paths
 from pipeline.data.reading.names import is_hidden
-from pipeline.data.reading.value_ranges import range_notes, used_range
-from pipeline.data.spec import DatasetSpec, Part, RawDataset
+from pipeline.data.reading.own_size import CAP, own_size
+from pipeline.data.reading.value_ranges import profile_notes, range_notes, used_range
+from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Part, RawDataset
 from pipeline.storage.source import Source, SourceFile
 
 
@@ -38,15 +41,38 @@ Number = Annotated[float, Field(ge=-1e9, le=1e9)]
 ValueRange = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
 
 
+def _count_or_fraction(value: object) -> object:
+    plain = not isinstance(value, bool)
+    is_count = isinstance(value, int) and plain and 0 <= value <= MOST_IMAGES
+    is_fraction = isinstance(value, float) and 0 <= value <= _MOST_UNREADABLE
+    if not (is_count or is_fraction):
+        raise ValueError(
+            f"expected a count, as in 3, or a fraction of at most {_MOST_UNREADABLE}, as in 0.01"
+        )
+    return value
+
+
+_MOST_UNREADABLE = 0.5
+Tolerated = Annotated[int | float, BeforeValidator(_count_or_fraction)]
+"""A number of files, or a fraction of all image files."""
+
+
 class Spec(DatasetSpec):
     """Images in class folders: a folder, .zip, .tar, .tar.gz, .tar.xz or .tar.bz2."""
 
-    size: Annotated[int, Field(ge=8, le=512)] = 32
-    """Side of the square images in pixels; images are resized without keeping the aspect ratio."""
+    size: Annotated[int, Field(ge=8, le=512)] | None = None
+    """Side of the stored square images in pixels. null: the images' own size, the median of their
+    shorter sides, at least 8 and at most 256."""
+    fit: Fit = "crop"
+    """How an image becomes a square: crop, its center square; pad, all of it, with bars of gray
+    (`fill`); squash, all of it, with its aspect ratio changed."""
+    fill: Annotated[int, Field(strict=True, ge=0, le=255)] = FILL
+    """Gray level of the bars that `fit: pad` adds, from black (0) to white (255)."""
     test: Part = 0.2
     """A count or a fraction of the training images to test on if there is no test folder."""
-    unreadable: Annotated[int, Field(ge=0, le=10**9)] = 0
-    """How many files may be unreadable; they are left out and named in the dataset's card."""
+    unreadable: Tolerated = 0
+    """How many image files may be unreadable, as a count or a fraction (0.01); they are left out,
+    and counted and named in the dataset's card."""
     value_range: ValueRange | Literal["full"] | None = None
     """The values that become black and white in gray images with more than 8 bits: [0, 4095] for 12
     bits. Values beyond are clipped. ``full`` is everything that a file can hold. So is the default,
@@ -55,6 +81,15 @@ class Spec(DatasetSpec):
     """The same for images with 8 bits, gray and color, which `value_range` does not affect: [0, 1]
     for masks of 0 and 1. By default, a set that uses less than a sixteenth of 0 to 255 is
     rejected."""
+
+    @model_validator(mode="after")
+    def _fill_is_used(self) -> Self:
+        if "fill" in self.model_fields_set and self.fit != "pad":
+            raise ValueError(
+                f"found fill: {self.fill} with fit: {self.fit}; it belongs to fit: pad. Drop it, "
+                "or change fit"
+            )
+        return self
 
     @property
     def test_part(self) -> Part:
@@ -76,14 +111,15 @@ class Spec(DatasetSpec):
         return Source(self.name, (file,), description, hidden)
 
     def load(self, source: Source) -> RawDataset:
-        """Decode all images in one pass over the folder or archive."""
+        """Decode all images in one pass over the folder or archive, after one for their size."""
         path = source.files[0].located()
+        target = Target(self.size or own_size(path), self.fit, self.fill)
         others = Others(path)
         given = (self.value_range, self.value_range_8_bits)
         ranges = [each if isinstance(each, tuple) else None for each in given]
         files = others.filtered(archives.read_files(path, others.shown, is_read_whole))
         facts: dict[str, FileFacts] = {}
-        images: dict[str, Decoded] = dict(decode_files(noted(files, facts), self.size, *ranges))
+        images: dict[str, Decoded] = dict(decode_files(noted(files, facts), target, *ranges))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
         lines = sorted(f"{name} ({why})" for name, why in problems.items())
         self._check_unreadable(lines, len(images) + len(others.problems), path)
@@ -97,7 +133,9 @@ class Spec(DatasetSpec):
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes([*pictures.values()], *given, str(path))
-        decoding: dict[str, Any] = {"size": self.size, "value_range": self.value_range}
+        notes += (self._said_of(target), *profile_notes(pictures.values()))
+        decoding: dict[str, Any] = {"size": target.size, "value_range": self.value_range}
+        decoding |= {"fit": target.fit, "fill": target.fill}
         if ranges[0] is not None:
             decoding["held"] = used_range(pictures.values())
         if ranges[1] is not None:
@@ -105,12 +143,28 @@ class Spec(DatasetSpec):
         return _assemble(pictures, placed, decoding, tuple(lines), others, notes, facts)
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
-        if len(problems) > self.unreadable:
+        part = isinstance(self.unreadable, float)
+        allowed = math.floor(self.unreadable * n + 1e-9) if part else self.unreadable
+        if len(problems) > allowed:
+            most = f"{allowed} ({self.unreadable:g} of them)" if part else f"{allowed}"
             raise StudyError(
                 f"{path}: {len(problems)} of {n} image files are unreadable: "
-                f"{listing(problems, 8)}; expected at most {self.unreadable}. Repair or remove "
+                f"{listing(problems, 8)}; expected at most {most}. Repair or remove "
                 f"them, or allow them with dataset.unreadable: {len(problems)}"
             )
+
+    def _said_of(self, target: Target) -> str:
+        """Return the sentence on how the images became squares."""
+        bars = f", with bars of gray ({target.fill} of 255)"
+        how = {
+            "crop": "the center square of each image",
+            "pad": f"the whole of each image{bars}",
+            "squash": "the whole of each image, with its aspect ratio changed",
+        }[target.fit]
+        why = "" if self.size else (
+            f"; dataset.size is null, so this is the median of their shorter sides, at most {CAP}"
+        )  # fmt: skip
+        return f"stored: {how}, as {target.size} x {target.size} pixels{why}"
 
 
 def _every(name: str) -> bool:

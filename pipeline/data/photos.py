@@ -75,7 +75,10 @@ class Spec(DatasetSpec):
 
     def load(self, source: Source) -> RawDataset:
         """Cut the patches."""
-        photos = {name: decode(content) for name, content in sorted(_read_photos().items())}
+        photos = {
+            name: decode(content, profiles=False)
+            for name, content in sorted(_read_photos().items())
+        }
         rng = np.random.default_rng(self.tiles_seed)
         corners = {name: self._corners(photo.shape, rng) for name, photo in photos.items()}
         columns: dict[str, list] = {"images": [], "labels": [], "split": [], "names": []}

@@ -57,7 +57,7 @@ def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | N
         return "Blend transparent pixels with a color first, or read the files with: read(paths)"
     return (
         "Read the files with read(paths), which resizes images as `prepare` does, or resize the "
-        f"arrays with: pipeline.data.reading.decoding.resize(image, {height})"
+        f"arrays with: pipeline.resizing.resize(image, {height})"
     )
 
 

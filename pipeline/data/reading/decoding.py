@@ -1,4 +1,4 @@
-"""Decoding of image files of many kinds to square 8-bit RGB arrays.
+"""Decoding of image files of many kinds to square 8-bit RGB arrays, in sRGB.
 
 Pillow decodes, not OpenCV: cv2.imdecode drops the alpha channel, so that invisible pixels appear,
 and gives no reason for a file that it cannot read. Both give the same pixels for RGB JPEGs. Pillow
@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import IO
 
 import cv2
 import numpy as np
@@ -23,13 +24,16 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from pipeline.data.reading import large_images
 from pipeline.data.reading.archive_limits import HEAD
+from pipeline.data.reading.color_profiles import Profile
 from pipeline.data.reading.file_kinds import OTHER, kind_of
+from pipeline.data.reading.fitting import TRANSPOSED, Target
 from pipeline.data.reading.pixel_values import Layout, Range, layout_of, mend_transparency, to_rgb
 from pipeline.data.reading.usual_values import is_bright, usual_range
 
 KEEPS_ERROR_TEXTS = True
 """The dataset's card lists unreadable files with the reason; see `pipeline.fingerprints`."""
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF")
+"""Pillow's plugins; that of JPEG also reads the first image of an MPO file, as cameras write."""
 MAX_PIXELS = 500_000_000
 """The most pixels of an image: 2 GB in color or in gray with more than 16 bits, 0.5 GB in gray."""
 _BATCH_FILES = 64
@@ -66,16 +70,20 @@ class Picture:
     """The lowest and highest sample except for a few pixels (`usual_values`), also for 8 bits. None
     if no pixel is visible, and for 8-bit images with values of at least 64 if no range is given for
     8 bits."""
+    profile: Profile = "none"
+    """What was done with a color profile."""
 
 
 Decoded = Picture | str
 """An image, or the reason why the file could not be read."""
 
 
-def decode(content: bytes) -> NDArray[np.uint8]:
+def decode(content: bytes, profiles: bool = True) -> NDArray[np.uint8]:
     """Decode one image file to (height, width, 3) uint8, RGB.
 
-    * Gray, bilevel, palette and CMYK images are converted; color profiles are not applied.
+    * Gray, bilevel, palette and CMYK images are converted.
+    * Colors of a profile are converted to sRGB, unless they have more than 8 bits in the file and
+      are gray. With ``profiles=False``, profiles are ignored; damaged ones always are.
     * Transparent pixels, also those of a palette or of one color in a PNG, are blended with white.
     * Channels with 16 bits are reduced to the upper 8.
     * The EXIF rotation is applied.
@@ -86,17 +94,19 @@ def decode(content: bytes) -> NDArray[np.uint8]:
             than `MAX_PIXELS`. Pillow raises other errors too (``SyntaxError``, ``ValueError``).
     """
     with _opened(content) as (image, layout):
+        if not profiles:
+            image.info.pop("icc_profile", None)
         pixels, _ = to_rgb(image, layout)
         return _upright(pixels, _orientation(image))
 
 
 def decode_small(
     content: bytes,
-    size: int,
+    target: Target,
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> Picture:
-    """Decode one image file to (size, size, 3), as `decode` and then `resize` do.
+    """Decode one image file to (size, size, 3): as `decode` does, then cut and resized.
 
     A large image (`large_images`) is averaged over the same areas, but never converted to RGB as a
     whole, so it is rounded only once: values differ by up to 1. A large JPEG is read at a half, a
@@ -105,43 +115,33 @@ def decode_small(
 
     Args:
         content: the file.
-        size: side of the square image in pixels.
+        target: the square that is made of it.
         value_range: see `to_rgb`.
         range_8_bits: see `to_rgb`.
 
     Raises:
         OSError: as `decode` does.
     """
-    with _opened(content, 2 * size) as (image, layout):
-        side = min(image.info.get("original_size", image.size))
+    with _opened(content, 2 * target.size) as (image, layout):
+        side, turned = min(image.info.get("original_size", image.size)), _orientation(image)
+        box = target.box(*image.size, turned)
         if image.width * image.height > large_images.LARGE_PIXELS:
-            pixels, found = large_images.shrunk(image, layout, size, value_range, range_8_bits)
+            sides = target.inside(box[2] - box[0], box[3] - box[1])
+            pixels, found = large_images.shrunk(
+                image, layout, box, sides, value_range, range_8_bits
+            )
         else:
-            pixels, found = to_rgb(image, layout, value_range, range_8_bits)
-        pixels = resize(_upright(pixels, _orientation(image)), size)
+            kept = image if box[2:] == image.size else image.crop(box)
+            pixels, found = to_rgb(kept, layout, value_range, range_8_bits)
+        pixels = target.fitted(_upright(pixels, turned))
     measured = layout is not None or range_8_bits is not None or not is_bright(found.sample)
     usual = usual_range(found.sample) if measured else None
-    return Picture(pixels, side, layout, found.extremes, usual)
-
-
-def resize(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resize (height, width, 3) uint8 to (size, size, 3); the aspect ratio is not kept.
-
-    Sides that shrink are averaged over areas (``INTER_AREA``), which avoids aliasing; sides that
-    grow are then interpolated (``INTER_LINEAR``). An image of this size is returned unchanged.
-    """
-    height, width = image.shape[:2]
-    shrunk = (min(width, size), min(height, size))
-    if shrunk != (width, height):
-        image = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
-    if shrunk != (size, size):
-        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
-    return image
+    return Picture(pixels, side, layout, found.extremes, usual, found.profile)
 
 
 def decode_files(
     files: Iterable[tuple[str, bytes | None]],
-    size: int,
+    target: Target,
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> Iterator[tuple[str, Decoded]]:
@@ -149,14 +149,14 @@ def decode_files(
 
     Args:
         files: paths and contents; None for a link, which counts as unreadable.
-        size: side of the square images in pixels.
+        target: the squares that are made of them.
         value_range: see `to_rgb`.
         range_8_bits: see `to_rgb`.
 
     Raises:
         MemoryError: if there is not enough memory, which says nothing about the file.
     """
-    task = partial(_decode_one, size=size, value_range=value_range, range_8_bits=range_8_bits)
+    task = partial(_decode_one, target=target, value_range=value_range, range_8_bits=range_8_bits)
     with ThreadPoolExecutor() as pool:
         for batch in _batches(files):
             large = sum(len(content or b"") for _, content in batch) > _LARGE_FILE * len(batch)
@@ -165,7 +165,7 @@ def decode_files(
 
 def _decode_one(
     file: tuple[str, bytes | None],
-    size: int,
+    target: Target,
     value_range: Range | None,
     range_8_bits: Range | None,
 ) -> tuple[str, Decoded]:
@@ -173,7 +173,7 @@ def _decode_one(
     if content is None:
         return name, "a link; create the archive with tar --dereference --hard-dereference"
     try:
-        return name, decode_small(content, size, value_range, range_8_bits)
+        return name, decode_small(content, target, value_range, range_8_bits)
     except MemoryError:
         raise
     except cv2.error as error:
@@ -185,6 +185,21 @@ def _decode_one(
     # Damaged files can make Pillow raise almost anything; one file must not end the study.
     except Exception as error:
         return name, str(error) or type(error).__name__
+
+
+def shorter_side(stream: IO[bytes]) -> int | None:
+    """Return the shorter side of an image, from the header of its file; None if it is unreadable.
+
+    Args:
+        stream: the file; only what is needed is read.
+    """
+    try:
+        with Image.open(stream, formats=FORMATS) as image:
+            return min(image.size)
+    except MemoryError:
+        raise
+    except Exception:  # as in `_decode_one`
+        return None
 
 
 def _unknown(name: str, content: bytes) -> str:
@@ -259,7 +274,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Rotate and mirror (height, width, 3) pixels according to their EXIF orientation."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in TRANSPOSED:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 IMAGES = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm",
-    ".pgm", ".pbm", ".avif",
+    ".pgm", ".pbm", ".avif", ".mpo",
 )  # fmt: skip
 OTHER_IMAGES = (".heic", ".heif", ".jp2", ".jxl", ".psd", ".exr", ".svg", ".dcm")
 OTHER = "other file"

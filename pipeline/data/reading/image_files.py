@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, listing
 from pipeline.data.reading.decoding import Picture, decode_files
+from pipeline.data.reading.fitting import FILL, Fit, Target
 from pipeline.data.reading.pixel_values import Range
 from pipeline.data.reading.value_ranges import beyond, deep_notes
 
@@ -22,6 +23,8 @@ def read_images(
     value_range_8_bits: Range | None = None,
     held: Sequence[float] | None = None,
     cut_off: bool = False,
+    fit: Fit = "squash",
+    fill: int = FILL,
 ) -> NDArray[np.uint8]:
     """Decode and resize files to one array.
 
@@ -33,6 +36,8 @@ def read_images(
         held: range of values in the study's images with more than 8 bits
             (`value_ranges.used_range`).
         cut_off: whether values beyond the ranges may be clipped.
+        fit: how an image becomes a square.
+        fill: the gray of ``fit="pad"``.
 
     Returns:
         (n, size, size, 3) uint8, RGB, in the order of `paths`.
@@ -43,10 +48,11 @@ def read_images(
             beyond a range and `cut_off` is not set.
     """
     stretched, plain = _pair(value_range), _pair(value_range_8_bits)
+    target = Target(size, fit, fill)
     pictures: list[Picture] = []
     outside: list[str] = []
     problems: list[str] = []
-    for name, decoded in decode_files(_contents(paths), size, stretched, plain):
+    for name, decoded in decode_files(_contents(paths), target, stretched, plain):
         if isinstance(decoded, str):
             problems.append(f"{name} ({decoded})")
         else:

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.data.reading.fitting import Box
 from pipeline.data.reading.pixel_values import Found, Layout, Range, to_rgb
+from pipeline.resizing import Sides
 
 LARGE_PIXELS = 16_000_000
 """Images with more pixels are converted and shrunk row by row."""
@@ -50,23 +52,33 @@ class Budget:
 def shrunk(
     image: Image.Image,
     layout: Layout | None,
-    size: int,
+    box: Box,
+    sides: Sides,
     value_range: Range | None,
     range_8_bits: Range | None = None,
 ) -> tuple[NDArray[np.uint8], Found]:
-    """Shrink a large image by area averaging, one strip of rows at a time.
+    """Shrink a part of a large image by area averaging, one strip of rows at a time.
+
+    Args:
+        image: loaded.
+        layout: of its samples.
+        box: the part.
+        sides: (height, width) of the result, as it lies in the file; no side grows.
+        value_range: see `to_rgb`.
+        range_8_bits: see `to_rgb`.
 
     Returns:
-        (height, width, 3) uint8 with no side above `size`, and the values found in the image.
+        (height, width, 3) uint8 with no side above `sides`, and the values found in the part.
     """
-    width, height = image.size
+    left, above, right, below = box
+    width, height = right - left, below - above
     rows = max(1, _STRIP_VALUES // width)
-    small = (min(width, size), min(height, size))
+    small = (min(width, sides[1]), min(height, sides[0]))
     total = np.zeros((small[1], small[0], 3))
     found: list[Found] = []
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        part = image.crop((0, top, width, bottom))
+        part = image.crop((left, above + top, right, above + bottom))
         strip, values = to_rgb(part, layout, value_range, range_8_bits)
         narrow = cv2.resize(
             strip.astype(np.float32), (small[0], bottom - top), interpolation=cv2.INTER_AREA
@@ -77,7 +89,7 @@ def shrunk(
         found.append(values)
     ends = [end for each in found for end in each.extremes or ()]
     sample = np.concatenate([each.sample for each in found])
-    values = Found((min(ends), max(ends)) if ends else None, sample)
+    values = Found((min(ends), max(ends)) if ends else None, sample, found[0].profile)
     return np.rint(total).astype(np.uint8), values
 
 

@@ -14,13 +14,16 @@ from pipeline.checks import StudyError, escaped, in_message, is_unsafe
 MAX_DEPTH = 40
 """The most folders above a file. A layout needs three and some around them; thousands are a
 mistake, or an attack on programs that walk folders recursively."""
-_SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+_SYSTEM_FILES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini")
+"""In lower case; Windows writes some of them in several ways."""
 
 
 def is_hidden(name: str) -> bool:
     """Return whether a path is hidden, or one that operating systems leave behind."""
     parts = name.split("/")
-    return any(p in _SYSTEM_FILES or (p.startswith(".") and p not in (".", "..")) for p in parts)
+    return any(
+        p.lower() in _SYSTEM_FILES or (p.startswith(".") and p not in (".", "..")) for p in parts
+    )
 
 
 def normalized(raw: str) -> str:

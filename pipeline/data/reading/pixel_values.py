@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.data.reading.color_profiles import Profile, to_srgb
 from pipeline.data.reading.usual_values import sample_of
 
 Range = tuple[float, float]
@@ -50,6 +51,8 @@ class Found:
     """The lowest and the highest; None for images with 8 bits."""
     sample: NDArray
     """Values of some pixels that are not transparent: (n,), or (n, 3) for color and for 8 bits."""
+    profile: Profile = "none"
+    """What was done with a color profile."""
 
 
 def layout_of(image: Image.Image) -> Layout | None:
@@ -87,7 +90,9 @@ def to_rgb(
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> tuple[NDArray[np.uint8], Found]:
-    """Convert a loaded image, or rows of it, to 8-bit RGB, blended with white where transparent.
+    """Convert a loaded image, or a part, to 8-bit sRGB, blended with white where transparent.
+
+    Color profiles count for 8 bits a channel in Pillow's image, if those are not stretched.
 
     Args:
         image: in any mode that Pillow reads.
@@ -117,10 +122,14 @@ def to_rgb(
         upper = np.asarray(image)
         upper = upper[..., :3] if image.mode == "RGBA" else upper
         extremes = (float(int(upper.min()) << 8), float((int(upper.max()) << 8) | 255))
-    rgb, sample = _blended_with_white(image, None if layout else range_8_bits)
+    stretched = None if layout else range_8_bits
+    profile: Profile = "none"
+    if stretched is None:
+        image, profile = to_srgb(image)
+    rgb, sample = _blended_with_white(image, stretched)
     if layout is not None:
         sample = sample.astype(np.uint16) * 257
-    return rgb, Found(extremes, sample)
+    return rgb, Found(extremes, sample, profile)
 
 
 def _blended_with_white(

@@ -9,6 +9,7 @@ pixels of a set, which may be saturated or faulty.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -55,6 +56,16 @@ def deep_notes(pictures: Iterable[Picture], value_range: Given, where: str) -> t
     return tuple(
         _note(layout, group, value_range, where) for _, (layout, group) in sorted(groups.items())
     )
+
+
+def profile_notes(pictures: Iterable[Picture]) -> tuple[str, ...]:
+    """Return a sentence for each thing that was done with color profiles."""
+    counts = Counter[str](each.profile for each in pictures)
+    said = {
+        "converted": "with a color profile: converted to sRGB",
+        "damaged": "with a color profile that is damaged or of another kind: read without it",
+    }
+    return tuple(f"{_counted(counts[what])} {how}" for what, how in said.items() if counts[what])
 
 
 def set_range(pictures: Iterable[Picture], full: int | None) -> Range | None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.commands.predict import open_run
-from pipeline.data.reading.decoding import decode, resize
+from pipeline.data.reading.decoding import decode
+from pipeline.data.reading.fitting import Target
 from pipeline.storage.files import save_json
 from pipeline.storage.runs import Card, model_file, run_folder, save_run_task, seal_run
 from pipeline.storage.splits import SPLITS, DatasetCard, load_task, save_dataset_card, save_split
@@ -82,7 +83,9 @@ def test_files_are_decoded_and_resized(study):
     Image.fromarray(IMAGES[1]).convert("LA").save("gray.png")
     run = open_run("net")
     found = run.read(["tall.png", Path("gray.png")])
-    expected = [resize(decode(Path(name).read_bytes()), 8) for name in ("tall.png", "gray.png")]
+    expected = [
+        Target(8).fitted(decode(Path(name).read_bytes())) for name in ("tall.png", "gray.png")
+    ]
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(run.read("gray.png"), found[1:])
 

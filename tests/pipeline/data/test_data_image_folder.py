@@ -16,6 +16,7 @@ from PIL import Image
 from pipeline.checks import StudyError, counted
 from pipeline.data.image_folder import Spec
 from pipeline.data.reading import archives
+from pipeline.data.reading.image_files import read_images
 from pipeline.data.splits import make_splits
 
 
@@ -505,7 +506,7 @@ def grays(high: int, dtype=np.uint16, kind="PNG") -> dict[str, bytes]:
         (grays(16_383), r"dataset.value_range: \[0, 16383\]"),
         (grays(1000, np.float32, "TIFF"), r"floating-point gray with values from 0 to 1,000; such "
          r"files do not state which values are black and white.*value_range: \[0, 1023\]"),
-        ({f"{c}/1": deep(np.array([[0.1, 0.9]], np.float32), "TIFF") for c in ("ant", "bee")},
+        ({f"{c}/1": deep(np.array([[0.1, 0.9]] * 2, np.float32), "TIFF") for c in ("ant", "bee")},
          r"value_range: \[0, 1\]"),
         (grays(70_000, np.int32, "TIFF"), r"signed 32-bit gray .*value_range: \[0, 131071\]"),
         ({f"{c}/1.png": cv2.imencode(".png", np.full((4, 4, 3), 4095, np.uint16))[1].tobytes()
@@ -524,8 +525,8 @@ def test_a_range_is_stretched(tmp_path):
     found = raw.images[raw.image_names.tolist().index("bee/2.png")]
     np.testing.assert_array_equal(found[..., 0], np.rint(stored * 255 / 4095))
     assert found.max() == 255
-    assert raw.notes == (
-        "4 images of 16-bit gray with values from 0 to 4,095: 0 became black and 4,095 white",
+    assert raw.notes[0] == (
+        "4 images of 16-bit gray with values from 0 to 4,095: 0 became black and 4,095 white"
     )
     assert load(path, value_range=[100, 2000]).notes[0].endswith("; values beyond are clipped")
 
@@ -533,7 +534,8 @@ def test_a_range_is_stretched(tmp_path):
 def test_a_range_can_be_intended(tmp_path):
     raw = load(place(tmp_path / "data", grays(4095)), value_range="full")
     assert raw.images.max() <= 15
-    assert raw.notes == ("4 images of 16-bit gray with values from 0 to 4,095: 65,535 is white",)
+    said = "4 images of 16-bit gray with values from 0 to 4,095: 65,535 is white"
+    assert raw.notes[0] == said
     assert "65,535 is white" in load(place(tmp_path / "wide", grays(40_000))).notes[0]
 
 
@@ -576,3 +578,83 @@ def test_a_loose_image_next_to_class_folders_is_named(tmp_path):
 def test_values_that_yaml_or_the_shell_would_change(options, message):
     with pytest.raises(ValueError, match=message):
         Spec(name="image_folder", **options)
+
+
+@pytest.mark.parametrize("form", ["data", "data.zip", "data.tar.gz"])
+def test_the_default_size_is_the_median_of_the_shorter_sides(tmp_path, form):
+    sides = [(20, 90), (31, 24), (40, 40), (12, 13), (26, 300)]
+    files = {f"{c}/{n}.png": png(n, size) for c in ("ant", "bee") for n, size in enumerate(sides)}
+    raw = load(place(tmp_path / form, files | {"ant/note.txt": b"hello", "bee/x.png": b"no"}),
+               unreadable=1)  # fmt: skip
+    assert raw.images.shape[1:] == (24, 24, 3)
+    assert raw.decoding["size"] == 24
+    assert "24 x 24 pixels; dataset.size is null" in raw.notes[-1]
+
+
+@pytest.mark.parametrize(("side", "size"), [(5, 8), (300, 256)])
+def test_the_default_size_has_bounds(tmp_path, side, size):
+    files = {f"{c}/{n}.png": png(n, (side, side)) for c in ("ant", "bee") for n in range(2)}
+    assert load(place(tmp_path / "data", files)).images.shape[1:] == (size, size, 3)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+def test_files_are_read_later_as_those_of_the_study(tmp_path, fit):
+    files = {f"{c}/{n}.png": png(n, (20 + n, 45)) for c in ("ant", "bee") for n in range(3)}
+    path = place(tmp_path / "data", files)
+    raw = load(path, fit=fit)
+    again = read_images([path / name for name in raw.image_names], **raw.decoding)
+    np.testing.assert_array_equal(again, raw.images)
+
+
+def test_gray_bars_belong_to_padding(tmp_path):
+    with pytest.raises(ValueError, match="fill: 9 with fit: crop; it belongs to fit: pad"):
+        Spec(name="image_folder", fill=9)
+    raw = load(place(tmp_path / "data", tree() | {"train/ant/x.png": png(1, (32, 64))}),
+               fit="pad", fill=9)  # fmt: skip
+    padded = raw.images[raw.image_names.tolist().index("train/ant/x.png")]
+    assert (padded[[*range(8), *range(24, 32)]] == 9).all()
+    assert (padded[8:24] != 9).any()
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "most"), [(1, "1"), (0.05, r"1 \(0.05 of them\)"), (0, "0")]
+)
+def test_unreadable_images_are_allowed_as_a_count_or_a_fraction(tmp_path, unreadable, most):
+    files = tree(count=6) | {"train/ant/x.gif": b"GIF89a" + bytes(9), "train/bee/y.jpg": b"text"}
+    path = place(tmp_path / "data", files)
+    with pytest.raises(StudyError, match=f"2 of 38 image files are unreadable: .*at most {most}"):
+        load(path, unreadable=unreadable)
+    raw = load(path, unreadable=2 if isinstance(unreadable, int) else 0.06)
+    assert (len(raw.skipped), len(raw.images)) == (2, 36)
+
+
+@pytest.mark.parametrize("wrong", [-1, 0.9, True, "some"])
+def test_other_shares_of_unreadable_images_are_refused(wrong):
+    with pytest.raises(ValueError, match="expected a count, as in 3, or a fraction"):
+        Spec(name="image_folder", unreadable=wrong)
+
+
+def test_wrong_endings_and_rubbish_of_systems_are_no_problem(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(pixels(1)).save(stream, "GIF")
+    files = tree() | {
+        "train/ant/a gif.jpg": stream.getvalue(),
+        "train/bee/no ending": png(77),
+        "train/bee/.DS_Store": b"\0\0\0\1Bud1",
+        "train/Thumbs.db": b"\xd0\xcf",
+        "THUMBS.DB": b"\xd0\xcf",
+        "train/ant/Desktop.ini": b"[.ShellClassInfo]",
+        "__MACOSX/train/ant/._0.png": b"\0\5\x16\7",
+        "train/cat/readme.txt": b"photographs of cats\n",
+    }
+    for form in ("data", "data.zip"):
+        raw = load(place(tmp_path / form, files))
+        assert len(raw.images) == len(tree()) + 2
+        assert not raw.skipped
+
+
+def test_what_was_done_with_color_profiles_is_said(tmp_path):
+    stream = io.BytesIO()
+    Image.fromarray(pixels(1)).save(stream, "PNG", icc_profile=b"rubbish")
+    raw = load(place(tmp_path / "data", tree() | {"train/ant/x.png": stream.getvalue()}))
+    assert raw.notes[-1].startswith("1 image with a color profile that is damaged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import struct
 import threading
 import time
@@ -14,7 +15,8 @@ import pytest
 from PIL import Image
 
 from pipeline.data.reading import decoding, large_images
-from pipeline.data.reading.decoding import decode, decode_files, decode_small, resize
+from pipeline.data.reading.decoding import decode, decode_files, decode_small
+from pipeline.data.reading.fitting import Target
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> bytes:
@@ -168,27 +170,6 @@ def test_the_rotation_in_exif_is_applied(rgb, orientation, upright, kind):
     np.testing.assert_array_equal(turned, upright(plain))
 
 
-def test_an_image_of_the_right_size_is_unchanged(rng):
-    image = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    assert resize(image, 32) is image
-
-
-def test_shrinking_averages_areas(rng):
-    image = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    means = image.reshape(32, 2, 32, 3, 3).mean(axis=(1, 3))
-    assert np.abs(resize(image, 32) - means).max() <= 0.51
-
-
-def test_a_long_image_is_averaged_along_one_side_and_interpolated_along_the_other(rng):
-    image = rng.integers(0, 256, (8, 64, 3), dtype=np.uint8)
-    rows = image.reshape(8, 16, 4, 3).mean(axis=2)
-    found = resize(image, 16)
-    assert found.shape == (16, 16, 3)
-    # Twice the height: new rows lie a quarter and three quarters of the way between old ones.
-    np.testing.assert_allclose(found[2], 0.25 * rows[0] + 0.75 * rows[1], atol=1.01)
-    np.testing.assert_allclose(found[0], rows[0], atol=0.51)
-
-
 def test_damaged_files_are_named_and_the_others_kept(rgb):
     whole = encoded(Image.fromarray(rgb))
     jpeg = encoded(Image.fromarray(rgb), "JPEG", quality=95)
@@ -207,7 +188,7 @@ def test_damaged_files_are_named_and_the_others_kept(rgb):
         "tiff.png": encoded(Image.fromarray(rgb), "TIFF"),
         "good.jpg": jpeg,
     }
-    found = dict(decode_files(files.items(), 16))
+    found = dict(decode_files(files.items(), Target(16)))
     assert list(found) == list(files)
     good = {name for name, value in found.items() if not isinstance(value, str)}
     assert good == {"good.png", "good.jpg", "tiff.png"}
@@ -239,7 +220,7 @@ def test_truncated_files_never_give_other_pixels(rgb, kind, trials):
     lengths = [*range(0, len(content) - 24, 37), *range(len(content) - 24, len(content))]
     whole = decode(content)
     for length in lengths:
-        ((_, found),) = decode_files([("cut", content[:length])], 32)
+        ((_, found),) = decode_files([("cut", content[:length])], Target(32))
         if not isinstance(found, str):
             assert length >= len(content) - 24
             np.testing.assert_array_equal(decode(content[:length]), whole)
@@ -258,7 +239,7 @@ def test_jpegs_with_several_pictures_give_the_first(rgb):
 def test_order_is_kept_across_small_and_large_batches(side, rng):
     images = rng.integers(0, 256, (150, side, side, 3), dtype=np.uint8)
     files = [(f"{n}.png", encoded(Image.fromarray(i))) for n, i in enumerate(images)]
-    found = list(decode_files(iter(files), side))
+    found = list(decode_files(iter(files), Target(side)))
     assert [name for name, _ in found] == [name for name, _ in files]
     np.testing.assert_array_equal(np.stack([image.pixels for _, image in found]), images)
 
@@ -280,15 +261,17 @@ LARGE = {
 }
 
 
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
 @pytest.mark.parametrize("what", LARGE)
-def test_large_images_are_shrunk_strip_by_strip_to_the_same_pixels(what, monkeypatch):
+def test_large_images_are_shrunk_strip_by_strip_to_the_same_pixels(what, fit, monkeypatch):
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(LARGE[what], exif=exif)
-    whole = decode_small(content, 24)
+    target = Target(24, fit)
+    whole = decode_small(content, target)
     monkeypatch.setattr(large_images, "LARGE_PIXELS", 1000)
     monkeypatch.setattr(large_images, "_STRIP_VALUES", 3000)
-    found = decode_small(content, 24)
+    found = decode_small(content, target)
     assert np.abs(found.pixels.astype(int) - whole.pixels).max() <= 1
     assert (found.side, found.values) == (whole.side, whole.values)
     assert found.side == min(LARGE[what].size)
@@ -298,16 +281,16 @@ def test_large_images_are_shrunk_strip_by_strip_to_the_same_pixels(what, monkeyp
 def test_a_large_jpeg_is_read_at_a_fraction_and_reproducibly(rgb, options, monkeypatch):
     smooth = cv2.resize(rgb, (600, 800), interpolation=cv2.INTER_CUBIC)
     content = encoded(Image.fromarray(smooth), "JPEG", quality=95, **options)
-    whole = decode_small(content, 32)
+    whole = decode_small(content, Target(32))
     shapes = []
     shrunk = large_images.shrunk
     monkeypatch.setattr(large_images, "shrunk", lambda *a: shapes.append(a[0].size) or shrunk(*a))
     monkeypatch.setattr(large_images, "LARGE_PIXELS", 1000)
-    found = decode_small(content, 32)
+    found = decode_small(content, Target(32))
     assert shapes == [(75, 100)]  # an eighth, which is at least twice 32
     assert found.side == 600
     assert np.abs(found.pixels.astype(int) - whole.pixels).mean() < 1
-    np.testing.assert_array_equal(found.pixels, decode_small(content, 32).pixels)
+    np.testing.assert_array_equal(found.pixels, decode_small(content, Target(32)).pixels)
 
 
 @pytest.mark.tried(
@@ -319,7 +302,7 @@ def test_an_image_beyond_the_limit_is_unreadable_with_its_size():
     content = bytearray(encoded(Image.new("1", (8, 8))))
     content[16:24] = (60_000).to_bytes(4, "big") * 2
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")  # the header's checksum
-    ((_, found),) = decode_files([("bomb.png", bytes(content))], 16)
+    ((_, found),) = decode_files([("bomb.png", bytes(content))], Target(16))
     assert found == (
         "60,000 x 60,000 pixels, more than the maximum of 500,000,000 (2 GB of memory)"
     )
@@ -330,7 +313,7 @@ def test_a_tiff_with_fewer_rows_than_it_states_is_unreadable():
     content = encoded(Image.new("RGB", (4, 8), "white"), "TIFF")
     height = content.index(struct.pack("<HHII", 257, 4, 1, 8))
     longer = content[: height + 8] + struct.pack("<I", 80) + content[height + 12 :]
-    ((_, found),) = decode_files([("a.tif", longer)], 8)
+    ((_, found),) = decode_files([("a.tif", longer)], Target(8))
     assert found == "it has only 8 of 80 rows"
 
 
@@ -354,7 +337,7 @@ def test_few_pixels_are_decoded_at_a_time(budget, most, monkeypatch):
 
     monkeypatch.setattr(decoding, "_load", watched)
     content = encoded(Image.new("L", (32, 32)))
-    assert len(list(decode_files([(str(n), content) for n in range(8)], 8))) == 8
+    assert len(list(decode_files([(str(n), content) for n in range(8)], Target(8)))) == 8
     assert max(seen) <= most
     assert most == 1 or max(seen) > 1
 
@@ -386,7 +369,7 @@ def test_lack_of_memory_is_not_blamed_on_a_file(where, rgb, monkeypatch):
             place.get(where, "cv2.resize"), opencv if where == "resize" else none_left
         )
     with pytest.raises(MemoryError):
-        list(decode_files([("a.png", content)], 16))
+        list(decode_files([("a.png", content)], Target(16)))
 
 
 def test_a_damaged_file_that_asks_for_far_too_much_memory_is_unreadable(rgb, monkeypatch):
@@ -395,7 +378,7 @@ def test_a_damaged_file_that_asks_for_far_too_much_memory_is_unreadable(rgb, mon
 
     content = encoded(Image.fromarray(rgb), "TIFF")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", codec)
-    ((_, found),) = decode_files([("a.tif", content)], 16)
+    ((_, found),) = decode_files([("a.tif", content)], Target(16))
     assert "out of memory" in found
 
 
@@ -440,9 +423,33 @@ def test_damaged_bytes_give_pixels_or_a_reason(kind, trials):
             elif how == 2:
                 del content[at:]
             files.append((str(number), bytes(content)))
-    found = [each for _, each in decode_files(files, 8)]
+    found = [each for _, each in decode_files(files, Target(8))]
     assert len(found) == len(files)
     for each in found:
         assert (isinstance(each, str) and each) or each.pixels.shape == (8, 8, 3)
     assert any(isinstance(each, str) for each in found)
     trials(len(files))
+
+
+def test_the_first_image_of_an_mpo_file_is_read(rgb):
+    first, second = Image.fromarray(rgb), Image.fromarray(255 - rgb)
+    several = encoded(first, "MPO", save_all=True, append_images=[second], quality=95)
+    np.testing.assert_array_equal(decode(several), decode(encoded(first, "JPEG", quality=95)))
+
+
+@pytest.mark.parametrize("compression", [1, 5])
+def test_a_tiff_with_16_bits_a_channel_keeps_the_upper_8(rng, compression):
+    values = rng.integers(0, 65536, (9, 7, 3), dtype=np.uint16)
+    _, content = cv2.imencode(".tif", values, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+    np.testing.assert_array_equal(decode(content.tobytes())[..., ::-1], values >> 8)
+
+
+def test_photographs_of_30_megapixels_are_read_in_little_memory(rng):
+    image = Image.new("RGB", (6000, 5000), (10, 200, 90))
+    content = encoded(image, "JPEG")
+    del image
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = decode_small(content, Target(224, "crop"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40_000  # kB
+    assert (found.side, found.pixels.shape) == (5000, (224, 224, 3))
+    assert np.abs(found.pixels.astype(int) - (10, 200, 90)).max() <= 3

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.data.reading.decoding import Picture, decode, decode_files
+from pipeline.data.reading.fitting import Target
 
 
 def png(rows: np.ndarray, depth: int, color: int, transparent: bytes = b"") -> bytes:
@@ -43,7 +44,7 @@ def tiff(values: np.ndarray, **options) -> bytes:
 
 
 def picture(content: bytes, size: int, value_range=None) -> Picture:
-    ((_, found),) = decode_files([("x", content)], size, value_range)
+    ((_, found),) = decode_files([("x", content)], Target(size), value_range)
     assert isinstance(found, Picture), found
     return found
 
@@ -97,7 +98,7 @@ def test_values_of_a_tiff_are_stretched(kind, order):
     stored = TIFFS[kind]
     low, high = float(stored.min()), float(stored.max())
     if (kind, order) == ("32-bit gray", ">"):  # Pillow does not support this
-        ((_, found),) = decode_files([("x", tiff(stored, byteorder=order))], 3)
+        ((_, found),) = decode_files([("x", tiff(stored, byteorder=order))], Target(3))
         assert found == "TIFF image, damaged or of an unsupported kind"
         return
     found = picture(tiff(stored, byteorder=order), 3, (low, high))
@@ -165,5 +166,5 @@ def test_8_bit_images_have_no_range():
 def test_nan_and_infinity_are_not_an_image():
     for value in (np.nan, np.inf):
         content = tiff(np.array([[0, value], [1, 2]], np.float32))
-        ((_, found),) = decode_files([("x", content)], 8)
+        ((_, found),) = decode_files([("x", content)], Target(8))
         assert "NaN or infinite" in found

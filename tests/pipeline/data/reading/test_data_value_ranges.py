@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.data.reading.decoding import decode_files
+from pipeline.data.reading.fitting import Target
 from pipeline.data.reading.value_ranges import range_notes, used_range
 
 
@@ -22,7 +23,7 @@ def encoded(values: np.ndarray) -> bytes:
 def notes(images, value_range=None, range_8_bits=None) -> tuple[str, ...]:
     files = [(str(n), encoded(each)) for n, each in enumerate(images)]
     given = [each if isinstance(each, tuple) else None for each in (value_range, range_8_bits)]
-    pictures = [each for _, each in decode_files(files, 8, *given)]
+    pictures = [each for _, each in decode_files(files, Target(8), *given)]
     return range_notes(pictures, value_range, range_8_bits, "here")
 
 
@@ -103,12 +104,12 @@ def test_8_bits_are_stretched_only_by_their_own_range():
     clear = np.dstack([mask, mask, mask, np.full((8, 8), 255, np.uint8)])
     clear[0, 1:] = 0
     files = [(str(n), encoded(each)) for n, each in enumerate((mask, deep, clear))]
-    found = [each for _, each in decode_files(files, 8, (0, 4095), (0, 1))]
+    found = [each for _, each in decode_files(files, Target(8), (0, 4095), (0, 1))]
     np.testing.assert_array_equal(found[0].pixels[..., 1], mask * 255)
     np.testing.assert_array_equal(found[1].pixels[..., 1], mask * 255)
     expected = mask * 255
     expected[0, 1:] = 255  # white shows through transparent pixels
     np.testing.assert_array_equal(found[2].pixels[..., 1], expected)
-    untouched = [each for _, each in decode_files(files, 8, (0, 4095))]
+    untouched = [each for _, each in decode_files(files, Target(8), (0, 4095))]
     np.testing.assert_array_equal(untouched[0].pixels[..., 1], mask)
     assert used_range(found) == [0, 4095]
