@@ -15,6 +15,7 @@ from pipeline.config.params import Params, load_params
 from pipeline.fingerprints.stage_code import save_fingerprints
 from pipeline.keras_backend import check_backend
 from pipeline.robustness.severities import CONSTANTS
+from pipeline.storage.integrity import file_digest
 from stages import run
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
-    save_fingerprints(read_params()[0])
+    read = cast("DatasetSpec", params.dataset).files_read()
+    save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
     sets, runs = len(params.features), len(params.roster)
     print(f"params.yaml is valid: feature sets: {sets}, runs: {runs}")
 

@@ -33,14 +33,21 @@ def main() -> None:
     index = []
     for split in SPLITS:
         ids, labels = prepared.ids[split], prepared.labels[split]
-        save_split(split, raw.images[ids], labels, ids)
+        if prepared.folds is None:
+            save_split(split, raw.images[ids], labels, ids)
+        elif split == "train":
+            save_split(split, raw.images[ids], labels, ids, prepared.folds)
+        else:
+            save_split(split, None, labels, ids)
         classes = [prepared.class_names[label] for label in labels]
         index.append(
             pd.DataFrame(
                 {"id": ids, "split": split, "class": classes, "name": raw.image_names[ids]}
             )
         )
-    used = np.concatenate(list(prepared.ids.values()))
+    used = np.unique(np.concatenate(list(prepared.ids.values())))
+    if prepared.folds is not None:
+        index = index[-1:]
     title, description = title_and_description(spec, source)
     card = DatasetCard(
         name=title,
@@ -54,11 +61,15 @@ def main() -> None:
         independent=spec.independent,
         left_out=raw.left_out + prepared.left_out,
         original_sides={} if raw.original_sides is None else _spread(raw.original_sides[used]),
-        notes=raw.notes,
+        notes=raw.notes + prepared.notes,
+        folds=() if prepared.folds is None else tuple(np.bincount(prepared.folds).tolist()),
+        groups=prepared.groups,
     )
     save_file_facts(_file_facts(raw.file_facts, used))
     save_dataset_card(card, pd.concat(index), raw.decoding)
     sizes = ", ".join(f"{size:,} {split}" for split, size in card.sizes.items())
+    if card.folds:
+        sizes = f"{card.sizes['test']:,} images, each tested once in {len(card.folds)} folds"
     print(f"{escaped(card.name)}: {len(card.class_names)} classes; {sizes}")
     for line in _remarks(card):
         print(escaped(line))

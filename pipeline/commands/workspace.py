@@ -114,6 +114,9 @@ def relocate(document: dict[str, Any], root: Path, folder: Path) -> dict[str, An
         return {**entry, key: os.path.relpath(root / value, folder)}
 
     relocated = {**document, "dataset": moved(document.get("dataset"), "path")}
+    if isinstance(relocated["dataset"], Mapping) and "groups" in relocated["dataset"]:
+        groups = moved(relocated["dataset"]["groups"], "csv")
+        relocated["dataset"] = {**relocated["dataset"], "groups": groups}
     words = ("imagenet", "random")
     for kind in ("features", "deep"):
         if isinstance(document.get(kind), Mapping):

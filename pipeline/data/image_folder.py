@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.checks import StudyError, counted, escaped, listing
+from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
 from pipeline.data.reading import archives
 from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
@@ -28,6 +30,7 @@ from pipeline.data.reading.names import is_hidden
 from pipeline.data.reading.own_size import CAP, own_size
 from pipeline.data.reading.value_ranges import profile_notes, range_notes, used_range
 from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Part, RawDataset
+from pipeline.folds import LEAST_FOLDS
 from pipeline.storage.source import Source, SourceFile
 
 
@@ -90,6 +93,27 @@ class Spec(DatasetSpec):
                 "or change fit"
             )
         return self
+    groups: Groups | None = None
+    """What tells which images belong together and are never divided among splits or folds: a part
+    of the file name, a level of folders, or a CSV file; see `pipeline.data.groups`."""
+    near_duplicates: Literal["group", "keep"] = "group"
+    """Whether copies and near-duplicates are groups too, where splits or folds are made here."""
+    folds: Annotated[int, Field(strict=True, ge=LEAST_FOLDS, le=20)] | None = None
+    """Cross-validation with so many folds, in place of the splits: every image is tested once."""
+
+    @property
+    def fold_count(self) -> int | None:
+        """Number of folds for cross-validation; None without it."""
+        return self.folds
+
+    @property
+    def joins_near_duplicates(self) -> bool:
+        """Whether copies and near-duplicates among the images are groups where splits are made."""
+        return self.near_duplicates == "group"
+
+    def files_read(self) -> tuple[Path, ...]:
+        """Return the CSV file of the groups."""
+        return (Path(self.groups.csv),) if self.groups and self.groups.csv else ()
 
     @property
     def test_part(self) -> Part:
@@ -99,6 +123,8 @@ class Spec(DatasetSpec):
     def check_files(self) -> None:
         """Check `path`; links to folders are rejected, because images would be read there."""
         check_source(Path(self.path), linked_folders=False)
+        for file in self.files_read():
+            read_groups(file)
 
     def fetch(self) -> Source:
         """Find the folder or archive (see `DatasetSpec.fetch`)."""
@@ -112,7 +138,7 @@ class Spec(DatasetSpec):
 
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive, after one for their size."""
-        path = source.files[0].located()
+        path, by = source.files[0].located(), self.groups
         target = Target(self.size or own_size(path), self.fit, self.fill)
         others = Others(path)
         given = (self.value_range, self.value_range_8_bits)
@@ -129,18 +155,22 @@ class Spec(DatasetSpec):
             found = counted(others.records())
             contents = f" (it contains {found})" if found else ""
             raise StudyError(f"{path}: found no readable image{contents}; expected {LAYOUT}")
-        placed = lay_out(list(pictures), str(path))
+        placed = lay_out(list(pictures), str(path), lambda splits: depth_below_class(by, splits))
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes([*pictures.values()], *given, str(path))
         notes += (self._said_of(target), *profile_notes(pictures.values()))
         decoding: dict[str, Any] = {"size": target.size, "value_range": self.value_range}
         decoding |= {"fit": target.fit, "fill": target.fill}
+        grouped = group_images(by, [name for _, _, name in placed.values()]) if by else None
         if ranges[0] is not None:
             decoding["held"] = used_range(pictures.values())
         if ranges[1] is not None:
             decoding["value_range_8_bits"] = ranges[1]
-        return _assemble(pictures, placed, decoding, tuple(lines), others, notes, facts)
+        raw = _assemble(pictures, placed, decoding, tuple(lines), others, notes, facts)
+        if grouped is None:
+            return raw
+        return replace(raw, groups=grouped.groups, notes=(*raw.notes, *grouped.notes))
 
     def _check_unreadable(self, problems: Sequence[str], n: int, path: Path) -> None:
         part = isinstance(self.unreadable, float)

@@ -86,6 +86,9 @@ class RawDataset:
     """Sentences that a reader needs to know about how the images were read."""
     file_facts: Sequence[FileFacts] = ()
     """n records of the images' files; empty if the images are not files of their own."""
+    groups: NDArray[np.int64] | None = None
+    """(n,) int64, images with the same number are never divided among splits; None if each image
+    is on its own."""
     decoding: dict[str, Any] = field(default_factory=dict)
     """Options with which `pipeline.data.reading.image_files.read_images` reads other files in the
     same way; empty if files are only resized."""
@@ -145,6 +148,20 @@ class DatasetSpec(MethodSpec):
         None for a dataset whose source always has test images.
         """
         return None
+
+    @property
+    def fold_count(self) -> int | None:
+        """Number of folds for cross-validation; None without it."""
+        return None
+
+    @property
+    def joins_near_duplicates(self) -> bool:
+        """Whether copies and near-duplicates among the images are groups where splits are made."""
+        return False
+
+    def files_read(self) -> tuple[Path, ...]:
+        """Return the files that `load` reads besides `path`; a change there reruns `prepare`."""
+        return ()
 
     def check_files(self) -> None:
         """Check `path` before DVC or a stage opens anything there.

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images, check_known, check_labels, listing
+from pipeline.data.folds import make_folds, small_classes
+from pipeline.data.grouping import Kept, divide_groups, kept_together, straddling
 from pipeline.data.reading.left_out import record
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.sampling import stratified_order
@@ -34,6 +36,12 @@ class Prepared:
     """The selected classes, in the dataset's own order."""
     left_out: tuple[dict[str, Any], ...] = ()
     """Classes that are left out because they have too few images, as in `DatasetCard`."""
+    folds: NDArray[np.int64] | None = None
+    """(n,) the fold of each image, for cross-validation, where all splits hold all images."""
+    notes: tuple[str, ...] = ()
+    """Sentences about groups and folds."""
+    groups: int = 0
+    """Groups that were not divided; 0 if every image was on its own."""
 
 
 def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
@@ -57,10 +65,14 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
     renumbered[kept] = np.arange(len(kept))
     labels = renumbered[raw.labels]
     names = tuple(raw.class_names[old] for old in kept)
+    left_out = (record(*small),) if small[1] else ()
+    if spec.fold_count is not None:
+        return _cross_validated(raw, spec, labels, names, seed, left_out)
     ids = {s: np.flatnonzero((raw.split == s) & (labels >= 0)) for s in SPLITS}
     _check_every_class(ids["train"], labels, names, "train", "Add training images")
     taken = [split for split in ("test", "validation") if not len(ids[split])]
     _check_enough(ids["train"], labels, names, len(taken) + 1)
+    kept_whole = kept_together(raw, spec, ids["train"]) if taken else Kept(raw.groups)
     for split, part in (("test", spec.test_part), ("validation", spec.validation)):
         if split in taken:
             if part is None or np.any(raw.split == split):
@@ -69,7 +81,14 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
                     "some of each class"
                 )
             kept_back = len(taken) - taken.index(split)
-            ids["train"], ids[split] = _divide(ids["train"], labels, part, seed, split, kept_back)
+            count = _part_size(ids["train"], labels, part, split, kept_back)
+            if kept_whole.groups is None:
+                divided = _divide(ids["train"], labels, count, seed, kept_back)
+            else:
+                divided = divide_groups(
+                    ids["train"], labels, kept_whole.groups, count, names, split, kept_back, seed
+                )
+            ids["train"], ids[split] = divided
     for split in SPLITS:
         remedy = "Use more images, or other sizes for dataset.validation and dataset.test"
         _check_every_class(ids[split], labels, names, split, remedy)
@@ -78,7 +97,46 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
         _check_every_class(ids[split], labels, names, split, remedy)
     chosen = {split: labels[ids[split]] for split in SPLITS}
     labels_of = _shuffled(chosen, seed) if spec.shuffle_labels else chosen
-    return Prepared(ids, labels_of, names, (record(*small),) if small[1] else ())
+    divided_groups = straddling(ids, raw.groups)
+    notes = (*kept_whole.notes, *([divided_groups] if divided_groups else []))
+    used = np.concatenate(list(ids.values()))
+    return Prepared(ids, labels_of, names, left_out, None, notes, kept_whole.count(used))
+
+
+def _cross_validated(
+    raw: RawDataset,
+    spec: DatasetSpec,
+    labels: NDArray[np.int64],
+    names: tuple[str, ...],
+    seed: int,
+    left_out: tuple[dict[str, Any], ...],
+) -> Prepared:
+    """Deal all images to folds, whatever the source's splits; see `pipeline.folds`."""
+    count = spec.fold_count or 0
+    every = _capped(np.flatnonzero(labels >= 0), labels, spec.limit, seed)
+    _check_every_class(every, labels, names, "kept", "Raise dataset.limit, or add images")
+    kept_whole = kept_together(raw, spec, every)
+    own, groups = labels[every], kept_whole.groups
+    groups = None if groups is None else groups[every]
+    folds = make_folds(own, groups, count, names, seed)
+    found = np.unique(raw.split[every])
+    merged = (
+        f"The source's folders {listing(s for s in SPLITS if s in found)} are merged: with "
+        "cross-validation every image is tested once."
+        if len(found) > 1
+        else ""
+    )
+    notes = (*kept_whole.notes, merged, small_classes(own, groups, count, names))
+    learned = _shuffled(dict.fromkeys(SPLITS, own), seed)["train"] if spec.shuffle_labels else own
+    return Prepared(
+        ids=dict.fromkeys(SPLITS, every),
+        labels={"train": learned, "validation": learned, "test": own},
+        class_names=names,
+        left_out=left_out,
+        folds=folds,
+        notes=tuple(filter(None, notes)),
+        groups=kept_whole.count(every),
+    )
 
 
 def title_and_description(spec: DatasetSpec, source: Source) -> tuple[str, str]:
@@ -152,18 +210,13 @@ def _check_enough(
         )
 
 
-def _divide(
-    ids: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    part: Part,
-    seed: int,
-    split: str,
-    kept_back: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the training ids that remain, and the stratified part that is split off.
+def _part_size(
+    ids: NDArray[np.int64], labels: NDArray[np.int64], part: Part, split: str, kept_back: int
+) -> int:
+    """Return how many images to split off.
 
-    Each class gives up at least one image and keeps at least `kept_back`, as far as the size of the
-    part allows. A fraction is rounded so that it does; a count is used unchanged.
+    A fraction is rounded so that each class gives up at least one image and keeps `kept_back`; a
+    count is used unchanged.
     """
     classes = len(np.unique(labels[ids]))
     most = len(ids) - kept_back * classes
@@ -173,6 +226,17 @@ def _divide(
             f"dataset.{split}: found {part}, which is {count:,} of {len(ids):,} training images; "
             "expected fewer, so that some remain to train on"
         )
+    return count
+
+
+def _divide(
+    ids: NDArray[np.int64], labels: NDArray[np.int64], count: int, seed: int, kept_back: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the training ids that remain, and the stratified part that is split off.
+
+    Each class gives up at least one image and keeps at least `kept_back`, as far as the size of the
+    part allows.
+    """
     order = _fair_order(labels[ids], seed, kept_back)
     return np.sort(ids[order[count:]]), np.sort(ids[order[:count]])
 

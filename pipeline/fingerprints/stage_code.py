@@ -57,18 +57,23 @@ def methods_used(params: Mapping[str, Any]) -> dict[str, list[str]]:
     return used
 
 
-def save_fingerprints(params: Mapping[str, Any]) -> int:
+def save_fingerprints(params: Mapping[str, Any], read: Mapping[str, str] | None = None) -> int:
     """Write the files of all stages and all methods; return their number.
 
     Args:
         params: all of params.yaml, already checked.
+        read: path -> checksum of files that `prepare` reads besides the images, if any: DVC knows
+            them by this alone.
     """
-    code = Code(methods_used(params))
+    used = methods_used(params)
+    code = Code(used)
     shutil.rmtree(CODE, ignore_errors=True)
     count = 0
     for stage, kind in STAGES.items():
         for method in registry.method_names(kind) if kind else (None,):
             found = stage_fingerprint(code, stage, method)
+            if stage == "prepare" and method in used["dataset"]:
+                found |= read or {}
             save_json(fingerprint_file(stage, method), found)
             count += 1
     return count

@@ -82,21 +82,41 @@ class DatasetCard:
     """Shorter sides of the images before they were resized, in pixels: ``smallest``, ``median``
     and ``largest``; empty if all images have the same size."""
     notes: tuple[str, ...] = ()
-    """Sentences about how the images were read."""
+    """Sentences about how the images were read, and how they were divided."""
+    folds: tuple[int, ...] = ()
+    """Images in each fold of a cross-validation, where each split holds all images; empty without
+    one. See `pipeline.folds`."""
+    groups: int = 0
+    """Groups of images that no split or fold divides; 0 if every image is on its own."""
 
 
 _PREPARE = "dvc repro prepare"
 
 
-def save_split(split: str, images: NDArray, labels: NDArray, ids: NDArray) -> None:
+def save_split(
+    split: str,
+    images: NDArray | None,
+    labels: NDArray,
+    ids: NDArray,
+    folds: NDArray | None = None,
+) -> None:
     """Write the images, labels and ids of one split, and the manifests of both folders.
 
     Labels have their own files, because only `evaluate` depends on those of the test split.
+
+    Args:
+        split: its name.
+        images: None for those of the training split, which with folds are all images.
+        labels: (n,).
+        ids: (n,).
+        folds: (n,) the fold of each image, with the training split; None without folds.
     """
     folder, label_folder = PREPARED / split, PREPARED / "labels"
-    save_array(folder / "images.npy", images)
-    save_array(folder / "ids.npy", np.asarray(ids, dtype=np.int64))
-    files = [folder / "images.npy", folder / "ids.npy"]
+    arrays = {"images": images, "ids": np.asarray(ids, dtype=np.int64), "folds": folds}
+    files = [folder / f"{name}.npy" for name, array in arrays.items() if array is not None]
+    for name, array in arrays.items():
+        if array is not None:
+            save_array(folder / f"{name}.npy", array)
     save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, {"split": split}, files))
     save_array(label_folder / f"{split}.npy", np.asarray(labels, dtype=np.int64))
     of = {"labels of": split}
@@ -117,7 +137,21 @@ def _of_split(split: str, name: str, dtype: Any, shape: tuple[int | None, ...]) 
 
 def load_images(split: str) -> NDArray[np.uint8]:
     """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
+    if not _holds(split, "images.npy") and _holds("train", "folds.npy"):
+        split = "train"  # with folds, it has the images of all splits
     return _of_split(split, "images.npy", np.uint8, (None, None, None, 3))
+
+
+def load_folds() -> NDArray[np.int64] | None:
+    """Read the (n,) int64 fold of each image; None without cross-validation."""
+    if not _holds("train", "folds.npy"):
+        return None
+    return np.array(_of_split("train", "folds.npy", np.int64, (None,)))
+
+
+def _holds(split: str, name: str) -> bool:
+    path = PREPARED / split / integrity.MANIFEST
+    return name in integrity.load_manifest(path, {"split": split}, _PREPARE).files
 
 
 def load_labels(split: str) -> NDArray[np.int64]:

@@ -79,6 +79,56 @@ def most_similar(
     return pairs.drop_duplicates("query").drop(columns="coarse").reset_index(drop=True)
 
 
+def best_outside(images: Images, groups: NDArray[np.integer]) -> pd.DataFrame:
+    """Find, for each image, the most similar one of another group.
+
+    Args:
+        images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        groups: (n,) the group of each image.
+
+    Returns:
+        Columns `query` and `other` (positions), `mirrored` and `similarity`, one row for each image
+        that resembles an image of another group, by position.
+    """
+    groups = np.asarray(groups)
+    coarse = [
+        _coarse_pictures(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)
+    ]
+    pictures = np.concatenate(coarse)
+    others = _unit_vectors(pictures)
+    parts = []
+    for mirrored in (False, True):
+        queries = _unit_vectors(pictures[:, :, ::-1]) if mirrored else others
+        parts += [found.assign(mirrored=mirrored) for found in _outside(queries, others, groups)]
+    pairs = pd.concat(parts, ignore_index=True)
+    pairs = pairs.sort_values("coarse", ascending=False, kind="stable")
+    pairs = pairs.groupby("query").head(_CANDIDATES).assign(split="own")
+    pairs = pairs.assign(similarity=_fine_similarities(pairs, images, {"own": images}))
+    pairs = pairs.sort_values("similarity", ascending=False, kind="stable")
+    pairs = pairs.drop_duplicates("query").sort_values("query")
+    return pairs[["query", "other", "mirrored", "similarity"]].reset_index(drop=True)
+
+
+def _outside(
+    queries: Floats, others: Floats, groups: NDArray[np.integer]
+) -> Iterator[pd.DataFrame]:
+    """Yield the nearest few vectors of other groups: columns query, other, coarse."""
+    few = min(_CANDIDATES, len(others))
+    for start in range(0, len(queries), _BLOCK):
+        products = queries[start : start + _BLOCK] @ others.T
+        products[groups[start : start + _BLOCK, None] == groups[None]] = -1
+        nearest = np.argpartition(-products, few - 1, axis=1)[:, :few]
+        values = np.take_along_axis(products, nearest, axis=1)
+        rows, columns = np.nonzero(values >= _COARSE_SIMILARITY)
+        yield pd.DataFrame(
+            {
+                "query": start + rows,
+                "other": nearest[rows, columns],
+                "coarse": values[rows, columns],
+            }
+        )
+
+
 def _nearest(queries: Floats, images: Images, own: NDArray[np.integer] | None) -> pd.DataFrame:
     """Return the nearest image in each block of `images`: columns query, other, coarse."""
     found = []

@@ -8,7 +8,7 @@ ordered by name, so the order in an archive or on a disk does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 
 from pipeline.checks import StudyError, did_you_mean, in_message, listing
@@ -29,12 +29,16 @@ Placed = dict[str, tuple[str, str, str]]
 """Path of an image -> its split, its class, and its path without any folder around everything."""
 
 
-def lay_out(names: Sequence[str], where: str) -> Placed:
+def lay_out(
+    names: Sequence[str], where: str, depth_below_class: Callable[[bool], int] = lambda splits: 0
+) -> Placed:
     """Find the split and class of each image.
 
     Args:
         names: the paths of all images.
         where: the archive or folder, for messages.
+        depth_below_class: how many folders lie between an image and the folder of its class, given
+            whether there are folders of splits.
 
     Returns:
         Their places, sorted by path without any folder around everything.
@@ -47,9 +51,17 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
         parts = {name: below[1:] for name, below in parts.items()}
     tops = sorted({below[0] for below in parts.values()})
     splits = {top: SPLIT_FOLDERS[top.lower()] for top in tops if top.lower() in SPLIT_FOLDERS}
-    depth = 3 if splits else 2
+    below_class = depth_below_class(bool(splits))
+    level = 1 if splits else 0
+    depth = level + 2 + below_class
     stray = next((name for name, below in parts.items() if len(below) != depth), None)
     if stray or (splits and len(splits) < len(tops)):
+        if below_class and stray and not (splits and len(splits) < len(tops)):
+            raise StudyError(
+                f"{where}: found {in_message(stray)}; expected every image below {depth - 1} "
+                "folders, as dataset.groups says. Move it, or tell groups by file names or a CSV "
+                "file"
+            )
         loose = any(below[0] in splits and len(below) == 2 for below in parts.values())
         way_out = _way_out(tops, splits) if loose else ""
         folders = sorted({below[0] for below in parts.values() if len(below) > 1})
@@ -60,7 +72,7 @@ def lay_out(names: Sequence[str], where: str) -> Placed:
         raise StudyError(f"{where}: found {listing(tops)}, but no train folder; expected {LAYOUT}")
     ordered = sorted(names, key=lambda name: parts[name])
     placed = {
-        name: (splits.get(parts[name][0], "train"), parts[name][-2], "/".join(parts[name]))
+        name: (splits.get(parts[name][0], "train"), parts[name][level], "/".join(parts[name]))
         for name in ordered
     }
     _check_classes(placed, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def dataset(counts: dict[str, tuple[int, ...]], names=NAMES, shuffle=0) -> RawDa
     split = np.repeat(list(counts), [sum(n) for n in counts.values()])
     order = np.random.default_rng(shuffle).permutation(len(labels))
     return RawDataset(
-        images=np.zeros((len(labels), 4, 4, 3), np.uint8),
+        images=np.random.default_rng(1).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8),
         labels=labels[order].astype(np.int64),
         class_names=names,
         split=split[order].astype("<U10"),
@@ -340,3 +341,117 @@ def test_the_advice_on_small_classes_works():
     with pytest.raises(StudyError, match="min_per_class: 5"):
         make_splits(raw, spec(), 0)
     assert make_splits(raw, spec(min_per_class=5), 0).class_names == ("bird", "ant")
+
+
+# --- groups and folds -----------------------------------------------------------------------------
+
+
+def in_groups(size: int, n: int = 120) -> RawDataset:
+    """Two classes in random order; `size` images in a row are one group, of one class."""
+    groups = np.arange(n) // size
+    labels = (groups % 2).astype(np.int64)
+    return RawDataset(
+        images=np.random.default_rng(1).integers(0, 256, (n, 16, 16, 3), dtype=np.uint8),
+        labels=labels,
+        class_names=("ant", "bee"),
+        split=np.full(n, "train"),
+        image_names=np.array([f"image/{index}" for index in range(n)]),
+        groups=groups,
+    )
+
+
+def nearest_right(images, labels, learn, test) -> float:
+    """Accuracy of the class of the nearest training image, by pixels."""
+    flat = images.reshape(len(images), -1).astype(float)
+    distances = ((flat[test][:, None] - flat[learn][None]) ** 2).sum(axis=2)
+    return float(np.mean(labels[learn][distances.argmin(axis=1)] == labels[test]))
+
+
+@pytest.mark.parametrize("folds", [None, 5])
+def test_groups_never_straddle_splits_or_folds(folds):
+    raw = in_groups(6)
+    prepared = make_splits(raw, spec(folds=folds), 0)
+    if folds:
+        divided = [np.unique(prepared.folds[raw.groups == g]) for g in np.unique(raw.groups)]
+        assert prepared.folds.shape == (120,)
+        assert all(prepared.ids[split].tolist() == list(range(120)) for split in SPLITS)
+    else:
+        where = np.zeros(120, dtype=int)
+        where[prepared.ids["validation"]], where[prepared.ids["test"]] = 1, 2
+        divided = [np.unique(where[raw.groups == group]) for group in np.unique(raw.groups)]
+        check_sound(prepared, raw)
+        assert 18 <= len(prepared.ids["test"]) <= 30
+    assert {len(each) for each in divided} == {1}
+    assert prepared.groups == 20
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_a_planted_group_effect_is_gone_with_groups(grouped):
+    """Images show their group alone, and a group has one class: only a leak tells the class."""
+    raw = in_groups(6)
+    rng = np.random.default_rng(0)
+    looks = rng.integers(0, 256, (20, 16, 16, 3))[raw.groups] + rng.normal(0, 20, (120, 16, 16, 3))
+    images = np.clip(looks, 0, 255).astype(np.uint8)
+    raw = replace(raw, images=images, groups=raw.groups if grouped else None)
+    right = []
+    for seed in range(5):
+        ids = make_splits(raw, spec(near_duplicates="keep", test=0.3), seed).ids
+        right.append(nearest_right(images, raw.labels, ids["train"], ids["test"]))
+    assert 0.2 < np.mean(right) < 0.75 if grouped else np.mean(right) > 0.95
+
+
+@pytest.mark.parametrize("folds", [None, 4])
+@pytest.mark.parametrize("kind", ["group", "keep"])
+def test_planted_copies_stay_together_unless_kept(kind, folds):
+    raw = replace(in_groups(1), groups=None)
+    for first in range(0, 40, 2):
+        raw.images[first + 1] = raw.images[first]
+    labels = np.repeat(np.arange(60) % 2, 2)
+    prepared = make_splits(replace(raw, labels=labels), spec(near_duplicates=kind, folds=folds), 0)
+    where = np.zeros(120, dtype=int) if folds is None else prepared.folds
+    if folds is None:
+        where[prepared.ids["validation"]], where[prepared.ids["test"]] = 1, 2
+    divided = np.count_nonzero(where[0:40:2] != where[1:40:2])
+    assert divided == 0 if kind == "group" else divided > 3
+    assert ("20 images are copies" in "".join(prepared.notes)) == (kind == "group")
+
+
+def test_near_duplicates_join_the_groups_that_are_given():
+    raw = in_groups(6)
+    raw.images[0] = raw.images[12]  # both groups have the class ant
+    prepared = make_splits(raw, spec(folds=5), 0)
+    assert len(np.unique(prepared.folds[np.r_[0:6, 12:18]])) == 1
+    assert prepared.groups == 19
+
+
+def test_groups_that_the_source_divides_are_counted_and_not_moved():
+    raw = in_groups(6)
+    split = np.where(np.arange(120) < 99, "train", "test")  # divides the group of 96 to 101
+    prepared = make_splits(replace(raw, split=split), spec(), 0)
+    assert prepared.ids["test"].tolist() == list(range(99, 120))
+    assert "3 of 21 test images are of a group that is in train" in "".join(prepared.notes)
+
+
+def test_folds_merge_the_splits_of_the_source():
+    raw = dataset(SOURCES["with all"])
+    prepared = make_splits(raw, spec(folds=5), 0)
+    assert len(prepared.ids["test"]) == len(raw.labels)
+    assert "train, validation, test are merged" in "".join(prepared.notes)
+
+
+def test_folds_with_a_limit_and_shuffled_labels():
+    raw = dataset({"train": (100, 60, 40)})
+    plain = make_splits(raw, spec(folds=4, limit=50), 0)
+    shuffled = make_splits(raw, spec(folds=4, limit=50, shuffle_labels=True), 0)
+    assert len(plain.ids["train"]) == 50
+    assert np.array_equal(plain.labels["test"], shuffled.labels["test"])
+    assert np.array_equal(shuffled.labels["train"], shuffled.labels["validation"])
+    assert not np.array_equal(plain.labels["train"], shuffled.labels["train"])
+
+
+def test_a_class_with_too_few_groups_is_an_error():
+    raw = in_groups(30)  # two groups of each class
+    with pytest.raises(StudyError, match=r"too few groups of images .* ant \(2\)"):
+        make_splits(raw, spec(), 0)
+    with pytest.raises(StudyError, match=r"too few groups of images .* ant \(2\)"):
+        make_splits(raw, spec(folds=3), 0)
