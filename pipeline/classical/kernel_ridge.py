@@ -8,7 +8,9 @@ kernel matrix K::
 Sources: Suykens & Vandewalle 1999, "Least Squares Support Vector Machine Classifiers"; Rifkin, Yeo
 & Poggio 2003, "Regularized Least-Squares Classification", who find it as accurate as the hinge
 loss. Departure: b is the mean of the targets instead of a free intercept. It differs from `rbf_svm`
-mainly in being one-vs-rest, whereas LIBSVM is one-vs-one: see docs/decisions.md.
+mainly in being one-vs-rest, whereas LIBSVM is one-vs-one: see docs/decisions.md. With a weight w_i
+for each image's squared error, alpha / w_i is added to the diagonal instead, and b is the weighted
+mean.
 
 The solution is exact to a tolerance. Conjugate gradients use the whole matrix in memory
 (`pipeline.classical.solvers.kernel_matrix`), solve for all classes at once, and are preconditioned
@@ -67,8 +69,16 @@ class KernelRidge(DecisionClassifier):
         self.mirrored = mirrored
         self.seed = seed
 
-    def fit(self, features: NDArray, labels: NDArray) -> KernelRidge:
-        """Fit on (n, d) features and (n,) labels of at least two classes."""
+    def fit(
+        self, features: NDArray, labels: NDArray, class_weights: NDArray | None = None
+    ) -> KernelRidge:
+        """Fit on (n, d) features and (n,) labels of at least two classes.
+
+        Args:
+            features: (n, d).
+            labels: (n,).
+            class_weights: (classes,) weights of the squared errors of each class; None for 1.
+        """
         x = np.ascontiguousarray(features, dtype=np.float32)
         sets = tuple(np.split(x, 2)) if self.mirrored else (x,)
         self.gamma_ = width_of(self.gamma, x)
@@ -76,14 +86,17 @@ class KernelRidge(DecisionClassifier):
         positive = codes[:, None] == np.arange(len(self.classes_))
         # Two classes need one machine; more need one each.
         targets = np.where(positive[:, 1:] if len(self.classes_) == 2 else positive, 1.0, -1.0)
-        self.intercept_ = targets.mean(axis=0)
+        weights = None if class_weights is None else class_weights[codes]
+        self.intercept_ = np.average(targets, axis=0, weights=weights)
         sets = self._by_parity(sets)
         targets = targets - self.intercept_
-        solution = solve(sets, self.gamma_, self.alpha, targets, self.tol, self.seed, self.n_even_)
+        solution = solve(
+            sets, self.gamma_, self.alpha, targets, self.tol, self.seed, self.n_even_, weights
+        )
         self.n_iter_, self.residual_ = solution.n_iter, solution.residual
         self.vectors_ = x if len(sets) == 2 else sets[0]
-        weights = np.tile(solution.weights / len(sets), (len(sets), 1))
-        self.weights_ = np.ascontiguousarray(weights, dtype=np.float32)
+        coefficients = np.tile(solution.weights / len(sets), (len(sets), 1))
+        self.weights_ = np.ascontiguousarray(coefficients, dtype=np.float32)
         self._training_scores = self._scores(solution.products)
         return self
 

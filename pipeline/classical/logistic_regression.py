@@ -27,10 +27,19 @@ from pipeline.classical.spec import ClassicalSpec, Tolerance, Weight
 class LogisticRegression(LinearClassifier):
     """Multinomial logistic regression (module docstring)."""
 
-    def fit(self, features: NDArray, labels: NDArray) -> LogisticRegression:
-        """Fit on (n, d) features and (n,) labels of at least two classes."""
+    def fit(
+        self, features: NDArray, labels: NDArray, class_weights: NDArray | None = None
+    ) -> LogisticRegression:
+        """Fit on (n, d) features and (n,) labels of at least two classes.
+
+        Args:
+            features: (n, d).
+            labels: (n,).
+            class_weights: (classes,) factors of C for the images of each class; None for 1.
+        """
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        self._minimize(features, CrossEntropy(codes, len(self.classes_), self.C))
+        weights = None if class_weights is None else class_weights[codes]
+        self._minimize(features, CrossEntropy(codes, len(self.classes_), self.C, weights))
         return self
 
     def predict_proba(self, features: NDArray) -> NDArray[np.float64]:
@@ -42,14 +51,21 @@ class LogisticRegression(LinearClassifier):
 class CrossEntropy(Loss):
     """C times the negative log-likelihood of (n,) class codes; one output for two classes.
 
-    A single output is the score of class 1, and class 0 has score 0.
+    A single output is the score of class 1, and class 0 has score 0. With weights, each image
+    counts as often as its weight says.
     """
 
     separate = False
     intercept_penalty = 0.0
 
-    def __init__(self, codes: NDArray[np.intp], n_classes: int, C: float) -> None:
-        self.codes, self.C = codes, C
+    def __init__(
+        self,
+        codes: NDArray[np.intp],
+        n_classes: int,
+        C: float,
+        weights: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.codes, self.C, self.weights = codes, C, weights
         self.n_outputs = 1 if n_classes == 2 else n_classes
 
     def value(self, outputs: NDArray) -> NDArray[np.float64]:
@@ -59,29 +75,43 @@ class CrossEntropy(Loss):
         top = scores.max(axis=1)
         logs = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
         logs -= scores[np.arange(len(scores)), self.codes]
+        if self.weights is not None:
+            logs *= self.weights
         return np.array([self.C * logs.sum()])
 
     def gradient(self, outputs: NDArray) -> NDArray:
-        """Return C (p - y) for one-hot labels y."""
+        """Return C (p - y) for one-hot labels y, times the weights."""
         found = _softmax(outputs.astype(np.float64))
         found[np.arange(len(found)), self.codes] -= 1
         found *= self.C
+        if self.weights is not None:
+            found *= self.weights[:, None]
         return found[:, -self.n_outputs :].astype(outputs.dtype)
 
     def curvature(self, outputs: NDArray) -> NDArray:
-        """Return the probabilities p of the outputs."""
-        return _softmax(outputs)[:, -self.n_outputs :]
+        """Return the probabilities p of the outputs; with weights, those in a last column."""
+        shares = _softmax(outputs)[:, -self.n_outputs :]
+        if self.weights is None:
+            return shares
+        return np.column_stack([shares, self.weights.astype(outputs.dtype)])
 
     def hessian_product(self, curvature: NDArray, change: NDArray) -> NDArray:
-        """Return C (p change - p (p . change))."""
-        product = curvature * change
-        product -= curvature * product.sum(axis=1, keepdims=True)
+        """Return C (p change - p (p . change)), times the weights."""
+        shares = curvature[:, : self.n_outputs]
+        product = shares * change
+        product -= shares * product.sum(axis=1, keepdims=True)
         product *= self.C
+        if self.weights is not None:
+            product *= curvature[:, self.n_outputs :]
         return product
 
     def mean_curvature(self, curvature: NDArray) -> float:
-        """Return C times the mean of p (1 - p)."""
-        return self.C * float((curvature * (1 - curvature)).mean(dtype=np.float64))
+        """Return C times the (weighted) mean of p (1 - p)."""
+        shares = curvature[:, : self.n_outputs]
+        spread = shares * (1 - shares)
+        if self.weights is not None:
+            spread *= curvature[:, self.n_outputs :]
+        return self.C * float(spread.mean(dtype=np.float64))
 
 
 def _all_scores(outputs: NDArray) -> NDArray:

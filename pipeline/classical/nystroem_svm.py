@@ -56,15 +56,24 @@ class NystroemSVM(DecisionClassifier):
         self.tol = tol
         self.seed = seed
 
-    def fit(self, features: NDArray, labels: NDArray) -> NystroemSVM:
-        """Fit on (n, d) features and (n,) labels of at least two classes."""
+    def fit(
+        self, features: NDArray, labels: NDArray, class_weights: NDArray | None = None
+    ) -> NystroemSVM:
+        """Fit on (n, d) features and (n,) labels of at least two classes.
+
+        Args:
+            features: (n, d).
+            labels: (n,).
+            class_weights: (classes,) factors of C for the images of each class; None for 1.
+        """
         x = np.ascontiguousarray(features, dtype=np.float32)
         self.gamma_ = width_of(self.gamma, x)
         order = np.random.default_rng(self.seed).permutation(len(x))
         self.landmarks_ = x[np.sort(order[: self.components])]
         exact = self.landmarks_.astype(np.float64)
         self.map_ = _inverse_root(rbf_kernel(exact, exact, self.gamma_))
-        self.machine_ = LinearSVM(C=self.C, tol=self.tol).fit(self.transform(x), labels)
+        self.machine_ = LinearSVM(C=self.C, tol=self.tol)
+        self.machine_.fit(self.transform(x), labels, class_weights)
         self.classes_ = self.machine_.classes_
         return self
 

@@ -59,12 +59,23 @@ class OpenCVSVM(DecisionClassifier):
         self.tol = tol
         self.max_iter = max_iter
 
-    def fit(self, features: NDArray, labels: NDArray) -> OpenCVSVM:
-        """Fit on (n, d) float features and (n,) labels of at least two classes."""
+    def fit(
+        self, features: NDArray, labels: NDArray, class_weights: NDArray | None = None
+    ) -> OpenCVSVM:
+        """Fit on (n, d) float features and (n,) labels of at least two classes.
+
+        Args:
+            features: (n, d).
+            labels: (n,).
+            class_weights: (classes,) factors of C for the images of each class, in each pair of
+                classes; None for 1.
+        """
         x = np.ascontiguousarray(features, dtype=np.float32)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         self.gamma_ = width_of(self.gamma, x) if self.kernel == "rbf" else 1.0
         machine = self._machine()
+        if class_weights is not None:
+            machine.setClassWeights(class_weights.astype(np.float64)[:, None])
         machine.train(x, cv2.ml.ROW_SAMPLE, codes.astype(np.int32))
         self.support_vectors_ = np.array(machine.getSupportVectors(), dtype=np.float32)
         self.pair_weights_, self.intercept_ = _pair_weights(

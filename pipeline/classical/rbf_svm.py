@@ -50,12 +50,29 @@ class RBFSVM(DecisionClassifier):
         self.tol = tol
         self.cache_mb = cache_mb
 
-    def fit(self, features: NDArray, labels: NDArray) -> RBFSVM:
-        """Fit on (n, d) float features and (n,) labels of at least two classes."""
+    def fit(
+        self, features: NDArray, labels: NDArray, class_weights: NDArray | None = None
+    ) -> RBFSVM:
+        """Fit on (n, d) float features and (n,) labels of at least two classes.
+
+        Args:
+            features: (n, d).
+            labels: (n,).
+            class_weights: (classes,) factors of C for the images of each class, in each pair of
+                classes; None for 1.
+        """
         x = np.ascontiguousarray(features, dtype=np.float32)
         self.gamma_ = width_of(self.gamma, x)
+        weights = None if class_weights is None else dict(
+            zip(np.unique(labels).tolist(), class_weights.tolist(), strict=True)
+        )  # fmt: skip
         machine = _svc_class()(
-            C=self.C, gamma=self.gamma_, kernel="rbf", tol=self.tol, cache_size=self.cache_mb
+            C=self.C,
+            gamma=self.gamma_,
+            kernel="rbf",
+            tol=self.tol,
+            cache_size=self.cache_mb,
+            class_weight=weights,
         ).fit(x, labels)
         self.classes_ = machine.classes_
         self.support_vectors_ = np.ascontiguousarray(machine.support_vectors_, dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from pipeline.checks import listing
+from pipeline.class_balance import balanced_weights
 from pipeline.class_scores import of_decisions
 from pipeline.classical.projection import PrincipalComponents
 from pipeline.classical.run.scaling import UnitScaler
@@ -55,6 +57,9 @@ class ClassicalSpec(MethodSpec):
     pca: Annotated[int, Field(ge=1, le=20_000)] | None = None
     """The most principal components of the scaled, joined features that the classifier gets; null
     for the features themselves. The cost of a kernel is proportional to their number."""
+    balance: bool = False
+    """Whether all classes weigh the same in the classifier's loss, however many training images
+    they have: an image of a class with few images counts more."""
     mirrored: bool = False
     """Whether to train on left-right mirror images of the training images too."""
     tta: Tta = "none"
@@ -98,6 +103,15 @@ class ClassicalSpec(MethodSpec):
             raise ValueError(
                 f"found tta: {self.tta} without mirrored: true; expected a run that has learned "
                 "from mirror images, because all kinds of tta show them to it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_can_be_weighted(self) -> Self:
+        if self.balance and "class_weights" not in signature(self.classifier(0).fit).parameters:
+            raise ValueError(
+                f"found balance: true, but {self.method} cannot weight classes; drop it, or choose "
+                "another method"
             )
         return self
 
@@ -155,7 +169,10 @@ class ClassicalSpec(MethodSpec):
 
     @abstractmethod
     def classifier(self, seed: int) -> BaseEstimator:
-        """Return the unfitted classifier, which takes float32 and returns decision scores."""
+        """Return the unfitted classifier, which takes float32 and returns decision scores.
+
+        If its ``fit`` takes ``class_weights``, (classes,), runs may have ``balance: true``.
+        """
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
         """Return the approximate bytes that fitting takes in addition to its (n, d) features.
@@ -183,6 +200,19 @@ class ClassicalSpec(MethodSpec):
         if self.pca is not None:
             steps.append(("project", PrincipalComponents(self.pca, self.mirrored)))
         return Pipeline([*steps, ("classify", self.classifier(seed))])
+
+    def fit_classifier(self, model: Pipeline, features: NDArray, labels: NDArray) -> None:
+        """Fit the last step of a pipeline.
+
+        Args:
+            model: from `build`; its other steps are fitted.
+            features: (n, d) float32, scaled and projected.
+            labels: (n,) of the training images, and again of their mirror images if `mirrored`.
+        """
+        if self.balance:
+            model["classify"].fit(features, labels, class_weights=balanced_weights(labels))
+        else:
+            model["classify"].fit(features, labels)
 
     def _scaler(self, widths: Sequence[int]) -> TransformerMixin:
         if self.scaling == "standard":

@@ -53,8 +53,8 @@ _ELSEWHERE_CALLED = {
 _AUGMENTED = "the augmentations are flip, crop, shift and cutout"
 _NOT_HERE = {
     "brightness": f"there is no color augmentation here; {_AUGMENTED}",
-    "class_weight": "all classes have the same weight here",
-    "class_weights": "all classes have the same weight here",
+    "class_weight": "classes that are to weigh the same need balance: true",
+    "class_weights": "classes that are to weigh the same need balance: true",
     "epochs": "only networks, under deep, have epochs",
     "kernel": "the kernel is part of the method's name: linear_svm, rbf_svm, kernel_ridge",
     "max_depth": "there are no decision trees here",
@@ -62,7 +62,7 @@ _NOT_HERE = {
     "n_neighbors": "there is no nearest-neighbor classifier here",
     "rotation": f"there is no rotation here; {_AUGMENTED}",
     "rotation_range": f"there is no rotation here; {_AUGMENTED}",
-    "sample_weight": "all images have the same weight here",
+    "sample_weight": "images have no weights of their own here; balance: true weights classes",
     "vertical_flip": "images are only mirrored left to right, with flip",
     "zoom": f"there is no zoom here; {_AUGMENTED}",
 }

@@ -17,7 +17,7 @@ Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam",
 Schedule = Literal["constant", "time_decay", "step", "linear", "cosine", "plateau"]
 Flip = bool | Literal["alternating"]
 Border = Literal["black", "reflect", "edge"]
-Metric = Literal["loss", "accuracy", "macro_f1"]
+Metric = Literal["loss", "accuracy", "macro_f1", "balanced_loss", "balanced_accuracy"]
 Loss = Literal["cross_entropy", "squared_error", "hinge", "focal"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Auto = Literal["auto"]
@@ -180,8 +180,13 @@ class LossOptions(MethodSpec):
     """cross_entropy (categorical, or binary with two classes), squared_error, hinge or focal."""
     label_smoothing: Smoothing = 0.0
     """Fraction of each label that is spread evenly over all classes."""
-    monitor: Metric = "loss"
-    """Validation metric that selects the best epoch: loss (cross-entropy), accuracy or macro_f1."""
+    balance: bool = False
+    """Whether all classes weigh the same in the loss, however many training images they have: an
+    image of a class with few images counts more."""
+    monitor: Metric | Auto = "auto"
+    """Validation metric that selects the best epoch: loss (cross-entropy), accuracy, macro_f1,
+    balanced_loss or balanced_accuracy (means over classes). auto: balanced_loss if the largest
+    class of the training split is over 1.5 times the smallest, otherwise loss."""
     patience: Epochs | None = None
     """Stop after this many epochs without improvement; null trains all epochs."""
 

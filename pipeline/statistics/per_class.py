@@ -27,6 +27,16 @@ class ClassScores:
         return float(self.f1.mean())
 
 
+def balanced_accuracy(predicted: NDArray[np.integer], labels: NDArray[np.integer]) -> float:
+    """Return the mean recall over the classes of (n,) labels, given (n,) predicted classes.
+
+    A class without a label does not count, as in scikit-learn.
+    """
+    support = np.bincount(labels)
+    hits = np.bincount(labels[predicted == labels], minlength=len(support))
+    return float((hits[support > 0] / support[support > 0]).mean())
+
+
 def class_scores(
     predicted: NDArray[np.integer], labels: NDArray[np.integer], n_classes: int
 ) -> ClassScores:

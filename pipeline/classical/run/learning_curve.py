@@ -43,7 +43,7 @@ def learning_curve(
         features, labels = training.rows(chosen)
         model = spec.build(seed, training.widths)
         features = prepare_in_place(model, features)
-        model["classify"].fit(features, labels)
+        spec.fit_classifier(model, features, labels)
         rows += curve_rows(
             size,
             accuracy(

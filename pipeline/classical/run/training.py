@@ -134,7 +134,7 @@ def _fit(
     started = time.perf_counter()
     model = spec.build(seed, training.widths)
     features = prepare_in_place(model, features)
-    model["classify"].fit(features, labels)
+    spec.fit_classifier(model, features, labels)
     seconds = time.perf_counter() - started
     mirrored = " and their mirror images" if training.mirrors is not None else ""
     print(f"fitted on {len(training):,} images{mirrored} in {seconds:.1f} s", flush=True)

@@ -47,6 +47,7 @@ class KernelMatrix:
     ) -> None:
         self.sets, self.gamma, self.threads, self.n_even = sets, gamma, threads, n_even
         self.n = len(sets[0])
+        self.largest = 1.0
         starts = range(0, self.n, BLOCK)
         self.places = [(i, j) for i in starts for j in starts if j <= i]
         self.blocks = list(threads.map(self._block, self.places))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ def solve(
     tol: float,
     seed: int,
     n_even: int | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> Solution:
     """Solve for (n, k) `targets` by preconditioned conjugate gradients.
 
@@ -52,14 +54,22 @@ def solve(
         tol: stop at this norm of the residual relative to each right-hand side.
         seed: seed for the preconditioner's columns.
         n_even: see `KernelMatrix`.
+        weights: (n,) positive weights of the images' squared errors: alpha divided by them is
+            added to the diagonal. None for 1.
     """
     count = allowed_threads()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as threads:
         kernel = KernelMatrix(sets, gamma, threads, n_even)
-        precondition = _Nystroem(kernel, alpha, seed)
-        solution = _conjugate_gradients(
-            kernel, alpha, targets.astype(np.float32), tol, precondition
-        )
+        if weights is None:
+            solution = _solve(kernel, alpha, targets.astype(np.float32), tol, seed)
+        else:
+            # With S = diag(sqrt(weights)), (S K S + alpha I) S^-1 c = S y.
+            scale = np.sqrt(weights)[:, None].astype(np.float32)
+            scaled = _ScaledKernel(kernel, scale)
+            found = _solve(scaled, alpha, (scale * targets).astype(np.float32), tol, seed)
+            solution = replace(
+                found, weights=scale * found.weights, products=found.products / scale
+            )
     if solution.residual > tol:
         warnings.warn(
             f"found a residual of {solution.residual:.1e} after {solution.n_iter} steps; expected "
@@ -82,16 +92,53 @@ def solver_bytes(n: int) -> int:
     return n**2 + n * block + max(blocks, 8 * n * columns + 24 * columns**2)
 
 
+class _Kernel(Protocol):
+    """What the solver needs of a symmetric matrix."""
+
+    n: int
+    largest: float
+    """The largest number on its diagonal."""
+
+    def times(self, weights: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+    def columns(self, chosen: NDArray[np.intp]) -> NDArray[np.float32]: ...
+
+
+class _ScaledKernel:
+    """A kernel whose rows and columns are multiplied by an (n, 1) scale."""
+
+    def __init__(self, kernel: KernelMatrix, scale: NDArray[np.float32]) -> None:
+        self.kernel, self.scale, self.n = kernel, scale, kernel.n
+        self.largest = float(np.square(scale).max())
+
+    def times(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the (n, k) product with (n, k) weights."""
+        return self.scale * self.kernel.times(self.scale * weights)
+
+    def columns(self, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the (n, m) chosen columns."""
+        found = self.kernel.columns(chosen)
+        found *= self.scale
+        found *= self.scale[chosen].T
+        return found
+
+
+def _solve(
+    kernel: _Kernel, alpha: float, targets: NDArray[np.float32], tol: float, seed: int
+) -> Solution:
+    return _conjugate_gradients(kernel, alpha, targets, tol, _Nystroem(kernel, alpha, seed))
+
+
 class _Nystroem:
     """Solves with alpha plus the Nyström approximation of the kernel from random columns."""
 
-    def __init__(self, kernel: KernelMatrix, alpha: float, seed: int) -> None:
+    def __init__(self, kernel: _Kernel, alpha: float, seed: int) -> None:
         count = max(1, min(_COLUMNS, kernel.n // 4))
         chosen = np.sort(np.random.default_rng(seed).permutation(kernel.n)[:count])
         columns = kernel.columns(chosen)
         corner = columns[chosen].astype(np.float64)
         # Kernels of near-duplicates are singular, except for rounding.
-        corner[np.diag_indices(count)] += 1e-5 * max(1.0, np.sqrt(count))
+        corner[np.diag_indices(count)] += 1e-5 * max(1.0, np.sqrt(count)) * kernel.largest
         root = cholesky(corner, lower=True).astype(np.float32)
         self.alpha = np.float32(alpha)
         self.map = solve_triangular(root, columns.T, lower=True, overwrite_b=True)  # (m, n)
@@ -106,7 +153,7 @@ class _Nystroem:
 
 
 def _conjugate_gradients(
-    kernel: KernelMatrix,
+    kernel: _Kernel,
     alpha: float,
     targets: NDArray[np.float32],
     tol: float,

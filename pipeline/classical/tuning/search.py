@@ -105,7 +105,7 @@ class Search:
             features, labels = self.training.rows(np.sort(self.order[:size]))
             model = spec.build(self.seed, self.training.widths)
             features = prepare_in_place(model, features)
-            model["classify"].fit(features, labels)
+            spec.fit_classifier(model, features, labels)
             del features  # frees memory for the next subset
             scores = decision_scores(model, self.validation)
             reached = accuracy(scores, self.validation_labels, model.classes_)

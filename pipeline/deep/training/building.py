@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import device
+from pipeline.class_balance import balanced_weights
 from pipeline.deep.cost import leaf_layers
 from pipeline.deep.input.training_input import TrainingInput
 from pipeline.deep.sanity.memory import weights_that_fit
@@ -122,10 +123,11 @@ class Phase:
         with _policy(self.policy):
             model = source.model(self.all_outputs)
         weights = spec.loss_weights()
+        class_weights = balanced_weights(labels["train"]) if spec.balance else None
         steps = len(source.batches)
         model.compile(
             optimizer=build_optimizer(spec, steps),
-            loss=[build_loss(spec, self.n_classes) for _ in weights],
+            loss=[build_loss(spec, self.n_classes, class_weights) for _ in weights],
             loss_weights=list(weights),
             jit_compile=device.compiles_with_xla(spec.xla),
             steps_per_execution=device.steps_per_call(spec.steps_per_call, steps),

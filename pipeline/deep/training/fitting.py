@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images, check_labels
+from pipeline.class_balance import are_unequal
 from pipeline.deep.cost import leaf_layers, multiply_adds, uncounted_layers
+from pipeline.deep.options import Metric
 from pipeline.deep.sanity.preflight import preflight
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.building import Phase
@@ -121,7 +123,7 @@ def _train_phases(
 ) -> tuple[TrainingHistory, Phase]:
     """Train all phases in order, starting where an interrupted training stopped."""
     specs = spec.phases()
-    history = checkpoint.history() or TrainingHistory(monitor=spec.monitor)
+    history = checkpoint.history() or TrainingHistory(monitor=_monitor(spec, labels["train"]))
     phase: Phase | None = None
     for index in range(history.epochs[-1].phase if history.epochs else 0, len(specs)):
         before = phase
@@ -137,6 +139,13 @@ def _train_phases(
     if phase is None:
         raise RuntimeError("a network has at least one phase")
     return history, phase
+
+
+def _monitor(spec: DeepSpec, labels: NDArray[np.int64]) -> Metric:
+    """Return the validation metric that selects the epoch, given the (n,) training labels."""
+    if spec.monitor != "auto":
+        return spec.monitor
+    return "balanced_loss" if are_unequal(labels) else "loss"
 
 
 def _begin(

@@ -113,4 +113,4 @@ class TrainingHistory:
 
 def _rank(measured: Measured, monitor: Metric) -> float:
     value: float = getattr(measured, monitor)
-    return -value if monitor == "loss" else value
+    return -value if monitor in ("loss", "balanced_loss") else value

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from pipeline.deep.options import LossOptions
 
@@ -60,14 +61,17 @@ LOSSES: dict[str, Callable[[Any], Any]] = {
 is the correct one."""
 
 
-def build_loss(spec: LossOptions, n_classes: int) -> keras.losses.Loss:
+def build_loss(
+    spec: LossOptions, n_classes: int, class_weights: NDArray[np.floating] | None = None
+) -> keras.losses.Loss:
     """Return the loss that `spec` names, for labels (b,) and probabilities (b, classes) or (b, 1).
 
     Args:
         spec: the loss and its label smoothing.
         n_classes: 2 also for one sigmoid unit p, which means the probabilities 1 - p and p.
+        class_weights: (classes,) factors of the loss of each class's images; None for 1.
     """
-    return LabelLoss(LOSSES[spec.loss], n_classes, spec.label_smoothing, name=spec.loss)
+    return LabelLoss(LOSSES[spec.loss], n_classes, spec.label_smoothing, spec.loss, class_weights)
 
 
 class LabelLoss(keras.losses.Loss):
@@ -82,19 +86,29 @@ class LabelLoss(keras.losses.Loss):
         n_classes: number of classes, at least two.
         smoothing: fraction of the label to spread.
         name: of the loss.
+        class_weights: (classes,) factors of the loss of an image by its label; None for 1. If their
+            mean over the training images is 1, losses keep their size.
     """
 
     def __init__(
-        self, cost: Callable[[Any], Any], n_classes: int, smoothing: float, name: str
+        self,
+        cost: Callable[[Any], Any],
+        n_classes: int,
+        smoothing: float,
+        name: str,
+        class_weights: NDArray[np.floating] | None = None,
     ) -> None:
         super().__init__(name=name, dtype="float32")
         self._cost, self._n_classes, self._smoothing = cost, n_classes, smoothing
+        self._weights = None if class_weights is None else class_weights.astype(np.float32)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the cost (b,) of labels `y_true` (b,) given the probabilities `y_pred`."""
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        target = ops.one_hot(labels, self._n_classes, dtype="float32")
-        target = target * (1 - self._smoothing) + self._smoothing / self._n_classes
+        label = ops.one_hot(labels, self._n_classes, dtype="float32")
+        target = label * (1 - self._smoothing) + self._smoothing / self._n_classes
+        if self._weights is not None:
+            target = target * ops.sum(label * self._weights, axis=-1, keepdims=True)
         return ops.sum(target * self._cost(log_probabilities(y_pred)), axis=-1)
 
 

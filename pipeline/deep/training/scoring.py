@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.statistics.per_class import balanced_accuracy
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -16,12 +18,19 @@ class Measured:
     """Cross-entropy, whatever the training loss is."""
     accuracy: float
     macro_f1: float
+    balanced_loss: float
+    """Cross-entropy of each class, averaged over the classes."""
+    balanced_accuracy: float
 
 
 def measure(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> Measured:
     """Return all metrics for probabilities (n, classes) and labels (n,)."""
     return Measured(
-        cross_entropy(scores, labels), accuracy(scores, labels), macro_f1(scores, labels)
+        loss=cross_entropy(scores, labels),
+        accuracy=accuracy(scores, labels),
+        macro_f1=macro_f1(scores, labels),
+        balanced_loss=balanced_cross_entropy(scores, labels),
+        balanced_accuracy=balanced_accuracy(scores.argmax(axis=1), labels),
     )
 
 
@@ -35,8 +44,25 @@ def cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> 
         scores: (n, classes) probabilities.
         labels: (n,) in 0..classes-1.
     """
+    return float(_costs(scores, labels).mean())
+
+
+def balanced_cross_entropy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the `cross_entropy` of the images of each class, averaged over classes with images.
+
+    Args:
+        scores: (n, classes) probabilities.
+        labels: (n,) in 0..classes-1.
+    """
+    counts = np.bincount(labels)
+    sums = np.bincount(labels, weights=_costs(scores, labels)[:, 0])
+    return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+
+def _costs(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the (n, 1) negative logarithms of the correct classes' probabilities."""
     right = np.take_along_axis(scores, labels[:, None], axis=1).astype(np.float64)
-    return float(-np.log(np.clip(right, 1e-7, 1.0)).mean())
+    return -np.log(np.clip(right, 1e-7, 1.0))
 
 
 def accuracy(scores: NDArray[np.floating], labels: NDArray[np.integer]) -> float:

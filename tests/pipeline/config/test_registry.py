@@ -217,7 +217,8 @@ def reported(**options) -> str:
         ),
         (
             {"class_weight": 1},
-            "deep.x.class_weight: unknown option; all classes have the same weight here; known:",
+            "deep.x.class_weight: unknown option; classes that are to weigh the same need "
+            "balance: true; known:",
         ),
         (
             {"rotation": 15},

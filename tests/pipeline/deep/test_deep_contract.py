@@ -34,6 +34,7 @@ SHARED = {
     "l2": 1e-4,
     "weight_decay": 1e-4,
     "label_smoothing": 0.1,
+    "balance": True,
     "optimizer": "nesterov",
     "learning_rate": 0.01,
     "schedule": "cosine",
@@ -91,7 +92,7 @@ def test_history_has_a_row_for_each_epoch_split_and_metric(run):
         (epoch, split, metric)
         for epoch in range(1, spec.epochs + 1)
         for split in ("train", "validation")
-        for metric in ("accuracy", "loss", "macro_f1")
+        for metric in ("accuracy", "loss", "macro_f1", "balanced_loss", "balanced_accuracy")
     }
     expected |= {
         (epoch, "train", metric)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.statistics.confusion import confusion_counts, most_confused
-from pipeline.statistics.per_class import class_scores
+from pipeline.statistics.per_class import balanced_accuracy, class_scores
 
 LABELS = np.array([0, 0, 0, 1, 1, 3])
 PREDICTED = np.array([0, 0, 1, 1, 0, 0])
@@ -24,6 +24,10 @@ def test_scores_by_hand():
     assert scores.f1 == pytest.approx([4 / 7, 1 / 2, 0, 0])
     assert scores.support.tolist() == [3, 2, 0, 1]
     assert scores.macro_f1 == pytest.approx((4 / 7 + 1 / 2) / 4)
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_the_classes_with_labels():
+    assert balanced_accuracy(PREDICTED, LABELS) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
 
 
 def test_a_class_that_never_occurs_gives_no_warning(recwarn):

@@ -28,14 +28,21 @@ def test_what_is_measured_is_not_augmented(three_classes, monkeypatch):
     assert len(part) == len(whole)
 
 
-@pytest.mark.parametrize(("monitor", "best"), [("loss", 2), ("accuracy", 1)])
+@pytest.mark.parametrize(
+    ("monitor", "best"),
+    [("loss", 2), ("accuracy", 1), ("balanced_loss", 2), ("balanced_accuracy", 1)],
+)
 def test_the_training_split_does_not_choose_the_epoch(monitor, best):
     """It improves to the end; on validation, the loss is best at 2 and the accuracy at 1."""
     history = TrainingHistory(monitor=monitor)
-    validation = [Measured(0.9, 0.7, 0.7), Measured(0.7, 0.6, 0.6), Measured(0.8, 0.5, 0.5)]
+    validation = [
+        Measured(loss, accuracy, accuracy, loss, accuracy)
+        for loss, accuracy in ((0.9, 0.7), (0.7, 0.6), (0.8, 0.5))
+    ]
     better = []
     for index, measured in enumerate(validation):
-        fitted = Measured(0.5 - index / 10, 0.8 + index / 20, 0.8)
+        loss, accuracy = 0.5 - index / 10, 0.8 + index / 20
+        fitted = Measured(loss, accuracy, 0.8, loss, accuracy)
         better.append(history.add(Epoch(0, fitted, measured, 0.1, 1.0, 100.0)))
     assert history.best_epoch == best
     assert better == [True, best == 2, False]

@@ -8,6 +8,7 @@ import pytest
 from deep_cases import deep_spec, splits
 
 from pipeline.checks import StudyError
+from pipeline.deep.training import building
 from pipeline.deep.training.fitting import stored_numbers, train
 from pipeline.tta import augmented_scores
 
@@ -136,6 +137,41 @@ def test_the_monitored_metric_selects_the_best_epoch(three_classes):
     reached = values(result, "validation", "accuracy")
     assert result.notes["best_epoch"] == reached.argmax() + 1
     assert result.notes["monitor"] == "accuracy"
+
+
+def _unequal(images, labels):
+    """Keep all training images of class 0, and a tenth of the others."""
+    kept = np.flatnonzero((labels["train"] == 0) | (np.arange(len(labels["train"])) % 10 == 0))
+    return (
+        {**images, "train": images["train"][kept]},
+        {**labels, "train": labels["train"][kept]},
+    )
+
+
+def test_the_balanced_loss_selects_the_epoch_where_classes_are_unequal(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec("mlp", epochs=3, batch_size=20, learning_rate=0.02)
+    result = train(spec, *_unequal(images, labels), 3, seed=3)
+    assert result.notes["monitor"] == "balanced_loss"
+    reached = values(result, "validation", "balanced_loss")
+    assert result.notes["best_epoch"] == reached.argmin() + 1
+
+
+def test_balance_weighs_classes_as_their_numbers_of_images_ask_for(three_classes, monkeypatch):
+    """A loss that is given the weights learns the same; one without them something else."""
+    images, labels = _unequal(*three_classes[:2])
+    counts = np.bincount(labels["train"])
+    options = {"epochs": 1, "batch_size": 20, "deterministic": True}
+    plain = train(deep_spec("mlp", **options), images, labels, 3, seed=0)
+    balanced = train(deep_spec("mlp", balance=True, **options), images, labels, 3, seed=0)
+    weights = counts.sum() / (3 * counts)
+    original = building.build_loss
+    monkeypatch.setattr(
+        building, "build_loss", lambda spec, n, none: original(spec, n, none or weights)
+    )
+    given = train(deep_spec("mlp", **options), images, labels, 3, seed=0)
+    np.testing.assert_array_equal(given.scores["test"], balanced.scores["test"])
+    assert (plain.scores["test"] != balanced.scores["test"]).any()
 
 
 def test_history_has_rate_and_speed_of_each_epoch(three_classes):

@@ -49,6 +49,22 @@ def test_equals_its_formula(name, n_classes, smoothing):
         assert float(loss(labels, p[:, 1:].astype(np.float32))) == pytest.approx(want, rel=1e-4)
 
 
+@pytest.mark.parametrize("units", [1, 2, 5])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("name", LOSSES)
+def test_weights_multiply_the_cost_of_an_image_by_its_label(name, smoothing, units):
+    n_classes = max(units, 2)
+    p, labels = probabilities(60, n_classes)
+    weights = np.linspace(0.25, 3, n_classes)
+    loss = build_loss(options(name, smoothing), n_classes, weights)
+    each = [expected(name, p[[i]], labels[[i]], smoothing) for i in range(60)]
+    outputs = p[:, 1:] if units == 1 else p
+    found = float(loss(labels, outputs.astype(np.float32)))
+    assert found == pytest.approx((weights[labels] * each).mean(), rel=1e-4)
+    half = float(loss(labels, keras.ops.cast(outputs, "bfloat16")))
+    assert half == pytest.approx(found, rel=0.05)
+
+
 def test_every_option_is_implemented():
     assert set(LOSSES) == set(LossOptions.model_fields["loss"].annotation.__args__)
 

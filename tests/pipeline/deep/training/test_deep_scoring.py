@@ -2,9 +2,15 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score, log_loss
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from pipeline.deep.training.scoring import accuracy, cross_entropy, macro_f1, measure
+from pipeline.deep.training.scoring import (
+    accuracy,
+    balanced_cross_entropy,
+    cross_entropy,
+    macro_f1,
+    measure,
+)
 
 
 def test_cross_entropy_equals_scikit_learn():
@@ -41,10 +47,21 @@ def test_macro_f1_by_hand():
     assert macro_f1(scores, np.array([0, 1, 1, 1])) == pytest.approx((2 / 3 + 4 / 5 + 0) / 3)
 
 
-def test_measure_is_all_three():
+def test_balanced_cross_entropy_is_the_mean_of_those_of_the_classes():
+    rng = np.random.default_rng(3)
+    scores, labels = rng.dirichlet(np.ones(4), 60), np.repeat([0, 1, 3], [50, 8, 2])
+    each = [cross_entropy(scores[labels == k], labels[labels == k]) for k in (0, 1, 3)]
+    assert balanced_cross_entropy(scores, labels) == pytest.approx(np.mean(each))
+
+
+def test_measure_is_all_of_them():
     rng = np.random.default_rng(2)
     scores, labels = rng.dirichlet(np.ones(3), 40), rng.integers(0, 3, 40)
     found = measure(scores, labels)
     assert found.loss == cross_entropy(scores, labels)
     assert found.accuracy == accuracy(scores, labels)
     assert found.macro_f1 == macro_f1(scores, labels)
+    assert found.balanced_loss == balanced_cross_entropy(scores, labels)
+    assert found.balanced_accuracy == pytest.approx(
+        balanced_accuracy_score(labels, scores.argmax(axis=1))
+    )
