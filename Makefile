@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study compare test reliability lint format bench lock reference render clean
+.PHONY: help setup demo study compare predict test reliability lint format bench lock reference render clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ compare: $(READY) ## compare methods on IMAGES=folder-or-archive (BUDGET=15m, NA
 	@$(BIN)/python -m pipeline.commands.compare $(if $(IMAGES),"$(IMAGES)",$(error IMAGES=... is missing: \
 	  a folder or an archive with a folder of images for each class)) --budget $(or $(BUDGET),15m) \
 	  $(if $(NAME),--name "$(NAME)") $(if $(AGAIN),--again) $(if $(PLAN),--plan)
+
+predict: $(READY) ## classify images: RUN=<run> IMAGES=<file, folder or archive> (STUDY=x, CSV=file)
+	@$(BIN)/python -m pipeline.commands.predict "$(RUN)" $(if $(IMAGES),"$(IMAGES)") \
+	  $(if $(STUDY),--folder "workspaces/$(STUDY)") $(if $(CSV),--csv "$(CSV)")
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25

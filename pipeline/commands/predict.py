@@ -1,6 +1,7 @@
 """Classify your own images with a run that a study has trained.
 
-::
+``make predict RUN=hog_color_rbf_svm IMAGES=photos`` prints the class of each image in a file, a
+folder or an archive, and ``python -m pipeline.commands.predict`` does so as well. In Python::
 
     run = open_run("hog_color_rbf_svm")
     images = run.read(["cat.jpg", "dog.png"])
@@ -9,20 +10,33 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.checks import StudyError
+from pipeline import system_errors
+from pipeline.checks import StudyError, escaped
+from pipeline.commands import prediction_report as report
+from pipeline.commands.classified import Unread, classify
+from pipeline.commands.held_out import HeldOut, held_out
+from pipeline.data.reading.given_files import GivenFiles
 from pipeline.data.reading.image_files import read_images
 from pipeline.data.reading.pixel_values import Range
 from pipeline.storage.stored_runs import PixelModel, open_model
+
+PREDICTIONS = Path("predictions")
+"""Where the predictions of many images are written, below the study's folder."""
+SOME_UNREAD = 3
+"""The exit status if all went well but for files that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +103,88 @@ def open_run(run: str, seed: int | None = None, folder: str | os.PathLike[str] =
         inside = Path(folder).resolve() == Path.cwd()
         raise StudyError(str(error) if inside else f"in {folder}: {error}") from None
     return StoredRun(opened.card, opened.task, opened.model)
+
+
+def predict_files(
+    name: str,
+    images: Iterable[str | os.PathLike[str]],
+    seed: int | None = None,
+    folder: str | os.PathLike[str] = ".",
+    csv: str | os.PathLike[str] | None = None,
+) -> int:
+    """Print the classes of image files; return the exit status: 0, or `SOME_UNREAD`.
+
+    Args:
+        name: the run's name in params.yaml.
+        images: files, folders and archives.
+        seed: one of its seeds; None for the only one, or the smallest.
+        folder: the study's folder.
+        csv: a file for a row per image; None writes one below `PREDICTIONS` if there are many.
+
+    Raises:
+        StudyError: if the run cannot be opened, or none of the files is an image.
+    """
+    given = GivenFiles([Path(each).expanduser() for each in images])
+    run = open_run(name, seed, folder)
+    kind = "deep" if run.card.family == "deep" else "classical"
+    with contextlib.chdir(folder):
+        held = held_out(run.card, f"dvc repro train_{kind}@{name}")
+    found = classify(run, held, given)
+    first = list(islice(found, report.SHOWN + 1))
+    path = Path(csv) if csv is not None else None
+    if path is None and len(first) > report.SHOWN:
+        path = Path(folder) / PREDICTIONS / f"{name}.csv"
+    tally = report.tallied(chain(first, found), path)
+    tally.unread += [Unread(*problem) for problem in given.problems]
+    if not tally.n and not tally.unread:
+        found = ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n)
+        raise StudyError(f"found no images ({found or 'no files'}); expected at least one")
+    _show(run, held, tally, given, path)
+    return SOME_UNREAD if tally.unread else 0
+
+
+def _show(
+    run: StoredRun, held: HeldOut, tally: report.Tally, given: GivenFiles, path: Path | None
+) -> None:
+    many = tally.n > report.SHOWN
+    if tally.n:
+        print(report.summary(tally) if many else report.table(tally.first))
+        print(
+            f"\n{tally.n:,} images by {run.card.run}; {tally.flagged:,} "
+            f"({report.percent(tally.flagged / tally.n)}) unlike what it has learned from: its "
+            f"limits flag {report.percent(held.flagged)} of the validation images"
+        )
+    for note in held.notes:
+        print(f"Note: {note}")
+    if others := ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n):
+        print(f"Passed over: {escaped(others)}")
+    if path is not None:
+        print(f"All predictions: {path}")
+    if tally.unread:
+        print(report.unread_lines(tally.unread, tally.n), file=sys.stderr)
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m pipeline.commands.predict <run> <images>``; see ``--help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.commands.predict",
+        description="Print the class of each image, by a run that a study has trained.",
+    )
+    parser.add_argument("run", help="the run's name in params.yaml")
+    parser.add_argument("images", nargs="+", help="image files, folders or archives")
+    parser.add_argument("--csv", help="write a row per image to this file")
+    parser.add_argument("--folder", default=".", help="the study's folder, such as workspaces/x")
+    parser.add_argument("--seed", type=int, help="one of the run's seeds; by default the smallest")
+    given = parser.parse_args(arguments)
+    try:
+        return predict_files(given.run, given.images, given.seed, given.folder, given.csv)
+    except Exception as error:
+        message = system_errors.explain(error, f"predict {given.run}")
+        if message is None and not isinstance(error, StudyError):
+            raise
+        print(f"error: {message or error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -85,6 +85,14 @@ class Spec(DatasetSpec):
     for masks of 0 and 1. By default, a set that uses less than a sixteenth of 0 to 255 is
     rejected."""
 
+    groups: Groups | None = None
+    """What tells which images belong together and are never divided among splits or folds: a part
+    of the file name, a level of folders, or a CSV file; see `pipeline.data.groups`."""
+    near_duplicates: Literal["group", "keep"] = "group"
+    """Whether copies and near-duplicates are groups too, where splits or folds are made here."""
+    folds: Annotated[int, Field(strict=True, ge=LEAST_FOLDS, le=20)] | None = None
+    """Cross-validation with so many folds, in place of the splits: every image is tested once."""
+
     @model_validator(mode="after")
     def _fill_is_used(self) -> Self:
         if "fill" in self.model_fields_set and self.fit != "pad":
@@ -93,13 +101,6 @@ class Spec(DatasetSpec):
                 "or change fit"
             )
         return self
-    groups: Groups | None = None
-    """What tells which images belong together and are never divided among splits or folds: a part
-    of the file name, a level of folders, or a CSV file; see `pipeline.data.groups`."""
-    near_duplicates: Literal["group", "keep"] = "group"
-    """Whether copies and near-duplicates are groups too, where splits or folds are made here."""
-    folds: Annotated[int, Field(strict=True, ge=LEAST_FOLDS, le=20)] | None = None
-    """Cross-validation with so many folds, in place of the splits: every image is tested once."""
 
     @property
     def fold_count(self) -> int | None:

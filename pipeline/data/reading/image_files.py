@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from pipeline.data.reading.decoding import Picture, decode_files
 from pipeline.data.reading.fitting import FILL, Fit, Target
 from pipeline.data.reading.pixel_values import Range
 from pipeline.data.reading.value_ranges import beyond, deep_notes
+
+KEEPS_ERROR_TEXTS = True
+"""Files that cannot be used are listed with the reason; see `pipeline.fingerprints`."""
 
 
 def read_images(
@@ -76,6 +79,46 @@ def read_images(
         )
     _check_range(pictures, stretched or value_range)
     return np.stack([each.pixels for each in pictures])
+
+
+def stream_images(
+    files: Iterable[tuple[str, bytes | None]],
+    size: int,
+    value_range: Range | Literal["full"] | None = None,
+    value_range_8_bits: Range | None = None,
+    held: Sequence[float] | None = None,
+    **others: Any,
+) -> Iterator[tuple[str, NDArray[np.uint8] | str]]:
+    """Decode and resize files as they arrive; what `read_images` refuses becomes a reason.
+
+    Args:
+        files: names and contents; None for a link inside an archive.
+        size: as in `read_images`, like the next three.
+        value_range: for gray images with more than 8 bits.
+        value_range_8_bits: the same for images with 8 bits.
+        held: range of values in the study's images with more than 8 bits.
+        **others: further options of `decode_files`.
+
+    Yields:
+        The name of each file, and its pixels (height, width, 3) uint8, RGB, or why there are none.
+    """
+    stretched, plain = _pair(value_range), _pair(value_range_8_bits)
+    for name, decoded in decode_files(files, size, stretched, plain, **others):
+        if isinstance(decoded, str):
+            yield name, decoded
+            continue
+        expected = _applied(decoded, stretched, plain)
+        outside = expected and beyond(decoded, expected, held if decoded.layout else None)
+        if expected and outside:
+            low, high = expected
+            yield name, f"{outside}, beyond the study's range of {low:,.6g} to {high:,.6g}"
+            continue
+        try:
+            deep_notes([decoded], stretched or value_range, "it")
+        except StudyError as error:
+            yield name, str(error)
+            continue
+        yield name, decoded.pixels
 
 
 def _pair(value_range: Sequence[float] | str | None) -> Range | None:

@@ -1,0 +1,183 @@
+"""Classes of image files, as `make predict` gives them, for a run of each family."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from in_process import learn
+from PIL import Image
+
+from pipeline.commands import classified, prediction_report
+from pipeline.commands.held_out import held_out
+from pipeline.commands.predict import SOME_UNREAD, main, open_run
+from pipeline.statistics.temperature import fit_temperature, log_probabilities
+from pipeline.storage.runs import load_predictions
+from pipeline.storage.splits import load_ids, load_image_index, load_images, load_labels
+
+pytestmark = pytest.mark.slow
+
+CLASSES = ("cat", "dog", "owl")
+SIZES = {"train": 45, "validation": 45, "test": 30}
+VGG = {"weights": "random", "image_size": 32, "layers": ["block1_pool"]}
+PARAMS = {
+    "seed": 0,
+    "dataset": {"name": "image_folder", "path": "data/incoming/mine", "size": 24},
+    "features": {
+        "color": {"method": "color_histogram", "grid": 1, "bins": 8},
+        "vgg": {"method": "pretrained", **VGG},
+    },
+    "classical": {
+        "color_svm": {"method": "linear_svm", "features": ["color"]},
+        "vgg_svm": {"method": "linear_svm", "features": ["vgg"]},
+    },
+    "deep": {
+        "lenet5": {"method": "lenet5", "epochs": 2, "batch_size": 15},
+        "transfer": {"method": "transfer", **VGG, "hidden": 0, "epochs": 2},
+    },
+    "corrupt": {},
+    "not_run": {},
+}
+FAMILIES = {"color_svm": "classical", "vgg_svm": "hybrid", "lenet5": "deep", "transfer": "deep"}
+
+
+def draw(path: Path, label: int, rng: np.random.Generator) -> None:
+    """Store a smooth picture whose tint tells its class."""
+    coarse = rng.integers(0, 90, (4, 4, 3)).astype(np.uint8)
+    coarse[..., label] += 120
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(coarse).resize((40, 32), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("predicted"), np.random.default_rng(0)
+    for split, size in SIZES.items():
+        for number in range(size):
+            place = folder / PARAMS["dataset"]["path"] / split / CLASSES[number % 3]
+            draw(place / f"{number}.png", number % 3, rng)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        learn(PARAMS)
+    return folder
+
+
+@pytest.fixture
+def study(finished, monkeypatch) -> Path:
+    monkeypatch.chdir(finished)
+    return finished
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_classes_and_probabilities_are_those_of_the_study(study, name, tmp_path):
+    source = Path(PARAMS["dataset"]["path"]) / "test"
+    assert main([name, str(source), "--csv", str(tmp_path / "found.csv")]) == 0
+    found = {f"test/{row['file']}": row for row in read(tmp_path / "found.csv")}
+    index = load_image_index().set_index("id")
+    stored, ids = load_predictions(name, 0, ""), load_ids("test")
+    assert len(found) == len(ids) == SIZES["test"]
+    probabilities = stored.probabilities["test"]
+    if FAMILIES[name] == "deep":
+        labels = load_labels("validation")
+        temperature = fit_temperature(stored.probabilities["validation"], labels)
+        assert temperature != 1
+        probabilities = np.exp(log_probabilities(probabilities, temperature))
+    for row, image in enumerate(ids):
+        line = found[index.loc[image, "name"]]
+        first, second = np.argsort(-stored.scores["test"][row], kind="stable")[:2]
+        assert (line["class"], line["runner_up"]) == (CLASSES[first], CLASSES[second])
+        assert float(line["probability"]) == pytest.approx(probabilities[row, first], abs=2e-4)
+        runner_up = float(line["runner_up_probability"])
+        assert runner_up == pytest.approx(probabilities[row, second], abs=2e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(study, name):
+    run = open_run(name)
+    held = held_out(run.card, "")
+    assert held.flagged <= 0.1
+    rng = np.random.default_rng(1)
+    noise = rng.integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
+    grid = np.zeros((40, 24, 24, 3), np.uint8)
+    for number, image in enumerate(grid):
+        image[number % 3 :: 3] = 255
+
+    def flagged(images):
+        calibrated = held.calibrated(run.probabilities(images))
+        return np.mean([bool(each) for each in held.reasons(images, calibrated)])
+
+    assert flagged(noise) > 0.9
+    assert flagged(grid) > 0.9
+    assert flagged(np.asarray(load_images("test"))) < 0.25
+
+
+def test_files_without_an_image_are_named_counted_and_change_the_exit_status(
+    study, tmp_path, capsys
+):
+    rng = np.random.default_rng(2)
+    folder = tmp_path / "mixed"
+    draw(folder / "deep" / "猫.png", 0, rng)
+    draw(folder / "b.png", 1, rng)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff no image")
+    (folder / "notes.txt").write_text("a text\n", encoding="utf-8")
+    (folder / ".DS_Store").write_bytes(b"\0")
+    assert main(["color_svm", str(folder)]) == SOME_UNREAD
+    shown = capsys.readouterr()
+    assert "1 of 3 files cannot be read:\n  broken.jpg (" in shown.err
+    assert "1 of kind text file" in shown.out
+    lines = shown.out.splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["b.png", "dog"], ["deep/猫.png", "cat"]]
+    assert lines[1].index("dog") == lines[2].index("cat") + 1, "a wide character takes two cells"
+    (folder / "b.png").unlink()
+    shutil.rmtree(folder / "deep")
+    assert main(["color_svm", str(folder)]) == SOME_UNREAD
+    (folder / "broken.jpg").unlink()
+    assert main(["color_svm", str(folder)]) == 1
+    assert "found no images (1 of kind text file)" in capsys.readouterr().err
+    assert main(["color_svm", "nowhere.png"]) == 1
+    assert "there is no nowhere.png" in capsys.readouterr().err
+
+
+def test_many_images_in_an_archive_are_summed_up_and_written(
+    study, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(prediction_report, "SHOWN", 10)
+    monkeypatch.setattr(classified, "BATCH_BYTES", 7 * 24 * 24 * 3)
+    source = Path(PARAMS["dataset"]["path"]) / "test"
+    archive = tmp_path / "many.zip"
+    with zipfile.ZipFile(archive, "w") as stream:
+        for path in sorted(source.rglob("*.png")):
+            stream.write(path, path.relative_to(source))
+        stream.writestr("broken.png", b"\x89PNG\r\n\x1a\n")
+    assert main(["color_svm", str(archive)]) == SOME_UNREAD
+    shown = capsys.readouterr().out
+    assert "All predictions: predictions/color_svm.csv" in shown
+    rows = read(Path("predictions/color_svm.csv"))
+    assert len(rows) == SIZES["test"] + 1
+    assert sum(bool(row["problem"]) for row in rows) == 1
+    images = [row for row in rows if not row["problem"]]
+    assert {row["class"] for row in images} == set(CLASSES)
+    for name in CLASSES:
+        (line,) = [line.split() for line in shown.splitlines() if line.startswith(name)]
+        assert int(line[1]) == sum(row["class"] == name for row in images)
+        of_class = [row for row in images if row["class"] == name]
+        assert int(line[3]) == sum(bool(row["unlike"]) for row in of_class)
+
+
+def test_a_run_without_its_study_says_what_it_cannot_do(study, tmp_path, capsys, monkeypatch):
+    shutil.copytree("runs/lenet5", tmp_path / "copy" / "runs" / "lenet5")
+    draw(tmp_path / "a.png", 1, np.random.default_rng(3))
+    monkeypatch.chdir(tmp_path)
+    assert main(["lenet5", "a.png", "--folder", "copy"]) == 0
+    shown = capsys.readouterr().out
+    assert "not calibrated" in shown
+    assert "how images look is not compared" in shown
