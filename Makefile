@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study compare predict test reliability lint format bench lock reference render clean
+.PHONY: help setup demo study compare predict export test reliability lint format bench lock reference render clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ compare: $(READY) ## compare methods on IMAGES=folder-or-archive (BUDGET=15m, NA
 predict: $(READY) ## classify images: RUN=<run> IMAGES=<file, folder or archive> (STUDY=x, CSV=file)
 	@$(BIN)/python -m pipeline.commands.predict "$(RUN)" $(if $(IMAGES),"$(IMAGES)") \
 	  $(if $(STUDY),--folder "workspaces/$(STUDY)") $(if $(CSV),--csv "$(CSV)")
+
+export: $(READY) ## write a network or a hybrid with a linear classifier as ONNX: RUN=<run>
+	@$(BIN)/python -m pipeline.commands.export "$(RUN)" $(if $(STUDY),--folder "workspaces/$(STUDY)")
 
 test: $(READY) ## run all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=25

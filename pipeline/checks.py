@@ -223,7 +223,7 @@ def check_finite(values: NDArray, what: str) -> None:
         if bad.any():
             row, column = (int(index) for index in np.argwhere(bad)[0])
             raise StudyError(
-                f"{what}: found {values[start + row, column]} in row {start + row}, column "
+                f"{what}: found {values[start + row][column]} in row {start + row}, column "
                 f"{column}; expected finite numbers. Check the extractor that computed it, or "
                 "that image"
             )

@@ -84,7 +84,7 @@ class PretrainedFeatures(Extractor):
         check_backend()  # now, rather than after all weights are read
         from pipeline.device import compute_precision
 
-        self.precision_ = compute_precision(self.spec.precision)
+        self.precision_: ComputePrecision = compute_precision(self.spec.precision)
         loaded = self.spec.frozen_base(self.seed, self.precision_).loaded()
         self.weights_: Weights = loaded.values or {}
         return self
@@ -104,7 +104,7 @@ class PretrainedFeatures(Extractor):
         self.spec.check_images(images)
         n = len(images)
         progress = Tenths(self.spec.network_below.title, n) if n > _QUIET else None
-        network = self._network((images.shape[1], images.shape[2], 3))
+        network = self.network((images.shape[1], images.shape[2], 3))
         return self._finished(predict(network, images, on_batch=progress))
 
     def transform_split(
@@ -147,7 +147,12 @@ class PretrainedFeatures(Extractor):
     def _frozen(self) -> FrozenBase:
         return replace(self.spec.frozen_base(self.seed, self.precision_), values=self.weights_)
 
-    def _network(self, shape: tuple[int, int, int]) -> keras.Model:
+    def use_float32(self) -> None:
+        """Compute in float32 from now on, whatever the precision that was chosen."""
+        self.precision_ = "float32"
+        self.__dict__.pop("_networks", None)
+
+    def network(self, shape: tuple[int, int, int]) -> keras.Model:
         """Build the base once for each image shape; `_networks` is not stored."""
         networks = self.__dict__.setdefault("_networks", {})
         if shape not in networks:

@@ -1,18 +1,22 @@
-"""Classes of image files, as `make predict` gives them, for a run of each family."""
+"""What a run of each family is used for: `make predict` and `make export`."""
 
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from in_process import learn
 from PIL import Image
 
-from pipeline.commands import classified, prediction_report
+from pipeline.commands import classified, export, prediction_report
 from pipeline.commands.held_out import held_out
 from pipeline.commands.predict import SOME_UNREAD, main, open_run
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
@@ -147,9 +151,7 @@ def test_files_without_an_image_are_named_counted_and_change_the_exit_status(
     assert "there is no nowhere.png" in capsys.readouterr().err
 
 
-def test_many_images_in_an_archive_are_summed_up_and_written(
-    study, tmp_path, capsys, monkeypatch
-):
+def test_many_images_in_an_archive_are_summed_up_and_written(study, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(prediction_report, "SHOWN", 10)
     monkeypatch.setattr(classified, "BATCH_BYTES", 7 * 24 * 24 * 3)
     source = Path(PARAMS["dataset"]["path"]) / "test"
@@ -181,3 +183,57 @@ def test_a_run_without_its_study_says_what_it_cannot_do(study, tmp_path, capsys,
     shown = capsys.readouterr().out
     assert "not calibrated" in shown
     assert "how images look is not compared" in shown
+
+
+# --- ONNX ----------------------------------------------------------------------------------------
+
+EXPORTED = ("vgg_svm", "lenet5", "transfer")
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_an_exported_run_gives_the_scores_and_probabilities_of_the_pipeline(
+    study, name, tmp_path, capsys
+):
+    assert export.main([name, "--to", str(tmp_path)]) == 0
+    assert "100.0% have the class of the stored predictions" in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["class_names"]) == list(CLASSES)
+    assert json.loads(about["image_size"]) == [24, 24]
+    assert (about["fit"], about["channel_order"]) == ("squash", "RGB")
+    images = np.asarray(load_images("test"))
+    scores, shares = session.run(["scores", "probabilities"], {"pixels": images})
+    stored = load_predictions(name, 0, "")
+    np.testing.assert_allclose(scores, stored.scores["test"], atol=export.TOLERANCE)
+    run = open_run(name)
+    expected = held_out(run.card, "").calibrated(run.probabilities(images))
+    np.testing.assert_allclose(shares, expected, atol=export.TOLERANCE)
+
+
+def test_the_example_beside_a_model_runs_without_this_project(study, tmp_path):
+    export.export_run("vgg_svm", target=tmp_path / "made")
+    draw(tmp_path / "a.png", 2, np.random.default_rng(4))
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "made" / "predict_onnx.py"), "a.png"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("a.png: owl (")
+    assert "pipeline." not in (tmp_path / "made" / "predict_onnx.py").read_text()
+
+
+def test_a_model_with_other_scores_is_not_written(study, tmp_path, capsys, monkeypatch):
+    run = open_run("vgg_svm")
+    run.model.classifier["classify"].intercept_ += np.array([0, 0.01, 0])
+    monkeypatch.setattr(export, "scores_in_float32", lambda _, images: run.scores(images))
+    assert export.main(["vgg_svm", "--to", str(tmp_path / "made")]) == 1
+    assert "found scores that differ by up to 0.01" in capsys.readouterr().err
+    assert not (tmp_path / "made").exists()
+
+
+def test_what_cannot_be_exported_is_said(study, tmp_path, capsys):
+    assert export.main(["color_svm", "--to", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "found a linear_svm on color; expected one of these: networks, and hybrids" in said
+    shutil.copytree("runs/lenet5", tmp_path / "copy" / "runs" / "lenet5")
+    assert export.main(["lenet5", "--folder", str(tmp_path / "copy")]) == 1
+    assert "there is no data/prepared/task.json" in capsys.readouterr().err
