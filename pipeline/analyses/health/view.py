@@ -120,6 +120,7 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
         return text, text
     verdict = "which is significant, but little" if beyond else "no significant difference"
     return (
-        f"The best control, which knows only {_named(best['facts'], rows)}, is right for {told}: {verdict}.",
+        f"The best control, which knows only {_named(best['facts'], rows)}, is right for {told}: "
+        f"{verdict}.",
         "",
     )

@@ -30,7 +30,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 def seconds_of(text: str) -> float:
     """Read a time such as ``90s``, ``20m``, ``1.5h`` or ``20`` (minutes)."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smh]?)[a-z]*\s*", text.lower())
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:(s|m|h)(?:ec|in)?)?\s*", text.lower())
     if not found or not float(found[1]):
         raise StudyError(f"budget: found {text!r}; expected a time such as 90s, 20m or 1.5h")
     return float(found[1]) * _UNITS[found[2] or "m"]

@@ -13,7 +13,11 @@ from typing import Any
 
 from pipeline.commands.compare.speeds import Speeds
 
-TUNE_LINEAR = {"trials": 8, "images": None, "ranges": {"C": {"low": 1e-6, "high": 1.0, "log": True}}}
+TUNE_LINEAR = {
+    "trials": 8,
+    "images": None,
+    "ranges": {"C": {"low": 1e-6, "high": 1.0, "log": True}},
+}
 _STAGE, _KERAS_STAGE = 4.0, 12.0
 """Seconds to start a stage, without and with Keras."""
 _FIT_PASSES = 150
@@ -151,7 +155,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         _linear_seconds(192),
     ),
     Candidate(
-        "hog_color_svm", "classical", "the classical answer: shapes and colors, a linear classifier",
+        "hog_color_svm", "classical", "the classical answer: shapes and colors",
         _linear(["hog", "color"], scaling="unit"), ("hog", "color"), _linear_seconds(3720),
     ),
     Candidate(

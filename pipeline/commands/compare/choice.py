@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,7 @@ class Chosen:
     task: Task
     runs: tuple[Candidate, ...]
     seconds: Mapping[str, float]
-    """Part of the study -> forecast; the parts are its runs, feature sets and ``everything else``."""
+    """Part of the study -> forecast; parts are runs, feature sets and ``everything else``."""
     left_out: Mapping[str, float]
     """Run -> forecast, of those that did not fit."""
     folds: int | None
@@ -137,7 +137,7 @@ def _base_size(task: Task, budget: float) -> int:
     return useful[-1]
 
 
-def _seconds(task: Task, runs: list[Candidate] | tuple[Candidate, ...], survey: Survey) -> dict[str, float]:
+def _seconds(task: Task, runs: Sequence[Candidate], survey: Survey) -> dict[str, float]:
     """Return the forecast of each part of a study."""
     reading = (survey.decode_seconds + _PER_IMAGE) * survey.n
     found = {"everything else": _FIXED + reading + len(runs)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pipeline.analyses.tables import load_results
 from pipeline.checks import escaped
-from pipeline.config.yaml_files import read_yaml
 from pipeline.config.entries import PARAMS
+from pipeline.config.yaml_files import read_yaml
 from pipeline.page.sections import sections
 from pipeline.page.study import StudyResults
 from pipeline.page.verdict import verdict

@@ -17,6 +17,7 @@ from pipeline.data.reading import archives
 from pipeline.data.reading.decoding import decode_small
 from pipeline.data.reading.file_facts import read_facts
 from pipeline.data.reading.file_kinds import is_read_whole
+from pipeline.data.reading.fitting import Target
 from pipeline.data.reading.layout import LAYOUT, lay_out
 from pipeline.data.reading.left_out import Others
 
@@ -93,7 +94,7 @@ def _decode_seconds(contents: list[bytes]) -> float:
     for content in contents:
         start = time.perf_counter()
         try:
-            decode_small(content, 256)
+            decode_small(content, Target(256))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             continue  # the study names it
         seconds.append(time.perf_counter() - start)

@@ -27,9 +27,7 @@ def written(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
     found = document(chosen, survey)
     reasons = {each.name: each.why for each in chosen.runs}
     reasons |= {name: FEATURES[name].why for name in found["features"]}
-    reasons = {
-        name: f"{why}; about {_time(chosen.seconds[name])}" for name, why in reasons.items()
-    }
+    reasons = {name: f"{why}; about {_time(chosen.seconds[name])}" for name, why in reasons.items()}
     lines = [
         *_comment(
             f"Chosen by `make compare` for {survey.n:,} images of {len(survey.classes)} classes: "
@@ -71,7 +69,7 @@ def _about_images(chosen: Chosen, survey: Survey) -> str:
         )
     if chosen.limit:
         sentences.append(
-            f"The budget allows for {chosen.limit:,} images of each split: raise limit, or remove it."
+            f"The budget allows for {chosen.limit:,} images of each split: raise or remove limit."
         )
     if chosen.balance:
         sentences.append(

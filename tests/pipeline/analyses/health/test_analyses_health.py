@@ -59,7 +59,7 @@ def test_a_significant_but_tiny_advantage_is_no_caution():
 
 
 def test_predictions_of_other_images_are_refused():
-    with pytest.raises(StudyError, match="control on format: found 199 images.*dvc repro health"):
+    with pytest.raises(StudyError, match=r"control on format: found 199 images.*dvc repro health"):
         shortcut_rows(control(0)[1:], LABELS)
 
 
