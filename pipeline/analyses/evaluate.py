@@ -72,7 +72,7 @@ def evaluate(
     scored = [score(run, known) for run in runs]
     _check_names([run.name for run in scored])
     # Python's sort is stable: equal runs keep the order of params.yaml, never that of the test.
-    scored.sort(key=lambda run: -run.accuracy("validation").value)
+    scored.sort(key=lambda run: -run.merit(known))
     study = Study(
         dataset=dataset,
         labels=known,
@@ -101,16 +101,32 @@ def ask(study: Study) -> Results:
 
 def common_record(study: Study) -> dict[str, Any]:
     """Return what ``study.json`` says of the study as a whole."""
-    labels, independent = study.labels.test, study.independent
+    labels, independent = study.labels, study.independent
     return {
         "dataset": asdict(study.dataset),
         "enlarged": enlarged_sentences(study.dataset, [run.cards[0] for run in study.runs]),
+        "chosen_by": labels.chosen_by,
+        "majority": _majority(labels),
         "families_best": {family: run.name for family, run in study.best.items()},
         "comparison": families_compared(study.best, ("deep", "classical"), labels, independent),
         "comparisons": further_comparisons(study.runs, study.best, labels, independent),
         "cards": {run.name: {str(c.seed): asdict(c) for c in run.cards} for run in study.runs},
         "environment": _environment(study),
         "not_run": dict(study.not_run),
+    }
+
+
+def _majority(labels: Labels) -> dict[str, Any]:
+    """Return the baseline that needs no image, and how unequal the classes are."""
+    names, share = labels.majority
+    interval = share.interval()
+    return {
+        "classes": list(names),
+        "of": "training images",
+        "test_accuracy": share.value,
+        "test_ci_low": interval.low,
+        "test_ci_high": interval.high,
+        "largest_to_smallest": labels.largest_to_smallest,
     }
 
 

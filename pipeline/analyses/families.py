@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.statistics.significance import McNemar, mcnemar
 
@@ -19,7 +20,7 @@ SCRATCH = "scratch_classical"
 
 
 def families_best(runs: Sequence[ScoredRun]) -> dict[str, ScoredRun]:
-    """Return the first run of each family; `runs` are sorted by validation accuracy."""
+    """Return the first run of each family; `runs` are sorted, the best on validation first."""
     best: dict[str, ScoredRun] = {}
     for family in FAMILIES:
         for run in runs:
@@ -36,7 +37,7 @@ def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) ->
 def families_compared(
     best: Mapping[str, ScoredRun],
     families: tuple[str, str],
-    labels: NDArray[np.integer],
+    labels: Labels,
     independent: bool,
 ) -> dict[str, Any] | None:
     """Compare the best runs of two families; None where one of them has no run.
@@ -45,18 +46,18 @@ def families_compared(
         best: family -> the run that stands for it.
         families: the two; differences are the first less the second. Their names are in the keys
             of the result: ``deep``, ``deep_seed``, ``deep_accuracy``, ``only_deep_right``.
-        labels: (n,) labels of the test split.
+        labels: of this study.
         independent: whether test images were drawn independently.
     """
     one, other = families
     if one not in best or other not in best:
         return None
-    pair = compare(best[one], best[other], labels)
+    pair = compare(best[one], best[other], labels.test)
     interval = pair.interval()
     return {
         one: best[one].name,
         other: best[other].name,
-        "chosen_by": "validation accuracy",
+        "chosen_by": f"validation {labels.chosen_by}",
         "independent_images": independent,
         f"{one}_seed": best[one].cards[0].seed,
         f"{other}_seed": best[other].cards[0].seed,
@@ -79,7 +80,7 @@ def families_compared(
 def further_comparisons(
     runs: Sequence[ScoredRun],
     best: Mapping[str, ScoredRun],
-    labels: NDArray[np.integer],
+    labels: Labels,
     independent: bool,
 ) -> dict[str, dict[str, Any]]:
     """Compare further families: ``hybrid_deep``, ``hybrid_classical``, ``scratch_classical``.
@@ -88,9 +89,9 @@ def further_comparisons(
     from scratch with the best classical run, under the keys of networks, ``deep_accuracy``.
 
     Args:
-        runs: all runs, sorted by validation accuracy.
+        runs: all runs, the best on the validation split first.
         best: family -> the run that stands for it.
-        labels: (n,) labels of the test split.
+        labels: of this study.
         independent: whether test images were drawn independently.
     """
     found = {

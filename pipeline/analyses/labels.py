@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_labels
+from pipeline.class_balance import are_unequal
+from pipeline.statistics.proportions import Proportion
 from pipeline.storage.splits import SPLITS
+
+ChosenBy = Literal["accuracy", "balanced accuracy"]
 
 
 @dataclass(frozen=True)
@@ -38,10 +44,32 @@ class Labels:
         return np.asarray(self.ids["test"])
 
     @property
-    def majority_share(self) -> float:
-        """The share of the most common class among the test images."""
-        counts = np.bincount(self.test)
-        return float(counts.max() / counts.sum())
+    def majority(self) -> tuple[tuple[str, ...], Proportion]:
+        """The most common classes of the training split, and always predicting one of them.
+
+        That is the baseline without a look at any image: the share of the test images that are of
+        this class. Of several that are equally common it is the one with the largest share.
+        """
+        counts = np.bincount(np.asarray(self.by_split["train"]), minlength=len(self.class_names))
+        common = np.flatnonzero(counts == counts.max())
+        right = int(np.bincount(self.test, minlength=len(counts))[common].max())
+        names = tuple(self.class_names[each] for each in common)
+        return names, Proportion(right, len(self.test))
+
+    @cached_property
+    def chosen_by(self) -> ChosenBy:
+        """What choices go by on the validation split.
+
+        Balanced accuracy where the largest class of the training split is over 1.5 times the
+        smallest; elsewhere accuracy.
+        """
+        return "balanced accuracy" if are_unequal(self.by_split["train"]) else "accuracy"
+
+    @property
+    def largest_to_smallest(self) -> float:
+        """The size of the largest class of the training split, relative to the smallest."""
+        counts = np.unique(self.by_split["train"], return_counts=True)[1]
+        return float(counts.max() / counts.min())
 
     def check(self) -> None:
         """Raise `StudyError` unless each split has one label per image, of a known class."""

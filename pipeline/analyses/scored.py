@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.records import RunRecord, check_record
 from pipeline.checks import StudyError
-from pipeline.statistics.per_class import ClassScores, class_scores
+from pipeline.statistics.per_class import ClassScores, class_scores, recalls
 from pipeline.statistics.proportions import (
     Proportion,
     accuracy,
+    mean_of,
     mean_proportion,
     predicted_classes,
     spread,
@@ -64,6 +65,20 @@ class ScoredRun:
     def accuracy(self, split: str) -> Proportion:
         """Return the mean accuracy over seeds, on the images of one."""
         return mean_proportion([each[split] for each in self.accuracies])
+
+    def recalls(self, split: str, labels: Labels) -> list[Proportion]:
+        """Return the recall of each class that the split has, means over seeds."""
+        return recalls([each[split] for each in self.predicted], labels.by_split[split])
+
+    def balanced_accuracy(self, split: str, labels: Labels) -> float:
+        """Return the mean recall of the classes, mean over seeds."""
+        return mean_of(self.recalls(split, labels))
+
+    def merit(self, labels: Labels) -> float:
+        """Return what choices between runs go by (`Labels.chosen_by`), on the validation split."""
+        if labels.chosen_by == "accuracy":
+            return self.accuracy("validation").value
+        return self.balanced_accuracy("validation", labels)
 
     def augmented_accuracies(self, labels: Labels) -> list[dict[str, Proportion]]:
         """Return the accuracies with test-time augmentation, one per seed; none without it."""

@@ -28,7 +28,8 @@ class Study:
     dataset: DatasetCard
     labels: Labels
     runs: Sequence[ScoredRun]
-    """Sorted by validation accuracy, the best first; equal runs keep the order of params.yaml."""
+    """The best on the validation split first (`ScoredRun.merit`); equal runs keep the order of
+    params.yaml."""
     seed: int = 0
     """Of the sample images, and of the resamples of the bootstrap."""
     not_run: Mapping[str, str] = field(default_factory=dict)

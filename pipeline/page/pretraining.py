@@ -53,7 +53,7 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
         f"{count(found['n'])} test images"
     )
     start = (
-        f"Of the networks trained from scratch, the best by validation accuracy, {found['deep']},"
+        f"Of the networks trained from scratch, the best by {found['chosen_by']}, {found['deep']},"
     )
     other = f"the best classical run, {found['classical']}"
     if not found["independent_images"]:

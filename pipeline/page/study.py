@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.config.yaml_files import dump_yaml
+from pipeline.page.formats import points
 from pipeline.page.pictures import Pictures
 from pipeline.page.readable import readable, readable_table, readable_text
 from pipeline.storage.paths import STUDY
@@ -21,12 +22,17 @@ _SOURCES = {"imagenet": "ImageNet", "file": "a weights file"}
 
 @dataclass(frozen=True)
 class Majority:
-    """The most common class of the test images: a baseline that needs no images."""
+    """The most common class of the training images: a baseline that needs no images.
+
+    In results of earlier versions it is the most common class of the test images.
+    """
 
     names: tuple[str, ...]
     """The class; all of them where several are equally common."""
     share: float
     """Its share of the test images: the accuracy of always predicting it."""
+    interval: str = ""
+    """The 95% interval (Wilson) of the share; empty in results of earlier versions."""
 
     @property
     def phrase(self) -> str:
@@ -111,6 +117,11 @@ class StudyResults:
         return set(self.families_best.values())
 
     @property
+    def chosen_by(self) -> str:
+        """What choices go by on the validation split: ``accuracy`` or ``balanced accuracy``."""
+        return str(self.record.get("chosen_by", "accuracy"))
+
+    @property
     def independent(self) -> bool:
         """Whether the test images are independent samples, as intervals and tests assume."""
         return bool(self.dataset.get("independent", True))
@@ -128,7 +139,10 @@ class StudyResults:
 
     @cached_property
     def majority(self) -> Majority:
-        """The most common class, by the number of test images of each."""
+        """The most common class: the floor that every run has to exceed."""
+        if known := self.record.get("majority"):
+            ends = (points(known[name]) for name in ("test_ci_low", "test_ci_high"))
+            return Majority(tuple(known["classes"]), known["test_accuracy"], " to ".join(ends))
         table = self.tables["per_class"]
         first = table[table["run"] == table["run"].iloc[0]]
         support = first.set_index("class")["support"]

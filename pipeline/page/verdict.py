@@ -63,6 +63,7 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
         headline = _two_families(study, comparison)
         brief.append(_cost(table, comparison))
         more["how the two were chosen"] = [_choice(study, comparison)]
+    brief += _unequal(study)
     if "hybrid" in best and len(best) > 1:
         alone = _alone(study, "hybrid", table[best["hybrid"]])
         more["how hybrids compare"] = [f"{alone} {hybrid_sentence(study)}".strip()]
@@ -77,6 +78,18 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
         more=tuple(sentence for sentences in more.values() for sentence in sentences),
         more_title=capitalize_first(", ".join(title for title, text in more.items() if text)),
     )
+
+
+def _unequal(study: StudyResults) -> list[str]:
+    """Say that choices go by balanced accuracy, and why; nothing where they go by accuracy."""
+    if study.chosen_by == "accuracy":
+        return []
+    ratio = study.record["majority"]["largest_to_smallest"]
+    times = f"{ratio:.1f}" if ratio < 10 else count(ratio)
+    return [
+        f"The largest class has {times} times as many training images as the smallest, so choices "
+        f"go by {study.chosen_by}, the mean recall of the classes, instead of accuracy."
+    ]
 
 
 def not_run_sentence(names: list[str]) -> list[str]:
@@ -149,7 +162,7 @@ def _choice(study: StudyResults, found: Mapping[str, Any]) -> str:
         for family, word in (("classical", "classical runs"), ("deep", "networks"))
     }
     text = (
-        "The two compared runs are each the best of their family by validation accuracy "
+        f"The two compared runs are each the best of their family by validation {study.chosen_by} "
         f"({runs['classical']}, {runs['deep']})"
     )
     seeds = accuracy.set_index("run")["seeds"].astype(str)
@@ -174,6 +187,7 @@ def _alone(study: StudyResults, family: str, row: Mapping[Any, Any]) -> str:
     interval = f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
     spread = f" (95% interval {interval})" if study.independent else ""
     return (
-        f"The best {FAMILY_NAMES[family]} by validation accuracy, {row['run']}, classifies "
-        f"{percent(row['test_accuracy'])}{spread} of {_images(study, row['n_test'])} correctly."
+        f"The best {FAMILY_NAMES[family]} by validation {study.chosen_by}, {row['run']}, "
+        f"classifies {percent(row['test_accuracy'])}{spread} of "
+        f"{_images(study, row['n_test'])} correctly."
     )

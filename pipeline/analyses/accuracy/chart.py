@@ -28,6 +28,8 @@ _TOOLTIPS = tooltips(
 def draw(view: Accuracy) -> list[Drawing]:
     """Draw one row per run, in the order of the table: a mark on the line of its interval.
 
+    The dotted line is the accuracy of always predicting the most common class.
+
     It is a file alone; the table on the page has a bar in each row.
     """
     rows = view.table[["run", "family", "test_accuracy", "test_ci_low", "test_ci_high"]]
@@ -42,5 +44,10 @@ def draw(view: Accuracy) -> list[Drawing]:
         x=alt.X("test_ci_low:Q"), x2="test_ci_high:Q", tooltip=_TOOLTIPS
     )
     dot = base.mark_point().encode(x=x, shape=family_shape(), tooltip=_TOOLTIPS)
-    chart = alt.layer(interval, dot).properties(width=WIDTH, height=ROW * len(rows))
+    floor = (
+        alt.Chart(records([{"share": view.majority.share}]))
+        .mark_rule(strokeDash=[2, 3], strokeWidth=1.2)
+        .encode(x="share:Q")
+    )
+    chart = alt.layer(floor, interval, dot).properties(width=WIDTH, height=ROW * len(rows))
     return [Drawing("accuracy", themed(chart), view.alt, place="")]

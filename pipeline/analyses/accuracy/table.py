@@ -1,5 +1,7 @@
 """``accuracy.csv``: one row per run, best on the validation split first.
 
+Accuracy counts images; balanced accuracy and macro-F1 count classes, however many images they have.
+
 Nothing here is measured by a clock (that is in ``cost.csv``), so that a study that is run again on
 the same machine leaves the same bytes.
 """
@@ -16,6 +18,8 @@ from pipeline.analyses.accuracy.augmented import COLUMNS as AUGMENTED
 from pipeline.analyses.accuracy.augmented import augmented_columns
 from pipeline.analyses.scored import ScoredRun
 from pipeline.analyses.study import Study
+from pipeline.statistics.per_class import macro_f1_interval
+from pipeline.statistics.proportions import mean_interval
 from pipeline.storage.columns import Column, Table
 from pipeline.storage.splits import SPLITS
 
@@ -23,8 +27,27 @@ from pipeline.storage.splits import SPLITS
 def compute(study: Study) -> dict[str, pd.DataFrame]:
     """Return the table ``accuracy``."""
     (table,) = TABLES
-    rows = study.rows(table).join(augmented_columns(study))
+    rows = study.rows(table).join(augmented_columns(study)).join(_macro_f1_intervals(study))
     return {table.name: rows[list(table.names)]}
+
+
+def _macro_f1_intervals(study: Study) -> pd.DataFrame:
+    labels = study.labels
+    found = [
+        macro_f1_interval(
+            [each["test"] for each in run.predicted],
+            labels.test,
+            len(labels.class_names),
+            study.seed,
+        )
+        for run in study.runs
+    ]
+    return pd.DataFrame(
+        {
+            "macro_f1_ci_low": [each.low for each in found],
+            "macro_f1_ci_high": [each.high for each in found],
+        }
+    )
 
 
 def record(study: Study) -> dict[str, Any]:
@@ -71,7 +94,8 @@ def _majority_share(tables: Mapping[str, pd.DataFrame]) -> float:
 TABLES = (
     Table(
         "accuracy",
-        "One row per run, sorted by validation accuracy. Accuracies are means over seeds.",
+        "One row per run, the best on the validation images first. Accuracies are means over "
+        "seeds.",
         (
             Column(
                 "run",
@@ -121,12 +145,21 @@ TABLES = (
             ),
             Column(
                 "validation_accuracy",
-                "Share of the validation images that are classified correctly. The best run of "
-                "each family is chosen by it.",
+                "Share of the validation images that are classified correctly.",
                 title="Validation",
                 format="percent",
                 value=lambda run, study: run.accuracy("validation").value,
                 metric=True,
+                shown=True,
+            ),
+            Column(
+                "validation_balanced_accuracy",
+                "Recall of the classes on the validation images, averaged with equal weight "
+                "however many images a class has.",
+                title="Validation, balanced",
+                format="percent",
+                value=lambda run, study: run.balanced_accuracy("validation", study.labels),
+                optional=True,
                 shown=True,
             ),
             Column(
@@ -164,10 +197,10 @@ TABLES = (
             ),
             Column(
                 "majority_share",
-                "Share of the most common class among the test images: the accuracy of always "
-                "predicting it.",
+                "Share of the test images in the most common class of the training images: the "
+                "accuracy of always predicting it.",
                 format="percent",
-                value=lambda run, study: study.labels.majority_share,
+                value=lambda run, study: study.labels.majority[1].value,
                 optional=True,
                 otherwise=_majority_share,
             ),
@@ -201,6 +234,35 @@ TABLES = (
                 optional=True,
             ),
             Column(
+                "test_balanced_accuracy",
+                "Recall of the classes on the test images, averaged with equal weight however many "
+                "images a class has.",
+                title="Balanced",
+                format="percent",
+                value=lambda run, study: run.balanced_accuracy("test", study.labels),
+                optional=True,
+                shown=True,
+                metric=True,
+            ),
+            Column(
+                "test_balanced_ci_low",
+                "Lower end of the 95% interval (Wilson, joined over classes) of the balanced test "
+                "accuracy. It reflects test-set sampling.",
+                title="95% interval, low",
+                format="percent",
+                value=lambda run, study: mean_interval(run.recalls("test", study.labels)).low,
+                optional=True,
+            ),
+            Column(
+                "test_balanced_ci_high",
+                "Upper end of the 95% interval (Wilson, joined over classes) of the balanced test "
+                "accuracy. It reflects test-set sampling.",
+                title="95% interval, high",
+                format="percent",
+                value=lambda run, study: mean_interval(run.recalls("test", study.labels)).high,
+                optional=True,
+            ),
+            Column(
                 "macro_f1",
                 "F1 of the classes, averaged with equal weight however many images a class has.",
                 title="Macro-F1",
@@ -208,6 +270,22 @@ TABLES = (
                 value=lambda run, study: run.class_scores(study.labels).macro_f1,
                 metric=True,
                 shown=True,
+            ),
+            Column(
+                "macro_f1_ci_low",
+                "Lower end of the 95% interval (bootstrap, stratified by class) of the macro-F1. "
+                "It reflects test-set sampling.",
+                title="95% interval, low",
+                format="decimal",
+                optional=True,
+            ),
+            Column(
+                "macro_f1_ci_high",
+                "Upper end of the 95% interval (bootstrap, stratified by class) of the macro-F1. "
+                "It reflects test-set sampling.",
+                title="95% interval, high",
+                format="decimal",
+                optional=True,
             ),
             Column(
                 "parameters",

@@ -28,6 +28,13 @@ GAP = Column(
     format="points",
     shown=True,
 )
+BALANCED = ("validation_balanced_accuracy", "test_balanced_accuracy")
+"""Shown where choices go by them; elsewhere they are nearly the accuracies."""
+INTERVALS = {
+    "test_balanced_accuracy": ("test_balanced_ci_low", "test_balanced_ci_high"),
+    "macro_f1": ("macro_f1_ci_low", "macro_f1_ci_high"),
+}
+"""Column -> the ends of its interval."""
 FROM_COST = ("train_seconds", "predict_ms_per_image")
 """Columns of ``cost.csv`` that this table shows as well."""
 _ABSENT_FAMILIES = {
@@ -59,7 +66,7 @@ class AccuracyRow:
 
 @dataclass(frozen=True)
 class Accuracy(View):
-    """All runs, sorted by validation accuracy."""
+    """All runs, the best on the validation images first."""
 
     table: pd.DataFrame
     """``accuracy.csv``."""
@@ -67,6 +74,8 @@ class Accuracy(View):
     """Of `AccuracyRow.cells`."""
     rows: tuple[AccuracyRow, ...]
     majority: Majority
+    sorted_by: str
+    """The column that the runs are sorted by."""
     missing_families: tuple[str, ...]
     augmented: Augmented | None
     """The runs with test-time augmentation; None where there are none."""
@@ -94,7 +103,8 @@ class Accuracy(View):
             f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
             for row in self.table.to_dict("records")
         )
-        return f"Test accuracy with 95% intervals: {told}."
+        floor = f"{self.majority.phrase[:1].upper()}{self.majority.phrase[1:]}"
+        return f"Test accuracy with 95% intervals: {told}. {floor}: {percent(self.majority.share)}."
 
 
 def view(study: StudyResults) -> Accuracy:
@@ -102,13 +112,19 @@ def view(study: StudyResults) -> Accuracy:
     table = accuracy_with_costs(study.results)
     table = table.assign(**{GAP.name: table["train_accuracy"] - table["test_accuracy"]})
     cost = columns_of(tables(), "cost")
-    own = shown(columns_of(TABLES, "accuracy").values(), table)
+    balanced = study.chosen_by != "accuracy"
+    own = [
+        column
+        for column in shown(columns_of(TABLES, "accuracy").values(), table)
+        if balanced or column.name not in BALANCED
+    ]
     columns = [*own, GAP, *(cost[name] for name in FROM_COST)]
     return Accuracy(
         table=table,
         headings={column.name: heading(column) for column in columns},
         rows=tuple(_row(study, row, columns) for row in table.to_dict("records")),
         majority=study.majority,
+        sorted_by=BALANCED[0] if balanced else "validation_accuracy",
         missing_families=tuple(f for f in _ABSENT_FAMILIES if f not in study.families_best),
         augmented=augmented(study),
     )
@@ -124,7 +140,7 @@ def _row(study: StudyResults, row: Mapping[Any, Any], columns: list[Column]) -> 
         test=percent(row["test_accuracy"]),
         interval=f"{points(row['test_ci_low'])} to {points(row['test_ci_high'])}",
         over_seeds=_over_seeds(row),
-        cells={column.name: cell(column, row) for column in columns},
+        cells={each.name: cell(each, row, INTERVALS.get(each.name)) for each in columns},
         values={name: digits(row[column]) for name, column in ends.items()},
     )
 

@@ -115,7 +115,7 @@ def drops_compared(
     return {
         "deep": deep.name,
         "classical": classical.name,
-        "chosen_by": "validation accuracy, among the corrupted runs",
+        "chosen_by": "the validation split, among the corrupted runs",
         "independent_images": independent,
         "n": len(ids),
         "corruptions": names,

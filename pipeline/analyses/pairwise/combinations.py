@@ -25,7 +25,7 @@ class Combination:
     families: tuple[str, ...]
     runs: tuple[ScoredRun, ...]
     best_single: ScoredRun
-    """The best of `runs` by validation accuracy."""
+    """The best of `runs` on the validation split."""
     counts: McNemar
     """The combination, then `best_single`."""
 
@@ -54,7 +54,7 @@ def combine(best: Mapping[str, ScoredRun], labels: Labels) -> list[Combination]:
     it should.
 
     Args:
-        best: family -> the run that stands for it, by validation accuracy.
+        best: family -> the run that stands for it.
         labels: of validation and test.
     """
     subsets = [
@@ -70,7 +70,7 @@ def _combinations(
 ) -> list[Combination]:
     runs = tuple(best[family] for family in families)
     right = [run.predicted[0]["test"] == labels.test for run in runs]
-    single = max(range(len(runs)), key=lambda index: runs[index].accuracy("validation").value)
+    single = max(range(len(runs)), key=lambda index: runs[index].merit(labels))
     together = {
         "oracle": np.any(right, axis=0),
         "mean": mean_prediction([run.probabilities["test"] for run in runs]) == labels.test,

@@ -15,7 +15,7 @@ from pipeline.statistics.bootstrap import RESAMPLES
 from pipeline.storage.columns import Column, Table
 
 _PAIR = (
-    Column("run_a", "The run of the pair with the higher validation accuracy.", format="text"),
+    Column("run_a", "The run of the pair that is better on validation.", format="text"),
     Column("run_b", "The other run.", format="text"),
 )
 PAIRWISE = Table(

@@ -20,7 +20,8 @@ TABLES = (
             Column("images", "Training images of the trial's last fit.", format="count"),
             Column(
                 "validation_accuracy",
-                "Share of the validation images that the last fit classifies correctly.",
+                "Share of the validation images that the last fit classifies correctly; where "
+                "choices go by balanced accuracy, the mean of the classes' shares.",
                 format="percent",
             ),
             Column("seconds", "Time that the trial took.", unit="s", format="quantity"),

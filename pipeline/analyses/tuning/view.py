@@ -42,7 +42,7 @@ class TunedRun:
     chosen: str
     """``C = 5, gamma = 0.3``."""
     best: str
-    """Validation accuracy of the choice in the search."""
+    """What the choice reached on validation images in the search: ``accuracy 71.2%``."""
     search: str
     """Trials, how many were stopped early, training images, and time."""
     names: tuple[str, ...]
@@ -82,7 +82,7 @@ def _tuned(name: str, card: Mapping[str, Any], trials: pd.DataFrame) -> TunedRun
         family=card["family"],
         ranges=tuple((option, range_text(values)) for option, values in note["ranges"].items()),
         chosen=", ".join(f"{key} = {plain_value(value)}" for key, value in note["chosen"].items()),
-        best=percent(note["best_validation_accuracy"]),
+        best=f"{note.get('chosen_by', 'accuracy')} {percent(note['best_validation_accuracy'])}",
         search=_search(note, card["tuning_seconds"]),
         names=names,
         trials=tuple(_trial(row, names) for row in best.to_dict("records")),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from pipeline.checks import StudyError
+from pipeline.class_balance import are_unequal
 from pipeline.classical.run.scaling import prepare_in_place
 from pipeline.classical.run.scores import accuracy, decision_scores
 from pipeline.classical.run.training_set import TrainingSet
@@ -23,6 +24,7 @@ from pipeline.classical.tuning.ranges import Range, Tune, kinds_of
 from pipeline.config.registry import explain
 from pipeline.progress import duration
 from pipeline.sampling import nested_sizes, stratified_order
+from pipeline.statistics.per_class import balanced_accuracy
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Search:
     def __post_init__(self) -> None:
         self.order = stratified_order(self.training.labels, self.seed)
         self.sizes = _sizes(self.training.labels[self.order], self.tune.images)
+        self.balanced = are_unequal(self.training.labels)
         self.given = {name: self.spec.option(name) for name in self.tune.ranges}
 
     @property
@@ -108,7 +111,7 @@ class Search:
             spec.fit_classifier(model, features, labels)
             del features  # frees memory for the next subset
             scores = decision_scores(model, self.validation)
-            reached = accuracy(scores, self.validation_labels, model.classes_)
+            reached = self._measured(scores, model.classes_)
             trial.report(reached, 2**step)
             if size != self.sizes[-1] and trial.should_prune():
                 state = "pruned"
@@ -121,6 +124,11 @@ class Search:
             "seconds": time.perf_counter() - started,
             "options": options,
         }
+
+    def _measured(self, scores: NDArray[np.float32], classes: NDArray) -> float:
+        if not self.balanced:
+            return accuracy(scores, self.validation_labels, classes)
+        return balanced_accuracy(classes[scores.argmax(axis=1)], self.validation_labels)
 
     def _say(self, row: dict[str, Any]) -> None:
         done, total = len(self.rows), self.tune.trials

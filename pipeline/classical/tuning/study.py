@@ -5,8 +5,9 @@ Optimization", section 4) proposes combinations from the ranges in the `tune` se
 successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", section
 3.2) prunes those in the worse half after a quarter or half of the images. A trial trains on nested,
 stratified subsets of the training split, and is scored by its accuracy on the whole validation
-split. The first trial uses the run's own options, so the search never ends below them on the images
-it used.
+split, or by its balanced accuracy if the largest class of the training split is over 1.5 times the
+smallest. The first trial uses the run's own options, so the search never ends below them on the
+images it used.
 
 The result has two limitations. Options that suit few images may not be the best for all
 (`images: null` searches with all), and the winner's validation accuracy is optimistic, because it
@@ -41,7 +42,8 @@ class Tuned:
     """Columns `TUNING_COLUMNS`, in chronological order."""
     seconds: float
     notes: dict[str, Any]
-    """For the card: trials, images, pruned, best_validation_accuracy, chosen, ranges."""
+    """For the card: trials, images, pruned, best_validation_accuracy, chosen, ranges; chosen_by if
+    that is not the accuracy."""
 
 
 def tune(
@@ -93,5 +95,6 @@ def tune(
             "best_validation_accuracy": best["validation_accuracy"],
             "chosen": chosen,
             "ranges": spec.tune.model_dump(mode="json")["ranges"],
+            **({"chosen_by": "balanced accuracy"} if search.balanced else {}),
         },
     )

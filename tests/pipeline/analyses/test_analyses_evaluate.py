@@ -144,6 +144,45 @@ def test_accuracy_row(two_families):
     assert row["macro_f1"] == pytest.approx((0 + 2 * 5 / 13) / 2)
 
 
+def test_balanced_accuracy_and_its_interval(two_families):
+    row = two_families.tables["accuracy"].set_index("run").loc["svm"]
+    # all three cats are wrong, all five dogs are right; a cat and both dogs of validation are right
+    assert row["test_balanced_accuracy"] == pytest.approx((0 + 1) / 2)
+    assert row["validation_balanced_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
+    assert row["test_balanced_ci_low"] < 0.5 < row["test_balanced_ci_high"]
+    assert row["macro_f1_ci_low"] <= row["macro_f1"] <= row["macro_f1_ci_high"]
+    assert two_families.study["chosen_by"] == "accuracy"
+
+
+def test_the_baseline_is_in_the_record(two_families):
+    found = two_families.study["majority"]
+    assert found["classes"] == ["cat", "dog"]
+    assert found["test_accuracy"] == 5 / 8
+    assert found["test_ci_low"] < 5 / 8 < found["test_ci_high"]
+
+
+def test_of_unequal_classes_the_best_run_is_chosen_by_balanced_accuracy(monkeypatch):
+    """Of 10 validation images 8 are dogs: one run finds all dogs, the other both cats."""
+    unequal = LABELS | {"train": np.array([0, 1, 1, 1]), "validation": np.array([0, 0] + [1] * 8)}
+    monkeypatch.setitem(LABELS, "train", unequal["train"])
+    monkeypatch.setitem(LABELS, "validation", unequal["validation"])
+    for split in ("train", "validation"):
+        monkeypatch.setitem(IDS, split, np.arange(len(unequal[split])))
+    dogs = seed_record("dogs", wrong={"validation": 2})
+    both = seed_record("both")
+    scores = np.eye(2, dtype=np.float32)[[0, 0, 0, 0, 0, 1, 1, 1, 1, 1]]
+    both.predictions.scores["validation"] = scores
+    found = study(run_record("dogs", dogs), run_record("both", both))
+    table = found.tables["accuracy"].set_index("run")
+    assert table["validation_accuracy"].to_dict() == {"dogs": 0.8, "both": 0.7}
+    assert table["validation_balanced_accuracy"].to_dict() == pytest.approx(
+        {"dogs": 0.5, "both": (1 + 5 / 8) / 2}
+    )
+    assert found.study["families_best"] == {"classical": "both"}
+    assert found.study["chosen_by"] == "balanced accuracy"
+    assert found.study["majority"]["largest_to_smallest"] == 3
+
+
 def test_near_duplicates_are_left_out_of_a_column_of_their_own():
     pairs = pd.DataFrame(
         [(100, 101, "train", "exact", False, 1), (105, 100, "validation", "alike", True, 0.8)],

@@ -158,7 +158,8 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
             assert row[title] == shown(record[column])
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
         assert row["Gappoints"] == f"{gap:.1f}"
-        assert row["Macro-F1"] == f"{record['macro_f1']:.3f}"
+        ends = f"{record['macro_f1_ci_low']:.3f} to {record['macro_f1_ci_high']:.3f}"
+        assert row["Macro-F1"] == f"{record['macro_f1']:.3f}{ends}"
         assert row["Parameters"] == f"{record['parameters']:,}"
         seconds = float(row["Trainings"].replace(",", ""))
         assert seconds == pytest.approx(record["train_seconds"], rel=0.005)

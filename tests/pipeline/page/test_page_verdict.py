@@ -40,6 +40,19 @@ def test_a_clear_winner_is_named_with_its_numbers(both):
     )
 
 
+def test_choices_by_balanced_accuracy_are_said_with_their_reason(both):
+    assert "balanced" not in str(verdict_of(both))
+    study = copy.deepcopy(both.study)
+    study["chosen_by"] = "balanced accuracy"
+    study["majority"]["largest_to_smallest"] = 7.26
+    found = verdict_of(Results(both.tables, both.metrics, study))
+    assert (
+        "The largest class has 7.3 times as many training images as the smallest, so choices go by "
+        "balanced accuracy, the mean recall of the classes, instead of accuracy."
+    ) in found.brief
+    assert "each the best of their family by validation balanced accuracy" in " ".join(found.more)
+
+
 def test_a_classical_winner_gets_positive_numbers(both):
     changed = with_comparison(both, difference=-0.05, ci_low=-0.08, ci_high=-0.02, p_value=0.002)
     headline = verdict_of(changed).headline

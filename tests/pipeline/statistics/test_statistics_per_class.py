@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.statistics.confusion import confusion_counts, most_confused
-from pipeline.statistics.per_class import balanced_accuracy, class_scores
+from pipeline.statistics.per_class import (
+    balanced_accuracy,
+    class_scores,
+    macro_f1_interval,
+    recalls,
+)
 
 LABELS = np.array([0, 0, 0, 1, 1, 3])
 PREDICTED = np.array([0, 0, 1, 1, 0, 0])
@@ -28,6 +33,32 @@ def test_scores_by_hand():
 
 def test_balanced_accuracy_is_the_mean_recall_of_the_classes_with_labels():
     assert balanced_accuracy(PREDICTED, LABELS) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+
+
+def test_recalls_are_means_over_seeds():
+    other = np.array([0, 0, 0, 1, 1, 0])
+    found = recalls([PREDICTED, other], LABELS)
+    assert [(each.successes, each.n) for each in found] == [(2.5, 3), (1.5, 2), (0, 1)]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_the_interval_of_macro_f1_equals_that_of_drawn_images(seeds):
+    """Stratified resamples of single images, scored one by one by another implementation."""
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1, 2], [120, 40, 12])
+    several = [np.where(rng.random(172) < 0.7, labels, rng.integers(0, 3, 172))] * seeds
+    if seeds > 1:
+        several[1] = np.where(rng.random(172) < 0.3, rng.integers(0, 3, 172), several[0])
+    interval = macro_f1_interval(several, labels, 4, seed=0, resamples=8000)
+    members = [np.flatnonzero(labels == label) for label in range(3)]
+    values = []
+    for _ in range(1500):
+        drawn = np.concatenate([rng.choice(each, len(each)) for each in members])
+        scores = [class_scores(each[drawn], labels[drawn], 4).macro_f1 for each in several]
+        values.append(np.mean(scores))
+    expected = np.quantile(values, [0.025, 0.975])
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=0.012)
+    assert np.mean([class_scores(each, labels, 4).macro_f1 for each in several]) in interval
 
 
 def test_a_class_that_never_occurs_gives_no_warning(recwarn):

@@ -11,6 +11,8 @@ from pipeline.checks import StudyError
 from pipeline.statistics.proportions import (
     Proportion,
     accuracy,
+    mean_interval,
+    mean_of,
     mean_proportion,
     predicted_classes,
     top_accuracy,
@@ -29,6 +31,27 @@ def test_interval_of_a_published_example():
     # Newcombe, Stat. Med. 17, 1998, 857-872, table I: 81 of 263, score method without correction
     interval = Proportion(81, 263).interval()
     assert (round(interval.low, 4), round(interval.high, 4)) == (0.2553, 0.3662)
+
+
+def test_the_interval_of_a_mean_of_one_is_wilsons():
+    assert mean_interval([Proportion(7, 10)]) == Proportion(7, 10).interval()
+
+
+def test_the_interval_of_a_mean_of_a_published_example():
+    # Newcombe, Stat. Med. 17, 1998, 873-890, table II, method 10: 56/70 - 48/80 has the interval
+    # 0.0524 to 0.3339. With 32 of 80, half the difference is added to one half.
+    both = [Proportion(56, 70), Proportion(32, 80)]
+    interval = mean_interval(both)
+    assert mean_of(both) == pytest.approx(0.6)
+    assert 2 * interval.low - 1 == pytest.approx(0.0524, abs=5e-5)
+    assert 2 * interval.high - 1 == pytest.approx(0.3339, abs=5e-5)
+
+
+def test_the_interval_of_a_mean_has_a_width_where_all_are_right():
+    interval = mean_interval([Proportion(10, 10), Proportion(500, 500)])
+    assert interval.high == 1
+    # Wilson's lower limit of n of n is n / (n + z^2); nearly all of the width is the small class's.
+    assert interval.low == pytest.approx(1 - 0.5 * (1 - 10 / (10 + 1.96**2)), abs=1e-3)
 
 
 def test_interval_holds_the_value_and_narrows_with_n():

@@ -20,7 +20,7 @@ def test_a_search_in_words(results):
     assert (found.run, found.family) == ("hog_color_rbf", "classical")
     assert found.search == "8 trials on 400 training images, 2 of them stopped early, in 13 min"
     assert found.chosen == "C = 2.5, gamma = 0.25"
-    assert found.best == "70.0%"
+    assert found.best == "accuracy 70.0%"
     assert found.ranges == (("C", "0.1 to 100, logarithmic"), ("gamma", "one of 0.05, 0.25"))
 
 

@@ -256,3 +256,20 @@ def test_only_a_search_imports_optuna():
             assert "optuna" not in ast.unparse(node) or not isinstance(
                 node, ast.Import | ast.ImportFrom
             )
+
+
+def test_of_unequal_classes_options_are_chosen_by_balanced_accuracy(rings, capsys):
+    """With 200 images of one class and 20 of the other, the given options find none of the 20."""
+    features, labels, _ = rings
+    kept = {
+        split: np.flatnonzero((each == 0) | (np.arange(len(each)) % 20 == 1))
+        for split, each in labels.items()
+    }
+    rare = {split: [features[split][0][rows]] for split, rows in kept.items()}
+    rare["test"] = features["test"]
+    names = {split: labels[split][rows] for split, rows in kept.items()}
+    spec = parsed({"trials": 8, "ranges": RANGES}, C=2e-5, gamma=1e-4, balance=False)
+    found = tune(spec, rare, names, 2, seed=0)
+    assert found.trials.validation_accuracy[0] == 0.5
+    assert found.notes["best_validation_accuracy"] > 0.6
+    assert found.notes["chosen_by"] == "balanced accuracy"
