@@ -1,4 +1,8 @@
-"""Prediction from memory-mapped arrays with a Keras model, in batches of one shape."""
+"""Prediction from memory-mapped arrays with a Keras model, in batches of one shape.
+
+Images of another size than the model's are resized, one batch at a time: a network may have been
+trained on smaller or larger images than those that the study stores (`image_size`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.class_scores import of_probabilities
+from pipeline.resizing import Sides, resize
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +39,8 @@ def predict(
 
     Args:
         model: maps batches of `inputs` to one array.
-        inputs: (n, ...), possibly memory-mapped; read in batches, never copied whole.
+        inputs: (n, ...), possibly memory-mapped; read in batches, never copied whole. Pixels (n,
+            height, width, 3) uint8 are resized to the model's size.
         batch_size: inputs at a time; None leaves it to `prediction_batch`.
         on_batch: called after each batch with the number of inputs processed.
     """
@@ -67,15 +73,33 @@ def predicted_batches(
     batch_size = batch_size or prediction_batch(model)
     if len(inputs) < batch_size:
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
-    batch = np.zeros((batch_size, *inputs.shape[1:]), dtype=inputs.dtype)
+    sides = sides_of(model, inputs)
+    shape = inputs.shape[1:] if sides is None else (*sides, 3)
+    batch = np.zeros((batch_size, *shape), dtype=inputs.dtype)
     for start in range(0, len(inputs), batch_size):
         rows = slice(start, min(start + batch_size, len(inputs)))
         count = rows.stop - start
         # A short last batch keeps old rows at its end: a new shape would be recompiled for seconds.
-        batch[:count] = inputs[rows]
+        batch[:count] = inputs[rows] if sides is None else as_seen(model, inputs[rows])
         found = model.predict_on_batch(batch)
         several = isinstance(found, list)
         yield rows, [each[:count] for each in found] if several else found[:count]
+
+
+def sides_of(model: keras.Model, images: NDArray) -> Sides | None:
+    """Return the sides to which images are resized for a model; None if they stay as they are."""
+    expected = getattr(model, "input_shape", None)
+    if images.ndim != 4 or images.dtype != np.uint8 or not isinstance(expected, tuple):
+        return None
+    if len(expected) != 4 or None in expected[1:3] or expected[1:3] == images.shape[1:3]:
+        return None
+    return int(expected[1]), int(expected[2])
+
+
+def as_seen(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a few images (n, height, width, 3) uint8, RGB, of the size that a model takes."""
+    sides = sides_of(model, images)
+    return images if sides is None else np.stack([resize(each, sides) for each in images])
 
 
 def _largest_output(layer: keras.Layer) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline.checks import check_finite
 from pipeline.config.entries import load_entry, stage_entry
+from pipeline.features.resized import build_extractor
 from pipeline.machine import peak_memory_mb
 from pipeline.storage.features import FeatureCard, save_extractor, save_features
 from pipeline.storage.paths import BASE_FEATURES
@@ -24,7 +25,8 @@ def main(name: str) -> None:
     spec = cast("FeatureSpec", entry)
     seconds, seal = {}, images_seal()
     started = time.perf_counter()
-    extractor = spec.build(seed).fit(load_images("train"))
+    images = load_images("train")
+    extractor = build_extractor(spec, seed, images.shape[1:3]).fit(images)
     fitting = time.perf_counter() - started
     dimension = 0
     for split in SPLITS:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.config.entries import read_params
+from pipeline.inference import as_seen
 from pipeline.storage.example_images import ExampleImages, enlarged, load_example_images
 from pipeline.storage.pictures import FeaturePicture, save_network_pictures
 from pipeline.storage.runs import Card, run_folder
@@ -74,17 +75,18 @@ def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePic
     opened = open_model(name, seed, "deep")
     model, classes = opened.model, opened.class_names
     drawing = _Drawing(name, opened.card, examples)
+    images = as_seen(model, examples.pixels)
     learned = kernels.first_kernels(model)
     if learned is not None:
         yield drawing.learned(kernels.kernel_sheet(learned), learned.caption)
-    maps = feature_maps.feature_maps(model, examples.pixels)
+    maps = feature_maps.feature_maps(model, images)
     if maps is not None:
         for which, sheet in enumerate(feature_maps.map_sheets(maps)):
             caption = f"on the image of class {examples.class_names[which]}: {maps.caption}"
             yield drawing.of_image(which, "maps", sheet, caption)
     if (layer := _grad_cam_layer(opened.card)) is not None:
-        seen = grad_cam.grad_cam(model, examples.pixels, layer)
-        for which, image in enumerate(examples.pixels):
+        seen = grad_cam.grad_cam(model, images, layer)
+        for which, image in enumerate(images):
             pixels = enlarged(grad_cam.overlay(image, seen.maps[which]), SIDE)
             said = f"{classes[seen.predicted[which]]} ({100 * seen.probability[which]:.0f}%)"
             actual = f"the image of class {examples.class_names[which]}"

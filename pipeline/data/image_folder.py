@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
@@ -44,19 +44,10 @@ Number = Annotated[float, Field(ge=-1e9, le=1e9)]
 ValueRange = Annotated[tuple[Number, Number], AfterValidator(_ascending)]
 
 
-def _count_or_fraction(value: object) -> object:
-    plain = not isinstance(value, bool)
-    is_count = isinstance(value, int) and plain and 0 <= value <= MOST_IMAGES
-    is_fraction = isinstance(value, float) and 0 <= value <= _MOST_UNREADABLE
-    if not (is_count or is_fraction):
-        raise ValueError(
-            f"expected a count, as in 3, or a fraction of at most {_MOST_UNREADABLE}, as in 0.01"
-        )
-    return value
-
-
-_MOST_UNREADABLE = 0.5
-Tolerated = Annotated[int | float, BeforeValidator(_count_or_fraction)]
+Tolerated = (
+    Annotated[int, Field(strict=True, ge=0, le=MOST_IMAGES)]
+    | Annotated[float, Field(strict=True, ge=0, le=0.5)]
+)
 """A number of files, or a fraction of all image files."""
 
 

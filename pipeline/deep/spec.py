@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from pipeline.checks import StudyError
+from pipeline.config.image_size import SizeOptions
 from pipeline.deep.options import (
     AugmentationOptions,
     LayerOptions,
@@ -31,6 +32,7 @@ WHITENING_OPTIONS = ("patch", "whitening_bias_epochs", "whitening_bias_rate")
 
 
 class DeepSpec(
+    SizeOptions,
     LayerOptions,
     OptimizerOptions,
     LossOptions,
@@ -141,13 +143,17 @@ class DeepSpec(
         return self.minimum_size
 
     def check_size(self, image_shape: tuple[int, ...]) -> None:
-        """Raise `StudyError` if images of (height, width, 3) are too small for the network."""
+        """Raise `StudyError` if images of (height, width, 3) are too small for the network.
+
+        Args:
+            image_shape: of the images as the network gets them (`sides_seen`).
+        """
         height, width = image_shape[:2]
         if min(height, width) < self.smallest_side():
             raise StudyError(
                 f"{self.method}: found images of {height}×{width} pixels; expected at least "
-                f"{self.smallest_side()}×{self.smallest_side()}. Resize them in `dataset`, or "
-                "drop this run"
+                f"{self.smallest_side()}×{self.smallest_side()}. Set a larger image_size, "
+                "resize them in `dataset`, or drop this run"
             )
 
     def scaled(self, filters: int) -> int:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.features.resized import Resized
 from pipeline.features.spec import Extractor
 
 COMPUTED_IMPORTS = ("{features}", "{features}_drawing")
@@ -29,12 +30,16 @@ COMPUTED_IMPORTS = ("{features}", "{features}_drawing")
 
 def picture(extractor: Extractor, image: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Draw what an extractor keeps of an image; None if that cannot be drawn."""
+    if isinstance(extractor, Resized):
+        return picture(extractor.extractor, extractor.seen(image[None])[0])
     draw: Any = getattr(_drawing(extractor), "picture", None)
     return None if draw is None else draw(extractor, image)
 
 
 def learned_picture(extractor: Extractor) -> NDArray[np.uint8] | None:
     """Draw what a fitted extractor has learned; None if there is nothing to show."""
+    if isinstance(extractor, Resized):
+        return learned_picture(extractor.extractor)
     draw: Any = getattr(_drawing(extractor), "learned_picture", None)
     return None if draw is None else draw(extractor)
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images
-from pipeline.config.registry import MethodSpec
+from pipeline.config.image_size import SizeOptions
+from pipeline.storage.scratch import mirrored_images
 
 
 class Extractor(ABC):
@@ -65,7 +66,7 @@ class Extractor(ABC):
             mirrored: flip the images left to right first.
         """
         start = time.perf_counter()
-        features = self.transform(np.ascontiguousarray(images[:, :, ::-1]) if mirrored else images)
+        features = self.transform(mirrored_images(images) if mirrored else images)
         return features, time.perf_counter() - start
 
     def record(self) -> dict[str, Any]:
@@ -109,7 +110,7 @@ class Extractor(ABC):
         return None
 
 
-class FeatureSpec(MethodSpec, ABC):
+class FeatureSpec(SizeOptions, ABC):
     """The options of a feature extractor; each method's ``Spec`` derives from this class."""
 
     family: ClassVar[Literal["classical", "hybrid"]] = "classical"
@@ -146,7 +147,10 @@ class FeatureSpec(MethodSpec, ABC):
 
     @abstractmethod
     def build(self, seed: int) -> Extractor:
-        """Return the extractor, unfitted; `seed` determines all of its random draws."""
+        """Return the extractor of images as it gets them, unfitted; `seed` determines all draws.
+
+        `pipeline.features.resized` resizes images in front of it, if `image_size` says so.
+        """
 
 
 _BATCH_NUMBERS = 1 << 23

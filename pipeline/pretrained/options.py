@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.checks import check_known
-from pipeline.config.registry import MethodSpec
+from pipeline.config.image_size import SizeOptions
 from pipeline.pretrained.base import Base, Pooling, base_names, load_base
 from pipeline.pretrained.frozen import FrozenBase
 
@@ -18,15 +18,18 @@ def _default_layers(options: dict[str, Any]) -> tuple[str, ...]:
     return load_base(name).default_layers if name else ()
 
 
-class BaseOptions(MethodSpec):
+class BaseOptions(SizeOptions):
     """Which base, and what is read of it."""
+
+    enlarges: ClassVar[bool] = True
 
     base: str = "vgg16"
     """The pretrained network: the name of a file in pipeline/pretrained, such as vgg16."""
     weights: str = Field(default="imagenet", min_length=1)
     """imagenet (the published ones), random (an untrained control), or the path of a file."""
     image_size: int = Field(default=64, ge=32, le=512)
-    """Resize images to this square inside the model; the cost grows with its area."""
+    """Resize images to this square; the cost grows with its area. Areas of larger images are
+    averaged; smaller images are enlarged inside the model."""
     layers: tuple[str, ...] = Field(default_factory=_default_layers)
     """Layers whose outputs are used, such as block4_pool or block5_conv3 of VGG16; each base has
     its own default."""

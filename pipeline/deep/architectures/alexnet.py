@@ -29,7 +29,7 @@ on a CPU, use a width of 0.5 or less.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -60,10 +60,13 @@ SMALLEST = {"original": 67, "small": 15}
 class Spec(DeepSpec):
     """AlexNet, which won the ImageNet challenge of 2012: the original, and one for small images."""
 
+    enlarges: ClassVar[bool] = True
+
     form: Literal["original", "small"] = "small"
     """original: the paper's, for 227 pixels; small: a stem with stride 1, for 32 pixels."""
     image_size: int | None = Field(default=None, ge=1, le=512)
-    """Resize images to this square inside the network, such as 227; null keeps their size."""
+    """Resize images to this square, such as 227; null keeps their size. Areas of larger images are
+    averaged; smaller images are enlarged inside the network."""
     batch_norm: bool = True
     """Batch normalization between each convolution and its activation; never in dense layers."""
     dropout: Dropout = 0.5

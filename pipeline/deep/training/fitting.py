@@ -26,6 +26,7 @@ from pipeline.deep.training.failures import memory_errors
 from pipeline.deep.training.history import TrainingHistory
 from pipeline.device import device_name, precision_record
 from pipeline.inference import network_scores
+from pipeline.storage.scratch import resized_images
 from pipeline.storage.splits import SPLITS
 from pipeline.tta import AugmentedScores, augmented_splits
 
@@ -35,7 +36,8 @@ class TrainedNetwork:
     """A network at its best epoch, with its scores and its cost."""
 
     model: keras.Model
-    """Maps RGB pixels (n, height, width, 3) in 0..255 to (n, classes) or (n, 1). Keras's layers."""
+    """Maps RGB pixels (n, height, width, 3) in 0..255 to (n, classes) or (n, 1). Keras's layers.
+    With `image_size`, pixels have that size: `network_scores` resizes others."""
     scores: dict[str, NDArray[np.float32]]
     """Split -> (n, classes) probabilities; two columns for two classes."""
     history: pd.DataFrame
@@ -88,9 +90,10 @@ def train(
     """
     _check(spec, images, labels, n_classes)
     checkpoint = checkpoint or Checkpoint(None)
-    with memory_errors(spec, images["train"].shape[1:]):
+    seen, resizing = _resized(spec, images)
+    with memory_errors(spec, seen["train"].shape[1:]):
         history, phase = _train_phases(
-            spec, images, labels, n_classes, seed, cache_folder, checkpoint
+            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing
         )
         model = phase.from_pixels()
         inputs, network = phase.inputs, phase.network
@@ -98,7 +101,8 @@ def train(
         start = time.perf_counter()
         scores["test"] = network_scores(network, inputs["test"])
         test_seconds = phase.features["test"].seconds + time.perf_counter() - start
-        augmented = augmented_splits(lambda seen: network_scores(model, seen), images, spec.tta)
+        test_seconds += resizing["test"]
+        augmented = augmented_splits(lambda views: network_scores(model, views), images, spec.tta)
     return TrainedNetwork(
         model=model,
         scores=scores,
@@ -120,6 +124,7 @@ def _train_phases(
     seed: int,
     cache_folder: Path | None,
     checkpoint: Checkpoint,
+    resizing: Mapping[str, float],
 ) -> tuple[TrainingHistory, Phase]:
     """Train all phases in order, starting where an interrupted training stopped."""
     specs = spec.phases()
@@ -134,6 +139,8 @@ def _train_phases(
         else:
             best = _begin(phase, before, trainable, history)
             history.setup_seconds += phase.setup_seconds
+            if index == 0:
+                history.setup_seconds += resizing["train"] + resizing["validation"]
             _check_before(trainable, history, n_classes)
         fit(trainable, history, best, seed, checkpoint.keep)
     if phase is None:
@@ -166,6 +173,19 @@ def _check_before(trainable: Trainable, history: TrainingHistory, n_classes: int
     history.notes[name] = {**found, "seconds": seconds}
 
 
+def _resized(
+    spec: DeepSpec, images: Mapping[str, NDArray[np.uint8]]
+) -> tuple[dict[str, NDArray[np.uint8]], dict[str, float]]:
+    """Return the images of each split as the network gets them, and the seconds of resizing."""
+    seen, seconds = {}, {}
+    for split in SPLITS:
+        start = time.perf_counter()
+        sides = spec.sides_seen((images[split].shape[1], images[split].shape[2]))
+        seen[split] = resized_images(images[split], sides)
+        seconds[split] = time.perf_counter() - start
+    return seen, seconds
+
+
 def stored_numbers(model: keras.Model) -> int:
     """Count the weights of a model, and the means and variances of its standardizations.
 
@@ -196,7 +216,8 @@ def _check(
             )
     for split in ("train", "validation"):
         check_labels(labels[split], len(images[split]), n_classes, f"{split} labels")
-    spec.check_size(images["train"].shape[1:])
+    height, width = images["train"].shape[1:3]
+    spec.check_size((*spec.sides_seen((height, width)), 3))
 
 
 def _counted(model: keras.Model) -> dict[str, Any]:

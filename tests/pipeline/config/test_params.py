@@ -146,7 +146,11 @@ def test_default_study_is_right(root):
         ("seed: 3", f"seed: {list(range(5000))}", r"^params.yaml has 1 problem:\n  seed: found \["),
         ("seed: 3", f"seed: {10**90}", r"seed: found 10+\.*; expected less than"),
         ("svm:", f"{'s' * 900}:", r"classical: found the name 'sss"),
-        ("cell: 8", f"{'c' * 900}: 8", r"features\.hog\.ccc.*: unknown option; known: method"),
+        (
+            "cell: 8",
+            f"{'c' * 900}: 8",
+            r"features\.hog\.ccc.*: unknown option; known: image_size, method",
+        ),
         ("features: [hog]", f"features: [{'h' * 9000}]", r"unknown feature set 'hhh"),
     ],
 )

@@ -628,9 +628,9 @@ def test_unreadable_images_are_allowed_as_a_count_or_a_fraction(tmp_path, unread
     assert (len(raw.skipped), len(raw.images)) == (2, 36)
 
 
-@pytest.mark.parametrize("wrong", [-1, 0.9, True, "some"])
+@pytest.mark.parametrize("wrong", [-1, 0.9, 1.0, True, "some"])
 def test_other_shares_of_unreadable_images_are_refused(wrong):
-    with pytest.raises(ValueError, match="expected a count, as in 3, or a fraction"):
+    with pytest.raises(ValueError, match="unreadable"):
         Spec(name="image_folder", unreadable=wrong)
 
 

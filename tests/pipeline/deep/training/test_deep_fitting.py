@@ -10,6 +10,8 @@ from deep_cases import deep_spec, splits
 from pipeline.checks import StudyError
 from pipeline.deep.training import building
 from pipeline.deep.training.fitting import stored_numbers, train
+from pipeline.inference import network_scores
+from pipeline.resizing import resize
 from pipeline.tta import augmented_scores
 
 
@@ -88,6 +90,42 @@ def test_test_time_augmentation_comes_after_all_plain_numbers(trained, three_cla
         lambda seen: found.model.predict(seen, verbose=0), images["test"], "mirror_shift"
     )
     np.testing.assert_allclose(found.augmented.scores["test"], expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_network_with_a_size_of_its_own_scores_stored_images(three_classes):
+    images, labels, _ = three_classes
+    spec = deep_spec("mlp", epochs=1, width=0.01, image_size=8, tta="mirror")
+    found = train(spec, images, labels, 3, seed=1)
+    assert found.model.input_shape == (None, 8, 8, 3)
+    by_hand = {split: np.stack([resize(each, 8) for each in images[split]]) for split in images}
+    same = train(spec.model_copy(update={"image_size": None}), by_hand, labels, 3, seed=1)
+    np.testing.assert_array_equal(found.scores["test"], same.scores["test"])
+    assert found.notes["multiply_adds"] == same.notes["multiply_adds"]
+    stored = network_scores(found.model, images["test"])
+    np.testing.assert_allclose(stored, found.scores["test"], atol=1e-6)
+    views = augmented_scores(
+        lambda seen: network_scores(found.model, seen), images["test"], "mirror"
+    )
+    np.testing.assert_allclose(found.augmented.scores["test"], views, atol=1e-6)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_base_of_smaller_images_has_features_of_its_own(three_classes, tmp_path):
+    """Images that are larger than its size are averaged; what is kept of each tells them apart."""
+    images, labels, _ = three_classes
+    larger = {split: np.repeat(np.repeat(each, 3, axis=1), 3, axis=2)
+              for split, each in images.items()}  # fmt: skip
+    small = {split: np.stack([resize(each, 32) for each in larger[split]]) for split in larger}
+    options = {"weights": "random", "layers": ["block1_conv1"], "epochs": 1, "hidden": 0}
+    spec = deep_spec("transfer", image_size=32, **options)
+    kept = []
+    for seen in (larger, small, images):
+        found = train(spec, seen, labels, 3, seed=1, cache_folder=tmp_path)
+        kept.append(len([*tmp_path.glob("*.npy")]))
+        stored = network_scores(found.model, seen["test"])
+        np.testing.assert_allclose(stored, found.scores["test"], atol=1e-5)
+    assert kept == [3, 3, 6], "the same pixels are computed once; enlarged ones apart"
 
 
 def test_training_curve_is_measured_without_dropout(three_classes):
