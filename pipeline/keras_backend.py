@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.checks import StudyError, listing, shown
+
+# TensorFlow prints many lines if there is no GPU; a run's first line and its card name the device
+# anyway. Set TF_CPP_MIN_LOG_LEVEL=0 to see them.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Backends that can train; Keras also has some that cannot."""

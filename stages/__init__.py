@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -12,11 +11,6 @@ from stages import supervision
 
 # This forks if Python was started as a stage, so it comes before any heavy import.
 supervision.begin()
-
-# TensorFlow prints many lines if there is no GPU; a run's first line and its card name the device
-# anyway. Set TF_CPP_MIN_LOG_LEVEL=0 to see them.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def run(main: Callable[..., None], *arguments: str) -> None:
