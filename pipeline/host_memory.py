@@ -16,7 +16,16 @@ def available() -> int | None:
     return min(limits, default=None)
 
 
-def _system_memory() -> int | None:
+def total() -> int | None:
+    """Return the bytes that this process could ever have; None if that is unknown.
+
+    Unlike `available`, it does not depend on what else runs at the time.
+    """
+    limits = [most for most in (_system_memory("MemTotal"), _group_limit()) if most is not None]
+    return min(limits, default=None)
+
+
+def _system_memory(field: str = "MemAvailable") -> int | None:
     """Return the memory that Linux reports as available, or the total memory of a Mac."""
     if sys.platform == "darwin":
         query = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, text=True)
@@ -26,7 +35,7 @@ def _system_memory() -> int | None:
     except OSError:
         return None
     found = {name: value for name, _, value in (line.partition(":") for line in lines)}
-    fields = found.get("MemAvailable", "").split()
+    fields = found.get(field, "").split()
     return 1024 * int(fields[0]) if fields else None
 
 
@@ -44,6 +53,22 @@ def _group_memory(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -
     free = [_left_free(folder, _VERSION_2) for folder in folders]
     free.append(_left_free(root / "memory", _VERSION_1))
     return min((each for each in free if each is not None), default=None)
+
+
+def _group_limit(root: Path = Path("/sys/fs/cgroup"), own: str | None = None) -> int | None:
+    """Return the smallest limit of the control groups; arguments as in `_group_memory`."""
+    group = Path((_own_group() if own is None else own).strip("/"))
+    files = [root / each / _VERSION_2[0] for each in (group, *group.parents)]
+    limits = [_limit(file) for file in (*files, root / "memory" / _VERSION_1[0])]
+    return min((each for each in limits if each is not None), default=None)
+
+
+def _limit(file: Path) -> int | None:
+    try:
+        text = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return int(text) if text.isdigit() and int(text) < NO_LIMIT else None
 
 
 _VERSION_1 = (

@@ -6,12 +6,16 @@ affects. It always runs, because DVC would not notice edited code or a new link 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
+from pipeline import host_memory
 from pipeline.checks import StudyError, check_known
+from pipeline.classical.run.memory import check_memory
 from pipeline.config.entries import read_params
 from pipeline.config.params import Params, load_params
+from pipeline.features.forecast import check_features_fit, expected_width
 from pipeline.fingerprints.stage_code import save_fingerprints
 from pipeline.keras_backend import check_backend
 from pipeline.robustness.severities import CONSTANTS
@@ -19,6 +23,7 @@ from pipeline.storage.integrity import file_digest
 from stages import run
 
 if TYPE_CHECKING:
+    from pipeline.classical.spec import ClassicalSpec
     from pipeline.data.spec import DatasetSpec
     from pipeline.deep.spec import DeepSpec
     from pipeline.features.spec import FeatureSpec
@@ -31,6 +36,7 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
+    check_memory_ahead(params)
     read = cast("DatasetSpec", params.dataset).files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
     sets, runs = len(params.features), len(params.roster)
@@ -50,6 +56,42 @@ def check_files(params: Params) -> None:
     for name, options in params.corrupt.items():
         for corruption in options.corruptions or ():
             check_known(corruption, list(CONSTANTS), f"corruption of params.yaml: corrupt.{name},")
+
+
+def check_memory_ahead(params: Params) -> None:
+    """Raise `StudyError` if features, or runs on them, cannot fit in this machine's memory.
+
+    The images are counted by their names and not decoded. Where they are not known yet, as before a
+    download, the stages themselves check, as they do in any case.
+    """
+    outlook, memory = cast("DatasetSpec", params.dataset).outlook(), host_memory.total()
+    if outlook is None or memory is None:
+        return
+    sets = cast("Mapping[str, FeatureSpec]", params.features)
+    problems: list[str] = []
+    for name, spec in sets.items():
+        with _noted(problems):
+            check_features_fit(name, spec, outlook.sizes, outlook.side, memory)
+    widths = {name: expected_width(spec, outlook.side) or 0 for name, spec in sets.items()}
+    for name, entry in cast("Mapping[str, ClassicalSpec]", params.classical).items():
+        used = {each: widths[each] for each in entry.features}
+        with _noted(problems, f"classical.{name}: "):
+            check_memory(name, entry, outlook.sizes, used, outlook.n_classes, memory)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise StudyError(
+            f"params.yaml asks for more memory than there is, for about "
+            f"{sum(outlook.sizes.values()):,} images of {outlook.side} pixels:\n{lines}"
+        )
+
+
+@contextmanager
+def _noted(problems: list[str], where: str = "") -> Iterator[None]:
+    """Add an error of the block to `problems`."""
+    try:
+        yield
+    except StudyError as error:
+        problems.append(f"{where}{error}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ gray, transparent and rotated images are read. Archives are not unpacked.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
+from pipeline.data.glance import glance
 from pipeline.data.reading import archives
 from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
@@ -29,9 +31,10 @@ from pipeline.data.reading.left_out import Others, check_folders, check_links, h
 from pipeline.data.reading.names import is_hidden
 from pipeline.data.reading.own_size import CAP, own_size
 from pipeline.data.reading.value_ranges import profile_notes, range_notes, used_range
-from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Part, RawDataset
+from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Outlook, Part, RawDataset
 from pipeline.folds import LEAST_FOLDS
 from pipeline.storage.source import Source, SourceFile
+from pipeline.storage.splits import SPLITS
 
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:
@@ -127,6 +130,36 @@ class Spec(DatasetSpec):
         description = f"{kind} {escaped(path.name)}"
         file = SourceFile(path.name, path.as_posix(), digest, size)
         return Source(self.name, (file,), description, hidden)
+
+    def outlook(self) -> Outlook | None:
+        """Count the images by their names; None if that takes long, or if something is wrong."""
+        try:
+            path = locate(Path(self.path))
+            found = glance(path)
+            placed = lay_out(found.names, str(path)) if found else {}
+        except (StudyError, RuntimeError, *archives.DAMAGE):
+            return None  # `fetch` and `prepare` say what is wrong
+        used = [
+            (split, name)
+            for split, name, _ in placed.values()
+            if self.classes is None or name in self.classes
+        ]
+        if found is None or not used:
+            return None
+        sizes = self._split_sizes(Counter(split for split, _ in used))
+        return Outlook(sizes, len({name for _, name in used}), self.size or found.size)
+
+    def _split_sizes(self, counts: Counter[str]) -> dict[str, int]:
+        """Return about how many images each split will have."""
+        if self.folds:
+            return dict.fromkeys(SPLITS, counts.total())  # each split holds all images
+        sizes = {split: counts[split] for split in SPLITS}
+        for split, part in (("test", self.test), ("validation", self.validation)):
+            if not sizes[split]:
+                wanted = round(part * sizes["train"]) if isinstance(part, float) else part
+                sizes[split] = min(wanted, sizes["train"])
+                sizes["train"] -= sizes[split]
+        return {split: min(n, self.limit or n) for split, n in sizes.items()}
 
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive, after one for their size."""

@@ -94,6 +94,17 @@ class RawDataset:
     same way; empty if files are only resized."""
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of the images before any is decoded; numbers are approximate."""
+
+    sizes: dict[str, int]
+    """Images in each split."""
+    n_classes: int
+    side: int
+    """Of the square images that will be stored, in pixels."""
+
+
 class DatasetSpec(MethodSpec):
     """Labeled images, and which of them a study uses."""
 
@@ -170,6 +181,13 @@ class DatasetSpec(MethodSpec):
             StudyError: if nothing is there, or something that `reading.folders` cannot read.
         """
         check_source(Path(self.path), linked_folders=True)
+
+    def outlook(self) -> Outlook | None:
+        """Return what is known of the images before the first stage, for forecasts of memory.
+
+        It must take seconds at most. None if too little is known, as before a download.
+        """
+        return None
 
     @abstractmethod
     def fetch(self) -> Source:

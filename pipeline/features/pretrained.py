@@ -11,6 +11,7 @@ imported only where pixels are turned into features.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from pipeline.pretrained.base_features import base_features
 from pipeline.pretrained.frozen import FrozenBase, Part
 from pipeline.pretrained.options import BaseOptions
 from pipeline.progress import Tenths
+from pipeline.resizing import Sides
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +52,11 @@ class Spec(BaseOptions, FeatureSpec):
     """Compute precision of the convolutions. bfloat16 is several times as fast on CPUs and GPUs
     with hardware support (AMX, tensor cores), and far slower on others. auto: bfloat16 on a GPU and
     on a CPU that is at least 1.5 times as fast in it (measured once), else float32."""
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return the length of all layers' vectors; images are resized inside."""
+        shapes = (self.network_below.output_shape(each, self.image_size) for each in self.layers)
+        return sum(math.prod(each) if self.pooling == "flatten" else each[2] for each in shapes)
 
     def build(self, seed: int) -> PretrainedFeatures:
         """Return the extractor; `seed` is used for random weights."""

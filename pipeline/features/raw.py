@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.resizing import Sides
 
 _BATCH_PIXELS = 1 << 17
 """Pixels to process at once: 1.5 MB in single precision."""
@@ -35,6 +36,11 @@ class Spec(FeatureSpec):
     def size_advice(self) -> str:
         """Return what to choose for smaller images."""
         return ". Choose a smaller size, or none"
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return the number of values that are kept."""
+        height, width = (self.size, self.size) if self.size else sides
+        return height * width * (1 if self.gray else 3)
 
     def build(self, seed: int) -> Raw:
         """Return the extractor; nothing in it is random."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_images
 from pipeline.config.image_size import SizeOptions
+from pipeline.resizing import Sides
 from pipeline.storage.scratch import mirrored_images
 
 
@@ -144,6 +145,17 @@ class FeatureSpec(SizeOptions, ABC):
                 f"{self.method}: found images of {height}×{width} pixels; expected at least "
                 f"{least}×{least}{self.size_advice()}"
             )
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return the length of an image's vector, at most, for images of (height, width).
+
+        This default describes a black image; a method that learns, or is slow, says it itself.
+
+        Raises:
+            StudyError: if such images are too small.
+        """
+        black = np.zeros((1, *sides, 3), np.uint8)
+        return int(self.build(0).fit(black).transform(black).shape[1])
 
     @abstractmethod
     def build(self, seed: int) -> Extractor:

@@ -38,6 +38,20 @@ def test_the_least_that_is_known_counts(monkeypatch):
     assert host_memory.available() is None
 
 
+def test_limits_do_not_depend_on_what_is_used(tmp_path, monkeypatch):
+    write(tmp_path / "job", memory__max=8000, memory__current=7000, memory__stat="")
+    write(tmp_path / "job/step", memory__max="max", memory__current=1, memory__stat="")
+    assert host_memory._group_limit(tmp_path, "/job/step") == 8000
+    write(tmp_path / "memory", memory__limit_in_bytes=900)
+    assert host_memory._group_limit(tmp_path, "/job/step") == 900
+    assert host_memory._group_limit(tmp_path / "job/step", "/a/b") is None
+    monkeypatch.setattr(host_memory, "_group_limit", lambda: 700)
+    assert host_memory.total() == 700
+    monkeypatch.setattr(host_memory, "_group_limit", lambda: None)
+    found = host_memory.total()
+    assert found is None or found >= (host_memory.available() or 0)
+
+
 def test_bytes_are_readable():
     assert [host_memory.byte_size(n) for n in (0, 248_000, 58_889_256, 31.4e9, 149e9)] == [
         "0 kB",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pipeline.checks import StudyError
 from pipeline.config.yaml_files import dump_yaml
@@ -39,3 +40,38 @@ def test_a_backend_that_is_not_installed_is_reported_where_keras_is_needed(
     Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     with pytest.raises(StudyError, match="found the backend 'no_such_backend'"):
         check.main()
+
+
+def test_features_that_cannot_fit_are_refused_before_the_first_stage(study_folder, monkeypatch):
+    folder = Path("data/incoming/mine")
+    for number in range(40):
+        path = folder / f"{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (300, 260)).save(path)
+    params: dict[str, Any] = {
+        "seed": 0,
+        "dataset": {"name": "image_folder", "path": folder.as_posix()},
+        "features": {"raw": {"method": "raw"}, "small": {"method": "raw", "image_size": 8}},
+        "classical": {
+            "wide_svm": {"method": "linear_svm", "features": ["raw", "small"]},
+            "small_svm": {"method": "linear_svm", "features": ["small"]},
+        },
+        "deep": {},
+        "corrupt": {},
+        "not_run": {},
+    }
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    monkeypatch.setattr(check.host_memory, "total", lambda: 15_000_000)
+    with pytest.raises(StudyError) as caught:
+        check.main()
+    said, *problems = str(caught.value).splitlines()
+    assert "for about 40 images of 256 pixels" in said
+    assert [problem.split(": ")[0].strip() for problem in problems] == [
+        "features.raw",
+        "classical.wide_svm",
+    ]
+    assert "smaller features.raw.image_size" in problems[0]
+    assert not Path("data/code").exists()
+    params["features"]["raw"]["image_size"] = 8
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    check.main()

@@ -45,6 +45,7 @@ def check_memory(
     sizes: Mapping[str, int],
     widths: Mapping[str, int],
     n_classes: int,
+    memory: int | None = None,
 ) -> None:
     """Raise `StudyError` if a run needs more than is available.
 
@@ -54,12 +55,15 @@ def check_memory(
         sizes: split -> number of images.
         widths: feature set -> features per image.
         n_classes: number of classes.
+        memory: bytes that there are; by default those that are available now.
     """
-    width, available = sum(widths.values()), host_memory.available()
+    width, available = sum(widths.values()), memory or host_memory.available()
     needed = needed_bytes(spec, sizes, width, n_classes)
     if available is None or needed <= available:
         return
-    ways = ["smaller feature vectors, for example with larger cells", "dataset.limit"]
+    widest = max(widths, key=widths.__getitem__)
+    smaller_set = f"features.{widest}: a smaller image_size, or a larger cell"
+    ways = [f"smaller feature vectors ({smaller_set})", "dataset.limit"]
     for components in _COMPONENTS:
         smaller = spec.model_copy(update={"pca": components})
         if needed_bytes(smaller, sizes, width, n_classes) <= available:

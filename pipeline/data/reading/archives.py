@@ -52,8 +52,7 @@ _OTHERS = {
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
     b"<": "a web page or XML",
 }
-# Errors that randomly damaged archives raise.
-_DAMAGE = (
+DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     EOFError,
@@ -65,6 +64,7 @@ _DAMAGE = (
     struct.error,
     OverflowError,
 )
+"""Errors that randomly damaged archives raise."""
 
 
 def is_archive_name(name: str) -> bool:
@@ -99,7 +99,7 @@ def read_files(path: Path, wanted: Wanted, whole: Whole | None = None) -> Iterat
         yield from _shown(members, path, path.stat().st_size)
     except StudyError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise StudyError(
             f"{path} is damaged or truncated ({path.stat().st_size:,} bytes): "
             f"{str(error) or type(error).__name__}. Replace it with an intact copy"

@@ -17,6 +17,7 @@ from pipeline.features.hog.orientation_bins import Orientations
 from pipeline.features.hog.trilinear_interpolation import InterpolatedBlocks
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size
 from pipeline.machine import allowed_threads
+from pipeline.resizing import Sides
 
 Cell = Annotated[int, Field(ge=1, le=256)]
 
@@ -96,6 +97,10 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         cells = f"{self.block} cells of {max(self.cells)} pixels"
         return f", for blocks of {cells}. Choose a smaller cell or block"
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return the length of the descriptors of all scales."""
+        return self.layout.dimension(*sides) if min(sides) >= self.smallest_side() else 0
 
     def build(self, seed: int) -> Hog:
         """Return the extractor; nothing in it is random."""

@@ -15,6 +15,7 @@ from pipeline.features.lbp.binary_patterns import (
     pattern_labels,
 )
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
+from pipeline.resizing import Sides
 
 _BATCH_PIXELS = 1 << 14
 """With this size, the arrays of one batch fit in a CPU's second-level cache."""
@@ -72,6 +73,10 @@ class Spec(FeatureSpec):
     def size_advice(self) -> str:
         """Return what to choose for smaller images."""
         return " for that grid. Choose a smaller grid"
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return `dimension`, whatever the size of images."""
+        return self.dimension
 
     def build(self, seed: int) -> Lbp:
         """Return the extractor; nothing in it is random."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pipeline.features.patches.coding import PatchCoder, patch_grid
 from pipeline.features.patches.dictionary import PatchDictionary, draw_for_atoms, learn_dictionary
 from pipeline.features.spec import Extractor, FeatureSpec
+from pipeline.resizing import Sides
 
 _MOST_NUMBERS = 1 << 28
 """Maximum size of the training patches: 1 GB."""
@@ -81,6 +82,10 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         patches = f"patches of {self.size} pixels in {self.grid}×{self.grid} cells"
         return f", for {patches}. Choose a smaller size or grid"
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return `dimension`, whatever the size of images."""
+        return self.dimension
 
     def build(self, seed: int) -> Patches:
         """Return the extractor; `seed` draws the training patches and the initial atoms."""

@@ -17,6 +17,7 @@ from pipeline.features.symmetric_patches.dictionary import (
     learn_symmetric_dictionary,
 )
 from pipeline.features.symmetric_patches.soft_coding import SoftCoder
+from pipeline.resizing import Sides
 
 _MOST_NUMBERS = 1 << 28
 """Maximum size of the training patches, and of the codes of images for components: 1 GB."""
@@ -78,6 +79,10 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         patches = f"patches of {self.size} pixels in {self.grid}×{self.grid} cells"
         return f", for {patches}. Choose a smaller size or grid"
+
+    def features_per_image(self, sides: Sides) -> int:
+        """Return `components`, the most numbers, whatever the size of images."""
+        return self.components
 
     def build(self, seed: int) -> SymmetricPatches:
         """Return the extractor; `seed` draws the training patches and the initial atoms."""

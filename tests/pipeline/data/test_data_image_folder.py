@@ -658,3 +658,31 @@ def test_what_was_done_with_color_profiles_is_said(tmp_path):
     Image.fromarray(pixels(1)).save(stream, "PNG", icc_profile=b"rubbish")
     raw = load(place(tmp_path / "data", tree() | {"train/ant/x.png": stream.getvalue()}))
     assert raw.notes[-1].startswith("1 image with a color profile that is damaged")
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "test"), ("train", "val", "test")])
+@pytest.mark.parametrize("options", [{}, {"limit": 4}, {"classes": ["ant", "cat"], "test": 2}])
+def test_the_outlook_is_what_prepare_makes(tmp_path, splits, options):
+    path = place(tmp_path / "data.zip", tree(splits, count=10))
+    spec = Spec(name="image_folder", path=str(path), **options)
+    found, raw = spec.outlook(), spec.load(spec.fetch())
+    prepared = make_splits(raw, spec, 0)
+    assert found is not None
+    for split, ids in prepared.ids.items():  # each class is rounded by itself there
+        assert abs(found.sizes[split] - len(ids)) <= found.n_classes
+    assert found.n_classes == len(prepared.class_names)
+    assert (found.side, found.side, 3) == raw.images.shape[1:]
+
+
+@pytest.mark.parametrize(
+    "files", [{"a/b.txt": b"hello"}, {"loose.png": png(1), "cat/1.png": png(2)}, {}]
+)
+def test_without_an_outlook_the_stages_say_what_is_wrong(tmp_path, files):
+    assert Spec(name="image_folder", path=str(place(tmp_path / "data", files))).outlook() is None
+    assert Spec(name="image_folder", path=str(tmp_path / "missing")).outlook() is None
+
+
+def test_a_damaged_archive_has_no_outlook(tmp_path):
+    path = place(tmp_path / "data.zip", tree())
+    path.write_bytes(path.read_bytes()[:-30])
+    assert Spec(name="image_folder", path=str(path)).outlook() is None

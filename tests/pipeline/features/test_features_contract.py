@@ -78,6 +78,14 @@ def test_multiply_adds_are_counted_and_grow_with_the_image(method, fitted):
         assert 0 < small < large
 
 
+def test_the_length_of_a_vector_is_known_before_any_image(method, fitted, images):
+    entry = {"method": method, **OPTIONS.get(method, {})}
+    spec = registry.parse("features", entry, "features.x")
+    width = fitted.transform(images[:1]).shape[1]
+    assert spec.features_per_image((32, 32)) == width
+    assert FeatureSpec.features_per_image(_build("raw").spec, (32, 32)) == 32 * 32 * 3
+
+
 def test_the_order_and_number_of_images_do_not_matter(fitted, images):
     features = fitted.transform(images)
     order = np.random.default_rng(0).permutation(len(images))

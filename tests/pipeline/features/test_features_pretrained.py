@@ -94,6 +94,13 @@ def test_only_the_layers_that_are_computed_are_counted(images):
     assert set(extractor.weights_) == {"block1_conv1", "block1_conv2"}
 
 
+def test_the_length_of_vectors_that_keep_positions(images):
+    spec = options(pooling="flatten")
+    assert spec.features_per_image((500, 500)) == 20 * 20 * (64 + 128)
+    found = spec.build(seed=0).fit(images).transform(images[:2])
+    assert found.shape[1] == spec.features_per_image((32, 32))
+
+
 def test_runs_with_it_are_hybrid():
     assert Spec.family == "hybrid"
     assert registry.load_spec("features", "hog").family == "classical"

@@ -61,3 +61,11 @@ def test_components_are_suggested_if_they_help(monkeypatch):
     spec, sizes = parsed(method="rbf_svm", cache_mb=100), {**SIZES, "train": 50_000}
     with pytest.raises(StudyError, match="Try pca: 2000, or smaller feature vectors"):
         check_memory("wide", spec, sizes, {"a": 5_000}, 10)
+
+
+def test_the_memory_can_be_given_and_the_widest_set_is_named(monkeypatch):
+    monkeypatch.setattr(memory.host_memory, "available", lambda: 0)
+    spec, widths = parsed(method="linear_svm", features=["a", "b"]), {"a": 10, "b": 3_000}
+    check_memory("wide", spec, SIZES, widths, 10, 10**9)
+    with pytest.raises(StudyError, match=r"\(a 10, b 3,000\).* most the 100 MB .*features.b: a"):
+        check_memory("wide", spec, SIZES, widths, 10, 10**8)
