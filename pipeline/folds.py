@@ -10,6 +10,7 @@ from all images but those of fold 0, by which it chooses and calibrates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +71,21 @@ def pooled(
             chosen = slice(None) if split != "train" else folds[rows] == (model + 2) % count
             joined[split][rows[chosen]] = part[split][chosen]
     return joined
+
+
+def largest_sizes(folds: NDArray[np.integer]) -> dict[str, int]:
+    """Return split -> the most images of any model, for estimates of memory."""
+    sizes = np.bincount(folds)
+    largest = int(sizes.max())
+    return {"train": int(len(folds) - sizes[0]), "validation": largest, "test": largest}
+
+
+def folds_note(folds: NDArray[np.integer]) -> dict[str, Any]:
+    """Return the note on a run's card: how many models there are, and what the stored one is."""
+    return {
+        "folds": {
+            "count": fold_count(folds),
+            "stored_model": "trained on all images but those of the first fold, which are its "
+            "validation images; learning curves, the search and train_seconds are of this model",
+        }
+    }

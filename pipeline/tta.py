@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import check_known
+from pipeline.folds import pooled
 from pipeline.progress import Tenths
 
 Tta = Literal["none", "mirror", "mirror_shift"]
@@ -91,6 +92,16 @@ def augmented_splits(
         )
         seconds = time.perf_counter() - start
     return AugmentedScores(scores, {"tta_ms_per_image": 1000 * seconds / len(images[split])})
+
+
+def pooled_augmented(
+    folds: NDArray[np.integer], parts: Sequence[AugmentedScores]
+) -> AugmentedScores:
+    """Join what the models of a cross-validation predict; empty without test-time augmentation."""
+    if not parts:
+        return AugmentedScores()
+    scores = pooled(folds, [each.scores for each in parts])
+    return AugmentedScores(scores, parts[-1].notes)
 
 
 def augmented_scores(

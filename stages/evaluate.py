@@ -36,6 +36,7 @@ from pipeline.storage.splits import (
     images_seal,
     learning_seal,
     load_dataset_card,
+    load_folds,
     load_ids,
     load_image_index,
     load_images,
@@ -75,6 +76,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "duplicates": near_duplicates.load_duplicates(images_seal()),
         "health": load_health(learning_seal()),
         "image_names": _names(),
+        "folds": load_folds(),
     }
 
 

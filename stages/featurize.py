@@ -12,7 +12,7 @@ from pipeline.features.resized import build_extractor
 from pipeline.machine import peak_memory_mb
 from pipeline.storage.features import FeatureCard, save_extractor, save_features
 from pipeline.storage.paths import BASE_FEATURES
-from pipeline.storage.splits import SPLITS, images_seal, load_images
+from pipeline.storage.splits import SPLITS, images_seal, load_folds, load_images
 from stages import run
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def main(name: str) -> None:
     extractor = build_extractor(spec, seed, images.shape[1:3]).fit(images)
     fitting = time.perf_counter() - started
     dimension = 0
-    for split in SPLITS:
+    for split in SPLITS if load_folds() is None else ("train",):  # with folds, that is all images
         images = load_images(split)
         features, seconds[split] = extractor.transform_split(images, split, BASE_FEATURES)
         check_finite(features, f"feature set {name!r}, {split} split")
@@ -42,7 +42,7 @@ def main(name: str) -> None:
         dimension=dimension,
         parameters=extractor.n_parameters,
         fit_seconds=fitting + seconds["train"],
-        seconds_per_image=seconds["test"] / len(images),
+        seconds_per_image=seconds[split] / len(images),
         peak_memory_mb=peak_memory_mb(),
         family=spec.family,
     )

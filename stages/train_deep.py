@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.config.entries import load_entry, run_seeds, stage_entry
 from pipeline.fingerprints import guard
+from pipeline.folds import fold_count, folds_note, pooled, rows_of_model, rows_of_stored_model
 from pipeline.keras_backend import load_keras
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.storage import resume
@@ -18,17 +24,20 @@ from pipeline.storage.splits import (
     SPLITS,
     Task,
     learning_seal,
+    load_folds,
     load_ids,
     load_images,
     load_labels,
     load_task,
 )
+from pipeline.tta import AugmentedScores, pooled_augmented
 from stages import run
 
 run(load_keras)  # before the imports below, which also import it
 
 import keras  # noqa: E402
 
+from pipeline.deep.training.building import Whole  # noqa: E402
 from pipeline.deep.training.checkpoint import Checkpoint  # noqa: E402
 from pipeline.deep.training.fitting import TrainedNetwork, train  # noqa: E402
 from pipeline.device import (  # noqa: E402
@@ -61,7 +70,11 @@ def main(name: str) -> None:
             print(f"{name}, seed {seed}: already trained, restored from {resume.SEEDS}", flush=True)
             continue
         print(f"{name}, seed {seed}, on {device_name()}", flush=True)
-        _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
+        folds = load_folds()
+        if folds is None:
+            _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
+        else:
+            _train_folds(name, spec, seed, origin, folds)
         resume.keep_seed(name, key, run_folder(name, seed))
     resume.prune(name, set(keys.values()))
 
@@ -80,12 +93,90 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
     }
 
 
+def _train_folds(
+    name: str,
+    spec: DeepSpec,
+    seed: int,
+    origin: Mapping[str, object],
+    folds: NDArray[np.int64],
+) -> None:
+    """Train one network per fold, then the one that is stored; finished ones are restored."""
+    started = time.perf_counter()
+    images, labels, task = load_images("train"), load_labels("train"), load_task()
+    scores, augmented, seconds = [], [], 0.0
+    for model in range(fold_count(folds)):
+        key = resume.state_key({**origin, "seed": seed, "fold": model})
+        told = f"{name}, seed {seed}, fold {model + 1} of {fold_count(folds)}"
+        scored = resume.kept_scores(name, key)
+        if scored is not None:
+            print(f"{told}: already trained, restored from {resume.SEEDS}", flush=True)
+            seconds += float(scored.facts["seconds"])
+        else:
+            print(told, flush=True)
+            begun = time.perf_counter()
+            whole = Whole(images, rows_of_model(folds, model))
+            trained = _of_rows(spec, whole, labels, task, seed, name, key)
+            facts = {"seconds": time.perf_counter() - begun, **trained.augmented.notes}
+            scored = resume.keep_scores(name, key, _arrays(trained), facts)
+            keras.utils.clear_session(free_memory=True)
+        scores.append(_below(scored.arrays, "scores/"))
+        shown = _below(scored.arrays, "tta/")
+        if shown:
+            augmented.append(AugmentedScores(shown, _without(scored.facts, "seconds")))
+    key = resume.state_key({**origin, "seed": seed, "fold": None})
+    print(f"{name}, seed {seed}, stored model, validated on fold 1", flush=True)
+    whole = Whole(images, rows_of_stored_model(folds))
+    trained = _of_rows(spec, whole, labels, task, seed, name, key)
+    trained = replace(
+        trained,
+        scores=pooled(folds, scores),
+        augmented=pooled_augmented(folds, augmented),
+        notes=trained.notes | pooled_augmented(folds, augmented).notes | folds_note(folds),
+    )
+    _save(name, spec, seed, trained, task, time.perf_counter() - started + seconds)
+
+
+def _of_rows(
+    spec: DeepSpec,
+    whole: Whole,
+    labels: NDArray[np.int64],
+    task: Task,
+    seed: int,
+    name: str,
+    key: str,
+) -> TrainedNetwork:
+    """Train on a part of the images."""
+    learned = {split: labels[whole.rows[split]] for split in ("train", "validation")}
+    checkpoint = Checkpoint(resume.state_file(name, key))
+    images = whole.split_up()
+    return train(spec, images, learned, task.n_classes, seed, BASE_FEATURES, checkpoint, whole)
+
+
+def _arrays(trained: TrainedNetwork) -> dict[str, NDArray]:
+    scores = {f"scores/{split}": each for split, each in trained.scores.items()}
+    return scores | {f"tta/{split}": each for split, each in trained.augmented.scores.items()}
+
+
+def _below(arrays: Mapping[str, NDArray], prefix: str) -> dict[str, NDArray]:
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
+
+
+def _without(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in facts.items() if key != name}
+
+
 def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None:
     started = time.perf_counter()
     images = {split: load_images(split) for split in SPLITS}
     labels = {split: load_labels(split) for split in ("train", "validation")}
     task = load_task()
     trained = train(spec, images, labels, task.n_classes, seed, BASE_FEATURES, checkpoint)
+    _save(name, spec, seed, trained, task, time.perf_counter() - started)
+
+
+def _save(
+    name: str, spec: DeepSpec, seed: int, trained: TrainedNetwork, task: Task, seconds: float
+) -> None:
     with atomic(model_file(name, seed, "deep")) as temporary:
         trained.model.save(temporary)
     save_run_task(name, seed, task)
@@ -95,7 +186,7 @@ def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None
         probabilities=trained.scores,
         tta_scores=trained.augmented.scores,
     )
-    card = _card(name, spec, seed, trained, task, time.perf_counter() - started)
+    card = _card(name, spec, seed, trained, task, seconds)
     learning = learning_seal()
     save_run(name, seed, predictions, trained.history, card, learning=learning)
 

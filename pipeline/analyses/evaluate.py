@@ -38,6 +38,7 @@ def evaluate(
     duplicates: Duplicates | None = None,
     health: Health | None = None,
     image_names: Mapping[int, str] | None = None,
+    folds: NDArray[np.integer] | None = None,
 ) -> Results:
     """Score every run of the roster against the labels, and ask every question.
 
@@ -60,12 +61,13 @@ def evaluate(
         duplicates: what `duplicates` has left; without it, no test image has a near-duplicate.
         health: what `health` has left; None leaves its question out.
         image_names: id -> name of an image, for those that the results name.
+        folds: (n,) the fold of each image of a cross-validation; None without one.
 
     Raises:
         StudyError: if there is no run, a name stands twice, or a run's predictions are not what
             they should be; the message names the run and the command that repairs it.
     """
-    known = Labels(dataset.class_names, labels, ids)
+    known = Labels(dataset.class_names, labels, ids, folds)
     known.check()
     found = no_duplicates() if duplicates is None else duplicates
     check_duplicates(found, known)

@@ -27,6 +27,9 @@ class Labels:
     """split -> (n,) labels in [0, classes)."""
     ids: Mapping[str, NDArray[np.integer]]
     """split -> (n,) image ids, in the order of the labels."""
+    folds: NDArray[np.integer] | None = None
+    """(n,) the fold of each image of a cross-validation, where all splits hold all images, in the
+    same order; None without one."""
 
     @property
     def validation(self) -> NDArray[np.integer]:
@@ -79,3 +82,15 @@ class Labels:
                 raise StudyError(f"the {split} split has no image; run: dvc repro prepare")
             labels = np.asarray(self.by_split[split])
             check_labels(labels, n, len(self.class_names), f"labels of {split}")
+        if self.folds is not None:
+            self._check_folds(self.folds)
+
+    def _check_folds(self, folds: NDArray[np.integer]) -> None:
+        """Raise `StudyError` unless each image is in each split, and has a fold."""
+        same = all(np.array_equal(self.ids[split], self.test_ids) for split in SPLITS)
+        if folds.shape != self.test_ids.shape or not same:
+            raise StudyError(
+                f"found the folds of {folds.size:,} images for {len(self.test_ids):,} test images; "
+                "expected a fold for each image, and all images in all splits. Run: dvc repro "
+                "--force prepare"
+            )

@@ -47,24 +47,21 @@ def _n_test(study: StudyResults) -> int:
 
 def found_sentence(study: StudyResults, exact: int, alike: int, unknown: bool) -> str:
     """Write how many there are; `unknown` where look-alikes are not claimed."""
-    n = _n_test(study)
+    n, where = _n_test(study), "another fold" if study.folds else "train or validation"
     of = f"of {count(n)} test images"
     if not exact and not alike:
         if unknown:
-            return f"None {of} is an exact copy of an image in train or validation."
-        return f"None {of} has a near-duplicate in train or validation."
+            return f"None {of} is an exact copy of an image in {where}."
+        return f"None {of} has a near-duplicate in {where}."
     parts = []
     if exact:
         equal = "are exact copies of images" if exact > 1 else "is an exact copy of an image"
-        parts.append(f"{count(exact)} {of} ({percent(exact / n)}) {equal} in train or validation")
+        parts.append(f"{count(exact)} {of} ({percent(exact / n)}) {equal} in {where}")
     if alike and exact:
         parts.append(f"{count(alike)} more {'look' if alike > 1 else 'looks'} like one")
     elif alike:
         looks = "look" if alike > 1 else "looks"
-        parts.append(
-            f"{count(alike)} {of} ({percent(alike / n)}) {looks} like an image in train or "
-            "validation"
-        )
+        parts.append(f"{count(alike)} {of} ({percent(alike / n)}) {looks} like an image in {where}")
     return f"{', and '.join(parts)}{_with_another_label(study, alike)}."
 
 

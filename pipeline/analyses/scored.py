@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.records import RunRecord, check_record
 from pipeline.checks import StudyError
+from pipeline.statistics.cross_validation import fold_mean
 from pipeline.statistics.per_class import ClassScores, class_scores, recalls
 from pipeline.statistics.proportions import (
     Proportion,
@@ -83,7 +84,7 @@ class ScoredRun:
     def augmented_accuracies(self, labels: Labels) -> list[dict[str, Proportion]]:
         """Return the accuracies with test-time augmentation, one per seed; none without it."""
         return [
-            {split: accuracy(classes, labels.by_split[split]) for split, classes in each.items()}
+            {split: _accuracy(classes, split, labels) for split, classes in each.items()}
             for each in self.augmented
         ]
 
@@ -132,6 +133,15 @@ class ScoredRun:
         )
 
 
+def _accuracy(predicted: NDArray[np.integer], split: str, labels: Labels) -> Proportion:
+    """Count the right ones; with folds, the interval reflects training images as well."""
+    found = accuracy(predicted, labels.by_split[split])
+    if labels.folds is None:
+        return found
+    right = fold_mean(predicted == labels.by_split[split], labels.folds)
+    return replace(found, effective_n=right.effective_images(found.n))
+
+
 def score(run: RunRecord, labels: Labels) -> ScoredRun:
     """Check a run and reduce its scores to predicted classes.
 
@@ -146,7 +156,7 @@ def score(run: RunRecord, labels: Labels) -> ScoredRun:
         check_record(run, record, labels)
         classes = {split: predicted_classes(record.predictions.scores[split]) for split in SPLITS}
         predicted.append(classes)
-        accuracies.append({s: accuracy(classes[s], labels.by_split[s]) for s in SPLITS})
+        accuracies.append({s: _accuracy(classes[s], s, labels) for s in SPLITS})
         if len(labels.class_names) > 2:
             top2.append(top_accuracy(record.predictions.scores["test"], labels.test, 2))
         if shown := record.predictions.tta_scores:

@@ -78,6 +78,7 @@ def load_params(path: Path = PARAMS) -> Params:
             problems += str(error).splitlines()
     corrupt = _parse_corrupt(document, problems)
     problems += _dangling(document, parsed)
+    problems += _not_with_folds(document, parsed)
     try:
         plain = _Plain.model_validate(document)
     except ValidationError as error:
@@ -146,6 +147,26 @@ def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str
         except ValidationError as error:
             problems += registry.explain(error, where, CorruptOptions).splitlines()
     return parsed
+
+
+def _not_with_folds(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
+    """Find what cross-validation excludes: it would let test images into what a run learned."""
+    folds = getattr(parsed["dataset"], "fold_count", None)
+    if folds is None:
+        return []
+    problems = [
+        f"features.{name}: {spec.method} learns from the images, and with dataset.folds: {folds} "
+        "also from those that a model is tested on; expected a method that learns nothing, such as "
+        "hog, color_histogram or pretrained, or a study without folds"
+        for name, spec in parsed["features"].items()
+        if spec.learns
+    ]
+    if document.get("corrupt"):
+        problems.append(
+            f"corrupt: found runs together with dataset.folds: {folds}; expected {{}}, because "
+            "the stored model has learned from most of the test images. Use a study without folds"
+        )
+    return problems
 
 
 def _dangling(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:

@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.checks import StudyError, counted, escaped, listing
-from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
 from pipeline.data.glance import glance
+from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
 from pipeline.data.reading import archives
 from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files

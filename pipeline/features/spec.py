@@ -117,6 +117,10 @@ class FeatureSpec(SizeOptions, ABC):
     family: ClassVar[Literal["classical", "hybrid"]] = "classical"
     """`hybrid` if a trained network computes the features; runs that use them are hybrid too."""
 
+    learns: ClassVar[bool] = False
+    """Whether the extractor learns from the images that it is fitted on, so that these must not
+    contain test images. Cross-validation computes features once for all images, and excludes it."""
+
     method: str
     """The extractor's name, which is the name of its file."""
 

@@ -24,6 +24,14 @@ def decided(comparison: Mapping[str, Any]) -> bool:
     return not covers_zero and comparison["p_value"] < SIGNIFICANT
 
 
+def tested(comparison: Mapping[str, Any]) -> str:
+    """Write the p-value, after the name of its test."""
+    name = "exact McNemar"
+    if folds := comparison.get("folds"):
+        name = f"corrected for {folds} folds,"
+    return f"{name} {p_value(comparison['p_value'])}"
+
+
 def hybrid_sentence(study: StudyResults) -> str:
     """Say how the best hybrid compares with the best network and the best classical run."""
     compared = [found for found in study.record["comparisons"].values() if "hybrid" in found]

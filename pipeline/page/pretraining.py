@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.page.formats import count, p_value, percent, points
+from pipeline.page.comparisons import tested
+from pipeline.page.formats import count, percent, points
 from pipeline.page.study import StudyResults
 
 _NAMED = 3
@@ -60,7 +61,7 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
         return f"{start} compares with {other}, as follows: {shares}."
     interval = (
         f"(95% interval of the difference {points(found['ci_low'])} to {points(found['ci_high'])};"
-        f" exact McNemar {p_value(found['p_value'])})"
+        f" {tested(found)})"
     )
     if not significant:
         return f"{start} does not differ significantly from {other} {interval}: {shares}."

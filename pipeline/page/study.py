@@ -126,6 +126,11 @@ class StudyResults:
         """Whether the test images are independent samples, as intervals and tests assume."""
         return bool(self.dataset.get("independent", True))
 
+    @property
+    def folds(self) -> int:
+        """Folds of a cross-validation; 0 where the study has none."""
+        return len(self.dataset.get("folds", ()))
+
     def card(self, run: str) -> Mapping[str, Any]:
         """Return the card of a run's first seed."""
         card: Mapping[str, Any] = next(iter(self.record["cards"][run].values()))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.page.cautions import cautions
-from pipeline.page.comparisons import FAMILY_NAMES, decided, hybrid_sentence
+from pipeline.page.comparisons import FAMILY_NAMES, decided, hybrid_sentence, tested
 from pipeline.page.environment import capitalize_first
-from pipeline.page.formats import count, duration, p_value, percent, points, quantity
+from pipeline.page.formats import count, duration, percent, points, quantity
 from pipeline.page.pretraining import pretraining_sentences
 from pipeline.page.sections import Sections
 from pipeline.page.study import StudyResults
@@ -55,7 +55,7 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
     """
     table = {row["run"]: row for row in accuracy_with_costs(study.results).to_dict("records")}
     comparison, best = study.record["comparison"], study.families_best
-    brief: list[str] = []
+    brief: list[str] = _folds_sentence(study)
     more: dict[str, list[str]] = {}
     if comparison is None:
         headline = _one_family(study, table, best)
@@ -92,6 +92,15 @@ def _unequal(study: StudyResults) -> list[str]:
     ]
 
 
+def _folds_sentence(study: StudyResults) -> list[str]:
+    if not study.folds:
+        return []
+    return [
+        f"{study.folds}-fold cross-validation: every image is tested once, by a model that has not "
+        "learned from it."
+    ]
+
+
 def not_run_sentence(names: list[str]) -> list[str]:
     """Name what was not run, so that nobody looks for its number; nothing where all was run."""
     if not names:
@@ -114,7 +123,7 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
         return (
             f"On {dataset}, {names[ahead]} beats {names[behind]} by "
             f"{points(abs(found['difference']))} percentage points (95% interval {points(low)} to "
-            f"{points(high)}; exact McNemar {p_value(found['p_value'])}): {of}."
+            f"{points(high)}; {tested(found)}): {of}."
         )
     if not found["independent_images"]:
         more = "more test images correctly than" if found["difference"] else (
@@ -130,8 +139,8 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
     lead = "are level" if gap == "0.0" else f"are {gap} percentage points apart"
     return (
         f"On {dataset}, the difference between the two families is not significant: {names[ahead]} "
-        f"and {names[behind]} {lead} (95% interval {points(low)} to {points(high)}; exact McNemar "
-        f"{p_value(found['p_value'])}): {of}."
+        f"and {names[behind]} {lead} (95% interval {points(low)} to {points(high)}; "
+        f"{tested(found)}): {of}."
     )
 
 

@@ -34,6 +34,9 @@ class Proportion:
 
     successes: float
     n: int
+    effective_n: float | None = None
+    """Independent images that would leave as wide an interval; None for `n`. It is smaller after a
+    cross-validation (`pipeline.statistics.cross_validation`)."""
 
     def __post_init__(self) -> None:
         if self.n < 1 or not 0 <= self.successes <= self.n:
@@ -55,7 +58,9 @@ class Proportion:
         """
         from statsmodels.stats.proportion import proportion_confint
 
-        low, high = proportion_confint(self.successes, self.n, 1 - confidence, method="wilson")
+        n = self.n if self.effective_n is None else self.effective_n
+        count = self.successes if self.effective_n is None else self.value * n
+        low, high = proportion_confint(count, n, 1 - confidence, method="wilson")
         # At the ends rounding may leave the value outside by one unit in the last place.
         return Interval(min(float(low), self.value), max(float(high), self.value))
 
@@ -118,4 +123,5 @@ def mean_proportion(proportions: list[Proportion]) -> Proportion:
         sizes = sorted({proportion.n for proportion in proportions})
         raise StudyError(f"found seeds with {sizes} images; expected the same images for each seed")
     mean = float(np.mean([proportion.successes for proportion in proportions]))
-    return Proportion(mean, proportions[0].n)
+    effective = [each.effective_n for each in proportions if each.effective_n is not None]
+    return Proportion(mean, proportions[0].n, float(np.mean(effective)) if effective else None)

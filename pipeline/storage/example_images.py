@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.folds import rows_of_stored_model
 from pipeline.sampling import stratified_order
-from pipeline.storage.splits import load_ids, load_images, load_labels, load_task
+from pipeline.storage.splits import load_folds, load_ids, load_images, load_labels, load_task
 
 IMAGES = 5
 """Number of images, each of a different class if there are enough classes."""
@@ -32,8 +33,10 @@ class ExampleImages:
 
 def load_example_images(seed: int) -> ExampleImages:
     """Choose images by the study's seed, and read them."""
-    labels = load_labels("validation")
-    chosen = choose_images(labels, seed)
+    labels, folds = load_labels("validation"), load_folds()
+    # With folds, the stored model has learned from all images but those of the first fold.
+    held = np.arange(len(labels)) if folds is None else rows_of_stored_model(folds)["validation"]
+    chosen = held[choose_images(labels[held], seed)]
     names = load_task().class_names
     return ExampleImages(
         pixels=np.array(load_images("validation")[chosen]),

@@ -97,5 +97,14 @@ def _of_features(name: str, file: str) -> tuple[Path, str]:
 
 
 def feature_files(name: str) -> list[Path]:
-    """Return the files on which runs with a feature set depend (its cost is not among them)."""
-    return [FEATURES / name / f"{split}.npy" for split in SPLITS] + [_extractor_file(name)]
+    """Return the files on which runs with a feature set depend (its cost is not among them).
+
+    With folds, all images are in the training split, and the others have no files.
+    """
+    manifest = FEATURES / name / integrity.MANIFEST
+    names = [f"{split}.npy" for split in SPLITS]
+    if manifest.exists():
+        remedy = f"dvc repro featurize@{name}"
+        listed = integrity.load_manifest(manifest, {"features": name}, remedy).files
+        names = [each for each in names if each in listed]
+    return [FEATURES / name / each for each in names] + [_extractor_file(name)]

@@ -151,6 +151,25 @@ def restore_seed(run: str, key: str, folder: Path) -> bool:
     return True
 
 
+def keep_scores(
+    run: str, key: str, arrays: Mapping[str, NDArray], facts: Mapping[str, Any]
+) -> TrainingState:
+    """Keep what one model of a cross-validation predicts, and remove its training state."""
+    state = TrainingState(dict(arrays), dict(facts))
+    save_state(_scores_file(run, key), state)
+    state_file(run, key).unlink(missing_ok=True)
+    return state
+
+
+def kept_scores(run: str, key: str) -> TrainingState | None:
+    """Return what `keep_scores` has kept; None if there is nothing, or if it is damaged."""
+    return load_state(_scores_file(run, key))
+
+
+def _scores_file(run: str, key: str) -> Path:
+    return SEEDS / run / f"{key}.npz"
+
+
 def prune(run: str, keep_keys: Collection[str]) -> None:
     """Remove what is kept of a run under other keys, and unfinished files of killed processes."""
     kept = {f"{key}.npz" for key in keep_keys} | set(keep_keys)

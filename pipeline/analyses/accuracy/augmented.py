@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.analyses.families import compare_over_folds
 from pipeline.analyses.scored import ScoredRun
 from pipeline.analyses.study import Study
 from pipeline.statistics.bootstrap import resampled_means
+from pipeline.statistics.cross_validation import wider
 from pipeline.statistics.proportions import Interval, mean_proportion
 from pipeline.statistics.significance import mcnemar
 from pipeline.storage.columns import Column
@@ -108,7 +110,12 @@ def _row(run: ScoredRun, study: Study, difference: Interval) -> dict[str, object
     test = mean_proportion([each["test"] for each in run.augmented_accuracies(study.labels)])
     validation = [each["validation"] for each in run.augmented_accuracies(study.labels)]
     labels, interval = study.labels.test, test.interval()
-    pair = mcnemar(run.augmented[0]["test"] == labels, run.predicted[0]["test"] == labels)
+    with_views, without = run.augmented[0]["test"] == labels, run.predicted[0]["test"] == labels
+    p_value, folds = mcnemar(with_views, without).p_value, study.labels.folds
+    if folds is not None:
+        corrected = compare_over_folds(with_views, without, folds)
+        p_value = max(p_value, corrected.p_value)
+        difference = wider(difference, corrected.interval())
     return {
         KIND.name: run.cards[0].options["tta"],
         "tta_validation_accuracy": mean_proportion(validation).value,
@@ -118,7 +125,7 @@ def _row(run: ScoredRun, study: Study, difference: Interval) -> dict[str, object
         DIFFERENCE.name: test.value - run.accuracy("test").value,
         "tta_difference_ci_low": difference.low,
         "tta_difference_ci_high": difference.high,
-        P_VALUE.name: pair.p_value,
+        P_VALUE.name: p_value,
     }
 
 

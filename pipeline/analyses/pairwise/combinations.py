@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.analyses.families import compare_over_folds
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
+from pipeline.statistics.cross_validation import fold_mean
 from pipeline.statistics.pooling import fit_pool
 from pipeline.statistics.proportions import Proportion
 from pipeline.statistics.significance import McNemar, mcnemar
@@ -28,11 +30,15 @@ class Combination:
     """The best of `runs` on the validation split."""
     counts: McNemar
     """The combination, then `best_single`."""
+    least_p: float = 0.0
+    """With folds, the p-value of the corrected test, which `p_value` is at least."""
+    effective_n: float | None = None
+    """As in `Proportion`."""
 
     @property
     def accuracy(self) -> Proportion:
         """Of the combination."""
-        return self.counts.first
+        return replace(self.counts.first, effective_n=self.effective_n)
 
     @property
     def p_value(self) -> float:
@@ -40,7 +46,7 @@ class Combination:
 
         NaN for an oracle, which cannot do worse than any of its runs.
         """
-        return float("nan") if self.kind == "oracle" else self.counts.p_value
+        return float("nan") if self.kind == "oracle" else max(self.counts.p_value, self.least_p)
 
 
 def combine(best: Mapping[str, ScoredRun], labels: Labels) -> list[Combination]:
@@ -74,12 +80,29 @@ def _combinations(
     together = {
         "oracle": np.any(right, axis=0),
         "mean": mean_prediction([run.probabilities["test"] for run in runs]) == labels.test,
-        "stack": _stacked(runs, labels.validation) == labels.test,
+        "stack": _stacked(runs, labels) == labels.test,
     }
     return [
-        Combination(kind, families, runs, runs[single], mcnemar(correct, right[single]))
+        Combination(
+            kind,
+            families,
+            runs,
+            runs[single],
+            mcnemar(correct, right[single]),
+            *_over_folds(correct, right[single], labels),
+        )
         for kind, correct in together.items()
     ]
+
+
+def _over_folds(
+    right: NDArray[np.bool_], single: NDArray[np.bool_], labels: Labels
+) -> tuple[float, float | None]:
+    """Return the corrected p-value and the effective number of images; 0 and None without folds."""
+    if labels.folds is None:
+        return 0.0, None
+    p_value = compare_over_folds(right, single, labels.folds).p_value
+    return p_value, fold_mean(right, labels.folds).effective_images(len(right))
 
 
 def mean_prediction(probabilities: Sequence[NDArray[np.floating]]) -> NDArray[np.int64]:
@@ -87,7 +110,18 @@ def mean_prediction(probabilities: Sequence[NDArray[np.floating]]) -> NDArray[np
     return np.mean(probabilities, axis=0, dtype=np.float64).argmax(axis=1)
 
 
-def _stacked(runs: Sequence[ScoredRun], labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return (n,) classes of the test images, with weights fitted on validation `labels`."""
-    pool = fit_pool([run.probabilities["validation"] for run in runs], labels)
-    return pool.predict([run.probabilities["test"] for run in runs])
+def _stacked(runs: Sequence[ScoredRun], labels: Labels) -> NDArray[np.int64]:
+    """Return (n,) classes of the test images, with weights fitted on validation images.
+
+    With folds, the weights for a fold are fitted on the images of the others.
+    """
+    validation = [run.probabilities["validation"] for run in runs]
+    test = [run.probabilities["test"] for run in runs]
+    if labels.folds is None:
+        return fit_pool(validation, labels.validation).predict(test)
+    predicted = np.empty(len(labels.test), dtype=np.int64)
+    for fold in np.unique(labels.folds):
+        here = labels.folds == fold
+        pool = fit_pool([each[~here] for each in validation], labels.validation[~here])
+        predicted[here] = pool.predict([each[here] for each in test])
+    return predicted

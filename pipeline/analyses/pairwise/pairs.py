@@ -8,10 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from pipeline.analyses.families import compare
+from pipeline.analyses.families import compare, compare_over_folds
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.statistics.bootstrap import RESAMPLES, resampled_means
+from pipeline.statistics.cross_validation import wider
 from pipeline.statistics.multiple_comparisons import holm
 from pipeline.statistics.proportions import Interval
 from pipeline.statistics.significance import McNemar
@@ -34,8 +35,10 @@ class PairedRuns:
     again."""
     counts: McNemar
     """Of their first seeds, test image by test image."""
+    p_value: float
+    """Of `counts`; with folds, at least that of the corrected test (`FoldMean`)."""
     p_holm: float
-    """Of `counts`, adjusted for the number of pairs."""
+    """The same, adjusted for the number of pairs."""
 
     @property
     def training_std(self) -> float:
@@ -70,7 +73,8 @@ def pair_runs(
 
     Each interval is a percentile interval of the paired bootstrap, of one difference by itself.
     Each p-value is that of the exact McNemar test of the first seeds, adjusted for the number of
-    pairs (`holm`).
+    pairs (`holm`). With folds, intervals also contain those of the corrected resampled t-test, and
+    p-values are at least its own (`pipeline.statistics.cross_validation`).
 
     Args:
         runs: the first of a pair is the one that stands before the other.
@@ -84,15 +88,27 @@ def pair_runs(
     right = np.stack([run.share_right(labels) for run in runs], axis=1)
     resampled = resampled_means(right, seed, resamples)
     counts = [compare(runs[i], runs[j], labels.test) for i, j in pairs]
-    adjusted = holm([each.p_value for each in counts])
+    p_values = [each.p_value for each in counts]
+    intervals = [resampled.difference_interval(i, j) for i, j in pairs]
+    if labels.folds is not None:
+        corrected = [compare_over_folds(right[:, i], right[:, j], labels.folds) for i, j in pairs]
+        p_values = [max(p, each.p_value) for p, each in zip(p_values, corrected, strict=True)]
+        intervals = [
+            wider(interval, each.interval())
+            for interval, each in zip(intervals, corrected, strict=True)
+        ]
+    adjusted = holm(p_values)
     return [
         PairedRuns(
             first=runs[i],
             second=runs[j],
             difference=runs[i].accuracy("test").value - runs[j].accuracy("test").value,
-            interval=resampled.difference_interval(i, j),
+            interval=interval,
             counts=each,
+            p_value=p_value,
             p_holm=float(p_holm),
         )
-        for (i, j), each, p_holm in zip(pairs, counts, adjusted, strict=True)
+        for (i, j), each, interval, p_value, p_holm in zip(
+            pairs, counts, intervals, p_values, adjusted, strict=True
+        )
     ]

@@ -12,6 +12,7 @@ from pipeline.analyses.pairwise.pairs import ALPHA, pair_runs
 from pipeline.analyses.study import Study
 from pipeline.statistics.agreement import agree
 from pipeline.statistics.bootstrap import RESAMPLES
+from pipeline.statistics.cross_validation import METHOD
 from pipeline.storage.columns import Column, Table
 
 _PAIR = (
@@ -34,14 +35,16 @@ PAIRWISE = Table(
         Column(
             "ci_low",
             "Lower end of the 95% interval of the difference (paired bootstrap). It reflects "
-            "test-set sampling.",
+            "test-set sampling; with cross-validation, it is at least as wide as that of the "
+            "corrected resampled t-test over folds.",
             title="95% interval, low",
             format="points",
         ),
         Column(
             "ci_high",
             "Upper end of the 95% interval of the difference (paired bootstrap). It reflects "
-            "test-set sampling.",
+            "test-set sampling; with cross-validation, it is at least as wide as that of the "
+            "corrected resampled t-test over folds.",
             title="95% interval, high",
             format="points",
         ),
@@ -68,7 +71,8 @@ PAIRWISE = Table(
         ),
         Column(
             "p_value",
-            "Exact two-sided McNemar test of the first seeds.",
+            "Exact two-sided McNemar test of the first seeds; with cross-validation, the larger of "
+            "this p-value and that of the corrected resampled t-test over folds.",
             title="p",
             format="p_value",
         ),
@@ -183,15 +187,21 @@ def compute(study: Study) -> dict[str, pd.DataFrame]:
 
 def record(study: Study) -> dict[str, Any]:
     """Return how those tables were computed, for ``study.json``."""
-    n_runs = len(study.runs)
+    n_runs, folds = len(study.runs), study.labels.folds
+    test, interval = "exact McNemar, two-sided, first seeds", "95%, paired bootstrap, percentile"
+    if folds is not None:
+        test = f"{METHOD}, and {test}: the larger p-value"
+        interval = f"{interval}, and {METHOD}: the wider"
     return {
         "statistics": {
             "pairs": n_runs * (n_runs - 1) // 2,
             "alpha": ALPHA,
             "correction": "Holm 1979, over all pairs",
-            "test": "exact McNemar, two-sided, first seeds",
-            "interval": "95%, paired bootstrap, percentile",
-            "interval_reflects": "test-set sampling",
+            "test": test,
+            "interval": interval,
+            "interval_reflects": "test-set sampling"
+            if folds is None
+            else "test-set sampling and training images",
             "seed_std": "standard error of the difference of means over seeds",
             "seed_std_reflects": "retraining",
             "resamples": RESAMPLES,
@@ -217,7 +227,7 @@ def pairwise_table(study: Study) -> pd.DataFrame:
             "seed_std": pair.training_std,
             "only_a_right": pair.counts.only_first,
             "only_b_right": pair.counts.only_second,
-            "p_value": pair.counts.p_value,
+            "p_value": pair.p_value,
             "p_holm": pair.p_holm,
             "holds": pair.significant(study.independent),
         }

@@ -30,6 +30,8 @@ class PairwiseGrid:
     """In the order of the accuracy table."""
     independent: bool
     """Whether the test images are independent samples; otherwise nothing is significant."""
+    folds: int = 0
+    """Folds of a cross-validation; 0 without one."""
 
     @property
     def sentence(self) -> str:
@@ -44,7 +46,7 @@ class PairwiseGrid:
         text = (
             f"{count(found) if found else 'None'} of {count(n)} differences "
             f"{'are' if found > 1 else 'is'} significant. A difference is significant if its 95% "
-            "interval (paired bootstrap) excludes 0 and McNemar’s exact test gives p < 0.05 after "
+            f"interval ({self._methods[0]}) excludes 0 and {self._methods[1]} p < 0.05 after "
             "Holm’s correction for the number of pairs."
         )
         open_ = self.table[~self.table["holds"].astype(bool)]
@@ -52,6 +54,15 @@ class PairwiseGrid:
         if named and len(named) <= 6:
             text += f" Not significant: {'; '.join(named)}."
         return text
+
+    @property
+    def _methods(self) -> tuple[str, str]:
+        if not self.folds:
+            return "paired bootstrap", "McNemar’s exact test gives"
+        return (
+            f"paired bootstrap and corrected t-test over {self.folds} folds, the wider",
+            "both McNemar’s exact test and the corrected t-test give",
+        )
 
     @property
     def alt(self) -> str:
@@ -73,7 +84,8 @@ def pairwise_grid(study: StudyResults) -> PairwiseGrid | None:
     if table is None or table.empty:
         return None
     table = table.assign(holds=table["holds"].astype(bool))
-    return PairwiseGrid(table, tuple(run for run, _ in study.runs), study.independent)
+    runs = tuple(run for run, _ in study.runs)
+    return PairwiseGrid(table, runs, study.independent, study.folds)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ def train(
     n_classes: int,
     seed: int,
     mirrors: Sequence[NDArray[np.float32]] | None = None,
+    curve: bool = True,
 ) -> TrainedClassifier:
     """Fit on the training split only; score all splits; calibrate; measure the learning curve.
 
@@ -91,6 +92,7 @@ def train(
         mirrors: the (n, d) float32 sets of the left-right mirrored training images if
             ``spec.mirrored``; scaling and classifier learn from them too. Mirror images are never
             scored.
+        curve: whether to measure the learning curve, which takes about as long as the fit.
 
     Raises:
         StudyError: if features contain NaN or infinity, or a class has no training image.
@@ -100,7 +102,11 @@ def train(
         raise ValueError("expected mirrors if, and only if, the options say `mirrored`")
     training = checked_training_set(spec.features, features, labels, n_classes, mirrors)
     validation, validation_labels = join(features["validation"]), labels["validation"]
-    rows = learning_curve(spec, training, validation, validation_labels, n_classes, seed)
+    rows = (
+        learning_curve(spec, training, validation, validation_labels, n_classes, seed)
+        if curve
+        else []
+    )
     model, train_scores, fit_seconds = _fit(spec, training, seed)
     test = join(features["test"])  # after fitting, which needs the memory
     started = time.perf_counter()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import check_images
 from pipeline.data.duplicates.exact_copies import exact_copies
-from pipeline.data.duplicates.likeness import COARSE, most_similar
+from pipeline.data.duplicates.likeness import COARSE, best_outside, most_similar
 from pipeline.storage.near_duplicates import (
     ALIKE,
     DUPLICATE_COLUMNS,
@@ -82,6 +82,68 @@ def near_duplicates(
     check = _check(images["train"], ids["train"], copies, similarity, len(alike), looked_at)
     pairs = pd.concat([exact, alike], ignore_index=True) if check.tells and len(alike) else exact
     return Duplicates(pairs.astype({"mirrored": bool}), copies, check)
+
+
+def near_duplicates_across_folds(
+    images: NDArray[np.uint8],
+    ids: NDArray[np.integer],
+    folds: NDArray[np.integer],
+    similarity: float | None = None,
+    looked_at: int = LOOKED_AT,
+) -> Duplicates:
+    """Find a copy or near-duplicate of each image in another fold than its own.
+
+    With cross-validation all splits hold all images, and the other folds are what the model that is
+    tested on an image learns from and chooses by. They are called ``train`` in the result.
+
+    Args:
+        images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        ids: (n,).
+        folds: (n,) the fold of each image.
+        similarity: as in `near_duplicates`.
+        looked_at: the most images for checking the threshold.
+
+    Returns:
+        As `near_duplicates`; a copy counts as a pair only where its original is in another fold.
+    """
+    check_images(images, "images")
+    if similarity is None:
+        similarity = least_similarity(images.shape)
+    copies = exact_copies({"train": images}, {"train": ids}, ("train",))
+    exact = _copies_across(copies, ids, folds)
+    found = best_outside(images, folds)
+    found = found[found["similarity"] >= similarity].sort_values(
+        "similarity", ascending=False, kind="stable"
+    )
+    alike = pd.DataFrame(
+        {
+            "test_id": np.asarray(ids)[found["query"].to_numpy(dtype=np.intp)],
+            "id": np.asarray(ids)[found["other"].to_numpy(dtype=np.intp)],
+            "split": "train", "kind": ALIKE, "mirrored": found["mirrored"].to_numpy(dtype=bool),
+            "similarity": found["similarity"].to_numpy(dtype=float).clip(max=1),
+        }
+    )  # fmt: skip
+    alike = alike[~alike["test_id"].isin(exact["test_id"])]
+    check = _check(images, ids, copies, similarity, len(alike), looked_at)
+    pairs = pd.concat([exact, alike], ignore_index=True) if check.tells and len(alike) else exact
+    return Duplicates(pairs.astype({"mirrored": bool}), copies, check)
+
+
+def _copies_across(
+    copies: pd.DataFrame, ids: NDArray[np.integer], folds: NDArray[np.integer]
+) -> pd.DataFrame:
+    """Return each image with a copy in another fold, and the first of these copies."""
+    fold = dict(zip(np.asarray(ids).tolist(), np.asarray(folds).tolist(), strict=True))
+    equal: dict[int, list[int]] = {}
+    for each, first in zip(copies["id"].tolist(), copies["first_id"].tolist(), strict=True):
+        equal.setdefault(first, [first]).append(each)
+    rows = [
+        (one, other, "train", EXACT, False, 1.0)
+        for members in equal.values()
+        for one in members
+        if (other := next((each for each in members if fold[each] != fold[one]), None)) is not None
+    ]
+    return pd.DataFrame(rows, columns=list(DUPLICATE_COLUMNS)).astype({"mirrored": bool})
 
 
 def least_similarity(shape: tuple[int, ...]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -21,10 +22,25 @@ from pipeline.deep.training.epochs import Trainable
 from pipeline.deep.training.losses import build_loss
 from pipeline.deep.training.optimizers import build_optimizer
 from pipeline.pretrained.base_features import BaseFeatures, base_features
+from pipeline.pretrained.frozen import FrozenBase
 from pipeline.storage.splits import SPLITS
 
 MIRRORED = "mirrored train"
 """Key for the features of the mirrored training images, alongside the splits."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Images of which each split is a part."""
+
+    images: NDArray[np.uint8]
+    """(n, height, width, 3) uint8, RGB."""
+    rows: Mapping[str, NDArray[np.int64]]
+    """Split -> positions of its images."""
+
+    def split_up(self) -> dict[str, NDArray[np.uint8]]:
+        """Return split -> images, as copies."""
+        return {split: self.images[rows] for split, rows in self.rows.items()}
 
 
 class Phase:
@@ -38,6 +54,8 @@ class Phase:
         n_classes: number of classes.
         seed: for the initial weights.
         cache_folder: cache for features of a frozen base; None disables it.
+        whole: images of which those of each split are `rows`: their base features are computed once
+            for all, however they are divided. None to compute those of each split.
     """
 
     def __init__(
@@ -49,7 +67,9 @@ class Phase:
         n_classes: int,
         seed: int,
         cache_folder: Path | None,
+        whole: Whole | None = None,
     ) -> None:
+        self.whole = whole
         self.spec, self.index, self.phases = spec, index, phases
         self.n_classes, self.seed = n_classes, seed
         self.image_shape = tuple(images["train"].shape[1:])
@@ -76,6 +96,8 @@ class Phase:
         if self.frozen is None:
             return {split: BaseFeatures(images[split], 0.0) for split in SPLITS}
         frozen = self.frozen
+        if self.whole is not None:
+            return self._features_of_rows(frozen, self.whole, cache_folder)
         found = {
             split: base_features(frozen, images[split], split, cache_folder) for split in SPLITS
         }
@@ -83,6 +105,25 @@ class Phase:
             found[MIRRORED] = base_features(
                 frozen, images["train"], "train", cache_folder, mirrored=True
             )
+        return found
+
+    def _features_of_rows(
+        self, frozen: FrozenBase, whole: Whole, cache_folder: Path | None
+    ) -> dict[str, BaseFeatures]:
+        """Return the base features of each split; their seconds are its share of those of all."""
+
+        def rows_of(every: BaseFeatures, split: str) -> BaseFeatures:
+            rows = whole.rows[split]
+            seconds = every.seconds * len(rows) / len(whole.images)
+            return BaseFeatures(every.values[rows], seconds)
+
+        every = base_features(frozen, whole.images, "all images", cache_folder)
+        found = {split: rows_of(every, split) for split in SPLITS}
+        if self.spec.flip:
+            mirrored = base_features(
+                frozen, whole.images, "all images", cache_folder, mirrored=True
+            )
+            found[MIRRORED] = rows_of(mirrored, "train")
         return found
 
     def _base_seconds(self) -> float:

@@ -19,7 +19,7 @@ from pipeline.deep.cost import leaf_layers, multiply_adds, uncounted_layers
 from pipeline.deep.options import Metric
 from pipeline.deep.sanity.preflight import preflight
 from pipeline.deep.spec import DeepSpec
-from pipeline.deep.training.building import Phase
+from pipeline.deep.training.building import Phase, Whole
 from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.epochs import Trainable, Weights, fit
 from pipeline.deep.training.failures import memory_errors
@@ -67,6 +67,7 @@ def train(
     seed: int,
     cache_folder: Path | None = None,
     checkpoint: Checkpoint | None = None,
+    whole: Whole | None = None,
 ) -> TrainedNetwork:
     """Train the network that `spec` describes; test images are only used for prediction.
 
@@ -82,6 +83,8 @@ def train(
         seed: of initial weights, order of images, augmentation and dropout.
         cache_folder: cache for features of a frozen base; None disables it.
         checkpoint: stores the state after each epoch, for resuming; None disables it.
+        whole: images of which those of the splits are parts, so that their base features are
+            computed once; None if the splits are on their own.
 
     Raises:
         StudyError: for images or labels of a wrong form, images that are too small for the network,
@@ -91,9 +94,11 @@ def train(
     _check(spec, images, labels, n_classes)
     checkpoint = checkpoint or Checkpoint(None)
     seen, resizing = _resized(spec, images)
+    if whole is not None:
+        whole = Whole(_as_seen(spec, whole.images), whole.rows)
     with memory_errors(spec, seen["train"].shape[1:]):
         history, phase = _train_phases(
-            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing
+            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole
         )
         model = phase.from_pixels()
         inputs, network = phase.inputs, phase.network
@@ -125,6 +130,7 @@ def _train_phases(
     cache_folder: Path | None,
     checkpoint: Checkpoint,
     resizing: Mapping[str, float],
+    whole: Whole | None,
 ) -> tuple[TrainingHistory, Phase]:
     """Train all phases in order, starting where an interrupted training stopped."""
     specs = spec.phases()
@@ -132,7 +138,7 @@ def _train_phases(
     phase: Phase | None = None
     for index in range(history.epochs[-1].phase if history.epochs else 0, len(specs)):
         before = phase
-        phase = Phase(specs[index], index, len(specs), images, n_classes, seed, cache_folder)
+        phase = Phase(specs[index], index, len(specs), images, n_classes, seed, cache_folder, whole)
         trainable = phase.trainable(labels)
         if history.epochs_of(index):
             best = checkpoint.restore(trainable.model)
@@ -180,10 +186,13 @@ def _resized(
     seen, seconds = {}, {}
     for split in SPLITS:
         start = time.perf_counter()
-        sides = spec.sides_seen((images[split].shape[1], images[split].shape[2]))
-        seen[split] = resized_images(images[split], sides)
+        seen[split] = _as_seen(spec, images[split])
         seconds[split] = time.perf_counter() - start
     return seen, seconds
+
+
+def _as_seen(spec: DeepSpec, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return resized_images(images, spec.sides_seen((images.shape[1], images.shape[2])))
 
 
 def stored_numbers(model: keras.Model) -> int:

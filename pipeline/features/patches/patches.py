@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ _MOST_NUMBERS = 1 << 28
 
 class Spec(FeatureSpec):
     """Options of the learned patches."""
+
+    learns: ClassVar[bool] = True
 
     method: Literal["patches"] = "patches"
     """The name of this extractor."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ _CHANNEL_NUMBERS = 1 << 26
 
 class Spec(FeatureSpec):
     """Options of the symmetric patches."""
+
+    learns: ClassVar[bool] = True
 
     method: Literal["symmetric_patches"] = "symmetric_patches"
     """The name of this extractor."""

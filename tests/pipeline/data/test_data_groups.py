@@ -64,9 +64,7 @@ def test_a_wrong_csv_file(tmp_path, text, message):
 def test_file_names_that_several_images_have(tmp_path):
     path = tmp_path / "groups.csv"
     path.write_text("file,group\na.jpg,x\n")
-    with pytest.raises(
-        StudyError, match=r"several images have; expected paths, such as cat/a\.jpg"
-    ):
+    with pytest.raises(StudyError, match="several images have; expected paths"):
         group_images(GroupBy(csv=str(path)), ["cat/a.jpg", "dog/a.jpg"])
 
 

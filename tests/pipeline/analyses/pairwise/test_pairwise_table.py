@@ -74,7 +74,9 @@ def test_the_interval_of_one_seed_each_is_near_newcombes(four, labels):
 
 
 def test_a_difference_is_significant_only_with_all_three(four):
-    good = PairedRuns(four[0], four[3], 0.1, Interval(0.05, 0.15), McNemar(5, 4, 3, 2), 0.001)
+    good = PairedRuns(
+        four[0], four[3], 0.1, Interval(0.05, 0.15), McNemar(5, 4, 3, 2), 0.001, 0.001
+    )
     assert good.significant(independent=True)
     assert not good.significant(independent=False)
     assert not replace(good, p_holm=ALPHA).significant(True)
