@@ -81,11 +81,15 @@ def largest_sizes(folds: NDArray[np.integer]) -> dict[str, int]:
 
 
 def folds_note(folds: NDArray[np.integer]) -> dict[str, Any]:
-    """Return the note on a run's card: how many models there are, and what the stored one is."""
+    """Return the note on a run's card: how many models there are, and what the stored one is.
+
+    The card's `train_seconds` and `tuning_seconds` are of the stored model, as are the learning
+    curves and the trials of the search; `stage_seconds` are of all models.
+    """
     return {
         "folds": {
             "count": fold_count(folds),
             "stored_model": "trained on all images but those of the first fold, which are its "
-            "validation images; learning curves, the search and train_seconds are of this model",
+            "validation images",
         }
     }

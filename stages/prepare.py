@@ -33,12 +33,8 @@ def main() -> None:
     index = []
     for split in SPLITS:
         ids, labels = prepared.ids[split], prepared.labels[split]
-        if prepared.folds is None:
-            save_split(split, raw.images[ids], labels, ids)
-        elif split == "train":
-            save_split(split, raw.images[ids], labels, ids, prepared.folds)
-        else:
-            save_split(split, None, labels, ids)
+        stored = prepared.folds is None or split == "train"  # with folds, once for all splits
+        save_split(split, raw.images[ids] if stored else None, labels, ids, prepared.folds)
         classes = [prepared.class_names[label] for label in labels]
         index.append(
             pd.DataFrame(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.duplicates.exact_copies import exact_copies
-from pipeline.data.duplicates.likeness import best_outside
+from pipeline.data.duplicates.likeness import best_outside, small_pictures
 from pipeline.data.duplicates.near_duplicates import least_similarity
 from pipeline.storage.near_duplicates import LikenessCheck
 
@@ -48,8 +48,9 @@ def own_groups(images: NDArray[np.uint8], similarity: float | None = None) -> Ow
     pairs = copies[["id", "first_id"]].to_numpy(dtype=np.int64).reshape(-1, 2)
     exact = joined(np.arange(n), pairs)
     groups, alike, tells = exact, np.zeros(n, dtype=bool), True
+    pictures, queries = small_pictures(images), np.arange(n)
     for step in range(_PASSES):
-        found = best_outside(images, groups)
+        found = best_outside(images, pictures, groups, queries)
         likely = found["similarity"].to_numpy(dtype=float)
         if step == 0:
             tells = _tells(likely, n - len(np.unique(pairs)), least)
@@ -58,6 +59,8 @@ def own_groups(images: NDArray[np.uint8], similarity: float | None = None) -> Ow
             break
         alike[found["query"].to_numpy(dtype=np.int64)] = True
         groups = joined(groups, found[["query", "other"]].to_numpy(dtype=np.int64))
+        # The nearest images outside are other ones only for images of groups that have grown.
+        queries = np.flatnonzero(np.isin(groups, groups[found["query"].to_numpy(dtype=np.intp)]))
     alike[pairs[:, 0]] = False
     return OwnGroups(groups, len(pairs), int(alike.sum()), tells)
 

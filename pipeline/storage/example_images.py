@@ -33,7 +33,7 @@ class ExampleImages:
 
 def load_example_images(seed: int) -> ExampleImages:
     """Choose images by the study's seed, and read them."""
-    labels, folds = load_labels("validation"), load_folds()
+    labels, folds = load_labels("validation"), load_folds("validation")
     # With folds, the stored model has learned from all images but those of the first fold.
     held = np.arange(len(labels)) if folds is None else rows_of_stored_model(folds)["validation"]
     chosen = held[choose_images(labels[held], seed)]

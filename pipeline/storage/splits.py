@@ -109,7 +109,7 @@ def save_split(
         images: None for those of the training split, which with folds are all images.
         labels: (n,).
         ids: (n,).
-        folds: (n,) the fold of each image, with the training split; None without folds.
+        folds: (n,) the fold of each image; None without folds.
     """
     folder, label_folder = PREPARED / split, PREPARED / "labels"
     arrays = {"images": images, "ids": np.asarray(ids, dtype=np.int64), "folds": folds}
@@ -137,16 +137,16 @@ def _of_split(split: str, name: str, dtype: Any, shape: tuple[int | None, ...]) 
 
 def load_images(split: str) -> NDArray[np.uint8]:
     """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
-    if not _holds(split, "images.npy") and _holds("train", "folds.npy"):
+    if not _holds(split, "images.npy") and _holds(split, "folds.npy"):
         split = "train"  # with folds, it has the images of all splits
     return _of_split(split, "images.npy", np.uint8, (None, None, None, 3))
 
 
-def load_folds() -> NDArray[np.int64] | None:
-    """Read the (n,) int64 fold of each image; None without cross-validation."""
-    if not _holds("train", "folds.npy"):
+def load_folds(split: str = "train") -> NDArray[np.int64] | None:
+    """Read the (n,) int64 fold of each image, the same in all splits; None without folds."""
+    if not _holds(split, "folds.npy"):
         return None
-    return np.array(_of_split("train", "folds.npy", np.int64, (None,)))
+    return np.array(_of_split(split, "folds.npy", np.int64, (None,)))
 
 
 def _holds(split: str, name: str) -> bool:

@@ -101,8 +101,8 @@ def _accuracies(study: StudyResults, run: str) -> str:
 
 
 def _notes(notes: Mapping[str, Any]) -> _Pairs:
-    """Write the notes of a card; tuning has a section of its own."""
-    found = _pairs(notes, leave_out=("tuning", *filter(is_told, notes)))
+    """Write the notes of a card; tuning has its own section, and folds are the same for all."""
+    found = _pairs(notes, leave_out=("tuning", "folds", *filter(is_told, notes)))
     return tuple((key.replace("_", " "), value) for key, value in found)
 
 

@@ -79,27 +79,36 @@ def most_similar(
     return pairs.drop_duplicates("query").drop(columns="coarse").reset_index(drop=True)
 
 
-def best_outside(images: Images, groups: NDArray[np.integer]) -> pd.DataFrame:
-    """Find, for each image, the most similar one of another group.
+def small_pictures(images: Images) -> Floats:
+    """Return what `best_outside` compares first: the details of small gray pictures, (n, h, w, 1).
 
     Args:
         images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+    """
+    starts = range(0, len(images), _BLOCK)
+    return np.concatenate([_coarse_pictures(images[s : s + _BLOCK]) for s in starts])
+
+
+def best_outside(
+    images: Images, pictures: Floats, groups: NDArray[np.integer], queries: NDArray[np.integer]
+) -> pd.DataFrame:
+    """Find, for some images, the most similar one of another group.
+
+    Args:
+        images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        pictures: their `small_pictures`.
         groups: (n,) the group of each image.
+        queries: (m,) positions of the images that are compared with all others.
 
     Returns:
-        Columns `query` and `other` (positions), `mirrored` and `similarity`, one row for each image
+        Columns `query` and `other` (positions), `mirrored` and `similarity`, one row for each query
         that resembles an image of another group, by position.
     """
-    groups = np.asarray(groups)
-    coarse = [
-        _coarse_pictures(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)
-    ]
-    pictures = np.concatenate(coarse)
-    others = _unit_vectors(pictures)
-    parts = []
+    others, parts = _unit_vectors(pictures), []
     for mirrored in (False, True):
-        queries = _unit_vectors(pictures[:, :, ::-1]) if mirrored else others
-        parts += [found.assign(mirrored=mirrored) for found in _outside(queries, others, groups)]
+        seen = pictures[queries][:, :, ::-1] if mirrored else pictures[queries]
+        found = _outside(_unit_vectors(seen), others, groups, queries)
+        parts += [each.assign(mirrored=mirrored) for each in found]
     pairs = pd.concat(parts, ignore_index=True)
     pairs = pairs.sort_values("coarse", ascending=False, kind="stable")
     pairs = pairs.groupby("query").head(_CANDIDATES).assign(split="own")
@@ -110,19 +119,20 @@ def best_outside(images: Images, groups: NDArray[np.integer]) -> pd.DataFrame:
 
 
 def _outside(
-    queries: Floats, others: Floats, groups: NDArray[np.integer]
+    vectors: Floats, others: Floats, groups: NDArray[np.integer], queries: NDArray[np.integer]
 ) -> Iterator[pd.DataFrame]:
     """Yield the nearest few vectors of other groups: columns query, other, coarse."""
     few = min(_CANDIDATES, len(others))
     for start in range(0, len(queries), _BLOCK):
-        products = queries[start : start + _BLOCK] @ others.T
-        products[groups[start : start + _BLOCK, None] == groups[None]] = -1
+        here = queries[start : start + _BLOCK]
+        products = vectors[start : start + _BLOCK] @ others.T
+        products[groups[here][:, None] == groups[None]] = -1
         nearest = np.argpartition(-products, few - 1, axis=1)[:, :few]
         values = np.take_along_axis(products, nearest, axis=1)
         rows, columns = np.nonzero(values >= _COARSE_SIMILARITY)
         yield pd.DataFrame(
             {
-                "query": start + rows,
+                "query": here[rows],
                 "other": nearest[rows, columns],
                 "coarse": values[rows, columns],
             }

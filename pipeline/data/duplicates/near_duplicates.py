@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import check_images
 from pipeline.data.duplicates.exact_copies import exact_copies
-from pipeline.data.duplicates.likeness import COARSE, best_outside, most_similar
+from pipeline.data.duplicates.likeness import COARSE, best_outside, most_similar, small_pictures
 from pipeline.storage.near_duplicates import (
     ALIKE,
     DUPLICATE_COLUMNS,
@@ -111,7 +111,7 @@ def near_duplicates_across_folds(
         similarity = least_similarity(images.shape)
     copies = exact_copies({"train": images}, {"train": ids}, ("train",))
     exact = _copies_across(copies, ids, folds)
-    found = best_outside(images, folds)
+    found = best_outside(images, small_pictures(images), folds, np.arange(len(images)))
     found = found[found["similarity"] >= similarity].sort_values(
         "similarity", ascending=False, kind="stable"
     )

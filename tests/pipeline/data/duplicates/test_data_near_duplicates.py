@@ -8,7 +8,11 @@ from sklearn.datasets import load_digits, load_sample_images
 
 from pipeline.checks import StudyError
 from pipeline.data.duplicates import likeness as module
-from pipeline.data.duplicates.near_duplicates import SIMILARITY, near_duplicates
+from pipeline.data.duplicates.near_duplicates import (
+    SIMILARITY,
+    near_duplicates,
+    near_duplicates_across_folds,
+)
 from pipeline.storage.near_duplicates import DUPLICATE_COLUMNS, LikenessCheck
 
 SPLITS = ("train", "validation", "test")
@@ -226,3 +230,21 @@ def test_other_arrays_are_rejected(patches):
     images["validation"] = images["validation"].astype(np.float32)
     with pytest.raises(StudyError, match=r"images of validation: found .* float32; expected"):
         near_duplicates(images, ids)
+
+
+def test_copies_and_look_alikes_are_found_across_folds_alone(patches):
+    images = middle(patches)[:120].copy()
+    folds, ids = np.arange(120) % 3, 1000 + np.arange(120)[::-1]
+    images[31] = images[0]  # of fold 1, and 0
+    images[33] = images[3]  # both of fold 0
+    images[41] = lighter(images[6])  # of fold 2, and 0
+    found = near_duplicates_across_folds(images, ids, folds)
+    pairs = {(row.test_id, row.id, row.kind) for row in found.pairs.itertuples()}
+    one, other = ids[0], ids[31]
+    bright, dark = ids[41], ids[6]
+    assert pairs == {
+        (one, other, "exact"), (other, one, "exact"),
+        (bright, dark, "alike"), (dark, bright, "alike"),
+    }  # fmt: skip
+    assert set(found.pairs["split"]) == {"train"}
+    assert len(found.copies) == 2
