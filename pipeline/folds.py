@@ -74,10 +74,13 @@ def pooled(
 
 
 def largest_sizes(folds: NDArray[np.integer]) -> dict[str, int]:
-    """Return split -> the most images of any model, for estimates of memory."""
+    """Return split -> the most images of any model, for estimates of memory.
+
+    Those of ``test`` include all images once more: each model gets copies of their features.
+    """
     sizes = np.bincount(folds)
-    largest = int(sizes.max())
-    return {"train": int(len(folds) - sizes[0]), "validation": largest, "test": largest}
+    largest, n = int(sizes.max()), len(folds)
+    return {"train": int(n - sizes[0]), "validation": largest, "test": largest + n}
 
 
 def folds_note(folds: NDArray[np.integer]) -> dict[str, Any]:

@@ -24,6 +24,12 @@ from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
 
+DEPENDENT = (
+    "Intervals and tests treat the test images of a group as independent, so intervals may be too "
+    "narrow; dataset.folds takes differences between groups into account."
+)
+
+
 @dataclass(frozen=True)
 class Prepared:
     """The ids and labels of the images in each split."""
@@ -97,8 +103,8 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
         _check_every_class(ids[split], labels, names, split, remedy)
     chosen = {split: labels[ids[split]] for split in SPLITS}
     labels_of = _shuffled(chosen, seed) if spec.shuffle_labels else chosen
-    divided_groups = straddling(ids, raw.groups)
-    notes = (*kept_whole.notes, *([divided_groups] if divided_groups else []))
+    divided_groups, grouped = straddling(ids, raw.groups), raw.groups is not None
+    notes = (*kept_whole.notes, *filter(None, (divided_groups, DEPENDENT if grouped else "")))
     used = np.concatenate(list(ids.values()))
     return Prepared(ids, labels_of, names, left_out, None, notes, kept_whole.count(used))
 

@@ -120,6 +120,13 @@ def test_the_later_of_several_overlays_is_laid_over_the_earlier(checkout):
         create("other+tinny", checkout)
 
 
+def test_the_csv_file_of_groups_is_found_from_the_workspace(checkout):
+    overlay = "dataset: {name: image_folder, groups: {csv: data/incoming/groups.csv}}\n"
+    (checkout / "studies/tiny.yaml").write_text(overlay, encoding="utf-8")
+    dataset = params_of(create("tiny", checkout))["dataset"]
+    assert dataset["groups"] == {"csv": "../../data/incoming/groups.csv"}
+
+
 def test_an_empty_overlay_changes_nothing(checkout):
     (checkout / "studies/tiny.yaml").write_text("{}\n", encoding="utf-8")
     expected = yaml.safe_load(PARAMS)

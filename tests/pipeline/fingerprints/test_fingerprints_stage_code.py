@@ -120,6 +120,16 @@ def test_check_writes_the_files_that_stages_depend_on(study_folder):
     assert list(written) == sorted(written)
 
 
+def test_a_file_that_prepare_reads_changes_its_fingerprint_alone(study_folder):
+    save_fingerprints(PARAMS)
+    before = {path.name: path.read_text(encoding="utf-8") for path in CODE.iterdir()}
+    save_fingerprints(PARAMS, {"data/incoming/groups.csv": "5f" * 32})
+    after = {path.name: path.read_text(encoding="utf-8") for path in CODE.iterdir()}
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {f"prepare.{PARAMS['dataset']['name']}.json"}
+    assert "5f" * 32 in after[changed.pop()]
+
+
 @pytest.mark.parametrize(
     ("stage", "kind", "method"),
     [

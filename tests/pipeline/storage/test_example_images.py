@@ -33,6 +33,19 @@ def test_images_come_with_their_ids_and_classes(study_folder, rng):
         assert name == names[labels[id_ - 40]]
 
 
+def test_with_folds_they_are_those_that_the_stored_model_has_not_learned_from(study_folder, rng):
+    labels, ids, folds = np.arange(12) % 3, np.arange(12) + 40, np.arange(12) // 4
+    images = rng.integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)
+    save_split("train", images, labels, ids, folds)
+    save_split("validation", None, labels, ids, folds)
+    card = DatasetCard("d", "d", "0", ("cat", "dog", "eel"), (8, 8, 3), {"validation": 12}, seed=0)
+    save_dataset_card(card, pd.DataFrame({"id": []}))
+    examples = load_example_images(3)
+    assert sorted(examples.ids) == [40, 41, 42, 43]
+    for pixels, id_ in zip(examples.pixels, examples.ids, strict=True):
+        assert (pixels == images[id_ - 40]).all()
+
+
 def test_enlarging_keeps_every_pixel(rng):
     image = rng.integers(0, 256, (32, 30, 3), dtype=np.uint8)
     large = enlarged(image, 100)
