@@ -10,6 +10,7 @@ ORDER = (
     "pairwise",
     "calibration",
     "corruption",
+    "two_classes",
     "confusion",
     "features_seen",
     "networks_seen",

@@ -16,6 +16,7 @@ from pipeline.checks import StudyError, did_you_mean, listing
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params
 from pipeline.config.registry import explain
+from pipeline.config.two_classes import TwoClassOptions
 
 KINDS = ("classical", "deep")
 """Sections of params.yaml whose entries are runs."""
@@ -49,6 +50,8 @@ class Roster:
     """What this study leaves out, and why."""
     seed: int
     """The study's."""
+    two_classes: TwoClassOptions
+    """Which of two classes is to be found."""
 
 
 class _Entry(BaseModel):
@@ -94,7 +97,15 @@ def load_roster() -> Roster:
         },
         not_run=_parse(_Whole, document, "").not_run,
         seed=seed,
+        two_classes=_two_classes(document.get("dataset")),
     )
+
+
+def _two_classes(dataset: Any) -> TwoClassOptions:
+    """Take the options on two classes from among those of the dataset, which has many more."""
+    section = dataset if isinstance(dataset, Mapping) else {}
+    named = {name: section[name] for name in TwoClassOptions.model_fields if name in section}
+    return _parse(TwoClassOptions, named, "dataset")
 
 
 def _parse(model: type[_Model], entry: Mapping[str, Any], where: str) -> _Model:

@@ -23,7 +23,6 @@ from pipeline.sampling import stratified_order
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
-
 DEPENDENT = (
     "Intervals and tests treat the test images of a group as independent, so intervals may be too "
     "narrow; dataset.folds takes differences between groups into account."

@@ -87,10 +87,10 @@ def macro_f1_interval(
     said = np.zeros_like(hits)
     for label in np.unique(labels):
         kinds, counts = np.unique(predicted[labels == label], axis=0, return_counts=True)
-        drawn = generator.multinomial(counts.sum(), counts / counts.sum(), resamples)
+        drawn = generator.multinomial(counts.sum(), counts / counts.sum(), resamples).astype(float)
         for index, as_class in enumerate(kinds.T):
             hits[index, :, label] = drawn[:, as_class == label].sum(axis=1)
-            said[index] += drawn @ (as_class[:, None] == np.arange(n_classes))
+            said[index] += drawn @ (as_class[:, None] == np.arange(n_classes)).astype(float)
     both = said + np.bincount(labels, minlength=n_classes)
     f1 = np.divide(2 * hits, both, out=np.zeros_like(hits), where=both > 0)
     return Interval(*percentiles(f1.mean(axis=(0, 2)), confidence))

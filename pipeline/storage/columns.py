@@ -58,11 +58,11 @@ class Table:
     meaning: str
     """What the table is about, and what a row is."""
     columns: tuple[Column, ...]
-    optional: bool = False
-    """Whether results of earlier versions may lack it; it is then not among the tables."""
     pictures: Literal["", "enlarged", "thumbnail"] = ""
     """How the images are written that its columns ``id`` and ``image`` name: as PNG, each pixel
     enlarged to a square, or as a small JPEG; empty for a table without pictures."""
+    optional: bool = False
+    """Whether results of earlier versions may lack it; its section is then left out."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ def load_results(tables: Iterable[Table], folder: Path = STUDY) -> Results:
     Args:
         tables: the records of its tables.
         folder: the study's. Results of earlier versions lie there without a folder ``tables/``,
-            and may lack the optional columns.
+            and may lack the optional columns and tables.
 
     Raises:
         StudyError: if a file or a column is missing.
