@@ -5,28 +5,42 @@ It reads no label of the test split: `evaluate` compares the predictions of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline.config.entries import read_params
 from pipeline.data.health.pixel_facts import pixel_facts
 from pipeline.data.health.shortcut import fact_sets, predict_from_facts
+from pipeline.folds import Rows, fold_count, rows_of_model
 from pipeline.storage.file_facts import load_file_facts
 from pipeline.storage.health import CONTROL_COLUMNS, FACT_COLUMNS, Health, save_health
-from pipeline.storage.splits import SPLITS, learning_seal, load_ids, load_images, load_labels
+from pipeline.storage.splits import (
+    SPLITS,
+    learning_seal,
+    load_folds,
+    load_ids,
+    load_images,
+    load_labels,
+)
 from stages import run
 
 
 def main() -> None:
     """Write data/health/."""
-    seed = read_params()[1]
-    facts = pd.concat([_of_split(split) for split in SPLITS], ignore_index=True)
+    seed, folds = read_params()[1], load_folds()
+    splits = SPLITS if folds is None else ("test",)  # with folds, each split holds all images
+    facts = pd.concat([_of_split(split) for split in splits], ignore_index=True)
     files = load_file_facts()
     facts = facts.merge(files, on="id", how="left")
     for name in ("width", "height", "bytes"):
         facts[name] = facts[name].fillna(0).astype(np.int64)
     facts["format"] = facts["format"].fillna("").astype(str)
-    save_health(Health(facts[list(FACT_COLUMNS)], _control(facts, seed)), learning_seal())
+    rows = [_rows(facts)] if folds is None else _rows_of_folds(folds)
+    control = _control(facts, load_labels("train"), rows, seed)
+    save_health(Health(facts[list(FACT_COLUMNS)], control), learning_seal())
 
 
 def _of_split(split: str) -> pd.DataFrame:
@@ -39,22 +53,37 @@ def _of_split(split: str) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _control(facts: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return what each set of facts predicts for the test images, columns `CONTROL_COLUMNS`."""
-    train, test = (facts[facts["split"] == split] for split in ("train", "test"))
-    labels = load_labels("train")
-    rows = [
-        pd.DataFrame(
-            {
-                "id": test["id"].to_numpy(),
-                "facts": name,
-                "predicted": predict_from_facts(train, labels, test, columns, seed),
-            }
-        )
-        for name, columns in fact_sets(train).items()
-    ]
+def _rows(facts: pd.DataFrame) -> Rows:
+    return {split: np.flatnonzero(facts["split"] == split) for split in ("train", "test")}
+
+
+def _rows_of_folds(folds: NDArray[np.int64]) -> list[Rows]:
+    return [rows_of_model(folds, model) for model in range(fold_count(folds))]
+
+
+def _control(
+    facts: pd.DataFrame, labels: NDArray[np.int64], parts: Sequence[Rows], seed: int
+) -> pd.DataFrame:
+    """Return what each set of facts predicts for the test images, columns `CONTROL_COLUMNS`.
+
+    Args:
+        facts: one row per image.
+        labels: (n,) of the training images; of all images in the order of `facts` with folds.
+        parts: the images to learn from and to predict, once or once per fold.
+        seed: of the control.
+    """
+    tables = []
+    for name, columns in fact_sets(facts).items():
+        predicted = pd.Series(-1, index=facts.index)
+        for rows in parts:
+            learned = labels if len(parts) == 1 else labels[rows["train"]]
+            train, test = facts.iloc[rows["train"]], facts.iloc[rows["test"]]
+            predicted.iloc[rows["test"]] = predict_from_facts(train, learned, test, columns, seed)
+        known = predicted[predicted >= 0]
+        ids = facts.loc[known.index, "id"].to_numpy()
+        tables.append(pd.DataFrame({"id": ids, "facts": name, "predicted": known.to_numpy()}))
     empty = pd.DataFrame({name: [] for name in CONTROL_COLUMNS})
-    return pd.concat(rows, ignore_index=True) if rows else empty
+    return pd.concat(tables, ignore_index=True) if tables else empty
 
 
 if __name__ == "__main__":

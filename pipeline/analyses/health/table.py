@@ -65,7 +65,7 @@ def record(study: Study) -> dict[str, Any]:
     """Return the flagged images, counted and some of them named, for ``study.json``."""
     if study.health is None:
         return {}
-    facts = study.health.facts.drop_duplicates("id")
+    facts = study.health.facts
     found = {}
     for kind, which in flagged(facts).items():
         ordered = facts[which].sort_values(
@@ -79,16 +79,16 @@ def record(study: Study) -> dict[str, Any]:
 def _with_classes(facts: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     """Add the class of each image, and keep one row per image."""
     codes = np.full(len(facts), -1)
-    for split, ids in labels.ids.items():
+    for split in facts["split"].unique():
         here = np.flatnonzero(facts["split"] == split)
-        if not np.array_equal(facts["id"].to_numpy()[here], ids):
+        if not np.array_equal(facts["id"].to_numpy()[here], labels.ids[split]):
             raise StudyError(
                 f"facts about images: found other images in the {split} split; expected those of "
                 "the study. Compute them again with: dvc repro health"
             )
         codes[here] = labels.by_split[split]
     names = np.array(labels.class_names)[codes]
-    return facts.assign(**{"class": names}).drop_duplicates("id").reset_index(drop=True)
+    return facts.assign(**{"class": names})
 
 
 def _row(facts: pd.DataFrame, flags: pd.DataFrame) -> dict[str, Any]:

@@ -26,7 +26,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "mean brightness": ("brightness",),
 }
 """Set of facts -> its columns. Facts that are the same for all images are left out."""
-_TREES, _LEAF, _MOST = 200, 3, 10_000
+_TREES, _LEAF, _MOST = 100, 3, 10_000
 """Trees of the forest, images in a leaf, and the most training images."""
 
 
@@ -69,7 +69,7 @@ def predict_from_facts(
 
     chosen = np.sort(stratified_order(labels, seed)[:_MOST])
     inputs, test_inputs = _numbers(facts, test_facts, columns)
-    forest = RandomForestClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed, n_jobs=-1)
+    forest = RandomForestClassifier(_TREES, min_samples_leaf=_LEAF, random_state=seed)
     forest.fit(inputs[chosen], np.asarray(labels)[chosen])
     predicted: NDArray[np.int64] = forest.predict(test_inputs).astype(np.int64)
     return predicted

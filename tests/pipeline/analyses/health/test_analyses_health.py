@@ -38,7 +38,7 @@ def test_a_control_that_knows_the_class_is_a_caution():
 
 
 def test_a_control_that_knows_little_is_not_said_to_know_the_class():
-    _, caution = _finding(shortcut_rows(control(60), LABELS).to_dict("records"))
+    _, caution = _finding(shortcut_rows(control(50), LABELS).to_dict("records"))
     assert caution.startswith("The files alone say something about the class")
 
 
