@@ -37,7 +37,9 @@ def compare(first: ScoredRun, second: ScoredRun, labels: NDArray[np.integer]) ->
 
 
 def compare_over_folds(
-    first: NDArray[np.number], second: NDArray[np.number], folds: NDArray[np.integer]
+    first: NDArray[np.number | np.bool_],
+    second: NDArray[np.number | np.bool_],
+    folds: NDArray[np.integer],
 ) -> FoldMean:
     """Compare two runs of a cross-validation, given (n,) how right each is on each test image."""
     return fold_mean(np.asarray(first, dtype=float) - np.asarray(second, dtype=float), folds)
@@ -63,10 +65,10 @@ def families_compared(
         return None
     pair = compare(best[one], best[other], labels.test)
     interval, p_value = pair.interval(), pair.p_value
-    told = {"interval": "95%, Newcombe 1998, method 10, paired", "test": MCNEMAR}
+    told: dict[str, Any] = {"interval": "95%, Newcombe 1998, method 10, paired", "test": MCNEMAR}
     if labels.folds is not None:
-        right = [best[each].predicted[0]["test"] == labels.test for each in families]
-        corrected = compare_over_folds(*right, labels.folds)
+        first, second = (best[each].predicted[0]["test"] == labels.test for each in families)
+        corrected = compare_over_folds(first, second, labels.folds)
         interval = wider(interval, corrected.interval())
         p_value = max(p_value, corrected.p_value)
         told = {

@@ -18,8 +18,8 @@ from pipeline.checks import StudyError, check_images, check_known, check_labels,
 from pipeline.data.folds import make_folds, small_classes
 from pipeline.data.grouping import Kept, divide_groups, kept_together, straddling
 from pipeline.data.reading.left_out import record
-from pipeline.data.spec import DatasetSpec, Part, RawDataset
-from pipeline.sampling import stratified_order
+from pipeline.data.spec import DatasetSpec, RawDataset
+from pipeline.data.stratified_parts import capped, divide, part_size, shuffled_labels
 from pipeline.storage.source import Source
 from pipeline.storage.splits import SPLITS
 
@@ -86,9 +86,9 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
                     "some of each class"
                 )
             kept_back = len(taken) - taken.index(split)
-            count = _part_size(ids["train"], labels, part, split, kept_back)
+            count = part_size(ids["train"], labels, part, split, kept_back)
             if kept_whole.groups is None:
-                divided = _divide(ids["train"], labels, count, seed, kept_back)
+                divided = divide(ids["train"], labels, count, seed, kept_back)
             else:
                 divided = divide_groups(
                     ids["train"], labels, kept_whole.groups, count, names, split, kept_back, seed
@@ -97,11 +97,11 @@ def make_splits(raw: RawDataset, spec: DatasetSpec, seed: int) -> Prepared:
     for split in SPLITS:
         remedy = "Use more images, or other sizes for dataset.validation and dataset.test"
         _check_every_class(ids[split], labels, names, split, remedy)
-        ids[split] = _capped(ids[split], labels, spec.limit, seed)
+        ids[split] = capped(ids[split], labels, spec.limit, seed)
         remedy = f"Raise dataset.limit ({spec.limit}), or choose fewer classes"
         _check_every_class(ids[split], labels, names, split, remedy)
     chosen = {split: labels[ids[split]] for split in SPLITS}
-    labels_of = _shuffled(chosen, seed) if spec.shuffle_labels else chosen
+    labels_of = shuffled_labels(chosen, seed) if spec.shuffle_labels else chosen
     divided_groups, grouped = straddling(ids, raw.groups), raw.groups is not None
     notes = (*kept_whole.notes, *filter(None, (divided_groups, DEPENDENT if grouped else "")))
     used = np.concatenate(list(ids.values()))
@@ -118,7 +118,7 @@ def _cross_validated(
 ) -> Prepared:
     """Deal all images to folds, whatever the source's splits; see `pipeline.folds`."""
     count = spec.fold_count or 0
-    every = _capped(np.flatnonzero(labels >= 0), labels, spec.limit, seed)
+    every = capped(np.flatnonzero(labels >= 0), labels, spec.limit, seed)
     _check_every_class(every, labels, names, "kept", "Raise dataset.limit, or add images")
     kept_whole = kept_together(raw, spec, every)
     own, groups = labels[every], kept_whole.groups
@@ -132,7 +132,9 @@ def _cross_validated(
         else ""
     )
     notes = (*kept_whole.notes, merged, small_classes(own, groups, count, names))
-    learned = _shuffled(dict.fromkeys(SPLITS, own), seed)["train"] if spec.shuffle_labels else own
+    learned = (
+        shuffled_labels(dict.fromkeys(SPLITS, own), seed)["train"] if spec.shuffle_labels else own
+    )
     return Prepared(
         ids=dict.fromkeys(SPLITS, every),
         labels={"train": learned, "validation": learned, "test": own},
@@ -213,82 +215,6 @@ def _check_enough(
             f"of each, one for each of {splits} splits. Add images, or leave these classes out "
             f"with dataset.min_per_class: {least}"
         )
-
-
-def _part_size(
-    ids: NDArray[np.int64], labels: NDArray[np.int64], part: Part, split: str, kept_back: int
-) -> int:
-    """Return how many images to split off.
-
-    A fraction is rounded so that each class gives up at least one image and keeps `kept_back`; a
-    count is used unchanged.
-    """
-    classes = len(np.unique(labels[ids]))
-    most = len(ids) - kept_back * classes
-    count = part if isinstance(part, int) else min(max(round(part * len(ids)), classes), most)
-    if count >= len(ids):
-        raise StudyError(
-            f"dataset.{split}: found {part}, which is {count:,} of {len(ids):,} training images; "
-            "expected fewer, so that some remain to train on"
-        )
-    return count
-
-
-def _divide(
-    ids: NDArray[np.int64], labels: NDArray[np.int64], count: int, seed: int, kept_back: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the training ids that remain, and the stratified part that is split off.
-
-    Each class gives up at least one image and keeps at least `kept_back`, as far as the size of the
-    part allows.
-    """
-    order = _fair_order(labels[ids], seed, kept_back)
-    return np.sort(ids[order[count:]]), np.sort(ids[order[:count]])
-
-
-def _capped(
-    ids: NDArray[np.int64], labels: NDArray[np.int64], limit: int | None, seed: int
-) -> NDArray[np.int64]:
-    if limit is None or limit >= len(ids):
-        return ids
-    return np.sort(ids[_fair_order(labels[ids], seed)[:limit]])
-
-
-def _fair_order(labels: NDArray[np.int64], seed: int, kept_back: int = 0) -> NDArray[np.int64]:
-    """Return a stratified order in which both prefixes and remainders contain every class.
-
-    It is `stratified_order` with the first image of each class moved to the front and the last
-    `kept_back` of each moved to the end. If a prefix contains all of the former and none of the
-    latter, as with hundreds of images per class, it is the same set as without the moves.
-    """
-    order = stratified_order(labels, seed)
-    ordered = labels[order]
-    place = np.zeros(len(order), dtype=np.int64)
-    for label in np.unique(labels):
-        members = np.flatnonzero(ordered == label)
-        place[members[max(1, len(members) - kept_back) :]] = 1
-        place[members[0]] = -1
-    return order[np.argsort(place, kind="stable")]
-
-
-def _shuffled(labels: dict[str, NDArray[np.int64]], seed: int) -> dict[str, NDArray[np.int64]]:
-    """Permute the labels of all splits except test; the number of each label is unchanged.
-
-    The images of each class get all labels in proportion. A plain permutation would leave a class
-    with slightly more of one label than of the others. A run that can tell classes apart would then
-    predict that label for the whole class, and be right or wrong on whole classes at once: at
-    chance on average over permutations, but for any one permutation farther from it than an
-    interval for independent images allows.
-    """
-    rng = np.random.default_rng(seed)
-    shuffled = dict(labels)
-    for split in ("train", "validation"):
-        one = labels[split]
-        by_class = np.lexsort((rng.random(len(one)), one))
-        shuffled[split] = np.empty_like(one)
-        # Every stretch of a stratified order contains the labels in proportion.
-        shuffled[split][by_class] = one[stratified_order(one, seed)]
-    return shuffled
 
 
 def _check_every_class(

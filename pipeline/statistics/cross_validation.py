@@ -75,7 +75,7 @@ class FoldMean:
         return float(t.ppf(0.5 + confidence / 2, self.degrees))
 
 
-def fold_mean(values: NDArray[np.number], folds: NDArray[np.integer]) -> FoldMean:
+def fold_mean(values: NDArray[np.number | np.bool_], folds: NDArray[np.integer]) -> FoldMean:
     """Return the mean of a value over images, with its error over folds.
 
     Each model is tested on one fold and validated on another, so that it is trained on K - 2:

@@ -539,6 +539,12 @@ def test_labels_of_an_unknown_class():
     assert set(labels) == set(SPLITS)
 
 
+def test_folds_need_all_images_in_all_splits():
+    folds = np.arange(len(LABELS["test"])) % 3
+    with pytest.raises(StudyError, match="all images in all splits"):
+        evaluate(DATASET, LABELS, IDS, [run_record("svm")], folds=folds)
+
+
 def test_statistics_are_told_with_their_constants(two_families):
     record = two_families.study["statistics"]
     assert (record["pairs"], record["resamples"], record["bins"]) == (3, 10_000, 15)

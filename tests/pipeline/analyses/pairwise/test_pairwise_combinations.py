@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pipeline.analyses.pairwise import combinations
 from pipeline.analyses.pairwise.combinations import combine, mean_prediction
 from pipeline.analyses.pairwise.table import COMBINATIONS, combinations_table
+from pipeline.statistics.pooling import fit_pool
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run, study_of
 
 
@@ -89,3 +91,19 @@ def test_the_mean_is_that_of_probabilities():
     one, other = np.array([[0.6, 0.4, 0.0]]), np.array([[0.1, 0.4, 0.5]])
     assert mean_prediction([one, other]).tolist() == [1]
     assert mean_prediction([one]).tolist() == [0]
+
+
+def test_the_weights_of_a_fold_are_fitted_on_the_others(best, labels, monkeypatch):
+    folds = np.arange(len(labels.test)) % 3
+    fitted = []
+
+    def fit(shares, actual):
+        fitted.append(actual)
+        return fit_pool(shares, actual)
+
+    monkeypatch.setattr(combinations, "fit_pool", fit)
+    two = {family: best[family] for family in ("classical", "deep")}
+    combine(two, replace(labels, folds=folds))
+    assert [each.tolist() for each in fitted] == [
+        labels.validation[folds != fold].tolist() for fold in range(3)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from scipy import stats
 
 from pipeline.analyses.pairwise.pairs import ALPHA, PairedRuns, pair_runs
 from pipeline.analyses.pairwise.table import AGREEMENT, PAIRWISE, agreement_table, pairwise_table
+from pipeline.statistics.cross_validation import fold_mean
 from pipeline.statistics.proportions import Interval
 from pipeline.statistics.significance import McNemar
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run, study_of
@@ -93,6 +95,22 @@ def test_training_uncertainty_is_told_where_there_are_seeds(four, labels):
     assert table["net", "svm"] == pytest.approx(spread["net"])
     assert table["net", "mixed"] == pytest.approx(np.hypot(spread["net"], spread["mixed"]))
     assert np.isnan(table["svm", "poor"])
+
+
+def test_with_folds_tests_and_intervals_are_corrected(four, labels):
+    folds = np.arange(len(labels.test)) % 5
+    plain = pairwise_table(study_of(four, labels))
+    table = pairwise_table(study_of(four, replace(labels, folds=folds)))
+    shares = [run.share_right(labels) for run in four]
+    pairs = itertools.combinations(range(4), 2)
+    corrected = [fold_mean(shares[i] - shares[j], folds) for i, j in pairs]
+    expected = np.maximum(plain["p_value"], [each.p_value for each in corrected])
+    assert table["p_value"].to_numpy() == pytest.approx(expected.to_numpy())
+    assert (table["p_value"] > plain["p_value"]).any()
+    for row, before, each in zip(table.itertuples(), plain.itertuples(), corrected, strict=True):
+        assert row.ci_low == min(before.ci_low, each.interval().low)
+        assert row.ci_high == max(before.ci_high, each.interval().high)
+    assert table["difference"].equals(plain["difference"])
 
 
 def test_one_run_has_no_pair(four, labels):
