@@ -1,7 +1,8 @@
 """The interface of a pretrained network that other networks and feature sets build on: a *base*.
 
 A base is one file in this folder, with a class ``Network`` derived from `Base`; its name in
-params.yaml (``base: vgg16``) is the name of the file. It consists of blocks, and a block of layers.
+params.yaml (``base: vgg16``) is the name of the file. Those of `keras.applications` are all in
+`pipeline.pretrained.keras_applications`. A base consists of blocks, and a block of layers.
 A layer here is a place whose output can be read; it has the name of the Keras layer that ends
 there, so one layer may stand for several of Keras's (a convolution, its normalization, its
 activation). Training is unfrozen by blocks, from the top.
@@ -151,9 +152,14 @@ class Base(ABC):
 
 @cache
 def base_names() -> tuple[str, ...]:
-    """Return the sorted names of all bases. It reads the files and imports none."""
+    """Return the sorted names of bases with a file. It reads the files and imports none."""
     files = Path(__file__).parent.glob("*.py")
     return tuple(sorted(path.stem for path in files if defines(path, "Network")))
+
+
+def known_bases() -> tuple[str, ...]:
+    """Return the sorted names of all bases, those of `keras.applications` included."""
+    return tuple(sorted({*base_names(), *_applications().APPLICATIONS}))
 
 
 @cache
@@ -163,9 +169,16 @@ def load_base(name: str) -> Base:
     Raises:
         StudyError: if there is no such base.
     """
-    check_known(name, base_names(), "base")
+    check_known(name, known_bases(), "base")
+    if name not in base_names():
+        application: Base = _applications().Application(name)
+        return application
     network: Base = importlib.import_module(f"pipeline.pretrained.{name}").Network()
     return network
+
+
+def _applications() -> Any:
+    return importlib.import_module("pipeline.pretrained.keras_applications")
 
 
 def resized(pixels: keras.KerasTensor, image_size: int) -> keras.KerasTensor:

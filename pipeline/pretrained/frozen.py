@@ -66,8 +66,8 @@ class FrozenBase:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers that are read."""
-        return tuple(part.layer for part in self.parts)
+        """The layers that are read, each once, in whatever forms."""
+        return tuple(dict.fromkeys(part.layer for part in self.parts))
 
     @property
     def is_halved(self) -> bool:

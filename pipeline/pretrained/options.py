@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.checks import check_known
 from pipeline.config.image_size import SizeOptions
-from pipeline.pretrained.base import Base, Pooling, base_names, load_base
+from pipeline.pretrained.base import Base, Pooling, known_bases, load_base
 from pipeline.pretrained.frozen import FrozenBase
 
 
@@ -24,10 +24,11 @@ class BaseOptions(SizeOptions):
     enlarges: ClassVar[bool] = True
 
     base: str = "vgg16"
-    """The pretrained network: the name of a file in pipeline/pretrained, such as vgg16."""
+    """The pretrained network: the name of a file in pipeline/pretrained, such as vgg16, or one of
+    keras.applications, such as resnet50, mobilenet_v2, efficientnet_b0 or convnext_tiny."""
     weights: str = Field(default="imagenet", min_length=1)
     """imagenet (the published ones), random (an untrained control), or the path of a file."""
-    image_size: int = Field(default=64, ge=32, le=512)
+    image_size: int = Field(default=64, ge=32, le=512, validate_default=True)
     """Resize images to this square; the cost grows with its area. Areas of larger images are
     averaged; smaller images are enlarged inside the model."""
     layers: tuple[str, ...] = Field(default_factory=_default_layers)
@@ -39,8 +40,16 @@ class BaseOptions(SizeOptions):
     @field_validator("base")
     @classmethod
     def _known_base(cls, base: str) -> str:
-        check_known(base, base_names(), "base")
+        check_known(base, known_bases(), "base")
         return base
+
+    @field_validator("image_size")
+    @classmethod
+    def _large_enough(cls, size: int, info: ValidationInfo) -> int:
+        least = load_base(info.data["base"]).minimum_size if "base" in info.data else 0
+        if size < least:
+            raise ValueError(f"expected at least {least} pixels for {info.data['base']}")
+        return size
 
     @field_validator("layers")
     @classmethod

@@ -66,16 +66,10 @@ class PixelModel:
         against the rest, so the most probable class may differ from the one with the largest score.
         Those of a network are its scores; ``calibration.csv`` shows how reliable they are.
         """
-        return self.scores_and_probabilities(images)[1]
-
-    def scores_and_probabilities(
-        self, images: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return what `scores` and `probabilities` do, for the time of one of them."""
-        scores = self.scores(images)
         if self.card.family == "deep":
-            return scores, scores
-        return scores, self._checked(self.model.calibrator.predict_proba(scores))
+            return self.scores(images)
+        check_pixels(images, self.image_shape, self._name)
+        return self._checked(self.model.probabilities(images))
 
     def predict(self, images: NDArray[np.uint8], tta: Tta = "none") -> list[str]:
         """Return the name of the class of each image; for `tta` see `scores`."""
