@@ -63,6 +63,23 @@ def network_scores(
     return of_probabilities(predict(network, inputs, on_batch=on_batch))
 
 
+def scores_and_features(
+    network: keras.Model, inputs: NDArray
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the (n, classes) probabilities of a network, and its (n, d) last features.
+
+    Args:
+        network: a model whose outputs are those of a trained network, and vectors.
+        inputs: as in `predict`.
+    """
+    outputs, vectors = network.outputs
+    scores = np.empty((len(inputs), outputs.shape[-1]), dtype=np.float32)
+    features = np.empty((len(inputs), vectors.shape[-1]), dtype=np.float32)
+    for rows, found in predicted_batches(network, inputs):
+        scores[rows], features[rows] = found
+    return of_probabilities(scores), features
+
+
 def predicted_batches(
     model: keras.Model, inputs: NDArray, batch_size: int | None = None
 ) -> Iterator[tuple[slice, Any]]:

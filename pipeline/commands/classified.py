@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.held_out import HeldOut
+from pipeline.commands.own_features import Sight
 from pipeline.data.reading.image_files import stream_images
 from pipeline.storage.stored_runs import PixelModel
 
@@ -50,12 +51,13 @@ class Unread:
 
 
 def classify(
-    run: PixelModel, held: HeldOut, files: Iterable[tuple[str, bytes | None]]
+    run: PixelModel, see: Sight, held: HeldOut, files: Iterable[tuple[str, bytes | None]]
 ) -> Iterator[Classified | Unread]:
     """Classify files as they arrive; memory holds one batch of images.
 
     Args:
         run: the run.
+        see: what it sees in images.
         held: its temperature and limits.
         files: names and contents.
     """
@@ -64,30 +66,36 @@ def classify(
     while batch := list(islice(found, several)):
         names = [name for name, pixels in batch if not isinstance(pixels, str)]
         images = [pixels for _, pixels in batch if not isinstance(pixels, str)]
-        made = iter(_classified(run, held, names, np.stack(images)) if images else ())
+        made = iter(
+            _classified(run.class_names, see, held, names, np.stack(images)) if images else ()
+        )
         for name, pixels in batch:
             yield Unread(name, pixels) if isinstance(pixels, str) else next(made)
 
 
 def _classified(
-    run: PixelModel, held: HeldOut, names: list[str], images: NDArray[np.uint8]
+    classes: Sequence[str],
+    see: Sight,
+    held: HeldOut,
+    names: Sequence[str],
+    images: NDArray[np.uint8],
 ) -> list[Classified]:
-    scores, probabilities = run.scores_and_probabilities(images)
+    scores, probabilities, features = see(images)
     calibrated = held.calibrated(probabilities)
+    flags = held.flags(images, calibrated, features)
+    rows = range(len(names))
     first = scores.argmax(axis=1)
     others = scores.copy()
-    others[np.arange(len(first)), first] = -np.inf
+    others[rows, first] = -np.inf
     second = others.argmax(axis=1)
     return [
         Classified(
-            file=name,
-            predicted=run.class_names[one],
-            probability=float(shares[one]),
-            runner_up=run.class_names[two],
-            runner_up_probability=float(shares[two]),
-            unlike=reasons,
+            file=names[row],
+            predicted=classes[first[row]],
+            probability=float(calibrated[row, first[row]]),
+            runner_up=classes[second[row]],
+            runner_up_probability=float(calibrated[row, second[row]]),
+            unlike=tuple(reason for reason, flagged in flags.items() if flagged[row]),
         )
-        for name, one, two, shares, reasons in zip(
-            names, first, second, calibrated, held.reasons(images, calibrated), strict=True
-        )
+        for row in rows
     ]

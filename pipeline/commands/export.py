@@ -21,7 +21,7 @@ import onnxruntime
 
 from pipeline import system_errors
 from pipeline.checks import StudyError
-from pipeline.commands.held_out import held_out
+from pipeline.commands.held_out import fitted_temperature
 from pipeline.commands.onnx_export.example import example
 from pipeline.commands.onnx_export.graph import Graph
 from pipeline.commands.onnx_export.runs import add_run, check_exportable, scores_in_float32
@@ -65,10 +65,10 @@ def export_run(
                 f"there is no {TASK} in {folder}; expected the prepared images of the study, on "
                 "whose validation split an export is checked. Create them with: dvc repro prepare"
             )
-        held = held_out(run.card, "dvc repro")
+        temperature = fitted_temperature(run.card, "dvc repro")
         graph = Graph()
-        outputs = add_run(graph, run, held.temperature)
-        model = graph.model(run.image_shape, outputs, _metadata(run, held.temperature))
+        outputs = add_run(graph, run, temperature)
+        model = graph.model(run.image_shape, outputs, _metadata(run, temperature))
         lines = _check(run, model)
     path = place / "model.onnx"
     with atomic(path) as temporary:
@@ -146,6 +146,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="one of the run's seeds; by default the smallest")
     parser.add_argument("--to", help="a folder for the files; by default exports/<run>")
     given = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of every machine's GPU
     try:
         export_run(given.run, given.seed, given.folder, given.to)
     except Exception as error:

@@ -28,6 +28,7 @@ from pipeline.checks import StudyError, escaped
 from pipeline.commands import prediction_report as report
 from pipeline.commands.classified import Unread, classify
 from pipeline.commands.held_out import HeldOut, held_out
+from pipeline.commands.own_features import sight
 from pipeline.data.reading.given_files import GivenFiles
 from pipeline.data.reading.image_files import read_images
 from pipeline.data.reading.pixel_values import Range
@@ -127,9 +128,10 @@ def predict_files(
     given = GivenFiles([Path(each).expanduser() for each in images])
     run = open_run(name, seed, folder)
     kind = "deep" if run.card.family == "deep" else "classical"
+    see = sight(run)
     with contextlib.chdir(folder):
-        held = held_out(run.card, f"dvc repro train_{kind}@{name}")
-    found = classify(run, held, given)
+        held = held_out(run.card, see, f"dvc repro train_{kind}@{name}")
+    found = classify(run, see, held, given)
     first = list(islice(found, report.SHOWN + 1))
     path = Path(csv) if csv is not None else None
     if path is None and len(first) > report.SHOWN:
@@ -176,6 +178,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", default=".", help="the study's folder, such as workspaces/x")
     parser.add_argument("--seed", type=int, help="one of the run's seeds; by default the smallest")
     given = parser.parse_args(arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of every machine's GPU
     try:
         return predict_files(given.run, given.images, given.seed, given.folder, given.csv)
     except Exception as error:

@@ -57,31 +57,23 @@ def _area(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float
     return resized
 
 
-class NearestImages:
-    """Distances to the images that a run has learned from, by appearance.
+class Looks:
+    """Appearances on the scale of a study's images, so that their distances mean something.
 
     Each number is divided by its standard deviation over those images, and each group of numbers by
-    the root of its size, so that groups count alike. The distance is that to the `k`-th nearest
-    image, as Sun et al. (2022), "Out-of-distribution detection with deep nearest neighbors", take
-    it in the features of a network. Here it needs no network and no labels.
+    the root of its size, so that groups count alike.
 
     Args:
         images: (n, height, width, 3) uint8, RGB; may be memory-mapped.
-        k: which neighbor; the last one if there are fewer images.
     """
 
-    def __init__(self, images: NDArray[np.uint8], k: int = 5) -> None:
-        known = appearance(images).astype(np.float64)
-        spread = np.maximum(known.std(axis=0), 1e-3)
+    def __init__(self, images: NDArray[np.uint8]) -> None:
+        known = appearance(images)
         weights = np.concatenate([np.full(size, size**-0.5) for size in GROUPS])
-        self._scale = weights / spread
-        self._known = known * self._scale
-        self._k = min(k, len(known)) - 1
+        self._scale = weights / np.maximum(known.std(axis=0), 1e-3)
+        self.known = known * self._scale
+        """(n, 66) of those images."""
 
-    def distances(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return (n,) distances of other images, (n, height, width, 3) uint8, RGB."""
-        scaled = appearance(images) * self._scale
-        squares = (scaled**2).sum(axis=1)[:, None] + (self._known**2).sum(axis=1)
-        squares -= 2 * scaled @ self._known.T
-        nearest = np.partition(squares, self._k, axis=1)[:, self._k]
-        return np.sqrt(np.maximum(nearest, 0))
+    def of(self, images: NDArray[np.uint8]) -> NDArray[np.floating]:
+        """Return (m, 66) of other images, (m, height, width, 3) uint8, RGB."""
+        return appearance(images) * self._scale
