@@ -74,14 +74,14 @@ def _control(
     """
     tables = []
     for name, columns in fact_sets(facts).items():
-        predicted = pd.Series(-1, index=facts.index)
+        predicted = np.full(len(facts), -1)
         for rows in parts:
             learned = labels if len(parts) == 1 else labels[rows["train"]]
             train, test = facts.iloc[rows["train"]], facts.iloc[rows["test"]]
-            predicted.iloc[rows["test"]] = predict_from_facts(train, learned, test, columns, seed)
-        known = predicted[predicted >= 0]
-        ids = facts.loc[known.index, "id"].to_numpy()
-        tables.append(pd.DataFrame({"id": ids, "facts": name, "predicted": known.to_numpy()}))
+            predicted[rows["test"]] = predict_from_facts(train, learned, test, columns, seed)
+        known = np.flatnonzero(predicted >= 0)
+        ids = facts["id"].to_numpy()[known]
+        tables.append(pd.DataFrame({"id": ids, "facts": name, "predicted": predicted[known]}))
     empty = pd.DataFrame({name: [] for name in CONTROL_COLUMNS})
     return pd.concat(tables, ignore_index=True) if tables else empty
 

@@ -136,11 +136,11 @@ def predict_files(
     path = Path(csv) if csv is not None else None
     if path is None and len(first) > report.SHOWN:
         path = Path(folder) / PREDICTIONS / f"{name}.csv"
-    tally = report.tallied(chain(first, found), path)
-    tally.unread += [Unread(*problem) for problem in given.problems]
+    problems = (Unread(*problem) for problem in given.problems)  # known when all are read
+    tally = report.tallied(chain(first, found, problems), path)
     if not tally.n and not tally.unread:
-        found = ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n)
-        raise StudyError(f"found no images ({found or 'no files'}); expected at least one")
+        there = ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n)
+        raise StudyError(f"found no images ({there or 'no files'}); expected at least one")
     _show(run, held, tally, given, path)
     return SOME_UNREAD if tally.unread else 0
 

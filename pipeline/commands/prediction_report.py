@@ -65,13 +65,14 @@ def tallied(found: Iterator[Classified | Unread], path: Path | None) -> Tally:
         for each in found:
             tally.add(each)
             if writer is not None:
-                unread = isinstance(each, Unread)
-                writer.writerow(_unread_row(each) if unread else [*each.row, ""])  # type: ignore
+                writer.writerow(_row(each))
     return tally
 
 
-def _unread_row(found: Unread) -> list[str]:
-    return [found.file, *[""] * (len(COLUMNS) - 1), found.reason]
+def _row(found: Classified | Unread) -> tuple[str, ...]:
+    if isinstance(found, Unread):
+        return found.file, *[""] * (len(COLUMNS) - 1), found.reason
+    return *found.row, ""
 
 
 def table(found: Sequence[Classified]) -> str:

@@ -19,8 +19,8 @@ FACT_KINDS: dict[str, strict.Column] = {
 }  # fmt: skip
 FACT_COLUMNS = tuple(FACT_KINDS)
 """One row per image; with folds, all are of the split test. Width, height, bytes and format
-describe the original file (0 and empty if the images are not files); brightness, contrast and sharpness the stored pixels:
-`pipeline.data.health.pixel_facts`."""
+describe the original file (0 and empty if the images are not files); brightness, contrast and
+sharpness the stored pixels: `pipeline.data.health.pixel_facts`."""
 CONTROL_KINDS: dict[str, strict.Column] = {"id": "integer", "facts": "text", "predicted": "integer"}
 CONTROL_COLUMNS = tuple(CONTROL_KINDS)
 """One row per test image and set of facts: the class code that these facts alone predict."""

@@ -180,12 +180,13 @@ def test_many_images_in_an_archive_are_summed_up_and_written(study, tmp_path, ca
         for path in sorted(source.rglob("*.png")):
             stream.write(path, path.relative_to(source))
         stream.writestr("broken.png", b"\x89PNG\r\n\x1a\n")
+        stream.writestr("unsupported.heic", b"\0\0\0\x18ftypheic")
     assert main(["color_svm", str(archive)]) == SOME_UNREAD
     shown = capsys.readouterr().out
     assert "All predictions: predictions/color_svm.csv" in shown
     rows = read(Path("predictions/color_svm.csv"))
-    assert len(rows) == SIZES["test"] + 1
-    assert sum(bool(row["problem"]) for row in rows) == 1
+    assert len(rows) == SIZES["test"] + 2
+    assert sum(bool(row["problem"]) for row in rows) == 2
     images = [row for row in rows if not row["problem"]]
     assert {row["class"] for row in images} == set(CLASSES)
     for name in CLASSES:

@@ -105,5 +105,5 @@ def _row(facts: pd.DataFrame, flags: pd.DataFrame) -> dict[str, Any]:
         "bytes": files["bytes"].median() if known else np.nan,
         "formats": ", ".join(f"{name} {n:,}" for name, n in counts.items()),
         "brightness": facts["brightness"].median(),
-        **{kind: int(flags.loc[facts.index, kind].sum()) for kind in flags},
+        **{str(kind): int(flags[kind].loc[facts.index].sum()) for kind in flags},
     }

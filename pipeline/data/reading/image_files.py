@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,8 @@ def stream_images(
     value_range: Range | Literal["full"] | None = None,
     value_range_8_bits: Range | None = None,
     held: Sequence[float] | None = None,
-    **others: Any,
+    fit: Fit = "squash",
+    fill: int = FILL,
 ) -> Iterator[tuple[str, NDArray[np.uint8] | str]]:
     """Decode and resize files as they arrive; what `read_images` refuses becomes a reason.
 
@@ -97,13 +98,14 @@ def stream_images(
         value_range: for gray images with more than 8 bits.
         value_range_8_bits: the same for images with 8 bits.
         held: range of values in the study's images with more than 8 bits.
-        **others: further options of `decode_files`.
+        fit: how an image becomes a square.
+        fill: the gray of ``fit="pad"``.
 
     Yields:
         The name of each file, and its pixels (height, width, 3) uint8, RGB, or why there are none.
     """
     stretched, plain = _pair(value_range), _pair(value_range_8_bits)
-    for name, decoded in decode_files(files, size, stretched, plain, **others):
+    for name, decoded in decode_files(files, Target(size, fit, fill), stretched, plain):
         if isinstance(decoded, str):
             yield name, decoded
             continue

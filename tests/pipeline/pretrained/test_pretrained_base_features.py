@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.pretrained.base import load_base
 from pipeline.pretrained.base_features import JoinedRows, base_features
 from pipeline.pretrained.frozen import FrozenBase, Part
 from pipeline.pretrained.kept_parts import array_digest, locked, part_keys
@@ -176,6 +177,18 @@ def test_a_shallow_part_counts_with_its_share_of_a_pass(cache):
     shallow = base_features(frozen("block1_conv1"), IMAGES, "train", cache).seconds
     adds = [both.network.multiply_adds([layer], 32) for layer in both.layers]
     assert shallow / deep == pytest.approx(adds[0] / adds[1])
+
+
+@pytest.mark.parametrize("base", ["vgg16", "efficientnet_lite0"])
+def test_one_layer_may_be_read_in_two_forms(base, cache):
+    """A feature set may read the mean of a layer, and a network its map."""
+    layer = load_base(base).layer_names[3]
+    read = Part(layer, "average"), Part(layer, "map")
+    both = FrozenBase(base, "random", 32, "float32", read, 0)
+    found = np.asarray(base_features(both, IMAGES[:3], "train", cache).values[:], dtype=np.float32)
+    channels = both.network.output_shape(layer, 32)[-1]
+    means = found[:, channels:].reshape(3, -1, channels).mean(axis=1)
+    np.testing.assert_allclose(means, found[:, :channels], rtol=5e-3, atol=1e-3)
 
 
 def test_progress_says_how_much_is_left(capsys):
