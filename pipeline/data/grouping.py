@@ -41,8 +41,7 @@ def kept_together(raw: RawDataset, spec: DatasetSpec, ids: NDArray[np.int64]) ->
     notes = []
     if found.copies or found.alike:
         notes.append(
-            f"{found.copies:,} images are copies of others, and {found.alike:,} more look like "
-            "another one (near-duplicates); these stay together in one split or fold "
+            f"{_many(found.copies, found.alike)}; they stay together in one split or fold "
             "(near_duplicates: group)."
         )
     if not found.tells:
@@ -62,6 +61,19 @@ def kept_together(raw: RawDataset, spec: DatasetSpec, ids: NDArray[np.int64]) ->
     groups = np.arange(len(raw.images))
     groups[ids] = ids[joined(places, pairs)]
     return Kept(groups, tuple(notes))
+
+
+def _many(copies: int, alike: int) -> str:
+    """Say how many images are copies or look alike."""
+    copied = (
+        "1 image is a copy of another one"
+        if copies == 1
+        else f"{copies:,} images are copies of others"
+    )
+    if not alike:
+        return copied
+    like = f"{alike:,} {'more ' if copies else ''}images look like another one"
+    return f"{copied} and {like}" if copies else like
 
 
 def divide_groups(

@@ -413,7 +413,7 @@ def test_planted_copies_stay_together_unless_kept(kind, folds):
         where[prepared.ids["validation"]], where[prepared.ids["test"]] = 1, 2
     divided = np.count_nonzero(where[0:40:2] != where[1:40:2])
     assert divided == 0 if kind == "group" else divided > 3
-    assert ("20 images are copies" in "".join(prepared.notes)) == (kind == "group")
+    assert ("20 images are copies of others;" in "".join(prepared.notes)) == (kind == "group")
 
 
 def test_near_duplicates_join_the_groups_that_are_given():

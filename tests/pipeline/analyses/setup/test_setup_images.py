@@ -64,7 +64,8 @@ def test_a_study_with_nothing_to_say_says_nothing(results):
         for text in told(results).values():
             assert "Left out" not in text
             assert "Originals" not in text
-            assert "Values" not in text
+            assert "<dt>Note<" not in text
+            assert "* Note:" not in text
     for key in ("left_out", "original_sides", "notes"):  # as a card of an earlier version
         results.study["dataset"].pop(key)
     results.study.pop("enlarged")
