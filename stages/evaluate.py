@@ -71,7 +71,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "ids": {split: load_ids(split) for split in SPLITS},
         "runs": _records(roster),
         "not_run": roster.not_run,
-        "two_classes": roster.two_classes,
+        "aims": roster.aims,
         "seed": roster.seed,
         "corrupted": _corrupted(roster),
         "duplicates": near_duplicates.load_duplicates(images_seal()),

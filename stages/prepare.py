@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import counted, escaped, listing
 from pipeline.config.entries import load_entry
-from pipeline.config.two_classes import check_two_classes
+from pipeline.config.aims import check_aims
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.storage.file_facts import FILE_FACT_COLUMNS, save_file_facts
 from pipeline.storage.source import load_source
@@ -31,7 +31,7 @@ def main() -> None:
     source = load_source()
     raw = spec.load(source)
     prepared = make_splits(raw, spec, seed)
-    check_two_classes(spec, prepared.class_names)
+    check_aims(spec, prepared.class_names)
     index = []
     for split in SPLITS:
         ids, labels = prepared.ids[split], prepared.labels[split]

@@ -20,7 +20,7 @@ from pipeline.analyses.scored import score
 from pipeline.analyses.study import Study
 from pipeline.analyses.tables import questions, tables
 from pipeline.checks import StudyError
-from pipeline.config.two_classes import TwoClassOptions, check_two_classes
+from pipeline.config.aims import Aims, check_aims
 from pipeline.storage.health import Health
 from pipeline.storage.near_duplicates import Duplicates
 from pipeline.storage.results import Results
@@ -40,7 +40,7 @@ def evaluate(
     health: Health | None = None,
     image_names: Mapping[int, str] | None = None,
     folds: NDArray[np.integer] | None = None,
-    two_classes: TwoClassOptions | None = None,
+    aims: Aims | None = None,
 ) -> Results:
     """Score every run of the roster against the labels, and ask every question.
 
@@ -64,7 +64,7 @@ def evaluate(
         health: what `health` has left; None leaves its question out.
         image_names: id -> name of an image, for those that the results name.
         folds: (n,) the fold of each image of a cross-validation; None without one.
-        two_classes: which of two classes is to be found, and what its errors cost.
+        aims: which differences matter, and which of two classes is to be found.
 
     Raises:
         StudyError: if there is no run, a name stands twice, or a run's predictions are not what
@@ -89,9 +89,9 @@ def evaluate(
         health=health,
         image_names=image_names or {},
         n_samples=n_samples,
-        two_classes=two_classes or TwoClassOptions(),
+        aims=aims or Aims(),
     )
-    check_two_classes(study.two_classes, known.class_names)
+    check_aims(study.aims, known.class_names)
     return ask(study)
 
 

@@ -2,6 +2,7 @@
 
 ORDER = (
     "accuracy",
+    "decision",
     "learning_curves",
     "overfitting",
     "depth",

@@ -90,13 +90,17 @@ class ScoredRun:
 
     @property
     def confidence(self) -> NDArray[np.float32]:
-        """(n,) of the test split, first seed: the probability of the predicted class.
+        """(n,) of the test split, see `confidence_of`."""
+        return self.confidence_of("test")
+
+    def confidence_of(self, split: str) -> NDArray[np.float32]:
+        """Return (n,), of validation or test, first seed: the probability of the predicted class.
 
         That class need not be the likeliest one: a run predicts by its scores, and calibration may
         rank classes otherwise.
         """
-        predicted = self.predicted[0]["test"]
-        return self.probabilities["test"][np.arange(len(predicted)), predicted]
+        predicted = self.predicted[0][split]
+        return self.probabilities[split][np.arange(len(predicted)), predicted]
 
     @property
     def test_seed_std(self) -> float:

@@ -15,7 +15,7 @@ from pipeline.analyses.duplicates import claimed_pairs, no_duplicates, unique_im
 from pipeline.analyses.families import families_best
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
-from pipeline.config.two_classes import TwoClassOptions
+from pipeline.config.aims import Aims
 from pipeline.storage.columns import Table
 from pipeline.storage.health import Health
 from pipeline.storage.near_duplicates import Duplicates
@@ -45,8 +45,8 @@ class Study:
     """id -> name of an image, for those that the results name; without one, the id is named."""
     n_samples: int = 12
     """Sample images in all."""
-    two_classes: TwoClassOptions = field(default_factory=TwoClassOptions)
-    """Which of two classes is to be found, and what its errors cost."""
+    aims: Aims = field(default_factory=Aims)
+    """Which differences matter, and which of two classes is to be found."""
 
     @property
     def independent(self) -> bool:

@@ -13,10 +13,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.checks import StudyError, did_you_mean, listing
+from pipeline.config.aims import Aims
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params
 from pipeline.config.registry import explain
-from pipeline.config.two_classes import TwoClassOptions
 
 KINDS = ("classical", "deep")
 """Sections of params.yaml whose entries are runs."""
@@ -50,8 +50,8 @@ class Roster:
     """What this study leaves out, and why."""
     seed: int
     """The study's."""
-    two_classes: TwoClassOptions
-    """Which of two classes is to be found."""
+    aims: Aims
+    """Which differences matter, and which of two classes is to be found."""
 
 
 class _Entry(BaseModel):
@@ -97,15 +97,15 @@ def load_roster() -> Roster:
         },
         not_run=_parse(_Whole, document, "").not_run,
         seed=seed,
-        two_classes=_two_classes(document.get("dataset")),
+        aims=_aims(document.get("dataset")),
     )
 
 
-def _two_classes(dataset: Any) -> TwoClassOptions:
-    """Take the options on two classes from among those of the dataset, which has many more."""
+def _aims(dataset: Any) -> Aims:
+    """Take what is wanted of the runs from among the dataset's options, which are many more."""
     section = dataset if isinstance(dataset, Mapping) else {}
-    named = {name: section[name] for name in TwoClassOptions.model_fields if name in section}
-    return _parse(TwoClassOptions, named, "dataset")
+    named = {name: section[name] for name in Aims.model_fields if name in section}
+    return _parse(Aims, named, "dataset")
 
 
 def _parse(model: type[_Model], entry: Mapping[str, Any], where: str) -> _Model:

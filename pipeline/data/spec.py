@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pipeline.checks import is_unsafe, listing
-from pipeline.config.two_classes import TwoClassOptions
+from pipeline.config.aims import Aims
 from pipeline.data.reading.file_facts import FileFacts
 from pipeline.data.reading.folders import APART, check_source, overlaps_study
 from pipeline.storage.source import Source
@@ -105,7 +105,7 @@ class Outlook:
     """Of the square images that will be stored, in pixels."""
 
 
-class DatasetSpec(TwoClassOptions):
+class DatasetSpec(Aims):
     """Labeled images, and which of them a study uses."""
 
     independent: ClassVar[bool] = True

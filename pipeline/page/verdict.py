@@ -64,6 +64,7 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
         brief.append(_cost(table, comparison))
         more["how the two were chosen"] = [_choice(study, comparison)]
     brief += _unequal(study)
+    brief += [sentence for section in found.present for sentence in section.view.brief]
     if "hybrid" in best and len(best) > 1:
         alone = _alone(study, "hybrid", table[best["hybrid"]])
         more["how hybrids compare"] = [f"{alone} {hybrid_sentence(study)}".strip()]

@@ -24,6 +24,11 @@ class View:
         return ()
 
     @property
+    def brief(self) -> tuple[str, ...]:
+        """What belongs directly below the headline: sentences."""
+        return ()
+
+    @property
     def absent(self) -> Mapping[str, str]:
         """Parts of the section for which the study has no data -> what to edit."""
         return {}

@@ -190,7 +190,7 @@ def _images(study: Study) -> _Images | None:
     labels = study.labels
     if len(labels.class_names) != 2:
         return None
-    name = study.two_classes.positive
+    name = study.aims.positive
     counts = np.bincount(np.asarray(labels.by_split["train"]), minlength=2)
     code = 1 if counts[1] <= counts[0] else 0
     code = code if name is None else labels.class_names.index(name)
@@ -226,7 +226,7 @@ def _ends(name: str, interval: Interval) -> dict[str, float]:
 
 
 def _rules(run: ScoredRun, study: Study, images: _Images) -> Iterator[dict[str, Any]]:
-    options = study.two_classes
+    options = study.aims
     given = options.miss_cost is not None or options.least_recall is not None
     costs = (options.miss_cost,) if options.miss_cost is not None else ()
     recalls = (options.least_recall,) if options.least_recall is not None else ()

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.two_classes.table import compute
-from pipeline.config.two_classes import TwoClassOptions
+from pipeline.config.aims import Aims
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run, study_of
 
 # Probability of the second class, dog, on six images each.
@@ -27,7 +27,7 @@ def by_hand(train=(0, 1), **options):
     probabilities = {name: np.stack([1 - p, p], axis=1) for name, p in shares.items()}
     predicted = {name: (p >= 0.5).astype(int) for name, p in shares.items()}
     run = replace(run, probabilities=probabilities, predicted=(predicted,))
-    return study_of([run], known, two_classes=TwoClassOptions(**options))
+    return study_of([run], known, aims=Aims(**options))
 
 
 def test_a_threshold_of_the_lowest_cost():

@@ -1,11 +1,11 @@
-"""Options on two classes are of the section `dataset`, and fit its classes."""
+"""What is wanted of the runs: options of the section `dataset`, which fit its classes."""
 
 import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
+from pipeline.config.aims import Aims, check_aims
 from pipeline.config.roster import load_roster
-from pipeline.config.two_classes import TwoClassOptions, check_two_classes
 from pipeline.config.yaml_files import dump_yaml
 
 
@@ -41,8 +41,8 @@ def test_wrong_ones_are_refused(options, message):
 )
 def test_they_fit_the_classes_that_were_found(options, names, message):
     with pytest.raises(StudyError, match=message):
-        check_two_classes(TwoClassOptions(**options), names)
-    check_two_classes(TwoClassOptions(), names)
+        check_aims(Aims(**options), names)
+    check_aims(Aims(), names)
 
 
 def test_the_roster_takes_them_from_the_dataset(tmp_path, monkeypatch):
@@ -50,5 +50,5 @@ def test_the_roster_takes_them_from_the_dataset(tmp_path, monkeypatch):
     dataset = {"name": "image_folder", "path": "x", "size": 32, "positive": "cat", "miss_cost": 5}
     document = {"seed": 0, "dataset": dataset, "not_run": {}, "classical": {"svm": {}}}
     (tmp_path / "params.yaml").write_text(dump_yaml(document), encoding="utf-8")
-    found = load_roster().two_classes
+    found = load_roster().aims
     assert (found.positive, found.miss_cost, found.least_recall) == ("cat", 5, None)

@@ -1,0 +1,1 @@
+"""Which run should be used, and how sure can one be of that?"""
