@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.checks import counted, escaped, listing
-from pipeline.config.entries import load_entry
 from pipeline.config.aims import check_aims
+from pipeline.config.entries import load_entry
 from pipeline.data.splits import make_splits, title_and_description
 from pipeline.storage.file_facts import FILE_FACT_COLUMNS, save_file_facts
+from pipeline.storage.files import Rows
 from pipeline.storage.source import load_source
 from pipeline.storage.splits import SPLITS, DatasetCard, save_dataset_card, save_split
 from stages import run
@@ -36,7 +37,7 @@ def main() -> None:
     for split in SPLITS:
         ids, labels = prepared.ids[split], prepared.labels[split]
         stored = prepared.folds is None or split == "train"  # with folds, once for all splits
-        save_split(split, raw.images[ids] if stored else None, labels, ids, prepared.folds)
+        save_split(split, Rows(raw.images, ids) if stored else None, labels, ids, prepared.folds)
         classes = [prepared.class_names[label] for label in labels]
         index.append(
             pd.DataFrame(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,6 +33,7 @@ from pipeline.data.reading.own_size import CAP, own_size
 from pipeline.data.reading.value_ranges import profile_notes, range_notes, used_range
 from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Outlook, Part, RawDataset
 from pipeline.folds import LEAST_FOLDS
+from pipeline.storage.scratch import ImageStore
 from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
 
@@ -170,7 +171,9 @@ class Spec(DatasetSpec):
         ranges = [each if isinstance(each, tuple) else None for each in given]
         files = others.filtered(archives.read_files(path, others.shown, is_read_whole))
         facts: dict[str, FileFacts] = {}
-        images: dict[str, Decoded] = dict(decode_files(noted(files, facts), target, *ranges))
+        store = ImageStore((target.size, target.size, 3))
+        decoded = decode_files(noted(files, facts), target, *ranges)
+        images = dict(_kept_in(store, decoded))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
         lines = sorted(f"{name} ({why})" for name, why in problems.items())
         self._check_unreadable(lines, len(images) + len(others.problems), path)
@@ -192,7 +195,7 @@ class Spec(DatasetSpec):
             decoding["held"] = used_range(pictures.values())
         if ranges[1] is not None:
             decoding["value_range_8_bits"] = ranges[1]
-        raw = _assemble(pictures, placed, decoding, tuple(lines), others, notes, facts)
+        raw = _assemble(pictures, store, placed, decoding, tuple(lines), others, notes, facts)
         if grouped is None:
             return raw
         return replace(raw, groups=grouped.groups, notes=(*raw.notes, *grouped.notes))
@@ -270,8 +273,24 @@ def _first_image(folder: Path) -> str | None:
     return None
 
 
+def _kept_in(
+    store: ImageStore, decoded: Iterable[tuple[str, Decoded]]
+) -> Iterator[tuple[str, Decoded]]:
+    """Put the pixels of images into the store as they arrive; yield what else is known of them."""
+    for name, found in decoded:
+        if isinstance(found, Picture):
+            store.add(name, found.pixels)
+            yield name, replace(found, pixels=_NO_PIXELS)
+        else:
+            yield name, found
+
+
+_NO_PIXELS = np.empty((0, 0, 3), dtype=np.uint8)
+
+
 def _assemble(
     pictures: dict[str, Picture],
+    store: ImageStore,
     placed: Placed,
     decoding: dict[str, Any],
     skipped: tuple[str, ...],
@@ -279,12 +298,12 @@ def _assemble(
     notes: tuple[str, ...],
     facts: dict[str, FileFacts],
 ) -> RawDataset:
-    """Gather the images in order, and free each one as it is copied."""
+    """Gather the images in order."""
     size = decoding["size"]
     pixels = np.empty((len(placed), size, size, 3), dtype=np.uint8)
     sides = np.array([pictures[name].side for name in placed], dtype=np.int64)
     for index, name in enumerate(placed):
-        pixels[index] = pictures.pop(name).pixels
+        pixels[index] = store.read(name)
     splits, classes, names = (np.array(column) for column in zip(*placed.values(), strict=True))
     class_names, labels = np.unique(classes, return_inverse=True)
     return RawDataset(

@@ -13,9 +13,9 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Record = TypeVar("Record")
+_ROWS = 256
+"""Rows of an array that are copied and written at a time."""
 
 
 @contextmanager
@@ -71,10 +73,36 @@ def save_json(path: Path, value: Any) -> None:
     save_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def save_array(path: Path, array: NDArray) -> None:
-    """Write one array as ``.npy``."""
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of an array, which are copied a few at a time when they are written."""
+
+    array: NDArray
+    """(n, ...)."""
+    rows: NDArray[np.int64]
+    """(m,) positions."""
+
+
+def save_array(path: Path, array: NDArray | Rows) -> None:
+    """Write one array, or rows of one, as ``.npy``."""
     with atomic(path) as temporary, temporary.open("wb") as stream:
-        np.save(stream, array, allow_pickle=False)
+        if isinstance(array, Rows):
+            _save_rows(stream, array)
+        else:
+            np.save(stream, array, allow_pickle=False)
+
+
+def _save_rows(stream: IO[bytes], chosen: Rows) -> None:
+    """Write what `numpy.save` writes of ``array[rows]``."""
+    array, rows = chosen.array, chosen.rows
+    header = {
+        "descr": np.lib.format.dtype_to_descr(array.dtype),
+        "fortran_order": False,
+        "shape": (len(rows), *array.shape[1:]),
+    }
+    np.lib.format.write_array_header_1_0(stream, header)
+    for start in range(0, len(rows), _ROWS):
+        stream.write(array[rows[start : start + _ROWS]].tobytes())
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:

@@ -35,6 +35,32 @@ def scratch_array(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
         return np.memmap(stream, dtype, "w+", shape=shape)
 
 
+class ImageStore:
+    """Images of one shape by name, while the others are still being decoded.
+
+    Many of them are written to a file without a name instead of being held in memory.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape, self._size = shape, math.prod(shape)
+        self._places: dict[str, int] = {}
+        self._file = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY, dir=RESUME)  # noqa: SIM115
+
+    def add(self, name: str, image: NDArray[np.uint8]) -> None:
+        """Keep an image."""
+        end = len(self._places) * self._size
+        if end + self._size > MOST_IN_MEMORY:
+            RESUME.mkdir(parents=True, exist_ok=True)
+        self._file.seek(end)
+        self._file.write(np.ascontiguousarray(image, dtype=np.uint8).tobytes())
+        self._places[name] = end
+
+    def read(self, name: str) -> NDArray[np.uint8]:
+        """Return an image that was added."""
+        self._file.seek(self._places[name])
+        return np.frombuffer(self._file.read(self._size), np.uint8).reshape(self._shape)
+
+
 def resized_images(images: NDArray[np.uint8], sides: Sides) -> NDArray[np.uint8]:
     """Resize (n, height, width, 3) uint8 as `resize` does, one image after the other.
 

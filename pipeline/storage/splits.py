@@ -19,6 +19,7 @@ from pipeline.storage import integrity, strict
 if TYPE_CHECKING:
     import pandas as pd
 from pipeline.storage.files import (
+    Rows,
     intact,
     load_array,
     load_record,
@@ -95,7 +96,7 @@ _PREPARE = "dvc repro prepare"
 
 def save_split(
     split: str,
-    images: NDArray | None,
+    images: NDArray | Rows | None,
     labels: NDArray,
     ids: NDArray,
     folds: NDArray | None = None,

@@ -23,6 +23,7 @@ from pipeline.storage.features import (
     save_features,
 )
 from pipeline.storage.files import (
+    Rows,
     atomic,
     load_array,
     load_json,
@@ -240,6 +241,15 @@ def test_json_keeps_order_and_letters():
     assert text.endswith("}\n")
     found = load_json(Path("a.json"), "make it")
     assert list(found.items()) == [("z", "Straße"), ("a", [1, None, 0.5])]
+
+
+def test_rows_are_written_as_numpy_writes_a_copy_of_them(study_folder, rng, monkeypatch):
+    monkeypatch.setattr("pipeline.storage.files._ROWS", 3)
+    array = rng.integers(0, 256, (10, 4, 5, 3), dtype=np.uint8)
+    rows = np.array([7, 0, 1, 9, 3, 3, 2])
+    save_array(Path("rows.npy"), Rows(array, rows))
+    save_array(Path("copy.npy"), array[rows])
+    assert Path("rows.npy").read_bytes() == Path("copy.npy").read_bytes()
 
 
 def test_arrays_are_mapped_and_read_only():

@@ -31,3 +31,14 @@ def test_images_are_mirrored(place, rng, monkeypatch):
     monkeypatch.setattr(scratch, "_BLOCK", 3)
     images = rng.integers(0, 256, (7, 5, 4, 3), dtype=np.uint8)
     np.testing.assert_array_equal(scratch.mirrored_images(images), images[:, :, ::-1])
+
+
+def test_images_are_kept_by_name(place, rng):
+    images = rng.integers(0, 256, (9, 4, 5, 3), dtype=np.uint8)
+    store = scratch.ImageStore((4, 5, 3))
+    for number, image in enumerate(images):
+        store.add(str(number), image[:, ::-1])
+        np.testing.assert_array_equal(store.read(str(number // 2)), images[number // 2, :, ::-1])
+    for number in (7, 0, 8):
+        np.testing.assert_array_equal(store.read(str(number)), images[number, :, ::-1])
+    assert not [*RESUME.rglob("*")]
