@@ -44,7 +44,7 @@ class ImageStore:
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._shape, self._size = shape, math.prod(shape)
         self._places: dict[str, int] = {}
-        self._file = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY, dir=RESUME)  # noqa: SIM115
+        self._file = tempfile.SpooledTemporaryFile(MOST_IN_MEMORY, "w+b", dir=str(RESUME))  # noqa: SIM115
 
     def add(self, name: str, image: NDArray[np.uint8]) -> None:
         """Keep an image."""
