@@ -182,7 +182,7 @@ CANDIDATES: tuple[Candidate, ...] = (
             "weight_decay": 5e-4, "schedule": "cosine", "warmup": 1, "flip": "alternating",
             "crop": 2, "border": "reflect", "monitor": "accuracy",
         },
-        (), _training_seconds(4.4e6, 60),
+        (), _training_seconds(0.9e6, 60),
     ),
     Candidate(
         "efficientnet_color_svm", "classical", "the hybrid with colors beside it",

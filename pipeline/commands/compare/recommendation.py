@@ -18,7 +18,10 @@ _WIDTH = 100
 
 
 def recommend(folder: Path) -> str:
-    """Return the verdict on a finished study, for the terminal.
+    """Return the verdict on a finished study, and the run to use, for the terminal.
+
+    The run is the fastest of those that are shown to be within the study's margin of the best
+    (`pipeline.analyses.decision`).
 
     Args:
         folder: the study's folder.
@@ -27,7 +30,16 @@ def recommend(folder: Path) -> str:
         load_results(folder / STUDY), params=read_yaml(folder / PARAMS), folder=folder / STUDY
     )
     found = verdict(study, sections(study))
-    lines = [found.headline, *(f"Caution: {each}" for each in found.cautions)]
+    run = study.record["decision"]["cheapest_by_predict_ms_per_image"]
+    row = study.tables["accuracy"].set_index("run").loc[run]
+    lines = [
+        found.headline,
+        *(f"Caution: {each}" for each in found.cautions),
+        *found.brief,
+        f"Recommended run: {run}, test accuracy {row['test_accuracy']:.1%} (95% interval "
+        f"{row['test_ci_low']:.1%} to {row['test_ci_high']:.1%}). Use it: make predict RUN={run} "
+        f"STUDY={folder.name} IMAGES=...",
+    ]
     return "\n".join(["", *(_wrapped(escaped(line)) for line in lines)])
 
 

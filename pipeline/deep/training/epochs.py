@@ -24,6 +24,8 @@ from pipeline.progress import duration
 from pipeline.sampling import stratified_order
 
 Weights = list[NDArray]
+_BRIEF, _LINES = 2.0, 10
+"""Epochs shorter than so many seconds are not all printed, but about so many lines per phase."""
 
 
 @dataclass(frozen=True)
@@ -182,15 +184,17 @@ def _print_line(
     left = spec.epochs - in_phase
     of_phase = [each.seconds for each in history.epochs if each.phase == trainable.phase]
     phase = f"phase {trainable.phase + 1}, " if trainable.phases > 1 else ""
-    print(
-        f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f}%  "
-        f"validation {100 * epoch.validation.accuracy:.1f}%  loss {epoch.validation.loss:.3f}  "
-        f"{epoch.seconds:.1f} s, {epoch.images_per_second:,.0f} images/s"
-        f"{f'  about {duration(float(np.median(of_phase)) * left)} left' if left else ''}"
-        f"{'  best so far' if better else ''}",
-        flush=True,
-    )
-    if _is_over(spec, history) or not left:
+    usual, over = float(np.median(of_phase)), _is_over(spec, history) or not left
+    if usual >= _BRIEF or over or in_phase % math.ceil(spec.epochs / _LINES) == 0:
+        print(
+            f"{phase}epoch {in_phase}/{spec.epochs}  train {100 * epoch.train.accuracy:.1f}%  "
+            f"validation {100 * epoch.validation.accuracy:.1f}%  loss {epoch.validation.loss:.3f}  "
+            f"{epoch.seconds:.1f} s, {epoch.images_per_second:,.0f} images/s"
+            f"{f'  about {duration(usual * left)} left' if left else ''}"
+            f"{'  best so far' if better else ''}",
+            flush=True,
+        )
+    if over:
         early = f"; stopped early after {spec.patience} epochs without improvement" if left else ""
         print(
             f"{phase}kept epoch {history.best_epoch} of {len(history.epochs)}, validation "
