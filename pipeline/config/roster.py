@@ -7,7 +7,7 @@ is read is looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -50,7 +50,7 @@ class Roster:
     """What this study leaves out, and why."""
     seed: int
     """The study's."""
-    aims: Aims
+    aims: Aims = field(default_factory=Aims)
     """Which differences matter, and which of two classes is to be found."""
 
 
