@@ -56,7 +56,7 @@ class Decision(View):
     @property
     def brief(self) -> tuple[str, ...]:
         """The sentence on the cheapest run, for the verdict."""
-        return (self.cheapest,) if len(self.table) > 1 and self.cheapest else ()
+        return (self.cheapest,) if self.cheapest else ()
 
     @property
     def margin(self) -> str:
@@ -67,7 +67,7 @@ class Decision(View):
     @property
     def cheapest(self) -> str:
         """Name the cheapest run within the margin; empty where nothing can be tested."""
-        if not self.found["independent_images"]:
+        if len(self.table) < 2 or not self.found["independent_images"]:
             return ""
         best = str(self.found["best"])
         fast = str(self.found["cheapest_by_predict_ms_per_image"])
@@ -110,7 +110,9 @@ class Decision(View):
 
     @property
     def tiers(self) -> str:
-        """Say how many tiers there are, and who is in the first."""
+        """Say how many tiers there are, and who is in the first; empty with one run."""
+        if len(self.table) < 2:
+            return ""
         if not self.found["independent_images"]:
             return (
                 "The test images are not independent samples, so no difference can be tested, and "

@@ -94,6 +94,13 @@ def test_the_curves_are_drawn_with_their_sentences(results):
     assert all(run in drawing.alt for run in results.study["families_best"].values())
 
 
+def test_one_run_has_only_its_curve():
+    study = StudyResults(made_up(NORMAL[:1])[0])
+    found = view(study)
+    assert (found.tiers, found.cheapest, found.brief, found.power) == ("", "", (), "")
+    assert "Answering only when sure" in summary(study)
+
+
 def test_older_results_have_no_section(results):
     tables = {name: table for name, table in results.tables.items() if name != "decision"}
     assert view(StudyResults(Results(tables, results.metrics, results.study))) is None
