@@ -145,8 +145,9 @@ class Decision(View):
         smallest = points(self.found["detectable"])
         return (
             f"{start} With so many differing answers, this test set shows a difference of "
-            f"{smallest} points or more with a chance of at least {self.found['power']:.0%} (exact "
-            f"McNemar at 5%); half of it would take {count(self.found['images_for_half'])} images."
+            f"{smallest} points or more with a chance of at least {self.found['power']:.0%} "
+            "(McNemar’s test at 5%); half of it would take "
+            f"{count(self.found['images_for_half'])} images."
         )
 
     @property

@@ -76,8 +76,8 @@ def test_what_can_be_shown(results):
     assert view(study).power == (
         "a and b, the two best by validation accuracy, are not both right or both wrong on 12.5% "
         "of 400 test images. With so many differing answers, this test set shows a difference of "
-        "2.1 points or more with a chance of at least 80% (exact McNemar at 5%); half of it would "
-        "take 1,630 images."
+        "2.1 points or more with a chance of at least 80% (McNemar’s test at 5%); half of it "
+        "would take 1,630 images."
     )
     assert "too few to find any difference" in view(changed(results, detectable=None)).power
 
