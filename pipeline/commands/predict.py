@@ -139,8 +139,7 @@ def predict_files(
     problems = (Unread(*problem) for problem in given.problems)  # known when all are read
     tally = report.tallied(chain(first, found, problems), path)
     if not tally.n and not tally.unread:
-        there = ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n)
-        raise StudyError(f"found no images ({there or 'no files'}); expected at least one")
+        raise StudyError(f"found no images ({_others(given) or 'no files'}); expected at least one")
     _show(run, held, tally, given, path)
     return SOME_UNREAD if tally.unread else 0
 
@@ -158,12 +157,16 @@ def _show(
         )
     for note in held.notes:
         print(f"Note: {note}")
-    if others := ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n):
+    if others := _others(given):
         print(f"Passed over: {escaped(others)}")
     if path is not None:
         print(f"All predictions: {path}")
     if tally.unread:
         print(report.unread_lines(tally.unread, tally.n), file=sys.stderr)
+
+
+def _others(given: GivenFiles) -> str:
+    return ", ".join(f"{n:,} of kind {kind}" for kind, n in given.others.items() if n)
 
 
 def main(arguments: list[str]) -> int:

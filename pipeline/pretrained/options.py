@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.checks import check_known
 from pipeline.config.image_size import SizeOptions
@@ -28,7 +28,7 @@ class BaseOptions(SizeOptions):
     keras.applications, such as resnet50, mobilenet_v2, efficientnet_b0 or convnext_tiny."""
     weights: str = Field(default="imagenet", min_length=1)
     """imagenet (the published ones), random (an untrained control), or the path of a file."""
-    image_size: int = Field(default=64, ge=32, le=512, validate_default=True)
+    image_size: int = Field(default=64, ge=32, le=512)
     """Resize images to this square; the cost grows with its area. Areas of larger images are
     averaged; smaller images are enlarged inside the model."""
     layers: tuple[str, ...] = Field(default_factory=_default_layers)
@@ -43,20 +43,22 @@ class BaseOptions(SizeOptions):
         check_known(base, known_bases(), "base")
         return base
 
-    @field_validator("image_size")
-    @classmethod
-    def _large_enough(cls, size: int, info: ValidationInfo) -> int:
-        least = load_base(info.data["base"]).minimum_size if "base" in info.data else 0
-        if size < least:
-            raise ValueError(f"expected at least {least} pixels for {info.data['base']}")
-        return size
-
     @field_validator("layers")
     @classmethod
     def _known_layers(cls, layers: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if "base" in info.data:  # otherwise the base is wrong, which is said already
             load_base(info.data["base"]).check_layers(layers)
         return layers
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Self:
+        least = self.network_below.minimum_size
+        if self.image_size < least:
+            raise ValueError(
+                f"image_size: found {self.image_size}; expected at least {least} pixels for "
+                f"{self.base}"
+            )
+        return self
 
     @property
     def network_below(self) -> Base:
