@@ -686,3 +686,20 @@ def test_a_damaged_archive_has_no_outlook(tmp_path):
     path = place(tmp_path / "data.zip", tree())
     path.write_bytes(path.read_bytes()[:-30])
     assert Spec(name="image_folder", path=str(path)).outlook() is None
+
+
+def test_groups_by_folders_below_those_of_the_classes(tmp_path):
+    """Levels are counted without a folder around everything."""
+    flat = {f"wrap/{c}/p{n % 2}/{n}.png": png(n) for c in ("ant", "bee") for n in range(4)}
+    raw = load(place(tmp_path / "flat.zip", flat), groups={"folder": 2})
+    assert raw.class_names == ("ant", "bee")
+    assert [raw.class_names[label] for label in raw.labels] == ["ant"] * 4 + ["bee"] * 4
+    assert raw.groups.tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    split = {f"{s}/{c}/p{n}/{n}.png": png(n) for s in ("train", "test") for c in ("ant", "bee")
+             for n in range(3)}  # fmt: skip
+    raw = load(place(tmp_path / "split", split), groups={"folder": 3})
+    assert raw.groups.tolist() == [0, 1, 2] * 4
+    with pytest.raises(StudyError, match="level of the classes"):
+        load(tmp_path / "split", groups={"folder": 2})
+    with pytest.raises(StudyError, match="expected every image below 2 folders"):
+        load(place(tmp_path / "mixed", flat | {"wrap/ant/8.png": png(8)}), groups={"folder": 2})
