@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.checks import StudyError
+from pipeline.checks import StudyError, listing
 from pipeline.commands.compare.candidates import CANDIDATES, FEATURES, Candidate, Task
 from pipeline.commands.compare.speeds import Speeds
 from pipeline.commands.compare.survey import Survey
@@ -25,6 +25,8 @@ _FIXED, _PER_IMAGE = 45.0, 0.004
 """Seconds of the stages that every study has, and per image for all that reads every image."""
 _LEAST = 200
 """Training images below which a limit is no study."""
+FEWEST = 3
+"""Images that a class needs: to learn from, to choose by, and to be tested on."""
 NEEDED = ("color_svm", "hog_color_svm", "efficientnet_svm")
 """The runs without which there is no comparison."""
 
@@ -61,6 +63,7 @@ def choose(survey: Survey, speeds: Speeds, budget: float) -> Chosen:
     Raises:
         StudyError: if not even a small part of the images fits into the budget.
     """
+    survey = _without_small_classes(survey)
     folds = FOLDS if survey.n < FEW and "test" not in survey.splits else None
     size = max(8, min(LARGEST, survey.shorter_side))
     task = Task(survey.n, len(survey.classes), folds + 1 if folds else 1, size, 0, speeds)
@@ -99,12 +102,15 @@ def choose(survey: Survey, speeds: Speeds, budget: float) -> Chosen:
 
 def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
     """Return the content of params.yaml."""
+    small = min(survey.classes.values()) < FEWEST
     dataset: dict[str, Any] = {
         "name": "image_folder", "path": survey.path.as_posix(), "size": chosen.task.size,
         "fit": "crop", "unreadable": 0.01,
     }  # fmt: skip
     if chosen.folds:
         dataset["folds"] = chosen.folds
+    if small:
+        dataset["min_per_class"] = FEWEST
     if chosen.limit:
         dataset["limit"] = chosen.limit
     sections: dict[str, dict[str, Any]] = {"features": {}, "classical": {}, "deep": {}}
@@ -118,6 +124,22 @@ def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
         for name, seconds in chosen.left_out.items()
     }
     return {"seed": 0, "dataset": dataset, **sections, "corrupt": {}, "not_run": not_run}
+
+
+def _without_small_classes(survey: Survey) -> Survey:
+    """Leave out classes that are too small to be learned, chosen by and tested.
+
+    Raises:
+        StudyError: if fewer than two classes are left.
+    """
+    kept = {name: n for name, n in survey.classes.items() if n >= FEWEST}
+    if len(kept) < 2:
+        found = listing(f"{name} ({n:,})" for name, n in survey.classes.items())
+        raise StudyError(
+            f"{survey.path}: found {survey.n:,} images of the classes {found}; expected at least "
+            f"two classes with at least {FEWEST} images each. Add images"
+        )
+    return replace(survey, classes=kept)
 
 
 def _needed() -> list[Candidate]:

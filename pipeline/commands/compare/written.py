@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.checks import escaped
+from pipeline.checks import escaped, listing
 from pipeline.commands.compare.candidates import FEATURES
-from pipeline.commands.compare.choice import LARGEST, Chosen, document
+from pipeline.commands.compare.choice import FEWEST, LARGEST, Chosen, document
 from pipeline.commands.compare.survey import Survey
 from pipeline.config.yaml_files import dump_yaml
 
@@ -67,14 +67,19 @@ def _about_images(chosen: Chosen, survey: Survey) -> str:
         sentences.append(
             f"Under 2,000 images, each one is tested once: {chosen.folds}-fold cross-validation."
         )
+    if small := [name for name, n in survey.classes.items() if n < FEWEST]:
+        sentences.append(
+            f"Classes with fewer than {FEWEST} images are left out (min_per_class): "
+            f"{listing(small, 5)}."
+        )
     if chosen.limit:
         sentences.append(
             f"The budget allows for {chosen.limit:,} images of each split: raise or remove limit."
         )
     if chosen.balance:
         sentences.append(
-            f"The largest class has {survey.imbalance:.1f} times the images of the smallest, so "
-            "classes are weighted (balance)."
+            "The largest class has more than 1.5 times the images of the smallest, so classes are "
+            "weighted (balance)."
         )
     return " ".join(sentences)
 
