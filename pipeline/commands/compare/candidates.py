@@ -18,6 +18,17 @@ TUNE_LINEAR = {
     "images": None,
     "ranges": {"C": {"low": 1e-6, "high": 1.0, "log": True}},
 }
+TUNE_KERNEL = {
+    "trials": 8,
+    "images": None,
+    "ranges": {
+        "C": {"low": 0.5, "high": 50.0, "log": True},
+        "gamma": {"low": 0.2, "high": 5.0, "log": True},
+    },
+}
+TUNED_CLASSES = 50
+"""With more classes a classifier is fitted once, with options that work for most images: each trial
+of a search would fit hundreds of classes."""
 _STAGE, _KERAS_STAGE = 4.0, 12.0
 """Seconds to start a stage, without and with Keras."""
 _FIT_PASSES = 150
@@ -68,9 +79,14 @@ class FeatureSet:
     side: int = field(default=64)
 
 
+def _fits(task: Task) -> int:
+    """Return how often a classifier is fitted: eight trials and the chosen one, for each model."""
+    return (9 if task.n_classes <= TUNED_CLASSES else 1) * task.trainings
+
+
 def _linear_seconds(dimension: int) -> Callable[[Task], float]:
     def seconds(task: Task) -> float:
-        fits = 9 * task.trainings  # eight trials and the chosen one
+        fits = _fits(task)
         flops = fits * _FIT_PASSES * 4 * task.n * dimension * max(1, task.n_classes - 1)
         return _STAGE + flops / (0.1 * task.speeds.flops)
 
@@ -81,7 +97,7 @@ def _kernel_seconds(dimension: int) -> Callable[[Task], float]:
     def seconds(task: Task) -> float:
         kernel = 2 * task.n**2 * dimension
         solve = task.n**2 * 300 * task.n_classes
-        return _STAGE + 9 * task.trainings * (kernel + solve) / (0.3 * task.speeds.flops)
+        return _STAGE + _fits(task) * (kernel + solve) / (0.3 * task.speeds.flops)
 
     return seconds
 
@@ -145,8 +161,13 @@ FEATURES: dict[str, FeatureSet] = {
 
 def _linear(features: list[str], **more: Any) -> Callable[[Task], Mapping[str, Any]]:
     return lambda task: {
-        "method": "linear_svm", "features": features, "C": 0.001, "tune": TUNE_LINEAR, **more,
+        "method": "linear_svm", "features": features, "C": 0.001, **more,
+        **_search(task, TUNE_LINEAR),
     }  # fmt: skip
+
+
+def _search(task: Task, tune: Mapping[str, Any]) -> dict[str, Any]:
+    return {"tune": tune} if task.n_classes <= TUNED_CLASSES else {}
 
 
 CANDIDATES: tuple[Candidate, ...] = (
@@ -168,9 +189,7 @@ CANDIDATES: tuple[Candidate, ...] = (
         lambda task: {
             "method": "rbf_svm", "features": ["hog", "color"], "scaling": "unit", "C": 5,
             "gamma": 1.0,
-            "tune": {"trials": 8, "images": None, "ranges": {
-                "C": {"low": 0.5, "high": 50.0, "log": True},
-                "gamma": {"low": 0.2, "high": 5.0, "log": True}}},
+            **_search(task, TUNE_KERNEL),
         },
         ("hog", "color"), _kernel_seconds(3720),
     ),
