@@ -1,9 +1,9 @@
 """Write a stored run as an ONNX model, with an example that uses it without this project.
 
 ``make export RUN=vgg16_transfer`` writes ``exports/<run>/model.onnx`` and ``predict_onnx.py`` in
-the study's folder. The model takes pixels of the study's size, (n, height, width, 3) uint8 in RGB
-order, and returns scores and calibrated probabilities, (n, classes). It is written only if its
-scores on validation images are those of the pipeline.
+the study's folder. The model takes pixels of the size that the run gets (its `image_size`, or the
+study's), (n, height, width, 3) uint8 in RGB order, and returns scores and calibrated probabilities,
+(n, classes). It is written only if its scores on validation images are those of the pipeline.
 """
 
 from __future__ import annotations
@@ -24,8 +24,14 @@ from pipeline.checks import StudyError
 from pipeline.commands.held_out import fitted_temperature
 from pipeline.commands.onnx_export.example import example
 from pipeline.commands.onnx_export.graph import Graph
-from pipeline.commands.onnx_export.runs import add_run, check_exportable, scores_in_float32
+from pipeline.commands.onnx_export.runs import (
+    add_run,
+    check_exportable,
+    scores_in_float32,
+    sides_seen,
+)
 from pipeline.commands.predict import StoredRun, open_run
+from pipeline.resizing import resize
 from pipeline.storage.files import atomic, save_text
 from pipeline.storage.runs import load_predictions
 from pipeline.storage.splits import TASK, load_ids, load_images
@@ -68,7 +74,8 @@ def export_run(
         temperature = fitted_temperature(run.card, "dvc repro")
         graph = Graph()
         outputs = add_run(graph, run, temperature)
-        model = graph.model(run.image_shape, outputs, _metadata(run, temperature))
+        shape = (*sides_seen(run), 3)
+        model = graph.model(shape, outputs, _metadata(run, temperature))
         lines = _check(run, model)
     path = place / "model.onnx"
     with atomic(path) as temporary:
@@ -87,7 +94,7 @@ def _metadata(run: StoredRun, temperature: float) -> dict[str, str]:
         "seed": str(card.seed),
         "method": card.method,
         "class_names": json.dumps(run.class_names, ensure_ascii=False),
-        "image_size": json.dumps(run.image_shape[:2]),
+        "image_size": json.dumps(sides_seen(run)),
         "fit": str(decoding.get("fit", "squash")),
         "channel_order": "RGB",
         "values": "0 to 255",
@@ -105,14 +112,13 @@ def _check(run: StoredRun, model: onnx.ModelProto) -> str:
     images = load_images("validation")
     rows = np.unique(np.linspace(0, len(images) - 1, CHECKED).astype(np.intp))
     pixels = np.asarray(images[rows])
+    sides = sides_seen(run)
+    seen = np.stack([resize(each, sides) for each in pixels])
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     found = np.concatenate(
-        [
-            session.run(["scores"], {"pixels": pixels[n : n + 20]})[0]
-            for n in range(0, len(rows), 20)
-        ]
+        [session.run(["scores"], {"pixels": seen[n : n + 20]})[0] for n in range(0, len(rows), 20)]
     )
     difference = float(np.abs(found - scores_in_float32(run, pixels)).max())
     if not difference <= TOLERANCE:

@@ -20,6 +20,7 @@ from pipeline.commands import classified, export, prediction_report
 from pipeline.commands.held_out import KEPT, HeldOut, fitted_temperature, held_out
 from pipeline.commands.own_features import sight
 from pipeline.commands.predict import SOME_UNREAD, main, open_run
+from pipeline.resizing import resize
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
 from pipeline.storage.runs import load_predictions
 from pipeline.storage.splits import load_ids, load_image_index, load_images, load_labels
@@ -31,7 +32,7 @@ SIZES = {"train": 45, "validation": 45, "test": 30}
 VGG = {"weights": "random", "image_size": 32, "layers": ["block1_pool"]}
 PARAMS = {
     "seed": 0,
-    "dataset": {"name": "image_folder", "path": "data/incoming/mine", "size": 24},
+    "dataset": {"name": "image_folder", "path": "data/incoming/mine", "size": 40},
     "features": {
         "color": {"method": "color_histogram", "grid": 1, "bins": 8},
         "vgg": {"method": "pretrained", **VGG},
@@ -112,8 +113,8 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
     held = held_out(run.card, see, "")
     assert held.flagged <= 0.1
     rng = np.random.default_rng(1)
-    noise = rng.integers(0, 256, (40, 24, 24, 3), dtype=np.uint8)
-    grid = np.zeros((40, 24, 24, 3), np.uint8)
+    noise = rng.integers(0, 256, (40, 40, 40, 3), dtype=np.uint8)
+    grid = np.zeros((40, 40, 40, 3), np.uint8)
     for number, image in enumerate(grid):
         image[number % 3 :: 3] = 255
 
@@ -173,7 +174,7 @@ def test_files_without_an_image_are_named_counted_and_change_the_exit_status(
 
 def test_many_images_in_an_archive_are_summed_up_and_written(study, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(prediction_report, "SHOWN", 10)
-    monkeypatch.setattr(classified, "BATCH_BYTES", 7 * 24 * 24 * 3)
+    monkeypatch.setattr(classified, "BATCH_BYTES", 7 * 40 * 40 * 3)
     source = Path(PARAMS["dataset"]["path"]) / "test"
     archive = tmp_path / "many.zip"
     with zipfile.ZipFile(archive, "w") as stream:
@@ -208,7 +209,8 @@ def test_a_run_without_its_study_says_what_it_cannot_do(study, tmp_path, capsys,
 
 # --- ONNX ----------------------------------------------------------------------------------------
 
-EXPORTED = ("vgg_svm", "lenet5", "transfer")
+EXPORTED = {"vgg_svm": 32, "lenet5": 40, "transfer": 32}
+"""Runs, and the side of the images that their networks get; 40 pixels are stored."""
 
 
 @pytest.mark.parametrize("name", EXPORTED)
@@ -220,10 +222,11 @@ def test_an_exported_run_gives_the_scores_and_probabilities_of_the_pipeline(
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["class_names"]) == list(CLASSES)
-    assert json.loads(about["image_size"]) == [24, 24]
-    assert (about["fit"], about["channel_order"]) == ("squash", "RGB")
+    assert json.loads(about["image_size"]) == [EXPORTED[name]] * 2
+    assert (about["fit"], about["channel_order"]) == ("crop", "RGB")
     images = np.asarray(load_images("test"))
-    scores, shares = session.run(["scores", "probabilities"], {"pixels": images})
+    seen = np.stack([resize(each, EXPORTED[name]) for each in images])
+    scores, shares = session.run(["scores", "probabilities"], {"pixels": seen})
     stored = load_predictions(name, 0, "")
     np.testing.assert_allclose(scores, stored.scores["test"], atol=export.TOLERANCE)
     run = open_run(name)

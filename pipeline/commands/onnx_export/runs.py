@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from pipeline.checks import StudyError
+from pipeline.checks import StudyError, listing
 from pipeline.class_scores import of_probabilities
 from pipeline.classical.projection import PrincipalComponents
 from pipeline.classical.run.scaling import UnitScaler
@@ -21,7 +21,9 @@ from pipeline.classical.solvers.linear_model import LinearClassifier
 from pipeline.commands.onnx_export.graph import Graph
 from pipeline.commands.onnx_export.network import add_network, in_float32
 from pipeline.features.pretrained import PretrainedFeatures
+from pipeline.features.resized import Resized
 from pipeline.inference import network_scores
+from pipeline.resizing import Sides
 from pipeline.statistics.temperature import SMALLEST
 from pipeline.storage.stored_runs import PixelModel
 
@@ -35,16 +37,39 @@ def check_exportable(run: PixelModel) -> None:
     """Raise `StudyError` unless a run is one of `EXPORTABLE`."""
     if run.card.family == "deep":
         return
-    others = [
-        type(each).__name__ for each in run.model.extractors
-        if not isinstance(each, PretrainedFeatures)
-    ]  # fmt: skip
+    inner = map(_inner, run.model.extractors)
+    others = [each for each in inner if not isinstance(each, PretrainedFeatures)]
     linear = isinstance(run.model.classifier["classify"], LinearClassifier)
     if others or not linear:
         what = f"a {run.card.method} on {' + '.join(run.card.features)}"
         raise StudyError(
             f"{run.card.run} cannot be exported: found {what}; expected one of these: {EXPORTABLE}"
         )
+
+
+def sides_seen(run: PixelModel) -> Sides:
+    """Return the height and width of the images that the networks of a run get.
+
+    Images are resized before, with integers for results, which a graph could not do alike.
+
+    Raises:
+        StudyError: if the networks of a hybrid get images of several sizes.
+    """
+    if run.card.family == "deep":
+        height, width = run.model.input_shape[1:3]
+        return int(height), int(width)
+    stored = run.image_shape[:2]
+    sizes = {each.sides if isinstance(each, Resized) else stored for each in run.model.extractors}
+    if len(sizes) > 1:
+        raise StudyError(
+            f"{run.card.run} cannot be exported: its feature sets read images of the sizes "
+            f"{listing(sorted(sizes))}; expected one `image_size` for all"
+        )
+    return sizes.pop()
+
+
+def _inner(extractor: Any) -> Any:
+    return extractor.extractor if isinstance(extractor, Resized) else extractor
 
 
 def add_run(graph: Graph, run: PixelModel, temperature: float) -> dict[str, int]:
@@ -76,7 +101,7 @@ def scores_in_float32(run: PixelModel, images: NDArray[np.uint8]) -> NDArray[np.
     """
     if run.card.family == "deep":
         return of_probabilities(network_scores(in_float32(run.model), images))
-    for extractor in run.model.extractors:
+    for extractor in map(_inner, run.model.extractors):
         extractor.use_float32()
     return run.scores(images)
 
@@ -96,7 +121,8 @@ def _tempered(graph: Graph, scores: str, temperature: float) -> str:
 
 
 def _hybrid_scores(graph: Graph, run: PixelModel, pixels: str) -> str:
-    parts = [_features(graph, each, run, pixels) for each in run.model.extractors]
+    shape = (*sides_seen(run), 3)
+    parts = [_features(graph, _inner(each), shape, pixels) for each in run.model.extractors]
     x = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     for step in run.model.classifier.named_steps.values():
         x = _step(graph, step, x)
@@ -105,8 +131,10 @@ def _hybrid_scores(graph: Graph, run: PixelModel, pixels: str) -> str:
     return graph.add("Concat", graph.add("Neg", x), x, axis=1)
 
 
-def _features(graph: Graph, extractor: PretrainedFeatures, run: PixelModel, pixels: str) -> str:
-    x = add_network(graph, extractor.network(run.image_shape), pixels)
+def _features(
+    graph: Graph, extractor: PretrainedFeatures, shape: tuple[int, int, int], pixels: str
+) -> str:
+    x = add_network(graph, extractor.network(shape), pixels)
     if not extractor.spec.sqrt:
         return x
     return graph.add("Mul", graph.add("Sign", x), graph.add("Sqrt", graph.add("Abs", x)))
