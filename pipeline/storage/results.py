@@ -69,6 +69,8 @@ def save_results(results: Results, tables: Iterable[Table], folder: Path = STUDY
     """
     there = folder / TABLES_FOLDER
     for table in tables:
+        if table.optional and table.name not in results.tables:
+            continue  # these are results of an earlier version
         save_table(there / f"{table.name}.csv", results.tables[table.name][list(table.names)])
     save_json(there / "metrics.json", results.metrics)
     save_json(there / "study.json", results.study)

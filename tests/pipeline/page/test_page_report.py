@@ -47,7 +47,7 @@ from tests.pipeline.synthetic_study import (
     save_samples,
 )
 
-FIGURES = ("accuracy", "agreement", "confusion", "corruption", "corruption_severity",
+FIGURES = ("accuracy", "coverage", "agreement", "confusion", "corruption", "corruption_severity",
            "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
            "learning_by_epoch", "learning_by_images", "pairwise", "per_class",
            "reliability_classical", "reliability_deep", "reliability_hybrid",
@@ -325,7 +325,7 @@ def test_order_of_the_page(normal):
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
-    titles = ["Accuracy", "Learning curves", "Overfitting", "Tuning", "Cost",
+    titles = ["Accuracy", "Which run to use", "Learning curves", "Overfitting", "Tuning", "Cost",
               "Significant differences", "Calibration", "Corrupted images", "Confusion",
               "What features see", "What networks see", "Hardest images", "Sample images",
               "Confidence", "Near-duplicates", "Experimental setup", "Not run",
