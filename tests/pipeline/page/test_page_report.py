@@ -131,7 +131,9 @@ def headed(page: Page, title: str) -> list[dict[str, str]]:
     """The rows of the first table with a column of this title, by the titles of its columns."""
     start = next(i for i, row in enumerate(page.rows) if title in row)
     head = page.rows[start]
-    body = itertools.takewhile(lambda row: len(row) == len(head), page.rows[start + 1 :])
+    body = itertools.takewhile(
+        lambda row: len(row) == len(head) and row[0] != "Run", page.rows[start + 1 :]
+    )
     return [dict(zip(head, row, strict=True)) for row in body]
 
 
