@@ -13,7 +13,7 @@ from tests.pipeline.awkward_files import AWKWARD, DAMAGES, DIGITS, contents
 
 pytestmark = pytest.mark.usefixtures("study_folder")
 
-COLUMNS = {table.name: table.names for table in questions.tables()}
+COLUMNS = {table.name: table.names for table in questions.tables() if not table.optional}
 TABLES = Path("reports/study/tables")
 
 
@@ -165,6 +165,13 @@ def test_older_results_get_the_share_of_the_most_common_class_and_pairs_that_loo
         [one.max() / one.sum()] * len(found["accuracy"])
     )
     assert set(found["near_duplicates"]["kind"]) == {"alike"}
+
+
+def test_older_results_lack_the_optional_tables():
+    optional = {table.name for table in questions.tables() if table.optional}
+    assert "decision" in optional
+    save_results(results())
+    assert not optional & load_results().tables.keys()
 
 
 def test_a_table_without_a_column_is_refused():
