@@ -137,7 +137,7 @@ class Spec(DatasetSpec):
         try:
             path = locate(Path(self.path))
             found = glance(path)
-            placed = lay_out(found.names, str(path)) if found else {}
+            placed = self._placed(found.names, path) if found else {}
         except (StudyError, RuntimeError, *archives.DAMAGE):
             return None  # `fetch` and `prepare` say what is wrong
         used = [
@@ -149,6 +149,9 @@ class Spec(DatasetSpec):
             return None
         sizes = self._split_sizes(Counter(split for split, _ in used))
         return Outlook(sizes, len({name for _, name in used}), self.size or found.size)
+
+    def _placed(self, names: Sequence[str], path: Path) -> Placed:
+        return lay_out(names, str(path), lambda splits: depth_below_class(self.groups, splits))
 
     def _split_sizes(self, counts: Counter[str]) -> dict[str, int]:
         """Return about how many images each split will have."""
@@ -183,7 +186,7 @@ class Spec(DatasetSpec):
             found = counted(others.records())
             contents = f" (it contains {found})" if found else ""
             raise StudyError(f"{path}: found no readable image{contents}; expected {LAYOUT}")
-        placed = lay_out(list(pictures), str(path), lambda splits: depth_below_class(by, splits))
+        placed = self._placed(list(pictures), path)
         check_links(placed, others.links, path)
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes([*pictures.values()], *given, str(path))
