@@ -51,6 +51,14 @@ class FoldMean:
             return 1.0
         return float(2 * t.sf(abs(self.mean) / self.error, self.degrees)) if self.error else 0.0
 
+    def above_p(self, value: float) -> float:
+        """Return the one-sided p-value of the mean being `value` or less."""
+        from scipy.stats import t
+
+        if not self.error:
+            return 0.0 if self.mean > value else 1.0
+        return float(t.sf((self.mean - value) / self.error, self.degrees))
+
     def interval(self, confidence: float = 0.95) -> Interval:
         """Return the interval of the mean."""
         half = self._quantile(confidence) * self.error

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
+from pipeline.class_balance import balanced_weights
+from pipeline.statistics.cross_validation import FoldMean, fold_mean, wider
 from pipeline.statistics.multiple_comparisons import holm
 from pipeline.statistics.paired_difference import (
     balanced_difference,
@@ -65,6 +67,29 @@ class _OfAccuracies:
         return score_interval(self.counts)
 
 
+@dataclass(frozen=True)
+class _OverFolds:
+    """The same for a cross-validation: no test is more certain than the corrected one."""
+
+    images: Difference
+    """As if all images were independent."""
+    folds: FoldMean
+
+    @property
+    def difference(self) -> float:
+        return self.images.difference
+
+    @property
+    def p_value(self) -> float:
+        return max(self.images.p_value, self.folds.p_value)
+
+    def not_worse_p(self, margin: float) -> float:
+        return max(self.images.not_worse_p(margin), self.folds.above_p(-margin))
+
+    def interval(self) -> Interval:
+        return wider(self.images.interval(), self.folds.interval())
+
+
 def right(run: ScoredRun, labels: Labels) -> NDArray[np.bool_]:
     """Return (n,): whether the first seed classifies each test image correctly."""
     found: NDArray[np.bool_] = run.predicted[0]["test"] == labels.test
@@ -75,12 +100,19 @@ def compared(first: ScoredRun, second: ScoredRun, labels: Labels) -> Difference:
     """Compare two runs by what choices go by.
 
     Accuracies by the exact McNemar test and Tango's score tests and interval; balanced accuracies
-    class by class, with Agresti and Min's adjustment.
+    class by class, with Agresti and Min's adjustment. With folds, the corrected test over folds
+    (`pipeline.statistics.cross_validation`) has to agree.
     """
     one, other = right(first, labels), right(second, labels)
+    weights = np.ones(len(one))
     if labels.chosen_by == "accuracy":
-        return _OfAccuracies(mcnemar(one, other))
-    return balanced_difference(one, other, labels.test)
+        found: Difference = _OfAccuracies(mcnemar(one, other))
+    else:
+        found = balanced_difference(one, other, labels.test)
+        weights = balanced_weights(labels.test)[labels.test]
+    if labels.folds is None:
+        return found
+    return _OverFolds(found, fold_mean(weights * (one.astype(float) - other), labels.folds))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,11 @@ TUNE_LINEAR = {
     "images": None,
     "ranges": {"C": {"low": 1e-6, "high": 1.0, "log": True}},
 }
+TUNE_LOGISTIC = {
+    "trials": 8,
+    "images": None,
+    "ranges": {"C": {"low": 1e-4, "high": 10.0, "log": True}},
+}
 TUNE_KERNEL = {
     "trials": 8,
     "images": None,
@@ -166,6 +171,13 @@ def _linear(features: list[str], **more: Any) -> Callable[[Task], Mapping[str, A
     }  # fmt: skip
 
 
+def _logistic(features: list[str]) -> Callable[[Task], Mapping[str, Any]]:
+    return lambda task: {
+        "method": "logistic_regression", "features": features, "C": 0.01,
+        **_search(task, TUNE_LOGISTIC),
+    }  # fmt: skip
+
+
 def _search(task: Task, tune: Mapping[str, Any]) -> dict[str, Any]:
     return {"tune": tune} if task.n_classes <= TUNED_CLASSES else {}
 
@@ -180,9 +192,9 @@ CANDIDATES: tuple[Candidate, ...] = (
         _linear(["hog", "color"], scaling="unit"), ("hog", "color"), _linear_seconds(3720),
     ),
     Candidate(
-        "efficientnet_svm", "classical",
+        "efficientnet_logistic", "classical",
         "a hybrid: features of the pretrained network, a linear classifier",
-        _linear(["efficientnet"]), ("efficientnet",), _linear_seconds(1584),
+        _logistic(["efficientnet"]), ("efficientnet",), _linear_seconds(1584),
     ),
     Candidate(
         "hog_color_rbf_svm", "classical", "the same features with a radial kernel",
@@ -204,8 +216,8 @@ CANDIDATES: tuple[Candidate, ...] = (
         (), _training_seconds(0.9e6, 60),
     ),
     Candidate(
-        "efficientnet_color_svm", "classical", "the hybrid with colors beside it",
-        _linear(["efficientnet", "color"]), ("efficientnet", "color"), _linear_seconds(1776),
+        "efficientnet_color_logistic", "classical", "the hybrid with colors beside it",
+        _logistic(["efficientnet", "color"]), ("efficientnet", "color"), _linear_seconds(1776),
     ),
     Candidate(
         "resnet20", "deep", "a modern network, trained from scratch",

@@ -56,6 +56,21 @@ def test_a_run_that_is_better_than_validation_said_stays_in_the_first_tier(label
     assert [len(tier.runs) for tier in tiers([first, better], labels)] == [2]
 
 
+@pytest.mark.parametrize(("spread", "runs_in_first_tier"), [(1, 2), (5, 1)])
+def test_with_folds_errors_of_one_fold_are_weak_evidence(labels, spread, runs_in_first_tier):
+    """100 more errors: in one of five folds it was that model; in all of them it is the method."""
+    folds = np.arange(N) % 5
+    of_folds = replace(labels, folds=folds)
+    best = run_that_errs("best", labels, [])
+    worse = run_that_errs("worse", labels, np.flatnonzero(folds < spread)[:100])
+    assert len(tiers([best, worse], of_folds)[0].runs) == runs_in_first_tier
+    assert len(tiers([best, worse], labels)[0].runs) == 1
+    (near,) = near_best([best, worse], of_folds, 0.02)
+    (pooled,) = near_best([best, worse], labels, 0.02)
+    assert near.difference == pooled.difference == -0.1
+    assert near.interval.low <= pooled.interval.low < pooled.interval.high <= near.interval.high
+
+
 def test_not_to_differ_is_not_enough_to_be_near(labels):
     """Both are 2 images below the best; only one of them hardly ever differs from it."""
     best = run_that_errs("best", labels, range(100))

@@ -57,6 +57,7 @@ def test_more_time_buys_more_runs_and_the_needed_ones_come_first():
 @pytest.mark.parametrize(
     ("found", "folds"),
     [
+        (images(999), 10),
         (images(1_999), 5),
         (images(2_000), None),
         (images(500, splits=("train", "test")), None),  # somebody has chosen test images
