@@ -3,6 +3,8 @@
 ORDER = (
     "accuracy",
     "decision",
+    "health",
+    "near_duplicates",
     "learning_curves",
     "overfitting",
     "depth",
@@ -18,7 +20,5 @@ ORDER = (
     "mistakes",
     "samples",
     "confidence",
-    "near_duplicates",
-    "health",
     "setup",
 )

@@ -16,7 +16,8 @@ from pipeline.storage.paths import STUDY
 from pipeline.storage.results import Results
 
 PICTURE_SIDE = 96
-"""Pixels that a picture's longer side has at least, so that a 32-pixel image can be looked at."""
+"""Pixels of a picture's longer side: a 32-pixel image is enlarged so that it can be looked at, and
+a photograph reduced, because a page embeds some 200."""
 THUMBNAIL_SIDE = 48
 """Pixels that the longer side of a thumbnail has at most."""
 THUMBNAIL_QUALITY = 90
@@ -33,6 +34,7 @@ def save_pictures(
     """Write the pictures that tables name, where their column ``image`` says.
 
     Enlarged ones are PNG, by a whole factor and without smoothing: they show what the runs saw.
+    Photographs are reduced instead.
     Thumbnails are small JPEGs, because they are many; the page enlarges them.
 
     Args:
@@ -60,12 +62,21 @@ def save_pictures(
 
 
 def enlarged(image: NDArray[np.uint8]) -> Image.Image:
-    """Enlarge one (height, width, 3) uint8 RGB image by a whole factor, each pixel to a square."""
+    """Enlarge one (height, width, 3) uint8 RGB image by a whole factor, each pixel to a square.
+
+    An image of more than `PICTURE_SIDE` is reduced to that.
+    """
+    if max(image.shape[:2]) > PICTURE_SIDE:
+        return _reduced(image, PICTURE_SIDE)
     return Image.fromarray(example_images.enlarged(image, PICTURE_SIDE))
 
 
 def thumbnail(image: NDArray[np.uint8]) -> Image.Image:
     """Reduce one (height, width, 3) uint8 RGB image to `THUMBNAIL_SIDE`; smaller ones stay."""
+    return _reduced(image, THUMBNAIL_SIDE)
+
+
+def _reduced(image: NDArray[np.uint8], side: int) -> Image.Image:
     small = Image.fromarray(image)
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
+    small.thumbnail((side, side), Image.Resampling.BOX)
     return small

@@ -15,14 +15,13 @@ from pathlib import Path
 from pipeline import system_errors
 from pipeline.checks import StudyError, escaped
 from pipeline.commands import workspace
-from pipeline.commands.compare.choice import Chosen, choose
+from pipeline.commands.compare.choice import Chosen, choose, title
 from pipeline.commands.compare.recommendation import recommend
 from pipeline.commands.compare.speeds import measure
 from pipeline.commands.compare.survey import Survey, survey
 from pipeline.commands.compare.written import written
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
-from pipeline.data.reading.archives import SUFFIXES
 
 BUDGET = "15m"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -38,9 +37,7 @@ def seconds_of(text: str) -> float:
 
 def workspace_name(path: Path, wanted: str | None = None) -> str:
     """Return the name of the workspace: the one asked for, or that of the folder or archive."""
-    name = wanted or path.name
-    for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
+    name = wanted or title(path)
     found = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")
     if wanted and found != wanted:
         raise StudyError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from pipeline.checks import StudyError, listing
+from pipeline.checks import StudyError, escaped, listing
 from pipeline.commands.compare.candidates import CANDIDATES, FEATURES, Candidate, Task
 from pipeline.commands.compare.speeds import Speeds
 from pipeline.commands.compare.survey import Survey
+from pipeline.data.reading.archives import SUFFIXES
 
 FEW, VERY_FEW = 2_000, 1_000
 """Numbers of images below which there is a cross-validation, and one with more folds."""
@@ -111,8 +113,8 @@ def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
     """Return the content of params.yaml."""
     small = min(survey.classes.values()) < FEWEST
     dataset: dict[str, Any] = {
-        "name": "image_folder", "path": survey.path.as_posix(), "size": chosen.task.size,
-        "fit": "crop", "unreadable": 0.01,
+        "name": "image_folder", "title": title(survey.path), "path": survey.path.as_posix(),
+        "size": chosen.task.size, "fit": "crop", "unreadable": 0.01,
     }  # fmt: skip
     if chosen.folds:
         dataset["folds"] = chosen.folds
@@ -147,6 +149,14 @@ def _without_small_classes(survey: Survey) -> Survey:
             f"two classes with at least {FEWEST} images each. Add images"
         )
     return replace(survey, classes=kept)
+
+
+def title(path: Path) -> str:
+    """Return what the report calls the images: the name of their folder or archive."""
+    name = path.name
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return escaped(name)[:60] or "images"
 
 
 def _needed() -> list[Candidate]:

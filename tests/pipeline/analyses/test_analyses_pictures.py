@@ -15,7 +15,7 @@ def test_enlarging_keeps_every_pixel(rng):
     large = np.asarray(enlarged(image))
     assert large.shape == (96, 96, 3)
     assert (large == image.repeat(3, axis=0).repeat(3, axis=1)).all()
-    assert np.asarray(enlarged(large.repeat(2, axis=0))).shape == (192, 96, 3)
+    assert np.asarray(enlarged(large.repeat(2, axis=0))).shape == (96, 48, 3)  # a photograph
 
 
 def test_pictures_are_those_of_the_ids(tmp_path, rng):
