@@ -328,9 +328,9 @@ def test_order_of_the_page(normal):
     assert levels.count(1) == 1
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
     titles = ["Accuracy", "Which run to use", "Near-duplicates", "Learning curves", "Overfitting",
-              "Tuning", "Cost", "Significant differences", "Calibration", "Corrupted images", "Confusion",
-              "What features see", "What networks see", "Hardest images", "Sample images",
-              "Confidence", "Experimental setup", "Not run",
+              "Tuning", "Cost", "Significant differences", "Calibration", "Corrupted images",
+              "Confusion", "What features see", "What networks see", "Hardest images",
+              "Sample images", "Confidence", "Experimental setup", "Not run",
               "Reading the intervals"]  # fmt: skip
     html = (folder / "index.html").read_text(encoding="utf-8")
     places = [html.index(f">{title}</h2>") for title in titles]
