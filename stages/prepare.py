@@ -21,8 +21,8 @@ from pipeline.storage.splits import SPLITS, DatasetCard, save_dataset_card, save
 from stages import run
 
 if TYPE_CHECKING:
-    from pipeline.data.reading.file_facts import FileFacts
     from pipeline.data.spec import DatasetSpec
+    from pipeline.storage.file_facts import FileFacts
 
 
 def main() -> None:

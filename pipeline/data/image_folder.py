@@ -22,7 +22,7 @@ from pipeline.data.groups import Groups, depth_below_class, group_images, read_g
 from pipeline.data.reading import archives
 from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
-from pipeline.data.reading.file_facts import FileFacts, noted
+from pipeline.data.reading.file_facts import noted
 from pipeline.data.reading.file_kinds import IMAGES, is_read_whole, kind_of
 from pipeline.data.reading.fitting import FILL, Fit, Target
 from pipeline.data.reading.folders import check_source, folder_files
@@ -33,6 +33,7 @@ from pipeline.data.reading.own_size import CAP, own_size
 from pipeline.data.reading.value_ranges import profile_notes, range_notes, used_range
 from pipeline.data.spec import MOST_IMAGES, DatasetSpec, Outlook, Part, RawDataset
 from pipeline.folds import LEAST_FOLDS
+from pipeline.storage.file_facts import FileFacts
 from pipeline.storage.scratch import ImageStore
 from pipeline.storage.source import Source, SourceFile
 from pipeline.storage.splits import SPLITS
@@ -90,7 +91,7 @@ class Spec(DatasetSpec):
 
     @model_validator(mode="after")
     def _fill_is_used(self) -> Self:
-        if "fill" in self.model_fields_set and self.fit != "pad":
+        if self.fill != FILL and self.fit != "pad":
             raise ValueError(
                 f"found fill: {self.fill} with fit: {self.fit}; it belongs to fit: pad. Drop it, "
                 "or change fit"

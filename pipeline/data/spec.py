@@ -17,8 +17,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from pipeline.checks import is_unsafe, listing
 from pipeline.config.aims import Aims
-from pipeline.data.reading.file_facts import FileFacts
 from pipeline.data.reading.folders import APART, check_source, overlaps_study
+from pipeline.storage.file_facts import FileFacts
 from pipeline.storage.source import Source
 
 MOST_IMAGES = 10**9

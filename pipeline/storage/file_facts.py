@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.storage import strict
@@ -17,6 +18,18 @@ FILE_FACT_KINDS: dict[str, strict.Column] = {
 FILE_FACT_COLUMNS = tuple(FILE_FACT_KINDS)
 """One row per image of any split: its id, the size of the original in pixels, the size of the file
 in bytes, and its format. Datasets whose images are not files of their own have no rows."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The header of one image file."""
+
+    width: int
+    """In pixels, after the EXIF rotation; 0 if the header cannot be read."""
+    height: int
+    bytes: int
+    format: str
+    """As Pillow names it: ``JPEG``, ``PNG``."""
 
 
 def save_file_facts(table: pd.DataFrame) -> None:

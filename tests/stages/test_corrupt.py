@@ -31,6 +31,7 @@ from stages import (
     evaluate,
     featurize,
     fetch,
+    health,
     index,
     prepare,
     train_classical,
@@ -55,7 +56,7 @@ def finished(tmp_path_factory) -> Path:
     (folder / "data" / "incoming").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for main in (check.main, fetch.main, prepare.main, duplicates.main):
+        for main in (check.main, fetch.main, prepare.main, duplicates.main, health.main):
             main()
         featurize.main("hog")
         index.main()

@@ -36,7 +36,15 @@ from stages import evaluate, illustrate, illustrate_networks, report
 
 pytestmark = pytest.mark.slow
 
+OF_TWO_CLASSES = ("two_classes", "thresholds", "two_class_curves")
 NOT_OF_ALL_RUNS = {
+    "answers",
+    "coverage",
+    "health",
+    "shortcut",
+    "two_classes",
+    "thresholds",
+    "two_class_curves",
     "tuning",
     "certainty",
     "pairwise",
@@ -123,6 +131,7 @@ def test_the_study_makes_everything_and_says_where_the_report_is(first):
         "corrupt@hog_svm",
         "corrupt@lenet5",
         "duplicates",
+        "health",
         "evaluate",
         "illustrate",
         "illustrate_networks",
@@ -191,7 +200,8 @@ def test_tables_have_their_published_columns(first):
     for table in tables():
         head = first.report[f"tables/{table.name}.csv"].decode("utf-8").splitlines()[0]
         assert head == ",".join(table.names)
-        assert first.table(table.name), f"{table.name} has rows"
+        if table.name not in OF_TWO_CLASSES:
+            assert first.table(table.name), f"{table.name} has rows"
 
 
 def test_the_report_is_whole(first):

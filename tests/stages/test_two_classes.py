@@ -198,7 +198,7 @@ def test_the_readme_shows_how(study, root, name, tmp_path, capsys):
     for file, source in zip(files, sources, strict=True):
         Image.open(source).save(tmp_path / file)
         block = block.replace(f'"{file}"', f'r"{tmp_path / file}"')
-    block, changes = re.subn(r'open_run\("\w+"\)', f'open_run("{name}")', block)
+    block, changes = re.subn(r'open_run\("\w+", folder="[\w/]+"\)', f'open_run("{name}")', block)
     assert changes == 1
     exec(block, {})
     assert "['cat', 'dog']" in capsys.readouterr().out

@@ -7,11 +7,14 @@ of the projection and the classifier. Feature files are memory-mapped and not co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pipeline import host_memory
 from pipeline.checks import StudyError
-from pipeline.classical.spec import ClassicalSpec
 from pipeline.host_memory import byte_size
+
+if TYPE_CHECKING:
+    from pipeline.classical.spec import ClassicalSpec
 
 _COMPONENTS = (2000, 1000, 500, 200)
 """Values of `pca` to suggest if the features themselves do not fit."""

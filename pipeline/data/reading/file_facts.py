@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from PIL import Image
 
 from pipeline.data.reading.archives import File
 from pipeline.data.reading.decoding import FORMATS
+from pipeline.storage.file_facts import FileFacts
 
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 _ORIENTATION = 0x0112
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """The header of one image file."""
-
-    width: int
-    """In pixels, after the EXIF rotation; 0 if the header cannot be read."""
-    height: int
-    bytes: int
-    format: str
-    """As Pillow names it: ``JPEG``, ``PNG``."""
 
 
 def noted(files: Iterable[File], facts: dict[str, FileFacts]) -> Iterator[File]:

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from pipeline.data.reading.file_facts import FileFacts, noted
+from pipeline.data.reading.file_facts import noted
+from pipeline.storage.file_facts import FileFacts
 
 
 def encoded(format_, **options):
