@@ -156,7 +156,7 @@ def test_a_killed_network_keeps_the_folds_that_are_done(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     write_images(np.random.default_rng(1))
-    network = {"method": "mlp", "epochs": 1, "units": 16, "tta": "mirror", "deterministic": True}
+    network = {"method": "mlp", "epochs": 1, "units": 16, "tta": "mirror"}
     params = PARAMS | {"classical": {}, "features": {}, "deep": {"net": network}}
     trained, real = [], train_deep._of_rows
 

@@ -105,7 +105,7 @@ def test_sorting_and_filtering(chromium, address):
             return [row.get_attribute("data-run") for row in rows.all() if row.is_visible()]
 
         first = runs()
-        page.get_by_role("button", name="Test accuracy").click()
+        page.locator("#accuracy-table").get_by_role("button", name="Test accuracy").click()
         head = page.locator("#accuracy-table th[aria-sort]")
         assert head.count() == 1
         assert head.get_attribute("aria-sort") == "descending"
@@ -113,7 +113,7 @@ def test_sorting_and_filtering(chromium, address):
             "#accuracy-table td.wide", "(all) => all.map((each) => Number(each.dataset.value))"
         )
         assert shares == sorted(shares, reverse=True)
-        page.get_by_role("button", name="Test accuracy").click()
+        page.locator("#accuracy-table").get_by_role("button", name="Test accuracy").click()
         assert head.get_attribute("aria-sort") == "ascending"
         page.locator("input[value=classical]").uncheck()
         assert {"lenet5", "vgg16_transfer", "vgg16_svm"} == set(runs())
@@ -134,7 +134,7 @@ def test_hovering_reads_values_and_a_click_on_the_legend_picks_runs(chromium, ad
         tip.wait_for()
         assert "accuracy" in tip.inner_text()
         assert "epoch" in tip.inner_text()
-        legend = page.locator("section .legend").first
+        legend = page.locator("section:has([data-chart=learning_by_epoch]) .legend")
         legend.get_by_role("button", name="lenet5").click()
         faint = "[data-chart=cost_train_seconds] .mark-symbol path[opacity='0.12']"
         page.wait_for_selector(faint, state="attached")
