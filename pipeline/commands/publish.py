@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError, check_known
@@ -27,7 +28,7 @@ from pipeline.page.report import write_report
 from pipeline.page.study import StudyResults
 from pipeline.page.summary import headline
 from pipeline.storage.files import save_text
-from pipeline.storage.paths import STUDY
+from pipeline.storage.paths import INCOMING, STUDY
 from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS, Results
 
@@ -59,14 +60,36 @@ def publish(study: Path, name: str, root: Path) -> Path:
     # read-only outputs.
     ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name, *MANIFESTS)
     shutil.copytree(source, fresh, copy_function=shutil.copyfile, ignore=ignored)
-    shutil.copyfile(study / "dvc.lock", fresh / "dvc.lock")
     # Paths relative to the checkout, so that these parameters can be run from there.
     parameters = relocate(read_yaml(study / PARAMS), study, root)
+    lock = (study / "dvc.lock").read_text(encoding="utf-8")
+    found = Path(str((parameters.get("dataset") or {}).get("path", "")))
+    if found.is_absolute():
+        parameters, lock = without_place(parameters, lock)
+    save_text(fresh / "dvc.lock", lock)
     save_text(fresh / "params.yaml", dump_yaml(parameters))
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
+    if found.is_absolute():
+        return render(name, root)  # the page shows parameters and the checksum of the lock
     refresh(root / "README.md", name, headline(load_results(target)))
     return target
+
+
+def without_place(parameters: dict[str, Any], lock: str) -> tuple[dict[str, Any], str]:
+    """Replace the absolute path of the images, which exists on one machine only.
+
+    Args:
+        parameters: of a study whose ``dataset.path`` is absolute.
+        lock: the text of its dvc.lock.
+
+    Returns:
+        Both with the path below ``data/incoming/``, where whoever has the images can put them.
+    """
+    path = str(parameters["dataset"]["path"])
+    general = (INCOMING / Path(path).name).as_posix()
+    dataset = {**parameters["dataset"], "path": general}
+    return {**parameters, "dataset": dataset}, lock.replace(path, general)
 
 
 def _check_up_to_date(study: Path) -> None:

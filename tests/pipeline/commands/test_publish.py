@@ -8,7 +8,7 @@ import yaml
 from pipeline.analyses.tables import load_results, save_results
 from pipeline.checks import StudyError
 from pipeline.commands import publish as module
-from pipeline.commands.publish import publish, refresh, render
+from pipeline.commands.publish import publish, refresh, render, without_place
 from pipeline.page.summary import headline
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS
 from tests.pipeline.synthetic_study import CASES, written
@@ -137,3 +137,13 @@ def test_pictures_behind_cells_are_taken_from_the_old_page(finished, tmp_path, m
     render("ref", tmp_path)
     assert behind_cells() == before
     assert not (target / CELL_PICTURES).exists()
+
+
+def test_a_place_on_one_machine_is_not_published():
+    parameters = {"seed": 0, "dataset": {"name": "image_folder", "path": "/home/me/photos.zip"}}
+    lock = "- path: /home/me/photos.zip\n  md5: 1\nparams: {path: /home/me/photos.zip}\n"
+    found, text = without_place(parameters, lock)
+    assert found["dataset"]["path"] == "data/incoming/photos.zip"
+    assert text.count("data/incoming/photos.zip") == 2
+    assert "/home" not in text
+    assert parameters["dataset"]["path"] == "/home/me/photos.zip"
