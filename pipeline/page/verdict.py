@@ -67,7 +67,11 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
     brief += [sentence for section in found.present for sentence in section.view.brief]
     if "hybrid" in best and len(best) > 1:
         alone = _alone(study, "hybrid", table[best["hybrid"]])
-        more["how hybrids compare"] = [f"{alone} {hybrid_sentence(study)}".strip()]
+        sentence = f"{alone} {hybrid_sentence(study)}".strip()
+        if study.runs[0][0] == best["hybrid"]:  # it is the best of all: nobody should miss it
+            brief.insert(0, sentence)
+        else:
+            more["how hybrids compare"] = [sentence]
     scratch = study.record["comparisons"].get("scratch_classical")
     more["which runs are pretrained"] = pretraining_sentences(
         study, None if scratch is None else decided(scratch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -211,8 +212,16 @@ def test_runs_that_all_build_on_other_images_have_no_rest():
     assert "the other runs" not in text
 
 
-def test_further_sentences_are_announced_as_what_they_are(all_families):
-    assert verdict_of(all_families).more_title == "How the two were chosen, how hybrids compare"
-    without = made_up((RUNS[0], RUNS[2]))[0]
-    assert verdict_of(without).more_title == "How hybrids compare"
+def test_further_sentences_are_announced_as_what_they_are():
+    weak = replace(RUNS[2], skill=0.3)
+    assert verdict_of(made_up((RUNS[0], RUNS[1], weak))[0]).more_title == (
+        "How the two were chosen, how hybrids compare"
+    )
+    assert verdict_of(made_up((RUNS[0], weak))[0]).more_title == "How hybrids compare"
     assert verdict_of(made_up(RUNS[:1])[0]).more_title == ""
+
+
+def test_a_hybrid_that_is_the_best_of_all_is_said_at_once():
+    found = verdict_of(made_up((RUNS[0], RUNS[1], replace(RUNS[2], skill=0.99)))[0])
+    assert found.brief[0].startswith("The best hybrid")
+    assert "hybrids" not in found.more_title
