@@ -250,7 +250,7 @@ class MachineOptions(MethodSpec):
     """Optimizer steps per call of the compiled function. auto: 1 on a CPU."""
     deterministic: bool = False
     """Use only operations whose results do not vary between runs, at some cost on a GPU. On a CPU,
-    results then depend on `threads`, but not on the number of cores."""
+    results then depend on `threads` and the processor, and on some on the number of cores."""
     threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
     """Threads per operation on a CPU. How a sum is split over threads affects its last digits.
     auto: one per core; with `deterministic`, 2 on every machine."""

@@ -82,9 +82,8 @@ class Done:
 class Folder:
     """A study's folder with prepared images, in which one network is trained."""
 
-    def __init__(self, path: Path, root: Path, one_core: bool = False) -> None:
+    def __init__(self, path: Path, root: Path) -> None:
         self.path = path
-        self.cores = sorted(os.sched_getaffinity(0))[: 1 if one_core else None]
         self.environment = os.environ | {"PYTHONPATH": str(root)}
         path.mkdir()
         prepare(path)
@@ -105,7 +104,6 @@ class Folder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, self.cores),
         ) as process:
             for line in process.stdout or ():
                 lines.append(line.rstrip())
@@ -202,11 +200,8 @@ def seeds(root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def killed(root, tmp_path_factory):
-    """(what each command did, results): seed 0 and then seed 1, killed at all kinds of moments.
-
-    On one core, whereas nothing interrupts `seeds` on all of them.
-    """
-    folder = Folder(tmp_path_factory.mktemp("killed") / "study", root, one_core=True)
+    """(what each command did, results): seed 0 and then seed 1, killed at all kinds of moments."""
+    folder = Folder(tmp_path_factory.mktemp("killed") / "study", root)
     options = {"seeds": [0, 1]}
     steps = {"after an epoch": folder.train(options, kill_at=r"epoch 1/")}
     [state] = (folder.path / RESUME / "training" / "net").glob("*.npz")
@@ -260,11 +255,11 @@ def test_the_same_command_goes_on_after_the_last_finished_epoch(killed):
 
 @pytest.mark.tried(
     "Interruptions",
-    "a deterministic training killed three times on one core, beside one left alone on two",
+    "a deterministic training killed three times, beside one left alone",
     "scores, history and best epoch are equal to the last bit",
 )
 def test_a_killed_training_ends_where_an_uninterrupted_one_ends(killed, seeds):
-    """All scores of all splits, the history and the best epoch, on other cores as well."""
+    """All scores of all splits, the history and the best epoch."""
     assert_equal(killed[1][0], seeds[2][0])
 
 
