@@ -76,7 +76,7 @@ def main() -> None:
 
 def _file_facts(facts: Sequence[FileFacts], used: NDArray[np.int64]) -> pd.DataFrame:
     """Return the facts of the images that are used, columns `FILE_FACT_COLUMNS`."""
-    ids = np.unique(used) if facts else np.empty(0, dtype=np.int64)
+    ids = used if facts else np.empty(0, dtype=np.int64)
     rows = [asdict(facts[each]) for each in ids]
     return pd.DataFrame(rows, columns=list(FILE_FACT_COLUMNS[1:])).assign(id=ids)
 

@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from pipeline import system_errors
 from pipeline.checks import StudyError
 from pipeline.commands.held_out import fitted_temperature
 from pipeline.commands.onnx_export.example import example
@@ -31,6 +30,7 @@ from pipeline.commands.onnx_export.runs import (
     sides_seen,
 )
 from pipeline.commands.predict import StoredRun, open_run
+from pipeline.commands.reporting import exit_status
 from pipeline.resizing import resize
 from pipeline.storage.files import atomic, save_text
 from pipeline.storage.runs import load_predictions
@@ -154,16 +154,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="one of the run's seeds; by default the smallest")
     parser.add_argument("--to", help="a folder for the files; by default exports/<run>")
     given = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of every machine's GPU
-    try:
+
+    def export() -> int:
         export_run(given.run, given.seed, given.folder, given.to)
-    except Exception as error:
-        message = system_errors.explain(error, f"export {given.run}")
-        if message is None and not isinstance(error, StudyError):
-            raise
-        print(f"error: {message or error}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return exit_status(export, f"export {given.run}")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import system_errors
 from pipeline.checks import StudyError, escaped
 from pipeline.commands import prediction_report as report
 from pipeline.commands.classified import Unread, classify
 from pipeline.commands.held_out import HeldOut, held_out
 from pipeline.commands.own_features import sight
+from pipeline.commands.reporting import exit_status
 from pipeline.data.reading.given_files import GivenFiles
 from pipeline.data.reading.image_files import read_images
 from pipeline.data.reading.pixel_values import Range
@@ -181,15 +181,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", default=".", help="the study's folder, such as workspaces/x")
     parser.add_argument("--seed", type=int, help="one of the run's seeds; by default the smallest")
     given = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow tells of every machine's GPU
-    try:
-        return predict_files(given.run, given.images, given.seed, given.folder, given.csv)
-    except Exception as error:
-        message = system_errors.explain(error, f"predict {given.run}")
-        if message is None and not isinstance(error, StudyError):
-            raise
-        print(f"error: {message or error}", file=sys.stderr)
-        return 1
+    return exit_status(
+        lambda: predict_files(given.run, given.images, given.seed, given.folder, given.csv),
+        f"predict {given.run}",
+    )
 
 
 if __name__ == "__main__":

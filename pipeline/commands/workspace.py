@@ -30,9 +30,9 @@ from pipeline.storage.runs import RUNS
 if __name__ == "__main__":
     dvc_command.stop_at_once()  # before the slow imports
 
-from pipeline import system_errors
 from pipeline.checks import StudyError, check_known
 from pipeline.commands.overlays import compose
+from pipeline.commands.reporting import exit_status
 from pipeline.commands.verification import verify_study
 from pipeline.config.entries import PARAMS
 from pipeline.config.params import load_params
@@ -189,19 +189,16 @@ def main(arguments: list[str]) -> int:
         usage = "python -m pipeline.commands.workspace run [study]; or: ... create <study>"
         print(f"usage: {usage}", file=sys.stderr)
         return 2
+    return exit_status(lambda: _run(arguments), f"study {' '.join(arguments[1:])}".rstrip())
+
+
+def _run(arguments: list[str]) -> int:
     root = Path.cwd()
-    try:
-        folder = create(arguments[1], root) if len(arguments) == 2 else root
-        if _creates(arguments):
-            print(os.path.relpath(folder))
-            return 0
-        return reproduce(folder)
-    except Exception as error:
-        message = system_errors.explain(error, f"study {' '.join(arguments[1:])}".rstrip())
-        if message is None and not isinstance(error, StudyError):
-            raise
-        print(f"error: {message or error}", file=sys.stderr)
-        return 1
+    folder = create(arguments[1], root) if len(arguments) == 2 else root
+    if _creates(arguments):
+        print(os.path.relpath(folder))
+        return 0
+    return reproduce(folder)
 
 
 def _creates(arguments: list[str]) -> bool:

@@ -12,7 +12,6 @@ import re
 import sys
 from pathlib import Path
 
-from pipeline import system_errors
 from pipeline.checks import StudyError, escaped
 from pipeline.commands import workspace
 from pipeline.commands.compare.choice import Chosen, choose, title
@@ -20,6 +19,7 @@ from pipeline.commands.compare.recommendation import recommend
 from pipeline.commands.compare.speeds import measure
 from pipeline.commands.compare.survey import Survey, survey
 from pipeline.commands.compare.written import written
+from pipeline.commands.reporting import exit_status
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
 
@@ -57,14 +57,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--plan", action="store_true", help="write params.yaml and stop")
     parser.add_argument("--again", action="store_true", help="choose anew, replacing params.yaml")
     given = parser.parse_args(arguments)
-    try:
-        return _compare(given, Path.cwd())
-    except Exception as error:
-        message = system_errors.explain(error, f"comparison on {escaped(given.images)}")
-        if message is None and not isinstance(error, StudyError):
-            raise
-        print(f"error: {message or error}", file=sys.stderr)
-        return 1
+    task = f"comparison on {escaped(given.images)}"
+    return exit_status(lambda: _compare(given, Path.cwd()), task)
 
 
 def _compare(given: argparse.Namespace, root: Path) -> int:

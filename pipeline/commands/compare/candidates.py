@@ -7,8 +7,8 @@ real times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.commands.compare.speeds import Speeds
@@ -81,7 +81,6 @@ class FeatureSet:
     entry: Callable[[Task], Mapping[str, Any]]
     dimension: int
     seconds: Callable[[Task], float]
-    side: int = field(default=64)
 
 
 def _fits(task: Task) -> int:
@@ -89,8 +88,13 @@ def _fits(task: Task) -> int:
     return (9 if task.n_classes <= TUNED_CLASSES else 1) * task.trainings
 
 
-def _linear_seconds(dimension: int) -> Callable[[Task], float]:
+def _dimension(features: Sequence[str]) -> int:
+    return sum(FEATURES[name].dimension for name in features)
+
+
+def _linear_seconds(*features: str) -> Callable[[Task], float]:
     def seconds(task: Task) -> float:
+        dimension = _dimension(features)
         fits = _fits(task)
         flops = fits * _FIT_PASSES * 4 * task.n * dimension * max(1, task.n_classes - 1)
         return _STAGE + flops / (0.1 * task.speeds.flops)
@@ -98,9 +102,9 @@ def _linear_seconds(dimension: int) -> Callable[[Task], float]:
     return seconds
 
 
-def _kernel_seconds(dimension: int) -> Callable[[Task], float]:
+def _kernel_seconds(*features: str) -> Callable[[Task], float]:
     def seconds(task: Task) -> float:
-        kernel = 2 * task.n**2 * dimension
+        kernel = 2 * task.n**2 * _dimension(features)
         solve = task.n**2 * 300 * task.n_classes
         return _STAGE + _fits(task) * (kernel + solve) / (0.3 * task.speeds.flops)
 
@@ -125,7 +129,7 @@ def _training_seconds(multiply_adds: float, most: int) -> Callable[[Task], float
 
 
 def _base_seconds(task: Task) -> float:
-    return _KERAS_STAGE + 1.1 * task.n * task.base_size**2 * task.speeds.base_pixel
+    return _KERAS_STAGE + 1.1 * task.n * _per_image(task)
 
 
 def _finetune_seconds(task: Task) -> float:
@@ -185,16 +189,17 @@ def _search(task: Task, tune: Mapping[str, Any]) -> dict[str, Any]:
 CANDIDATES: tuple[Candidate, ...] = (
     Candidate(
         "color_svm", "classical", "what colors alone tell", _linear(["color"]), ("color",),
-        _linear_seconds(192),
+        _linear_seconds("color"),
     ),
     Candidate(
         "hog_color_svm", "classical", "the classical answer: shapes and colors",
-        _linear(["hog", "color"], scaling="unit"), ("hog", "color"), _linear_seconds(3720),
+        _linear(["hog", "color"], scaling="unit"), ("hog", "color"),
+        _linear_seconds("hog", "color"),
     ),
     Candidate(
         "efficientnet_logistic", "classical",
         "a hybrid: features of the pretrained network, a linear classifier",
-        _logistic(["efficientnet"]), ("efficientnet",), _linear_seconds(1584),
+        _logistic(["efficientnet"]), ("efficientnet",), _linear_seconds("efficientnet"),
     ),
     Candidate(
         "hog_color_rbf_svm", "classical", "the same features with a radial kernel",
@@ -203,7 +208,7 @@ CANDIDATES: tuple[Candidate, ...] = (
             "gamma": 1.0,
             **_search(task, TUNE_KERNEL),
         },
-        ("hog", "color"), _kernel_seconds(3720),
+        ("hog", "color"), _kernel_seconds("hog", "color"),
     ),
     Candidate(
         "lenet5", "deep", "a small network, trained from scratch on small images",
@@ -217,7 +222,8 @@ CANDIDATES: tuple[Candidate, ...] = (
     ),
     Candidate(
         "efficientnet_color_logistic", "classical", "the hybrid with colors beside it",
-        _logistic(["efficientnet", "color"]), ("efficientnet", "color"), _linear_seconds(1776),
+        _logistic(["efficientnet", "color"]), ("efficientnet", "color"),
+        _linear_seconds("efficientnet", "color"),
     ),
     Candidate(
         "resnet20", "deep", "a modern network, trained from scratch",
