@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.analyses.labels import Labels
 from pipeline.checks import check_paired
+from pipeline.statistics.cross_validation import fold_mean, wider
 from pipeline.statistics.multiple_comparisons import holm
-from pipeline.statistics.significance import McNemar, mcnemar
+from pipeline.statistics.significance import mcnemar
 from pipeline.storage.columns import Column, Table
 
 TABLE = Table(
@@ -34,7 +34,8 @@ TABLE = Table(
         ),
         Column(
             "p_value",
-            "Exact McNemar test against that floor, adjusted by Holm over the rows.",
+            "Exact McNemar test against that floor, with folds at least the corrected resampled "
+            "t-test (Nadeau and Bengio 2003), adjusted by Holm over the rows.",
             format="p_value",
         ),
     ),
@@ -53,21 +54,32 @@ def shortcut_rows(control: pd.DataFrame, labels: Labels) -> pd.DataFrame:
         StudyError: if the predictions are not of exactly this study's test images.
     """
     floor = _floor(labels)
-    counts = dict(_counted(control, labels, floor))
-    if not counts:
+    found = {name: _against(right, floor, labels) for name, right in _right(control, labels)}
+    if not found:
         return pd.DataFrame(columns=list(TABLE.names))
-    adjusted = holm([each.p_value for each in counts.values()])
-    rows: list[dict[str, Any]] = []
-    for (name, found), p_value in zip(counts.items(), adjusted, strict=True):
-        interval = found.first.interval()
-        rows.append(
-            {
-                "facts": name, "n": found.n, "accuracy": found.first.value,
-                "ci_low": interval.low, "ci_high": interval.high, "floor": found.second.value,
-                "p_value": p_value,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+    adjusted = holm([row["p_value"] for row in found.values()])
+    return pd.DataFrame(
+        [
+            {"facts": name, **row, "p_value": p_value}
+            for (name, row), p_value in zip(found.items(), adjusted, strict=True)
+        ]
+    )
+
+
+def _against(
+    right: NDArray[np.bool_], floor: NDArray[np.bool_], labels: Labels
+) -> dict[str, float]:
+    """Return a row but for the facts; with folds, the corrected test and interval have to agree."""
+    counts = mcnemar(right, floor)
+    interval, p_value = counts.first.interval(), counts.p_value
+    if labels.folds is not None:
+        over_folds = fold_mean(right.astype(float) - floor, labels.folds)
+        p_value = max(p_value, over_folds.p_value)
+        interval = wider(interval, fold_mean(right, labels.folds).interval())
+    return {
+        "n": counts.n, "accuracy": counts.first.value, "ci_low": max(0.0, interval.low),
+        "ci_high": min(1.0, interval.high), "floor": counts.second.value, "p_value": p_value,
+    }  # fmt: skip
 
 
 def _floor(labels: Labels) -> NDArray[np.bool_]:
@@ -77,10 +89,9 @@ def _floor(labels: Labels) -> NDArray[np.bool_]:
     return found
 
 
-def _counted(
-    control: pd.DataFrame, labels: Labels, floor: NDArray[np.bool_]
-) -> Iterator[tuple[str, McNemar]]:
+def _right(control: pd.DataFrame, labels: Labels) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each set of facts, and (n,) whether it predicts the class of each test image."""
     for name, part in control.groupby("facts", sort=False):
         ids = part["id"].to_numpy()
         check_paired(ids, labels.test_ids, f"control on {name}", "dvc repro health")
-        yield str(name), mcnemar(part["predicted"].to_numpy() == labels.test, floor)
+        yield str(name), part["predicted"].to_numpy() == labels.test

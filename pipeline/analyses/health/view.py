@@ -12,6 +12,7 @@ from pipeline.analyses.health.table import TABLES
 from pipeline.page.formats import count, formatted, is_missing, p_value, percent
 from pipeline.page.study import StudyResults
 from pipeline.page.view import View
+from pipeline.storage.columns import Column
 from pipeline.storage.health import ALL
 
 TITLE = "Health of the images"
@@ -61,11 +62,11 @@ def view(study: StudyResults) -> Health | None:
     shortcut = study.tables["shortcut"].to_dict("records")
     finding, caution = _finding(shortcut)
     return Health(
-        headings=[f"{c.heading} ({c.unit})" if c.unit else c.heading for c in columns],
+        headings=[_heading(column) for column in columns],
         classes=[[formatted(r[c.name], c.format) for c in columns] for r in rows[:SHOWN_CLASSES]],
         hidden=max(0, len(rows) - SHOWN_CLASSES),
         flagged=_flagged(study.record.get("health", {}).get("flagged", {})),
-        shortcut_headings=[c.heading for c in TABLE.columns],
+        shortcut_headings=[_heading(column) for column in TABLE.columns],
         shortcut=[[formatted(r[c.name], c.format) for c in TABLE.columns] for r in shortcut],
         finding=finding,
         caution=caution,
@@ -78,6 +79,11 @@ def _named(facts: str, rows: Sequence[Mapping[Any, Any]]) -> str:
         return facts
     *first, last = [str(row["facts"]) for row in rows if row["facts"] != ALL]
     return f"{', '.join(first)} and {last}"
+
+
+def _heading(column: Column) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    return f"{column.heading[:1].upper()}{column.heading[1:]}{unit}"
 
 
 def _empty(value: Any) -> bool:

@@ -1,5 +1,7 @@
 """From facts and predictions of the control to rows and sentences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,6 +58,19 @@ def test_a_significant_but_tiny_advantage_is_no_caution():
     finding, caution = _finding([row])
     assert caution == ""
     assert "significant, but little" in finding
+
+
+def test_with_folds_what_holds_in_one_of_them_is_weak_evidence():
+    """A control at the floor in nine folds, and always right in the tenth."""
+    folds = np.arange(200) % 10
+    predicted = np.where(folds == 0, TEST, 0)
+    table = pd.DataFrame({"id": LABELS.test_ids, "facts": "format", "predicted": predicted})
+    (pooled,) = shortcut_rows(table, LABELS).to_dict("records")
+    (corrected,) = shortcut_rows(table, replace(LABELS, folds=folds)).to_dict("records")
+    assert pooled["p_value"] < 0.01
+    assert corrected["p_value"] > 0.1
+    assert corrected["accuracy"] == pooled["accuracy"]
+    assert corrected["ci_low"] <= pooled["ci_low"] < pooled["ci_high"] <= corrected["ci_high"]
 
 
 def test_predictions_of_other_images_are_refused():
