@@ -29,7 +29,6 @@ from pipeline.storage.features import (
 )
 from pipeline.storage.files import atomic
 from pipeline.storage.object_files import save_object
-from pipeline.storage.paths import BASE_FEATURES
 from pipeline.storage.runs import Card, Predictions, model_file, save_run, save_run_task
 from pipeline.storage.splits import (
     SPLITS,
@@ -42,6 +41,7 @@ from pipeline.storage.splits import (
     load_labels,
     load_task,
 )
+from pipeline.trainings.mirrors import mirrored_features
 from pipeline.tta import TTA_SPLITS, AugmentedScores, augmented_splits, pooled_augmented
 from stages import run
 
@@ -154,22 +154,8 @@ def _mirrors(spec: ClassicalSpec) -> tuple[_Mirrors, float]:
     """Return the feature sets of the mirrored training images, if `mirrored`, and their seconds."""
     if not spec.mirrored:
         return None, 0.0
-    found = [_mirrored(name) for name in spec.features]
+    found = [mirrored_features(name) for name in spec.features]
     return [features for features, _ in found], sum(seconds for _, seconds in found)
-
-
-def _mirrored(name: str) -> tuple[NDArray[np.float32], float]:
-    """Return one feature set of the mirrored training images, from their pixels if it must be."""
-    extractor = load_extractor(name)
-    start = time.perf_counter()
-    features = extractor.mirrored(load_features(name, "train"))
-    if features is not None:
-        return features, time.perf_counter() - start
-    images = load_images("train")
-    found: tuple[NDArray[np.float32], float] = extractor.transform_split(
-        images, "train", BASE_FEATURES, mirrored=True
-    )
-    return found
 
 
 def _save(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.config.entries import load_entry, run_seeds, stage_entry
 from pipeline.fingerprints import guard
-from pipeline.folds import fold_count, folds_note, pooled, rows_of_model, rows_of_stored_model
+from pipeline.folds import Rows, fold_count, folds_note, pooled, rows_of_model, rows_of_stored_model
 from pipeline.keras_backend import load_keras
 from pipeline.machine import peak_memory_mb, versions
 from pipeline.storage import resume
@@ -114,8 +114,8 @@ def _train_folds(
         else:
             print(told, flush=True)
             begun = time.perf_counter()
-            whole = Whole(images, rows_of_model(folds, model))
-            trained = _of_rows(spec, whole, labels, task, seed, name, key)
+            rows = rows_of_model(folds, model)
+            trained = _of_rows(spec, images, rows, labels, task, seed, name, key)
             facts = {"seconds": time.perf_counter() - begun, **trained.augmented.notes}
             scored = resume.keep_scores(name, key, _arrays(trained), facts)
             keras.utils.clear_session(free_memory=True)
@@ -125,8 +125,8 @@ def _train_folds(
             augmented.append(AugmentedScores(shown, _without(scored.facts, "seconds")))
     key = resume.state_key({**origin, "seed": seed, "fold": None})
     print(f"{name}, seed {seed}, stored model, validated on fold 1", flush=True)
-    whole = Whole(images, rows_of_stored_model(folds))
-    trained = _of_rows(spec, whole, labels, task, seed, name, key)
+    rows = rows_of_stored_model(folds)
+    trained = _of_rows(spec, images, rows, labels, task, seed, name, key)
     trained = replace(
         trained,
         scores=pooled(folds, scores),
@@ -138,7 +138,8 @@ def _train_folds(
 
 def _of_rows(
     spec: DeepSpec,
-    whole: Whole,
+    images: NDArray[np.uint8],
+    rows: Rows,
     labels: NDArray[np.int64],
     task: Task,
     seed: int,
@@ -146,10 +147,11 @@ def _of_rows(
     key: str,
 ) -> TrainedNetwork:
     """Train on a part of the images."""
-    learned = {split: labels[whole.rows[split]] for split in ("train", "validation")}
+    whole = Whole(dict.fromkeys(SPLITS, images), rows)
+    learned = {split: labels[rows[split]] for split in ("train", "validation")}
     checkpoint = Checkpoint(resume.state_file(name, key))
-    images = whole.split_up()
-    return train(spec, images, learned, task.n_classes, seed, BASE_FEATURES, checkpoint, whole)
+    parts = whole.split_up()
+    return train(spec, parts, learned, task.n_classes, seed, BASE_FEATURES, checkpoint, whole)
 
 
 def _arrays(trained: TrainedNetwork) -> dict[str, NDArray]:

@@ -18,6 +18,7 @@ FLOORS = (
     ("pretrained", "statistics", "fingerprints"),
     ("page",),
     ("data", "features", "classical", "deep", "robustness", "analyses"),
+    ("trainings",),
     ("commands",),
 )
 """The rooms of ``pipeline/`` above the ground floor, which is its own modules. A room imports from

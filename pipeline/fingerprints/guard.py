@@ -7,12 +7,13 @@ began with. Outputs do not depend on this module: it stops a stage, or restarts 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pipeline.checks import StudyError, listing
 from pipeline.config.entries import read_params
 from pipeline.config.registry import selector
-from pipeline.fingerprints.modules import Code
+from pipeline.fingerprints.modules import Code, method_module
 from pipeline.fingerprints.stage_code import (
     STAGES,
     fingerprint_file,
@@ -56,6 +57,18 @@ def check_recorded(task: str) -> None:
 def stage_digest(stage: str, method: str) -> str:
     """Return one SHA-256 of the code of a stage with one of its methods."""
     return integrity.digest(stage_fingerprint(Code({}), stage, method))
+
+
+@cache
+def training_digest(module: str, kind: str, method: str) -> str:
+    """Return one SHA-256 of the code of a module that trains runs, with one of their methods.
+
+    Args:
+        module: its dotted name.
+        kind: of the method: ``classical`` or ``deep``.
+        method: its name.
+    """
+    return integrity.digest(Code({}).fingerprint([module, method_module(kind, method)]))
 
 
 def _method(params: Mapping[str, Any], kind: str | None, entry: str) -> str | None:

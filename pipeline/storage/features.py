@@ -108,3 +108,12 @@ def feature_files(name: str) -> list[Path]:
         listed = integrity.load_manifest(manifest, {"features": name}, remedy).files
         names = [each for each in names if each in listed]
     return [FEATURES / name / each for each in names] + [_extractor_file(name)]
+
+
+def features_digest(name: str) -> str:
+    """Return one checksum of the files on which runs with a feature set depend."""
+    remedy = f"dvc repro featurize@{name}"
+    listed = integrity.load_manifest(
+        FEATURES / name / integrity.MANIFEST, {"features": name}, remedy
+    ).files
+    return integrity.digest({path.name: listed.get(path.name) for path in feature_files(name)})

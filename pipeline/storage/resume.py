@@ -166,6 +166,12 @@ def kept_scores(run: str, key: str) -> TrainingState | None:
     return load_state(_scores_file(run, key))
 
 
+def forget(run: str, key: str) -> None:
+    """Remove what `keep_scores` has kept, and an unfinished training of the same key."""
+    for path in (_scores_file(run, key), state_file(run, key)):
+        path.unlink(missing_ok=True)
+
+
 def _scores_file(run: str, key: str) -> Path:
     return SEEDS / run / f"{key}.npz"
 

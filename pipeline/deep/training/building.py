@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +33,29 @@ MIRRORED = "mirrored train"
 class Whole:
     """Images of which each split is a part."""
 
-    images: NDArray[np.uint8]
-    """(n, height, width, 3) uint8, RGB."""
-    rows: Mapping[str, NDArray[np.int64]]
-    """Split -> positions of its images."""
+    images: Mapping[str, NDArray[np.uint8]]
+    """Split -> (n, height, width, 3) uint8, RGB; the same array for splits that divide one."""
+    rows: Mapping[str, NDArray[np.int64] | None]
+    """Split -> positions of its images, each as often as it is learned from; None for all."""
 
     def split_up(self) -> dict[str, NDArray[np.uint8]]:
-        """Return split -> images, as copies."""
-        return {split: self.images[rows] for split, rows in self.rows.items()}
+        """Return split -> images, as copies unless it is all of them."""
+        return {split: _chosen(images, self.rows[split]) for split, images in self.images.items()}
+
+    def seen(self, resized: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Whole:
+        """Return the same with resized images."""
+        each = {id(images): images for images in self.images.values()}
+        made = {key: resized(images) for key, images in each.items()}
+        return Whole({split: made[id(images)] for split, images in self.images.items()}, self.rows)
+
+    def title(self, split: str) -> str:
+        """Return what the images of a split are a part of, for progress lines."""
+        sharing = [each for each in self.images.values() if each is self.images[split]]
+        return "all images" if len(sharing) > 1 else split
+
+
+def _chosen(values: NDArray, rows: NDArray[np.int64] | None) -> NDArray:
+    return values if rows is None else values[rows]
 
 
 class Phase:
@@ -111,19 +126,22 @@ class Phase:
         self, frozen: FrozenBase, whole: Whole, cache_folder: Path | None
     ) -> dict[str, BaseFeatures]:
         """Return the base features of each split; their seconds are its share of those of all."""
+        computed: dict[tuple[int, bool], BaseFeatures] = {}
 
-        def rows_of(every: BaseFeatures, split: str) -> BaseFeatures:
-            rows = whole.rows[split]
-            seconds = every.seconds * len(rows) / len(whole.images)
-            return BaseFeatures(every.values[rows], seconds)
+        def of_rows(split: str, mirrored: bool = False) -> BaseFeatures:
+            images, rows = whole.images[split], whole.rows[split]
+            key = id(images), mirrored
+            if key not in computed:
+                title = whole.title(split)
+                computed[key] = base_features(frozen, images, title, cache_folder, mirrored)
+            every = computed[key]
+            distinct = len(images) if rows is None else len(np.unique(rows))
+            seconds = every.seconds * distinct / len(images)
+            return BaseFeatures(_chosen(every.values, rows), seconds)
 
-        every = base_features(frozen, whole.images, "all images", cache_folder)
-        found = {split: rows_of(every, split) for split in SPLITS}
+        found = {split: of_rows(split) for split in SPLITS}
         if self.spec.flip:
-            mirrored = base_features(
-                frozen, whole.images, "all images", cache_folder, mirrored=True
-            )
-            found[MIRRORED] = rows_of(mirrored, "train")
+            found[MIRRORED] = of_rows("train", mirrored=True)
         return found
 
     def _base_seconds(self) -> float:

@@ -69,7 +69,7 @@ def fit(
         keep: called after each epoch.
 
     Raises:
-        StudyError: if the loss is no longer finite.
+        Diverged: if the loss is no longer finite.
     """
     spec, network = trainable.spec, trainable.network
     watched = _watched(trainable, seed)

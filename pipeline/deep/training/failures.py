@@ -11,7 +11,23 @@ import keras
 
 from pipeline.checks import ShortageError, StudyError
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.training.history import TrainingHistory
 from pipeline.system_errors import is_memory_error
+
+
+class Diverged(StudyError):
+    """The loss or the weights are no longer finite numbers.
+
+    Attributes:
+        epoch: in which that happened, from 1.
+        history: of the epochs before it, and of this one if it was finished; None until
+            `pipeline.deep.training.fitting` sets it.
+    """
+
+    def __init__(self, message: str, epoch: int) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.history: TrainingHistory | None = None
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -47,7 +63,7 @@ class StopAtNaN(keras.callbacks.Callback):
 
 
 def raise_diverged(spec: DeepSpec, epoch: int, learning_rate: float, loss: float) -> NoReturn:
-    """Raise `StudyError` for a loss or weights that are no longer finite.
+    """Raise `Diverged` for a loss or weights that are no longer finite.
 
     Args:
         spec: the options of the training.
@@ -64,10 +80,11 @@ def raise_diverged(spec: DeepSpec, epoch: int, learning_rate: float, loss: float
         tries.append("the optimizer adam at 0.001")
     if spec.precision == "float16":
         tries.insert(0, "precision: bfloat16, which has the range of float32")
-    raise StudyError(
+    raise Diverged(
         f"{spec.method}: the loss is {loss} in epoch {epoch}, with the optimizer {spec.optimizer} "
         f"at a learning rate of {learning_rate:.3g}; expected a finite number. Training diverged: "
-        f"try {', or '.join(tries)}"
+        f"try {', or '.join(tries)}",
+        epoch,
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.building import Phase, Whole
 from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.epochs import Trainable, Weights, fit
-from pipeline.deep.training.failures import memory_errors
+from pipeline.deep.training.failures import Diverged, memory_errors
 from pipeline.deep.training.history import TrainingHistory
 from pipeline.device import device_name, precision_record
 from pipeline.inference import network_scores
@@ -68,6 +68,7 @@ def train(
     cache_folder: Path | None = None,
     checkpoint: Checkpoint | None = None,
     whole: Whole | None = None,
+    checks: bool = True,
 ) -> TrainedNetwork:
     """Train the network that `spec` describes; test images are only used for prediction.
 
@@ -85,20 +86,22 @@ def train(
         checkpoint: stores the state after each epoch, for resuming; None disables it.
         whole: images of which those of the splits are parts, so that their base features are
             computed once; None if the splits are on their own.
+        checks: whether to check the network on one batch before training.
 
     Raises:
+        Diverged: if the loss or weights are no longer finite; it has the history so far.
         StudyError: for images or labels of a wrong form, images that are too small for the network,
-            unusable weights, a network or batch that does not fit in memory, a failed check before
-            training, or a loss that is no longer finite.
+            unusable weights, a network or batch that does not fit in memory, or a failed check
+            before training.
     """
     _check(spec, images, labels, n_classes)
     checkpoint = checkpoint or Checkpoint(None)
     seen, resizing = _resized(spec, images)
     if whole is not None:
-        whole = Whole(_as_seen(spec, whole.images), whole.rows)
+        whole = whole.seen(lambda every: _as_seen(spec, every))
     with memory_errors(spec, seen["train"].shape[1:]):
         history, phase = _train_phases(
-            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole
+            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole, checks
         )
         model = phase.from_pixels()
         inputs, network = phase.inputs, phase.network
@@ -131,6 +134,7 @@ def _train_phases(
     checkpoint: Checkpoint,
     resizing: Mapping[str, float],
     whole: Whole | None,
+    checks: bool,
 ) -> tuple[TrainingHistory, Phase]:
     """Train all phases in order, starting where an interrupted training stopped."""
     specs = spec.phases()
@@ -147,8 +151,13 @@ def _train_phases(
             history.setup_seconds += phase.setup_seconds
             if index == 0:
                 history.setup_seconds += resizing["train"] + resizing["validation"]
-            _check_before(trainable, history, n_classes)
-        fit(trainable, history, best, seed, checkpoint.keep)
+            if checks:
+                _check_before(trainable, history, n_classes)
+        try:
+            fit(trainable, history, best, seed, checkpoint.keep)
+        except Diverged as error:
+            error.history = history
+            raise
     if phase is None:
         raise RuntimeError("a network has at least one phase")
     return history, phase

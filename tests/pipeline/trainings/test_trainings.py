@@ -1,0 +1,181 @@
+"""Trainings on a part of the images: what they leave, and that none is made twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.checks import StudyError
+from pipeline.config import registry
+from pipeline.config.yaml_files import dump_yaml
+from pipeline.storage import resume
+from pipeline.storage.splits import Task, save_split, save_task
+from pipeline.trainings.kept import KeptTrainings, training_key
+from pipeline.trainings.training import SCORED, Outcome, Training
+from stages import featurize
+
+SIZES = {"train": 48, "validation": 15, "test": 12}
+SVM = {"method": "linear_svm", "features": ["color"]}
+PATCHES = {"method": "patches", "count": 8, "size": 4, "samples": 200, "grid": 1}
+NETWORK = {"method": "lenet5", "epochs": 2, "batch_size": 8, "width": 0.25}
+PART = np.arange(0, 48, 2)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A folder with 3 classes of noise in their own colors, and two feature sets."""
+    folder = tmp_path_factory.mktemp("study")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        rng = np.random.default_rng(0)
+        for first, (split, n) in enumerate(SIZES.items()):
+            labels = np.arange(n) % 3
+            images = rng.integers(0, 120, (n, 16, 16, 3))
+            images[np.arange(n), :, :, labels] += 60
+            ids = 100 * first + np.arange(n)
+            save_split(split, images.astype(np.uint8), labels, ids)
+        save_task(Task(("r", "g", "b"), (16, 16, 3), SIZES))
+        sets = {
+            "color": {"method": "color_histogram", "grid": 1, "bins": 4},
+            "patches": PATCHES,
+        }
+        Path("params.yaml").write_text(dump_yaml({"seed": 0, "features": sets}))
+        for name in sets:
+            featurize.main(name)
+    return folder
+
+
+@pytest.fixture
+def here(study, monkeypatch):
+    monkeypatch.chdir(study)
+    return study
+
+
+def training(kind: str, entry: dict, **changes: object) -> Training:
+    return Training(registry.parse(kind, entry, kind), 0, **changes)
+
+
+def made(each: Training, told: str = "it", owner: str = "test") -> Outcome:
+    with KeptTrainings(owner) as trainings:
+        return trainings.outcome(each, told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        ("classical", SVM),
+        ("classical", SVM | {"features": ["color", "patches"], "mirrored": True}),
+        ("classical", SVM | {"tune": {"trials": 2, "ranges": {"C": {"low": 0.1, "high": 9}}}}),
+        ("deep", NETWORK),
+    ],
+    ids=["stored features", "learned features, mirrored", "tuned", "network"],
+)
+def test_a_part_of_the_images(here, kind, entry, capsys):
+    each = training(kind, entry, rows=PART)
+    first = made(each)
+    assert {split: first.scores[split].shape for split in SCORED} == {
+        split: (SIZES[split], 3) for split in SCORED
+    }
+    assert first.facts["images"] == len(PART)
+    assert first.seconds > 0
+    assert first.diverged is None
+    assert set(first.history["split"]) == {"train", "validation"}
+    assert ("chosen" in first.facts) == ("tune" in entry)
+    capsys.readouterr()
+    again = made(each)
+    assert "already trained" in capsys.readouterr().out
+    for split in SCORED:
+        np.testing.assert_array_equal(again.scores[split], first.scores[split])
+    assert again.history.equals(first.history)
+    assert (again.seconds, again.facts) == (first.seconds, first.facts)
+
+
+def test_labels_of_test_images_are_not_there(here):
+    Path("data/prepared/labels/test.npy").unlink(missing_ok=True)
+    assert made(training("classical", SVM, rows=PART[:12])).scores["test"].shape == (12, 3)
+
+
+def test_learned_features_learn_from_the_part_alone(here):
+    """All other training images may change."""
+    entry = SVM | {"features": ["patches"]}
+    scores = made(training("classical", entry, rows=PART)).scores["test"]
+    assert not np.array_equal(scores, made(training("classical", entry)).scores["test"])
+    images = np.load("data/prepared/train/images.npy")
+    others = np.setdiff1d(np.arange(len(images)), PART)
+    from pipeline.trainings import classifiers
+
+    changed = images.copy()
+    changed[others] = 0
+    with pytest.MonkeyPatch.context() as patch:
+        real = classifiers.load_images
+        patch.setattr(
+            classifiers, "load_images", lambda split: changed if split == "train" else real(split)
+        )
+        found = classifiers.train_on(training("classical", entry, rows=PART), Path("unused"))
+    np.testing.assert_array_equal(found.scores["test"], scores)
+
+
+def test_an_edit_repeats_its_own_training(here):
+    part = training("classical", SVM, rows=PART)
+    edits = {
+        "options": training("classical", SVM | {"C": 0.5}, rows=PART),
+        "seed": replace(part, seed=1),
+        "rows": replace(part, rows=PART[:-1]),
+        "all rows": replace(part, rows=None),
+        "steps": replace(part, steps=9),
+    }
+    keys = {name: training_key(each) for name, each in edits.items()}
+    assert len({*keys.values(), training_key(part)}) == len(edits) + 1
+    seeds = training("classical", SVM | {"seeds": [4]}, rows=PART)
+    assert training_key(seeds) == training_key(part)
+
+
+def test_what_no_stage_asks_for_is_removed(here):
+    mine, shared = (training("classical", SVM | {"C": c}, rows=PART) for c in (0.11, 0.12))
+
+    def kept() -> list[bool]:
+        return [
+            resume.kept_scores("_trainings", training_key(each)) is not None
+            for each in (mine, shared)
+        ]
+
+    with KeptTrainings("one") as trainings:
+        for each in (mine, shared):
+            trainings.outcome(each, "it")
+    made(shared, owner="two")
+    with pytest.raises(StudyError), KeptTrainings("one"):
+        raise StudyError("killed")
+    assert kept() == [True, True]
+    with KeptTrainings("one"):
+        pass
+    assert kept() == [False, True]
+    with KeptTrainings("two"):
+        pass
+    assert kept() == [False, False]
+
+
+def test_a_divergence_is_an_outcome(here):
+    entry = NETWORK | {"optimizer": "sgd", "learning_rate": 1e8, "batch_norm": False}
+    found = made(training("deep", entry, rows=PART))
+    assert "Training diverged" in found.diverged
+    assert found.scores == {}
+    assert found.facts["diverged_epoch"] >= 1
+    assert found.facts["epochs_run"] <= 2
+    assert made(training("deep", entry, rows=PART)).diverged == found.diverged
+
+
+@pytest.mark.parametrize("steps", [None, 6, 7, 50])
+def test_steps(here, steps):
+    found = made(training("deep", NETWORK, rows=PART, steps=steps))
+    assert found.facts["epochs_run"] == 2
+    assert found.facts["steps"] >= (steps or 6)
+    assert found.facts["steps"] <= (steps or 6) + 2 * 24 // 8
+    assert found.facts["batch_size"] == 8
+
+
+def test_batches_hold_no_more_images_than_there_are(here):
+    found = made(training("deep", NETWORK | {"batch_size": 64}, rows=PART, steps=4))
+    assert (found.facts["batch_size"], found.facts["steps"]) == (24, 4)
