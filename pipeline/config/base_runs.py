@@ -9,9 +9,6 @@ from pipeline.checks import StudyError, did_you_mean, listing, shown
 from pipeline.config import registry
 from pipeline.config.roster import KINDS
 
-COMPUTED_IMPORTS = ("{classical}", "{deep}")
-"""The methods of the runs, imported by `registry`; see `pipeline.fingerprints`."""
-
 
 def kind_of_run(document: Mapping[str, Any], name: object, where: str) -> str:
     """Return ``classical`` or ``deep``: the section of params.yaml that has a run.

@@ -15,7 +15,9 @@ from pipeline.config.entries import read_params
 from pipeline.config.registry import selector
 from pipeline.fingerprints.modules import Code, method_module
 from pipeline.fingerprints.stage_code import (
+    BASES,
     STAGES,
+    entry_fingerprint,
     fingerprint_file,
     methods_used,
     stage_fingerprint,
@@ -37,15 +39,18 @@ def check_recorded(task: str) -> None:
         task: the stage, with its entry if it has one: ``train_deep lenet5``.
     """
     stage, _, entry = task.partition(" ")
-    if stage not in STAGES:
+    if stage not in STAGES and stage not in BASES:
         return
     params, _ = read_params()
-    method = _method(params, STAGES[stage], entry)
-    path = fingerprint_file(stage, method)
+    named = entry if stage in BASES else _method(params, STAGES[stage], entry)
+    path = fingerprint_file(stage, named)
     if not path.exists():
         return
-    recorded = load_json(path, "dvc repro check")
-    now = stage_fingerprint(Code(methods_used(params)), stage, method)
+    recorded, code = load_json(path, "dvc repro check"), Code(methods_used(params))
+    if stage in BASES:
+        now = entry_fingerprint(code, params, stage, entry)
+    else:
+        now = stage_fingerprint(code, stage, named)
     names = sorted({name for name, _ in recorded.items() ^ now.items()})
     if names:
         raise StudyError(
@@ -60,15 +65,15 @@ def stage_digest(stage: str, method: str) -> str:
 
 
 @cache
-def training_digest(module: str, kind: str, method: str) -> str:
-    """Return one SHA-256 of the code of a module that trains runs, with one of their methods.
+def training_digest(module: str, *methods: tuple[str, str]) -> str:
+    """Return one SHA-256 of the code of a module that trains runs, with some methods.
 
     Args:
         module: its dotted name.
-        kind: of the method: ``classical`` or ``deep``.
-        method: its name.
+        methods: kinds, such as ``deep``, and names.
     """
-    return integrity.digest(Code({}).fingerprint([module, method_module(kind, method)]))
+    modules = [method_module(kind, method) for kind, method in methods]
+    return integrity.digest(Code({}).fingerprint([module, *modules]))
 
 
 def _method(params: Mapping[str, Any], kind: str | None, entry: str) -> str | None:

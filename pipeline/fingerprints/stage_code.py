@@ -4,6 +4,9 @@
 stage imports with that method. `check` always rewrites these files, so that DVC reruns a stage if
 its code behaves differently, but not if only a comment or a message has changed.
 
+A stage that trains runs with other options than theirs has a file per entry, such as
+``data/code/sample_size.lenet5.json``, with the methods of the entry's run and of its feature sets.
+
 The code of a stored model or extractor, which `pipeline.storage.stored_classes` imports by the
 names in its file, is not in the fingerprint of a stage that opens it. That code determines the
 content of the file, and the stage depends on the file.
@@ -12,7 +15,7 @@ content of the file, and the stage depends on the file.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,16 @@ STAGES: dict[str, str | None] = {
     "report": None,
 }
 """Stage -> the kind of its methods, with one file per method; None for a single file. `check`
-writes the files, always runs and needs none."""
+writes the files, always runs and needs none. Those of `BASES` have a file per entry."""
+
+
+def _of_sample_size(params: Mapping[str, Any]) -> dict[str, str]:
+    section = params.get("sample_size") or {}
+    return {name: name for name in section.get("runs") or {}}
+
+
+BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {"sample_size": _of_sample_size}
+"""Stages of entries that train other runs: from all of params.yaml, entry -> the run."""
 
 
 def stage_fingerprint(code: Code, stage: str, method: str | None) -> Fingerprint:
@@ -45,6 +57,24 @@ def stage_fingerprint(code: Code, stage: str, method: str | None) -> Fingerprint
     kind = STAGES[stage]
     methods = [method_module(kind, method)] if kind and method else []
     return code.fingerprint([f"stages.{stage}", *methods])
+
+
+def entry_fingerprint(code: Code, params: Mapping[str, Any], stage: str, entry: str) -> Fingerprint:
+    """Return the fingerprint of an entry of one of `BASES`, with all methods of its run.
+
+    Args:
+        code: of the project.
+        params: all of params.yaml.
+        stage: one of `BASES`.
+        entry: of that stage; without a run that exists, the fingerprint is that of the stage alone.
+    """
+    run = BASES[stage](params).get(entry)
+    found = ((kind, (params.get(kind) or {}).get(run)) for kind in ("classical", "deep"))
+    entries = [(kind, each) for kind, each in found if each]
+    for features in [name for _, each in entries for name in each.get("features", ())]:
+        entries.append(("features", params["features"][features]))
+    modules = {method_module(kind, each[registry.selector(kind)]) for kind, each in entries}
+    return code.fingerprint([f"stages.{stage}", *modules])
 
 
 def methods_used(params: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -76,9 +106,13 @@ def save_fingerprints(params: Mapping[str, Any], read: Mapping[str, str] | None 
                 found |= read or {}
             save_json(fingerprint_file(stage, method), found)
             count += 1
+    for stage, bases in BASES.items():
+        for entry in bases(params):
+            save_json(fingerprint_file(stage, entry), entry_fingerprint(code, params, stage, entry))
+            count += 1
     return count
 
 
 def fingerprint_file(stage: str, method: str | None) -> Path:
-    """Return the path of the fingerprint of a stage, with its method if it has one."""
+    """Return the path of the fingerprint of a stage, with its method, or entry, if it has one."""
     return CODE / (f"{stage}.{method}.json" if method else f"{stage}.json")

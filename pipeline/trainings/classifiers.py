@@ -22,6 +22,7 @@ from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.tuning.study import tune
 from pipeline.config.entries import load_entry
 from pipeline.features.resized import build_extractor
+from pipeline.fingerprints import guard
 from pipeline.machine import versions
 from pipeline.storage.features import features_digest, load_feature_card, load_features
 from pipeline.storage.splits import SPLITS, load_images, load_labels, load_task
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     from pipeline.features.spec import FeatureSpec
 
-COMPUTED_IMPORTS = ("{features}",)
-"""The methods of feature sets that learn from images; see `pipeline.fingerprints`."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "optuna")
 
 
@@ -99,9 +98,16 @@ def _searched(
 def what_determines(spec: ClassicalSpec) -> dict[str, Any]:
     """Return all that determines such a training besides options, images, rows, seed and code."""
     return {
-        "features": {name: features_digest(name) for name in spec.features},
+        "features": {name: _what_determines_set(name) for name in spec.features},
         "versions": versions(*_LIBRARIES),
     }
+
+
+def _what_determines_set(name: str) -> list[str]:
+    """Return checksums of a stored feature set, and of the code of one that is fitted again."""
+    spec = cast("FeatureSpec", load_entry("features", name)[0])
+    learned = [guard.training_digest(__name__, ("features", spec.method))] if spec.learns else []
+    return [features_digest(name), *learned]
 
 
 def _feature_set(name: str, rows: NDArray[np.int64] | None, mirrored: bool) -> _FeatureSet:

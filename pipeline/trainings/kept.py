@@ -93,7 +93,7 @@ def training_key(training: Training) -> str:
             "rows": _digest(training.rows),
             "steps": training.steps,
             "data": learning_seal(),
-            "code": guard.training_digest(module.__name__, training.kind, spec.method),
+            "code": guard.training_digest(module.__name__, (training.kind, spec.method)),
         }
     )
 

@@ -54,5 +54,5 @@ class Outcome:
     """What happened if the loss or weights stopped being finite numbers; otherwise None."""
     facts: dict[str, Any] = field(default_factory=dict)
     """JSON values. Of all: ``images``; ``wall_seconds``; ``tuning_seconds`` and ``chosen`` options
-    if there was a search. Of networks: ``epochs_run``, ``best_epoch``, ``steps``, ``passes`` over the
-    images per epoch, ``batch_size``; after a divergence ``diverged_epoch``."""
+    if there was a search. Of networks: ``epochs_run``, ``best_epoch``, ``steps``, ``batch_size``,
+    and ``passes`` over the images per epoch; after a divergence ``diverged_epoch``."""
