@@ -36,6 +36,7 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
+    check_sizes(params)
     check_memory_ahead(params)
     read = cast("DatasetSpec", params.dataset).files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
@@ -56,6 +57,19 @@ def check_files(params: Params) -> None:
     for name, options in params.corrupt.items():
         for corruption in options.corruptions or ():
             check_known(corruption, list(CONSTANTS), f"corruption of params.yaml: corrupt.{name},")
+
+
+def check_sizes(params: Params) -> None:
+    """Raise `StudyError` if params.yaml asks for more training images than there are.
+
+    Where their number is not known yet, as before a download, the stage itself checks.
+    """
+    most = cast("DatasetSpec", params.dataset).most_training_images()
+    if most is not None and params.sample_size.runs:
+        try:
+            params.sample_size.numbers(most)
+        except StudyError as error:
+            raise StudyError(f"params.yaml: {error}") from None
 
 
 def check_memory_ahead(params: Params) -> None:

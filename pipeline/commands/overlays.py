@@ -6,8 +6,8 @@ key of its own::
     only: [raw_svm, hog_svm, lenet5]
 
 `only` keeps the runs that it names and those with an entry in the overlay itself; other runs are
-dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests of
-dropped runs, unless they have an entry in the overlay.
+dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests
+and sample sizes of dropped runs, unless they have an entry in the overlay.
 """
 
 from __future__ import annotations
@@ -117,7 +117,18 @@ def _reduced(
     for section, wanted in (("features", joined), ("corrupt", _runs(reduced))):
         if section in reduced:
             reduced[section] = kept(section, wanted)
-    return reduced
+    return _without_sizes_of_others(reduced, changes)
+
+
+def _without_sizes_of_others(reduced: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop the sample sizes of dropped runs, unless the overlay itself has an entry for them."""
+    section = _section(reduced, "sample_size")
+    if "runs" not in section:
+        return reduced
+    wanted = {*_runs(reduced), *_section(_section(changes, "sample_size"), "runs")}
+    entries = _section(section, "runs").items()
+    kept = {name: entry for name, entry in entries if name in wanted}
+    return {**reduced, "sample_size": {**section, "runs": kept}}
 
 
 def _runs(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ SECTIONS = {
     "train_classical": "classical",
     "train_deep": "deep",
     "corrupt": "corrupt",
+    "sample_size": "sample_size.runs",
 }
 """Stage with one instance per entry -> the section of params.yaml with those entries."""
 
@@ -78,7 +79,14 @@ def lock_digest(folder: Path) -> str | None:
 
 def _is_of(stage: str, params: Mapping[str, Any]) -> bool:
     kind, _, entry = stage.partition("@")
-    return kind != "report" and (not entry or entry in (params.get(SECTIONS[kind]) or {}))
+    return kind != "report" and (not entry or entry in _entries(SECTIONS[kind], params))
+
+
+def _entries(section: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = params
+    for part in section.split("."):
+        found = found.get(part) or {}
+    return found
 
 
 def _looks_at_code(entry: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from pipeline.storage.near_duplicates import DUPLICATES_MANIFEST
 from pipeline.storage.paths import STUDY
 from pipeline.storage.results import MANIFESTS
 from pipeline.storage.runs import run_folder
+from pipeline.storage.sample_size import SAMPLE_SIZE
 from pipeline.storage.splits import PREPARED, SPLITS, check_prepared
 
 _LARGE = ("images.npy", "model.npz", "model.keras")
@@ -49,5 +50,7 @@ def _manifests(params: Params) -> Iterator[Path]:
             yield run_folder(run.name, seed) / integrity.MANIFEST
     for name in params.corrupt:
         yield CORRUPTED / name / integrity.MANIFEST
+    for name in params.sample_size.runs:
+        yield SAMPLE_SIZE / name / integrity.MANIFEST
     yield DUPLICATES_MANIFEST
     yield HEALTH / integrity.MANIFEST

@@ -19,6 +19,7 @@ from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, check_name, run_seeds
 from pipeline.config.roster import Run
+from pipeline.config.sample_size import SECTION, SampleSizeOptions, parse_sample_size, sized_run
 from pipeline.config.yaml_files import read_yaml
 
 COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
@@ -51,6 +52,8 @@ class Params(_Plain):
     """Networks by name."""
     corrupt: dict[str, CorruptOptions]
     """Runs that are tested on corrupted test images, by name; {} for none."""
+    sample_size: SampleSizeOptions = Field(default_factory=SampleSizeOptions)
+    """Runs that are trained on parts of the training images; none in files of earlier versions."""
 
     @property
     def roster(self) -> tuple[Run, ...]:
@@ -77,6 +80,7 @@ def load_params(path: Path = PARAMS) -> Params:
         except StudyError as error:
             problems += str(error).splitlines()
     corrupt = _parse_corrupt(document, problems)
+    sample_size = _parse_sample_size(document, problems)
     problems += _dangling(document, parsed)
     problems += _not_with_folds(document, parsed)
     try:
@@ -88,7 +92,7 @@ def load_params(path: Path = PARAMS) -> Params:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)}{more} problems"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise StudyError(f"{path} has {count}:\n{lines}")
-    return Params(**dict(plain), **parsed, corrupt=corrupt)
+    return Params(**dict(plain), **parsed, corrupt=corrupt, sample_size=sample_size)
 
 
 def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
@@ -149,6 +153,21 @@ def _parse_corrupt(document: Mapping[str, Any], problems: list[str]) -> dict[str
     return parsed
 
 
+def _parse_sample_size(document: Mapping[str, Any], problems: list[str]) -> SampleSizeOptions:
+    """Parse the runs to train on parts of the training images, with all of their options."""
+    try:
+        options = parse_sample_size(document.get(SECTION))
+    except StudyError as error:
+        problems += str(error).splitlines()
+        return SampleSizeOptions()
+    for name in options.runs:
+        try:
+            sized_run(document, options, name)
+        except StudyError as error:
+            problems += str(error).splitlines()
+    return options
+
+
 def _not_with_folds(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> list[str]:
     """Find what cross-validation excludes: it would let test images into what a run learned."""
     folds = getattr(parsed["dataset"], "fold_count", None)
@@ -165,6 +184,12 @@ def _not_with_folds(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> l
         problems.append(
             f"corrupt: found runs together with dataset.folds: {folds}; expected {{}}, because "
             "the stored model has learned from most of the test images. Use a study without folds"
+        )
+    section = document.get(SECTION)
+    if isinstance(section, Mapping) and section.get("runs"):
+        problems.append(
+            f"{SECTION}: found runs together with dataset.folds: {folds}; expected runs: {{}}, "
+            "because parts of the training images need a test split. Use a study without folds"
         )
     return problems
 

@@ -12,7 +12,7 @@ import hashlib
 import io
 import pickle
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,8 @@ WIDTH = 3 * SIDE * SIDE
 
 class Spec(DatasetSpec):
     """CIFAR-10, from its seven official files: in a folder, or in any archive of it."""
+
+    published_train: ClassVar[int | None] = 50_000
 
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = OFFICIAL.title
     """What the report calls the images."""

@@ -110,6 +110,8 @@ class DatasetSpec(Aims):
 
     independent: ClassVar[bool] = True
     """Whether images are independent samples, as intervals and tests assume."""
+    published_train: ClassVar[int | None] = None
+    """Training images of the source, before a validation split; None if sources differ."""
 
     name: str
     """The dataset: the name of a file in pipeline/data/."""
@@ -188,6 +190,16 @@ class DatasetSpec(Aims):
         It must take seconds at most. None if too little is known, as before a download.
         """
         return None
+
+    def most_training_images(self) -> int | None:
+        """Return the most images that the training split can have; None if it is not known yet."""
+        if (outlook := self.outlook()) is not None:
+            return outlook.sizes["train"]
+        if self.published_train is None:
+            return None
+        held = self.validation
+        left = self.published_train - (held if isinstance(held, int) else 0)
+        return left if self.limit is None else min(left, self.limit)
 
     @abstractmethod
     def fetch(self) -> Source:

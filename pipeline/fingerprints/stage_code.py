@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,39 @@ STAGES: dict[str, str | None] = {
 writes the files, always runs and needs none. Those of `BASES` have a file per entry."""
 
 
-def _of_sample_size(params: Mapping[str, Any]) -> dict[str, str]:
-    section = params.get("sample_size") or {}
-    return {name: name for name in section.get("runs") or {}}
+@dataclass(frozen=True)
+class Based:
+    """What an entry trains that is not a run of its own: a run with other options."""
+
+    run: str
+    """Of the study."""
+    changes: tuple[Mapping[str, Any], ...]
+    """Options -> values, of each kind of training."""
+
+    def variants(self, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """Return the kind and all options of each kind of training; none for an unknown run."""
+        return [
+            (kind, {**section[self.run], **changes})
+            for kind in ("classical", "deep")
+            if self.run in (section := params.get(kind) or {})
+            for changes in self.changes
+        ]
+
+    def feature_sets(self, params: Mapping[str, Any]) -> list[str]:
+        """Return the names of all feature sets that they join."""
+        joined = [
+            name for _, options in self.variants(params) for name in options.get("features", ())
+        ]
+        return list(dict.fromkeys(joined))
 
 
-BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, str]]] = {"sample_size": _of_sample_size}
-"""Stages of entries that train other runs: from all of params.yaml, entry -> the run."""
+def _of_sample_size(params: Mapping[str, Any]) -> dict[str, Based]:
+    runs = (params.get("sample_size") or {}).get("runs") or {}
+    return {name: Based(name, (changes or {},)) for name, changes in runs.items()}
+
+
+BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, Based]]] = {"sample_size": _of_sample_size}
+"""Stages of entries that train other runs: from all of params.yaml, entry -> what it trains."""
 
 
 def stage_fingerprint(code: Code, stage: str, method: str | None) -> Fingerprint:
@@ -68,12 +95,11 @@ def entry_fingerprint(code: Code, params: Mapping[str, Any], stage: str, entry: 
         stage: one of `BASES`.
         entry: of that stage; without a run that exists, the fingerprint is that of the stage alone.
     """
-    run = BASES[stage](params).get(entry)
-    found = ((kind, (params.get(kind) or {}).get(run)) for kind in ("classical", "deep"))
-    entries = [(kind, each) for kind, each in found if each]
-    for features in [name for _, each in entries for name in each.get("features", ())]:
-        entries.append(("features", params["features"][features]))
-    modules = {method_module(kind, each[registry.selector(kind)]) for kind, each in entries}
+    modules: set[str] = set()
+    if (based := BASES[stage](params).get(entry)) is not None:
+        used = based.variants(params)
+        used += [("features", params["features"][name]) for name in based.feature_sets(params)]
+        modules = {method_module(kind, each[registry.selector(kind)]) for kind, each in used}
     return code.fingerprint([f"stages.{stage}", *modules])
 
 
