@@ -12,6 +12,7 @@ from pipeline.analyses.corrupted_runs import CorruptedRecord
 from pipeline.analyses.evaluate import evaluate
 from pipeline.analyses.pictures import save_pictures
 from pipeline.analyses.records import RunRecord, SeedRecord
+from pipeline.analyses.sized_runs import SizedRecord
 from pipeline.analyses.tables import save_results
 from pipeline.checks import StudyError
 from pipeline.commands.provenance import code_version
@@ -30,6 +31,7 @@ from pipeline.storage.runs import (
     model_file,
     run_manifest,
 )
+from pipeline.storage.sample_size import load_sized
 from pipeline.storage.splits import (
     SPLITS,
     check_prepared,
@@ -41,6 +43,7 @@ from pipeline.storage.splits import (
     load_image_index,
     load_images,
     load_labels,
+    load_task,
 )
 from stages import run
 
@@ -78,6 +81,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "health": load_health(learning_seal()),
         "image_names": _names(),
         "folds": load_folds(),
+        "sized": _sized(roster),
     }
 
 
@@ -107,6 +111,15 @@ def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
             corruptions=options.corruptions or tuple(CONSTANTS),
             severities=options.severities,
         )
+
+
+def _sized(roster: Roster) -> Iterator[SizedRecord]:
+    """Load the outputs of `sample_size` one by one, for the runs in params.yaml."""
+    options, learning = roster.sample_size, learning_seal()
+    for name in options.runs:
+        remedy = f"dvc repro sample_size@{name}"
+        sizes = options.numbers(load_task().sizes["train"])
+        yield SizedRecord(load_sized(name, remedy, learning), remedy, sizes, options.draws)
 
 
 def _record(each: Run, seed: int, learning: str) -> SeedRecord:

@@ -17,6 +17,7 @@ from pipeline.analyses.families import families_compared, further_comparisons
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.records import RunRecord
 from pipeline.analyses.scored import score
+from pipeline.analyses.sized_runs import SizedRecord, score_sized
 from pipeline.analyses.study import Study
 from pipeline.analyses.tables import questions, tables
 from pipeline.checks import StudyError
@@ -41,6 +42,7 @@ def evaluate(
     image_names: Mapping[int, str] | None = None,
     folds: NDArray[np.integer] | None = None,
     aims: Aims | None = None,
+    sized: Iterable[SizedRecord] = (),
 ) -> Results:
     """Score every run of the roster against the labels, and ask every question.
 
@@ -65,6 +67,7 @@ def evaluate(
         image_names: id -> name of an image, for those that the results name.
         folds: (n,) the fold of each image of a cross-validation; None without one.
         aims: which differences matter, and which of two classes is to be found.
+        sized: what `sample_size` has left of some of the runs.
 
     Raises:
         StudyError: if there is no run, a name stands twice, or a run's predictions are not what
@@ -85,6 +88,7 @@ def evaluate(
         seed=seed,
         not_run=dict(not_run or {}),
         corrupted=score_corrupted(corrupted, scored, known, seed),
+        sized=score_sized(sized, scored, known),
         duplicates=found,
         health=health,
         image_names=image_names or {},

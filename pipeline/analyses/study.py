@@ -15,6 +15,7 @@ from pipeline.analyses.duplicates import claimed_pairs, no_duplicates, unique_im
 from pipeline.analyses.families import families_best
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
+from pipeline.analyses.sized_runs import SizedRun
 from pipeline.config.aims import Aims
 from pipeline.storage.columns import Table
 from pipeline.storage.health import Health
@@ -37,6 +38,9 @@ class Study:
     """What the study leaves out, and why."""
     corrupted: Sequence[CorruptedRun] = ()
     """The runs that were tested on corrupted images, in the order of `runs`."""
+    sized: Sequence[SizedRun] = ()
+    """The runs that were trained on parts of the training images, the best on the validation split
+    at the largest size first."""
     duplicates: Duplicates = field(default_factory=no_duplicates)
     """Copies and look-alikes among the images."""
     health: Health | None = None

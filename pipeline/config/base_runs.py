@@ -7,7 +7,9 @@ from typing import Any
 
 from pipeline.checks import StudyError, did_you_mean, listing, shown
 from pipeline.config import registry
-from pipeline.config.roster import KINDS
+
+_KINDS = ("classical", "deep")
+"""Sections of params.yaml whose entries are runs."""
 
 
 def kind_of_run(document: Mapping[str, Any], name: object, where: str) -> str:
@@ -21,7 +23,7 @@ def kind_of_run(document: Mapping[str, Any], name: object, where: str) -> str:
     Raises:
         StudyError: if there is no such run.
     """
-    sections = {kind: document.get(kind) for kind in KINDS}
+    sections = {kind: document.get(kind) for kind in _KINDS}
     runs = {
         str(run): kind
         for kind, section in sections.items()

@@ -17,6 +17,7 @@ from pipeline.config.aims import Aims
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params
 from pipeline.config.registry import explain
+from pipeline.config.sample_size import SECTION, SampleSizeOptions, parse_sample_size
 
 KINDS = ("classical", "deep")
 """Sections of params.yaml whose entries are runs."""
@@ -50,6 +51,8 @@ class Roster:
     """What this study leaves out, and why."""
     seed: int
     """The study's."""
+    sample_size: SampleSizeOptions = field(default_factory=SampleSizeOptions)
+    """Runs that are trained on parts of the training images."""
     aims: Aims = field(default_factory=Aims)
     """Which differences matter, and which of two classes is to be found."""
 
@@ -97,6 +100,7 @@ def load_roster() -> Roster:
         },
         not_run=_parse(_Whole, document, "").not_run,
         seed=seed,
+        sample_size=parse_sample_size(document.get(SECTION), f"{PARAMS}: {SECTION}"),
         aims=_aims(document.get("dataset")),
     )
 

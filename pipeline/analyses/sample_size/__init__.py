@@ -1,0 +1,1 @@
+"""From how many training images on does deep pay, and what would more of them give?"""
