@@ -5,6 +5,7 @@ ORDER = (
     "decision",
     "health",
     "near_duplicates",
+    "sample_size",
     "learning_curves",
     "overfitting",
     "depth",

@@ -64,6 +64,8 @@ class Fit:
     """(1 + resamples,) errors at twice that size."""
     missed: float
     """Error at the largest size, less what the form fitted to the other sizes predicts."""
+    fits: bool
+    """Whether that is at most twice the standard error of the error there."""
 
     @property
     def gain(self) -> NDArray[np.float64]:
@@ -92,7 +94,8 @@ def fit_forms(
         one, two, before, after = _fitted(form, n, curves, weights, x).T
         shorter = _fitted(form, n[:-1], errors[None, :-1], weights[:-1], at[:1])
         slope = (after - before) / (2 * step) * np.log(2)
-        fits.append(Fit(form.name, one, slope, two, float(errors[-1] - shorter[0, 0])))
+        missed = float(errors[-1] - shorter[0, 0])
+        fits.append(Fit(form.name, one, slope, two, missed, abs(missed) <= 2 * spread[-1]))
     return sorted(fits, key=lambda each: abs(each.missed))
 
 

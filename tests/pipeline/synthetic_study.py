@@ -20,6 +20,7 @@ from pipeline.analyses import tables
 from pipeline.analyses.evaluate import evaluate
 from pipeline.analyses.pictures import save_pictures
 from pipeline.analyses.records import RunRecord, SeedRecord
+from pipeline.analyses.sized_runs import SizedRecord
 from pipeline.page.report import write_report
 from pipeline.page.sections import sections
 from pipeline.page.study import StudyResults
@@ -34,11 +35,13 @@ from pipeline.storage.pictures import (
 )
 from pipeline.storage.results import Results
 from pipeline.storage.runs import HISTORY_COLUMNS, TUNING_COLUMNS, Card, Predictions
+from pipeline.storage.sample_size import SampleSizeCard, SizedPredictions, SizedTraining
 from pipeline.storage.splits import DatasetCard
 from pipeline.tta import TTA_SPLITS
 
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIZES = {"train": 800, "validation": 200, "test": 400}
+SAMPLE_SIZES = (50, 100, 200, 400, 800)
 CORRUPTIONS = ("gaussian_noise", "fog", "pixelate")
 STRANGE = 'a <b>&"x"</b> $y$ `z` |'
 
@@ -90,6 +93,7 @@ def made_up(
     not_run: dict[str, str] | None = None,
     sizes: dict[str, int] = SIZES,
     corrupted: Sequence[str] = (),
+    sized: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[Results, np.ndarray, np.ndarray]:
     """Return results, the test images (n, 32, 32, 3) uint8, and their ids."""
     rng = np.random.default_rng(7)
@@ -107,7 +111,8 @@ def made_up(
     )
     difficulty = {split: rng.random(n) for split, n in sizes.items()}
     records = [_record(run, labels, ids, difficulty, n_classes, rng) for run in wanted]
-    results = evaluate(dataset, labels, ids, records, not_run=not_run, seed=0)
+    by_size = [sized_record(run, skills, labels, ids) for run, skills in (sized or {}).items()]
+    results = evaluate(dataset, labels, ids, records, not_run=not_run, seed=0, sized=by_size)
     if corrupted:
         add_measurements(results, corrupted)
     return results, _images(labels["test"], rng), ids["test"]
@@ -227,6 +232,34 @@ def _record(run, labels, ids, difficulty, n_classes, rng) -> RunRecord:
         predictions = Predictions(dict(ids), scores, probabilities, _augmented(run, scores))
         seeds.append(SeedRecord(card, predictions, history, _trials() if run.tuned else None))
     return RunRecord(run.name, f"dvc repro train_{run.family}@{run.name}", tuple(seeds))
+
+
+def sized_record(
+    run: str,
+    skills: Sequence[float],
+    labels: Mapping[str, np.ndarray],
+    ids: Mapping[str, np.ndarray],
+    draws: int = 3,
+    deep: bool = False,
+) -> SizedRecord:
+    """Make up trainings at `SAMPLE_SIZES`, with an accuracy for each."""
+    rng = np.random.default_rng(3)
+    sizes, n_classes = SAMPLE_SIZES[-len(skills) :], int(labels["train"].max()) + 1
+    predicted = {}
+    for split in ("validation", "test"):
+        shape = (len(skills), draws, len(labels[split]))
+        luck = np.array(skills)[:, None, None] + 0.01 * rng.standard_normal((*shape[:2], 1))
+        other = (labels[split] + rng.integers(1, n_classes, shape)) % n_classes
+        known = rng.random(shape) < luck
+        predicted[split] = np.where(known, labels[split], other).astype(np.int16)
+    trainings = tuple(
+        SizedTraining(size, draw, draw, 2.0 + size / 100, 0.0, 1, 500 if deep else 0, False)
+        for size in sizes
+        for draw in range(draws)
+    )
+    card = SampleSizeCard(run, 0, sizes, draws, 500, False, {}, (), trainings)
+    there = {split: ids[split] for split in predicted}
+    return SizedRecord(SizedPredictions(card, there, predicted), "again", sizes, draws)
 
 
 def _augmented(run: Wanted, scores: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -422,7 +455,15 @@ GPU_RECIPES = {
 }
 CASES = {
     "roster": {"wanted": ROSTER, "not_run": GPU_RECIPES},
-    "normal": {"not_run": NOT_RUN, "corrupted": ("vgg16_transfer", "hog_color_rbf")},
+    "normal": {
+        "not_run": NOT_RUN,
+        "corrupted": ("vgg16_transfer", "hog_color_rbf"),
+        "sized": {
+            "hog_color_rbf": (0.36, 0.45, 0.53, 0.60, 0.66),
+            "lenet5": (0.20, 0.36, 0.52, 0.64, 0.74),
+            "vgg16_transfer": (0.62, 0.70, 0.76, 0.80, 0.83),
+        },
+    },
     "tiny": {"wanted": NORMAL[:1], "class_names": ("cat", "dog")},
     "large": {"class_names": tuple(f"class {i:02d}" for i in range(100)), "not_run": NOT_RUN},
     "many": {

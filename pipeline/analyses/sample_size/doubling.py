@@ -37,5 +37,6 @@ def form_rows(run: SizedRun, seed: int) -> Iterator[dict[str, Any]]:
             "gain_low": low,
             "gain_high": high,
             "missed": fit.missed,
+            "fits": bool(fit.fits),
             "ill_behaved": reason,
         }

@@ -142,6 +142,11 @@ TABLES = (
                 format="points",
             ),
             Column(
+                "fits",
+                "Whether that is at most twice the standard error of the error.",
+                format="yes_no",
+            ),
+            Column(
                 "ill_behaved",
                 "Why the curve is not extrapolated; empty if it is.",
                 format="text",

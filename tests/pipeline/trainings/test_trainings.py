@@ -167,15 +167,54 @@ def test_a_divergence_is_an_outcome(here):
     assert made(training("deep", entry, rows=PART)).diverged == found.diverged
 
 
-@pytest.mark.parametrize("steps", [None, 6, 7, 50])
-def test_steps(here, steps):
-    found = made(training("deep", NETWORK, rows=PART, steps=steps))
-    assert found.facts["epochs_run"] == 2
-    assert found.facts["steps"] >= (steps or 6)
-    assert found.facts["steps"] <= (steps or 6) + 2 * 24 // 8
-    assert found.facts["batch_size"] == 8
+def test_a_killed_training_resumes(here, capsys, monkeypatch):
+    """With all of its epochs' steps: an epoch of 24 images in batches of 8 goes over them twice."""
+    from pipeline.deep.training.checkpoint import Checkpoint
+
+    each = training("deep", NETWORK, rows=PART, steps=7)
+    with monkeypatch.context() as patch:
+        keep = Checkpoint.keep
+
+        def killed(self, *state):
+            keep(self, *state)
+            raise KeyboardInterrupt
+
+        patch.setattr(Checkpoint, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(each)
+    found = made(each)
+    assert "resuming after epoch 1" in capsys.readouterr().out
+    assert {
+        name: found.facts[name] for name in ("epochs_run", "passes", "steps", "batch_size")
+    } == {
+        "epochs_run": 2,
+        "passes": 2,
+        "steps": 12,
+        "batch_size": 8,
+    }
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "epochs", "steps", "passes"),
+    [
+        (100, 64, 20, None, 1),
+        (100, 64, 20, 20, 1),
+        (100, 64, 20, 500, 16),  # 25 batches of 64 per epoch
+        (100, 100, 20, 500, 25),
+        (45_000, 64, 20, 500, 1),
+        (24, 8, 2, 7, 2),
+    ],
+)
+def test_passes(images, batch_size, epochs, steps, passes):
+    """The fewest that give enough steps: without the last, there are too few."""
+    from pipeline.trainings.networks import passes_over
+
+    assert passes_over(images, batch_size, epochs, steps) == passes
+    for over, enough in ((passes, True), (passes - 1, False)):
+        made_steps = epochs * (over * images // batch_size)
+        assert steps is None or not over or (made_steps >= steps) is enough
 
 
 def test_batches_hold_no_more_images_than_there_are(here):
-    found = made(training("deep", NETWORK | {"batch_size": 64}, rows=PART, steps=4))
-    assert (found.facts["batch_size"], found.facts["steps"]) == (24, 4)
+    found = made(training("deep", NETWORK | {"batch_size": 64, "epochs": 1}, rows=PART))
+    assert (found.facts["batch_size"], found.facts["steps"]) == (24, 1)
