@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.checks import StudyError, check_known
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.config.entries import PARAMS, load_entry, read_params, stage_entry
-from pipeline.config.sample_size import SECTION, has_search, parse_sample_size, sized_run
+from pipeline.config.sample_size import OWN_KEYS, SECTION, has_search, parse_sample_size, sized_run
 from pipeline.statistics.proportions import predicted_classes
 from pipeline.storage.sample_size import (
     DIVERGED,
@@ -43,7 +43,8 @@ def main(name: str) -> None:
     check_known(name, list(options.runs), f"entry of {where}.runs,")
     spec = cast("ClassicalSpec | DeepSpec", sized_run(document, options, name, where))
     sizes = options.numbers(load_task().sizes["train"])
-    trainings = _trainings(spec, sizes, options.draws, options.steps, seed)
+    steps = options.steps_of(name)
+    trainings = _trainings(spec, sizes, options.draws, steps, seed)
     with KeptTrainings(f"{SECTION}.{name}") as kept:
         outcomes = [
             kept.outcome(each, f"{name}, {size:,} images, draw {draw + 1} of {options.draws}")
@@ -54,9 +55,9 @@ def main(name: str) -> None:
         study_seed=seed,
         sizes=sizes,
         draws=options.draws,
-        steps=options.steps,
+        steps=steps,
         tuned=has_search(spec),
-        changes=dict(options.runs[name]),
+        changes={key: each for key, each in options.runs[name].items() if key not in OWN_KEYS},
         refitted=_refitted(spec),
         trainings=tuple(
             _record(size, draw, each.seed, outcome)

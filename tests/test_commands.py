@@ -26,7 +26,8 @@ def resolved(folder: Path, group: str, name: str) -> dict[str, Any]:
     """What DVC makes of a stage of dvc.yaml for an entry of that name. Runs nothing."""
     sections = {kind: {name: {"method": "raw"}} for kind in GROUPS.values()}
     dataset = {"name": "photos", "path": "data/incoming"}
-    text = dump_yaml({"seed": 0, "dataset": dataset, **sections})
+    sizes = {"sizes": [2, None], "draws": 2, "steps": None, "runs": {name: {}}}
+    text = dump_yaml({"seed": 0, "dataset": dataset, **sections, "sample_size": sizes})
     (folder / "params.yaml").write_text(text, encoding="utf-8")
     repo: Any = SimpleNamespace(fs=LocalFileSystem(), config={})
     resolver = DataResolver(repo, str(folder), read_yaml(ROOT / "dvc.yaml"))
@@ -39,7 +40,7 @@ def resolved(folder: Path, group: str, name: str) -> dict[str, Any]:
     "an entry of params.yaml named as a shell command, given to DVC without the check",
     "the command that DVC runs is the same whatever the name",
 )
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [*GROUPS, "sample_size"])
 @pytest.mark.parametrize("name", HOSTILE)
 def test_commands_hold_no_name(tmp_path, group, name):
     stage = resolved(tmp_path, group, name)

@@ -160,11 +160,21 @@ def _parse_sample_size(document: Mapping[str, Any], problems: list[str]) -> Samp
     except StudyError as error:
         problems += str(error).splitlines()
         return SampleSizeOptions()
+    defined = document.get("features")
+    known = [str(name) for name in defined] if isinstance(defined, Mapping) else []
     for name in options.runs:
         try:
-            sized_run(document, options, name)
+            spec = sized_run(document, options, name)
         except StudyError as error:
             problems += str(error).splitlines()
+            continue
+        if "features" in options.runs[name]:
+            problems += [
+                f"{SECTION}.runs.{name}.features: unknown feature set {shown(each)}"
+                f"{did_you_mean(each, known) or ';'} defined: {listing(known, 40)}"
+                for each in getattr(spec, "features", ())
+                if each not in known
+            ]
     return options
 
 

@@ -12,9 +12,13 @@ from pipeline.config.base_runs import changed_run
 from pipeline.config.registry import MethodSpec, explain
 
 SECTION = "sample_size"
-TUNED = "tuned"
-"""The key of an entry under `runs` that is no option of the run."""
+TUNED, STEPS = "tuned", "steps"
+OWN_KEYS = (TUNED, STEPS)
+"""Keys of an entry under `runs` that are no options of the run."""
 Size = Annotated[int, Field(ge=2, le=10**9, strict=True)]
+
+
+Steps = Annotated[int, Field(ge=1, le=10**7, strict=True)]
 
 
 class SampleSizeOptions(BaseModel):
@@ -27,12 +31,13 @@ class SampleSizeOptions(BaseModel):
     and has each class in proportion."""
     draws: Annotated[int, Field(ge=2, le=100, strict=True)] = 5
     """How often images are drawn; the same draws for all runs."""
-    steps: Annotated[int, Field(ge=1, le=10**7, strict=True)] | None = 500
+    steps: Steps | None = 500
     """The fewest steps of the optimizer in a training of a network: at small sizes an epoch goes
     over its images several times. null keeps epochs as they are."""
     runs: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, max_length=100)
-    """Runs of the study, by name -> options that differ from theirs, and `tuned: false` to leave
-    out their search for options, which is otherwise made anew for each training."""
+    """Runs of the study, by name -> options that differ from theirs, `steps` where they have their
+    own, and `tuned: false` to leave out their search for options, which is otherwise made anew for
+    each training."""
 
     @field_validator("sizes")
     @classmethod
@@ -44,6 +49,11 @@ class SampleSizeOptions(BaseModel):
                 "end, such as [100, 1000, null]"
             )
         return sizes
+
+    def steps_of(self, run: str) -> int | None:
+        """Return the fewest steps of a run, if it is a network."""
+        own = self.runs[run].get(STEPS, self.steps)
+        return None if own is None else int(own)
 
     def numbers(self, n_train: int) -> tuple[int, ...]:
         """Return the sizes as numbers of images.
@@ -101,10 +111,12 @@ def sized_run(
         StudyError: if there is no such run, or an option is unknown or invalid.
     """
     changes = dict(options.runs[name])
-    tuned = changes.pop(TUNED, True)
+    tuned, own = changes.pop(TUNED, True), changes.pop(STEPS, None)
     place = f"{where}.runs.{name}"
     if not isinstance(tuned, bool):
         raise StudyError(f"{place}.{TUNED}: found {tuned!r}; expected true or false")
+    if own is not None and (isinstance(own, bool) or not isinstance(own, int) or own < 1):
+        raise StudyError(f"{place}.{STEPS}: found {own!r}; expected a number from 1 on, or null")
     spec = changed_run(document, name, changes, place)
     return spec if tuned or not has_search(spec) else spec.model_copy(update={"tune": None})
 

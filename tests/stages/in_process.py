@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from small_study import write_params
+from small_study import NO_SIZES, write_params
 
 from stages import (
     check,
@@ -20,6 +20,7 @@ from stages import (
     index,
     prepare,
     report,
+    sample_size,
     train_classical,
 )
 
@@ -49,5 +50,7 @@ def run_study(params: dict[str, Any]) -> None:
     health.main()
     for name in params["corrupt"]:
         corrupt.main(name)
+    for name in params.get("sample_size", NO_SIZES)["runs"]:
+        sample_size.main(name)
     for main in (evaluate.main, illustrate.main, illustrate_networks.main, report.main):
         main()

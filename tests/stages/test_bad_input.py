@@ -61,6 +61,7 @@ from stages import (
     index,
     prepare,
     report,
+    sample_size,
     train_classical,
 )
 
@@ -171,6 +172,7 @@ STAGES: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "index": (index.main, ()),
     "train_classical": (train_classical.main, (RUN,)),
     "corrupt": (corrupt.main, (RUN,)),
+    "sample_size": (sample_size.main, (RUN,)),
     "evaluate": (evaluate.main, ()),
     "illustrate": (illustrate.main, ()),
     "report": (report.main, ()),

@@ -90,6 +90,9 @@ def steps(root, tmp_path_factory) -> dict[str, Step]:
     study.edit(lambda p: p["classical"]["both_svm"]["tune"]["ranges"]["C"].update(high=20))
     steps["range"] = study.repro()
 
+    study.edit(lambda p: p["sample_size"].update(sizes=[60, 120, None]))
+    steps["size"] = study.repro()
+
     def swap_runs(params):
         params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
         del params["classical"]["color_svm"]
@@ -149,8 +152,10 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
                 "train_classical@hog_svm",
                 "train_classical@both_svm",
                 "corrupt@hog_svm",
+                "sample_size@hog_svm",
             },
         ),
+        ("size", ALWAYS | BEHIND | {"sample_size@hog_svm"}),
         ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
         ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],

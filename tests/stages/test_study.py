@@ -55,6 +55,9 @@ NOT_OF_ALL_RUNS = {
     "confusion_images",
     "corruption",
     "near_duplicates",
+    "sample_size",
+    "sample_size_crossings",
+    "sample_size_forms",
 }
 """Tables of some runs, of pairs of runs, or of images."""
 
@@ -130,6 +133,7 @@ def test_the_study_makes_everything_and_says_where_the_report_is(first):
         "train_deep@lenet5",
         "corrupt@hog_svm",
         "corrupt@lenet5",
+        "sample_size@hog_svm",
         "duplicates",
         "health",
         "evaluate",

@@ -180,7 +180,7 @@ def record(study: Study) -> dict[str, Any]:
         "sample_size": {
             "sizes": list(card.sizes),
             "draws": card.draws,
-            "steps": card.steps,
+            "steps": {run.name: run.card.steps for run in study.sized if run.family == "deep"},
             "resamples": RESAMPLES,
             "tuned": [run.name for run in study.sized if run.card.tuned],
             "changes": {run.name: run.card.changes for run in study.sized if run.card.changes},

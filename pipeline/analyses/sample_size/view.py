@@ -105,10 +105,11 @@ class SampleSize(View):
                 "differ there in their seeds alone, and a deterministic classifier not at all."
             )
         found.append(self._options())
-        if self._has_networks and how["steps"] is not None:
+        if least := {run: steps for run, steps in how["steps"].items() if steps is not None}:
+            each = ", ".join(f"{count(steps)} ({run})" for run, steps in least.items())
             found.append(
-                f"A network makes at least {count(how['steps'])} steps: at small sizes an epoch "
-                "goes over its images several times."
+                f"Networks make at least so many steps: {each}. At small sizes an epoch goes over "
+                "its images as often as that takes. Batches never hold more images than there are."
             )
         if how["refitted"]:
             found.append(
@@ -139,10 +140,6 @@ class SampleSize(View):
             f"Test accuracy by number of training images, {count(self.sizes[0])} to "
             f"{count(self.sizes[-1])}: {'; '.join(parts)}."
         )
-
-    @property
-    def _has_networks(self) -> bool:
-        return "deep" in set(self.curves["family"])
 
     def _options(self) -> str:
         tuned, names = self.how["tuned"], [run for run, _ in self.members]
