@@ -10,6 +10,9 @@ from pipeline.statistics.bootstrap import percentiles
 from pipeline.statistics.draws import resampled_draws
 from pipeline.statistics.growth import FEWEST_SIZES, fit_forms, ill_behaved
 
+REFITTED = 1000
+"""Resamples to which forms are fitted."""
+
 
 def form_rows(run: SizedRun, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of the table ``sample_size_forms``; none with too few sizes.
@@ -23,7 +26,7 @@ def form_rows(run: SizedRun, seed: int) -> Iterator[dict[str, Any]]:
         return
     found = resampled_draws(~run.right["test"], seed)
     reason = ill_behaved(sizes, found.replicates)
-    for fit in fit_forms(sizes, found.means, found.replicates):
+    for fit in fit_forms(sizes, found.means, found.replicates[:REFITTED]):
         low, high = percentiles(fit.gain[1:], 0.95)
         yield {
             "run": run.name,

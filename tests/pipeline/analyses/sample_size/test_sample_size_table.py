@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline.analyses.sample_size.crossings import crossing_rows
 from pipeline.analyses.sample_size.table import TABLES, compute, record
 from pipeline.analyses.sized_runs import score_sized
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run, study_of
@@ -19,8 +23,9 @@ SKILLS = {
 }
 
 
-@pytest.fixture
-def study(rng):
+@pytest.fixture(scope="module")
+def study():
+    rng = np.random.default_rng(0)
     labels = made_up_labels(rng, n=600)
     runs = [made_up_run(name, labels, 0.7, rng, family=family) for name, family in SKILLS]
     records = [
@@ -30,8 +35,13 @@ def study(rng):
     return study_of(runs, labels, sized=score_sized(records, runs, labels))
 
 
-def test_accuracy_is_the_mean_over_draws(study):
-    found = compute(study)["sample_size"]
+@pytest.fixture(scope="module")
+def tables(study):
+    return compute(study)
+
+
+def test_accuracy_is_the_mean_over_draws(study, tables):
+    found = tables["sample_size"]
     assert len(found) == len(SKILLS) * len(SAMPLE_SIZES)
     for run in study.sized:
         rows = found[found["run"] == run.name]
@@ -43,8 +53,8 @@ def test_accuracy_is_the_mean_over_draws(study):
         assert (rows["steps"] == (500 if run.family == "deep" else 0)).all()
 
 
-def test_networks_and_hybrids_are_compared_with_the_best_classical_run(study):
-    found = compute(study)["sample_size_crossings"].set_index("run")
+def test_networks_and_hybrids_are_compared_with_the_best_classical_run(tables):
+    found = tables["sample_size_crossings"].set_index("run")
     assert set(found.index) == {"net", "weak_net", "features_svm"}
     assert set(found["against"]) == {"svm"}
     assert found["chosen"].to_dict() == {"net": "best deep", "weak_net": "", "features_svm": ""}
@@ -57,10 +67,8 @@ def test_networks_and_hybrids_are_compared_with_the_best_classical_run(study):
 
 
 def test_the_best_network_without_pretrained_weights_is_named_too(study):
-    from dataclasses import replace
-
     sized = [replace(run, pretrained=run.name == "net") for run in study.sized]
-    found = compute(replace(study, sized=sized))["sample_size_crossings"].set_index("run")
+    found = pd.DataFrame(crossing_rows(sized, 0)).set_index("run")
     assert found["chosen"].to_dict() == {
         "net": "best deep",
         "weak_net": "best deep from scratch",
@@ -68,8 +76,8 @@ def test_the_best_network_without_pretrained_weights_is_named_too(study):
     }
 
 
-def test_forms_say_what_more_images_would_give(study):
-    found = compute(study)["sample_size_forms"]
+def test_forms_say_what_more_images_would_give(study, tables):
+    found = tables["sample_size_forms"]
     for run in study.sized:
         rows = found[found["run"] == run.name]
         assert len(rows) == 4
