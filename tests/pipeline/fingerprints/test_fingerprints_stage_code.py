@@ -6,7 +6,8 @@ import ast
 import json
 import subprocess
 import sys
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 
 import pytest
 
@@ -14,7 +15,9 @@ from pipeline.config import registry
 from pipeline.config.yaml_files import read_yaml
 from pipeline.fingerprints.modules import ROOT, Code, Module
 from pipeline.fingerprints.stage_code import (
+    BASES,
     STAGES,
+    entry_fingerprint,
     fingerprint_file,
     methods_used,
     save_fingerprints,
@@ -23,19 +26,28 @@ from pipeline.fingerprints.stage_code import (
 from pipeline.storage.paths import CODE
 
 PARAMS = read_yaml(ROOT / "params.yaml")
+PARAMS["sample_size"]["runs"] = {"hog_color_patches": {}, "lenet5": {}}
 GRAPH = read_yaml(ROOT / "dvc.yaml")["stages"]
 ALL = [
     (stage, method)
     for stage, kind in STAGES.items()
     for method in (registry.method_names(kind) if kind else (None,))
 ]
+ALL += [(stage, entry) for stage, bases in BASES.items() for entry in bases(PARAMS)]
+
+
+def fingerprint(code: Code, stage: str, name: str | None) -> dict[str, str]:
+    """Of a stage with one of its methods, or with one of its entries."""
+    if stage in BASES:
+        return entry_fingerprint(code, PARAMS, stage, str(name))
+    return stage_fingerprint(code, stage, name)
 
 
 @cache
 def unedited() -> Code:
     code = Code(methods_used(PARAMS))
-    for stage, method in ALL:
-        stage_fingerprint(code, stage, method)
+    for each in ALL:
+        fingerprint(code, *each)
     return code
 
 
@@ -69,12 +81,13 @@ def dependencies() -> dict[str, str]:
     found = {}
     for stage, body in GRAPH.items():
         over = body.get("foreach")
-        entries = PARAMS[over.strip("${}")] if over else {"": {}}
+        entries = reduce(getitem, over.strip("${}").split("."), PARAMS) if over else {"": {}}
         for key, item in entries.items():
             deps = [each for each in body.get("do", body)["deps"] if each.startswith("data/code/")]
             for dep in deps:
                 dep = dep.replace("${item.method}", str(item.get("method")))
                 dep = dep.replace("${dataset.name}", PARAMS["dataset"]["name"])
+                dep = dep.replace("${key}", key)
                 assert f"{stage}@{key}" not in found, "one file"
                 found[f"{stage}@{key}" if over else stage] = dep
     return found
@@ -85,7 +98,7 @@ def stale(code: Code) -> set[str]:
     changed = {
         fingerprint_file(*each).as_posix()
         for each in ALL
-        if stage_fingerprint(code, *each) != stage_fingerprint(unedited(), *each)
+        if fingerprint(code, *each) != fingerprint(unedited(), *each)
     }
     return {stage for stage, file in dependencies().items() if file in changed}
 
@@ -179,11 +192,7 @@ def test_another_wording_of_a_message_reruns_nothing(old, new):
 
 def test_reasons_why_files_cannot_be_read_are_kept_and_so_count():
     code = replaced("it has only {max(ends):,} of", "only {max(ends):,} of")
-    changed = {
-        each
-        for each in ALL
-        if stage_fingerprint(code, *each) != stage_fingerprint(unedited(), *each)
-    }
+    changed = {each for each in ALL if fingerprint(code, *each) != fingerprint(unedited(), *each)}
     decoding = ("image_folder", "photos")
     assert changed == {(stage, name) for stage in ("fetch", "prepare") for name in decoding}
 
@@ -204,6 +213,7 @@ def test_an_edit_to_a_solver_reruns_the_runs_with_it():
         if entry["method"] == "kernel_ridge"
     }
     assert len(runs) == 4
+    runs.add("sample_size@hog_color_patches")
     assert stale(edited({solver: source_of(solver) + "\nadded = 1\n"})) - {"evaluate"} == runs
 
 
@@ -227,7 +237,7 @@ class OneMore(ast.NodeTransformer):
 
 def test_an_edit_to_any_module_is_seen_by_all_stages_that_import_it():
     telling = {n for n, module in modules().items() if "AFFECTS_OUTPUTS" in module.constants}
-    of_stage = {each: stage_fingerprint(unedited(), *each) for each in ALL}
+    of_stage = {each: fingerprint(unedited(), *each) for each in ALL}
     importing = {name for found in of_stage.values() for name in found}
     changed = 0
     for name in sorted(importing & set(modules()) - telling):
@@ -237,5 +247,5 @@ def test_an_edit_to_any_module_is_seen_by_all_stages_that_import_it():
         code = edited({name: source if mutated.done else source + "\nadded = 1\n"})
         for each, before in of_stage.items():
             if name in before:
-                assert stage_fingerprint(code, *each)[name] != before[name], (name, each)
+                assert fingerprint(code, *each)[name] != before[name], (name, each)
     assert changed > 100
