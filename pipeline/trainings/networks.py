@@ -51,7 +51,6 @@ def train_on(training: Training, state: Path) -> Outcome:
     """
     started = time.perf_counter()
     spec, facts = _spec(training)
-    _set_up(spec)
     labels = {split: load_labels(split) for split in ("train", "validation")}
     images = {split: load_images(split) for split in SPLITS}
     rows = _rows(training, facts["passes"], len(images["train"]))
@@ -80,6 +79,7 @@ def train_on(training: Training, state: Path) -> Outcome:
 
 def what_determines(spec: DeepSpec) -> dict[str, Any]:
     """Return all that determines such a training besides options, images, rows, seed and code."""
+    _set_up(spec)  # before anything is computed, as the measurement behind `precision` is
     return {
         "files": spec.record(),
         "backend": keras.backend.backend(),
