@@ -188,11 +188,14 @@ def check_known(found: str, known: Sequence[str], what: str) -> None:
 
 
 def check_images(images: NDArray, what: str = "images") -> None:
-    """Raise `StudyError` unless `images` is (n, height, width, 3) uint8, RGB, and not empty."""
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+    """Raise `StudyError` unless `images` is (n, height, width, 3) uint8, RGB, and not empty.
+
+    Gray images are (n, height, width, 1).
+    """
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or images.dtype != np.uint8:
         raise StudyError(
             f"{what}: found an array of shape {images.shape} and dtype {images.dtype}; "
-            "expected (n, height, width, 3) uint8 in RGB order"
+            "expected (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray"
         )
     if images.shape[0] == 0:
         raise StudyError(f"{what}: found no images; expected at least one")

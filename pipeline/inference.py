@@ -40,7 +40,7 @@ def predict(
     Args:
         model: maps batches of `inputs` to one array.
         inputs: (n, ...), possibly memory-mapped; read in batches, never copied whole. Pixels (n,
-            height, width, 3) uint8 are resized to the model's size.
+            height, width, channels) uint8 are resized to the model's size.
         batch_size: inputs at a time; None leaves it to `prediction_batch`.
         on_batch: called after each batch with the number of inputs processed.
     """
@@ -91,7 +91,7 @@ def predicted_batches(
     if len(inputs) < batch_size:
         batch_size = min(batch_size, 1 << (len(inputs) - 1).bit_length())
     sides = sides_of(model, inputs)
-    shape = inputs.shape[1:] if sides is None else (*sides, 3)
+    shape = inputs.shape[1:] if sides is None else (*sides, inputs.shape[3])
     batch = np.zeros((batch_size, *shape), dtype=inputs.dtype)
     for start in range(0, len(inputs), batch_size):
         rows = slice(start, min(start + batch_size, len(inputs)))
@@ -114,7 +114,7 @@ def sides_of(model: keras.Model, images: NDArray) -> Sides | None:
 
 
 def as_seen(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a few images (n, height, width, 3) uint8, RGB, of the size that a model takes."""
+    """Return a few images (n, height, width, channels) uint8 of the size that a model takes."""
     sides = sides_of(model, images)
     return images if sides is None else np.stack([resize(each, sides) for each in images])
 

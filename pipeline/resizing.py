@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import with_channels
+
 Sides = tuple[int, int]
 """(height, width) in pixels."""
 
 
 def resize(image: NDArray[np.uint8], size: int | Sides) -> NDArray[np.uint8]:
-    """Resize (height, width, 3) uint8 to a square of `size`, or to these sides.
+    """Resize (height, width, channels) uint8 to a square of `size`, or to these sides.
 
     The aspect ratio is not kept. Sides that shrink are averaged over areas (``INTER_AREA``), which
     avoids aliasing; sides that grow are then interpolated (``INTER_LINEAR``). An image of this size
@@ -21,8 +23,9 @@ def resize(image: NDArray[np.uint8], size: int | Sides) -> NDArray[np.uint8]:
     rows, columns = (size, size) if isinstance(size, int) else size
     shrunk = (min(width, columns), min(height, rows))
     if shrunk != (width, height):
-        image = np.asarray(cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA), np.uint8)
+        small = cv2.resize(image, shrunk, interpolation=cv2.INTER_AREA)
+        image = with_channels(image, np.asarray(small, np.uint8))
     if shrunk != (columns, rows):
         grown = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        image = np.asarray(grown, np.uint8)
+        image = with_channels(image, np.asarray(grown, np.uint8))
     return image

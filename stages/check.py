@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from pipeline import host_memory
-from pipeline.checks import StudyError, check_known
+from pipeline.checks import StudyError, check_known, listing
 from pipeline.classical.run.memory import check_memory
 from pipeline.config.entries import read_params
 from pipeline.config.params import Params, load_params
 from pipeline.features.forecast import check_features_fit, expected_width
 from pipeline.fingerprints.stage_code import save_fingerprints
 from pipeline.keras_backend import check_backend
-from pipeline.robustness.severities import CONSTANTS
+from pipeline.robustness.severities import CONSTANTS, check_color
 from pipeline.storage.integrity import file_digest
 from stages import run
 
@@ -37,6 +37,7 @@ def main() -> None:
         check_backend()
     check_files(params)
     check_sizes(params)
+    check_channels(params)
     check_memory_ahead(params)
     read = cast("DatasetSpec", params.dataset).files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
@@ -72,21 +73,60 @@ def check_sizes(params: Params) -> None:
             raise StudyError(f"params.yaml: {error}") from None
 
 
+def check_channels(params: Params) -> None:
+    """Raise `StudyError` if params.yaml asks for colors of gray images; print what mirrors digits.
+
+    Mirror images of digits are no digits, but one may want to see what that does to a run.
+    """
+    dataset = cast("DatasetSpec", params.dataset)
+    channels, problems = dataset.image_channels, list[str]()
+    for name, spec in cast("Mapping[str, FeatureSpec]", params.features).items():
+        with _noted(problems, f"features.{name}: "):
+            spec.check_channels(channels)
+    for name, options in params.corrupt.items():
+        for corruption in options.corruptions or ():
+            with _noted(problems, f"corrupt.{name}: "):
+                check_color(corruption, channels)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise StudyError(f"params.yaml does not suit the gray images of {dataset.name}:\n{lines}")
+    mirrored = [] if dataset.mirrors else list(_mirrored(params))
+    if mirrored:
+        print(
+            f"note: {listing(mirrored)}: learning from mirror images, or predicting on them, "
+            f"hardly helps with {dataset.name}, because the mirror image of a digit is no digit"
+        )
+
+
+def _mirrored(params: Params) -> Iterator[str]:
+    """Yield the options by which runs see mirror images."""
+    for kind, runs in (("classical", params.classical), ("deep", params.deep)):
+        for name, spec in runs.items():
+            options = spec.model_dump()
+            for option in ("mirrored", "flip", "tta"):
+                if options.get(option, False) not in (False, None, "none"):
+                    yield f"{kind}.{name}.{option}"
+
+
 def check_memory_ahead(params: Params) -> None:
     """Raise `StudyError` if features, or runs on them, cannot fit in this machine's memory.
 
     The images are counted by their names and not decoded. Where they are not known yet, as before a
     download, the stages themselves check, as they do in any case.
     """
-    outlook, memory = cast("DatasetSpec", params.dataset).outlook(), host_memory.total()
+    dataset = cast("DatasetSpec", params.dataset)
+    outlook, memory = dataset.outlook(), host_memory.total()
     if outlook is None or memory is None:
         return
     sets = cast("Mapping[str, FeatureSpec]", params.features)
+    channels = dataset.image_channels
     problems: list[str] = []
     for name, spec in sets.items():
         with _noted(problems):
-            check_features_fit(name, spec, outlook.sizes, outlook.side, memory)
-    widths = {name: expected_width(spec, outlook.side) or 0 for name, spec in sets.items()}
+            check_features_fit(name, spec, outlook.sizes, outlook.side, memory, channels)
+    widths = {
+        name: expected_width(spec, outlook.side, channels) or 0 for name, spec in sets.items()
+    }
     for name, entry in cast("Mapping[str, ClassicalSpec]", params.classical).items():
         used = {each: widths[each] for each in entry.features}
         with _noted(problems, f"classical.{name}: "):

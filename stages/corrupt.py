@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from pipeline.channels import GRAY
 from pipeline.checks import StudyError, check_known
 from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params, stage_entry
 from pipeline.progress import Tenths
-from pipeline.robustness.corruptions import CORRUPTIONS
+from pipeline.robustness.corruptions import possible
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
-from pipeline.robustness.severities import MISSING
+from pipeline.robustness.severities import COLOR_ONLY, MISSING
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.runs import run_manifest
 from pipeline.storage.splits import load_ids, load_images
@@ -33,9 +34,11 @@ def main(name: str) -> None:
     """Write runs/_corrupted/<run>/."""
     document, study_seed = read_params()
     options = _options(document, name)
-    names = tuple(CORRUPTIONS) if options.corruptions is None else options.corruptions
     seed, score, trained = _scorer(document, name, study_seed)
     images, ids = _images(options.limit, study_seed)
+    channels = images.shape[3]
+    names = possible(channels) if options.corruptions is None else options.corruptions
+    missing = MISSING | (COLOR_ONLY if channels == GRAY else {})
     total = len(ids) * (1 + len(names) * len(options.severities))
     progress, done = Tenths(f"{name}, corrupted", total), 0
 
@@ -49,7 +52,7 @@ def main(name: str) -> None:
         each: score_corrupted(score, images, ids, each, options.severities, study_seed, on_images)
         for each in names
     }
-    card = CorruptedCard(name, seed, study_seed, names, options.severities, MISSING)
+    card = CorruptedCard(name, seed, study_seed, names, options.severities, missing)
     save_corrupted(CorruptedScores(card, ids, clean, corrupted), trained)
 
 

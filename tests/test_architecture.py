@@ -94,7 +94,6 @@ def test_every_room_has_a_floor():
 
 DOORS = {
     "pipeline.classical.solvers.kernel_solver": "the door of the solvers to kernel_ridge",
-    "pipeline.data.reading.published": "the way to any dataset of published files",
     "pipeline.deep.sanity.preflight": "the door of the checks before a training",
 }
 """Modules with a single importer outside of their folder, and why they lie where they do. The

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.analyses.tables import tables
+from pipeline.channels import to_picture
 from pipeline.checks import check_images
 from pipeline.storage import example_images
 from pipeline.storage.files import atomic
@@ -38,7 +39,8 @@ def save_pictures(
     Thumbnails are small JPEGs, because they are many; the page enlarges them.
 
     Args:
-        images: (n, height, width, 3) uint8 RGB images of the test split; may be memory-mapped.
+        images: (n, height, width, 3) uint8 RGB images of the test split, or (n, height, width, 1)
+            in gray; may be memory-mapped.
         ids: (n,) their ids.
         results: the tables; their records say which have pictures, and of what kind.
         folder: the study's, that the paths in column ``image`` are relative to.
@@ -56,27 +58,28 @@ def save_pictures(
                 if kind == "enlarged":
                     enlarged(pixels).save(temporary, format="PNG")
                 else:
-                    thumbnail(pixels).save(
-                        temporary, "JPEG", quality=THUMBNAIL_QUALITY, subsampling=0, optimize=True
-                    )
+                    small, color = thumbnail(pixels), {}
+                    if small.mode == "RGB":
+                        color = {"subsampling": 0}
+                    small.save(temporary, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True, **color)
 
 
 def enlarged(image: NDArray[np.uint8]) -> Image.Image:
-    """Enlarge one (height, width, 3) uint8 RGB image by a whole factor, each pixel to a square.
+    """Enlarge one (height, width, channels) uint8 image by a whole factor, each pixel to a square.
 
     An image of more than `PICTURE_SIDE` is reduced to that.
     """
     if max(image.shape[:2]) > PICTURE_SIDE:
         return _reduced(image, PICTURE_SIDE)
-    return Image.fromarray(example_images.enlarged(image, PICTURE_SIDE))
+    return to_picture(example_images.enlarged(image, PICTURE_SIDE))
 
 
 def thumbnail(image: NDArray[np.uint8]) -> Image.Image:
-    """Reduce one (height, width, 3) uint8 RGB image to `THUMBNAIL_SIDE`; smaller ones stay."""
+    """Reduce one (height, width, channels) uint8 image to `THUMBNAIL_SIDE`; smaller ones stay."""
     return _reduced(image, THUMBNAIL_SIDE)
 
 
 def _reduced(image: NDArray[np.uint8], side: int) -> Image.Image:
-    small = Image.fromarray(image)
+    small = to_picture(image)
     small.thumbnail((side, side), Image.Resampling.BOX)
     return small

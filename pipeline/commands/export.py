@@ -2,8 +2,9 @@
 
 ``make export RUN=vgg16_transfer`` writes ``exports/<run>/model.onnx`` and ``predict_onnx.py`` in
 the study's folder. The model takes pixels of the size that the run gets (its `image_size`, or the
-study's), (n, height, width, 3) uint8 in RGB order, and returns scores and calibrated probabilities,
-(n, classes). It is written only if its scores on validation images are those of the pipeline.
+study's), (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray, and returns
+scores and calibrated probabilities, (n, classes). It is written only if its scores on
+validation images are those of the pipeline.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from pipeline.channels import named
 from pipeline.checks import StudyError
 from pipeline.commands.held_out import fitted_temperature
 from pipeline.commands.onnx_export.example import example
@@ -74,7 +76,7 @@ def export_run(
         temperature = fitted_temperature(run.card, "dvc repro")
         graph = Graph()
         outputs = add_run(graph, run, temperature)
-        shape = (*sides_seen(run), 3)
+        shape = (*sides_seen(run), run.image_shape[2])
         model = graph.model(shape, outputs, _metadata(run, temperature))
         lines = _check(run, model)
     path = place / "model.onnx"
@@ -96,7 +98,7 @@ def _metadata(run: StoredRun, temperature: float) -> dict[str, str]:
         "class_names": json.dumps(run.class_names, ensure_ascii=False),
         "image_size": json.dumps(sides_seen(run)),
         "fit": str(decoding.get("fit", "squash")),
-        "channel_order": "RGB",
+        "channel_order": named(run.image_shape[2]),
         "values": "0 to 255",
         "temperature": json.dumps(temperature),
         "images_sha256": run.task.digest,

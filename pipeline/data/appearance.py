@@ -5,7 +5,7 @@ Of each image there are three groups: a picture of 4 x 4 pixels (48 numbers), th
 standard deviation of each channel (6), and the logarithm of each channel's detail at four scales
 (12), the standard deviations of the levels of a Laplacian pyramid (Burt and Adelson 1983). Natural
 images have about the same amount of detail at each scale, noise has most at the finest (Field
-1987). Channels are brightness and two differences of colors.
+1987). Channels are brightness and two differences of colors, which are 0 in gray images.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.channels import as_rgb
 
 SIDE = 64
 """Images are shrunk to this side first, unless they are smaller."""
@@ -27,7 +29,7 @@ _CHANNELS = np.array(
 
 
 def appearance(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return (n, 66) float32 of (n, height, width, 3) uint8 RGB images."""
+    """Return (n, 66) float32 of (n, height, width, 3) uint8 RGB images, or gray ones."""
     found = np.empty((len(images), sum(GROUPS)), dtype=np.float32)
     for image, row in zip(images, found, strict=True):
         row[:] = _described(np.asarray(image))
@@ -36,7 +38,7 @@ def appearance(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _described(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     sides = tuple(min(SIDE, side) for side in image.shape[1::-1])
-    small = cv2.resize(image, sides, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(as_rgb(image), sides, interpolation=cv2.INTER_AREA)
     level = (small.astype(np.float32) / 255) @ _CHANNELS
     grid = _area(level, (4, 4))
     spread = level.std(axis=(0, 1))

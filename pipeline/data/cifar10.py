@@ -8,7 +8,6 @@ after its checksum has been verified, and nothing is unpacked.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -21,8 +20,8 @@ from pydantic import Field
 from pipeline.checks import StudyError
 from pipeline.data.reading.download import RemoteFile
 from pipeline.data.reading.published import Published, obtain
-from pipeline.data.spec import DatasetSpec, RawDataset
-from pipeline.storage.source import Source, SourceFile
+from pipeline.data.spec import DatasetSpec, RawDataset, published_source
+from pipeline.storage.source import Source
 
 OFFICIAL = Published(
     title="CIFAR-10",
@@ -66,25 +65,14 @@ class Spec(DatasetSpec):
 
         The record is the same wherever and in whatever wrapping the files are.
         """
-        contents = obtain(OFFICIAL, Path(self.path), may_download=True)
-        files = tuple(
-            SourceFile(name, None, hashlib.sha256(contents[name]).hexdigest(), len(contents[name]))
-            for name in OFFICIAL.md5
-        )
-        archive = OFFICIAL.archive
-        return Source(
-            self.name,
-            files,
-            f"CIFAR-10 (Krizhevsky 2009), the {len(files)} files of {archive.name} from "
-            f"{archive.url}, each with its official MD5",
-        )
+        return published_source(OFFICIAL, self, "Krizhevsky 2009")
 
     def load(self, source: Source) -> RawDataset:
         """Find the files again, verify them again, and read the batches."""
         contents = obtain(OFFICIAL, Path(self.path), may_download=False)
-        class_names = _class_names(_unpickle(contents.pop(NAMES), NAMES))
+        class_names = read_names(contents.pop(NAMES), NAMES, "label_names")
         # Each batch is freed when it has been read, so that there are never two copies of all.
-        batches = {name: _batch(contents.pop(name), name) for name in BATCHES}
+        batches = {name: read_batch(contents.pop(name), name, "labels") for name in BATCHES}
         counts = {name: len(labels) for name, (_, labels) in batches.items()}
         names = [f"{name}/{index}" for name, n in counts.items() for index in range(n)]
         return RawDataset(
@@ -154,27 +142,35 @@ def _unpickle(content: bytes, name: str) -> Any:
         return _InertUnpickler(io.BytesIO(content), encoding="bytes").load()
     except Exception as error:  # a damaged pickle raises nearly anything
         raise StudyError(
-            f"{name} is not a CIFAR-10 batch: {error}; expected the official file. Replace it and "
+            f"{name} is not a CIFAR batch: {error}; expected the official file. Replace it and "
             "run: dvc repro --force fetch"
         ) from None
 
 
-def _batch(content: bytes, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch."""
+def read_batch(content: bytes, name: str, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return the (n, 32, 32, 3) uint8 RGB images and the (n,) int64 labels of a batch.
+
+    Args:
+        content: a verified file.
+        name: of the file, for messages.
+        key: of the labels: ``labels``, or ``fine_labels`` or ``coarse_labels`` in CIFAR-100.
+    """
     record = _unpickle(content, name)
     data = record.get(b"data") if isinstance(record, dict) else None
-    labels = record.get(b"labels") if isinstance(record, dict) else None
+    labels = record.get(key.encode()) if isinstance(record, dict) else None
     rows = data.rows() if isinstance(data, _Array) else None
     if rows is None:
         raise StudyError(f"{name}: expected an array (n, {WIDTH}) of uint8 under 'data'")
     if not isinstance(labels, list) or len(labels) != len(rows):
-        raise StudyError(f"{name}: expected a list of {len(rows)} labels under 'labels'")
+        raise StudyError(f"{name}: expected a list of {len(rows)} labels under '{key}'")
     images = rows.reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), np.array(labels, dtype=np.int64)
 
 
-def _class_names(record: Any) -> tuple[str, ...]:
-    names = record.get(b"label_names") if isinstance(record, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, bytes) for name in names):
-        raise StudyError(f"{NAMES}: expected a list of class names under 'label_names'")
-    return tuple(name.decode("ascii") for name in names)
+def read_names(content: bytes, name: str, key: str) -> tuple[str, ...]:
+    """Return the class names in a verified file; arguments as in `read_batch`."""
+    record = _unpickle(content, name)
+    names = record.get(key.encode()) if isinstance(record, dict) else None
+    if not isinstance(names, list) or not all(isinstance(each, bytes) for each in names):
+        raise StudyError(f"{name}: expected a list of class names under '{key}'")
+    return tuple(each.decode("ascii") for each in names)

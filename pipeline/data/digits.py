@@ -20,6 +20,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.checks import StudyError
 from pipeline.data.spec import DatasetSpec, Part, RawDataset
 from pipeline.storage.source import Source, SourceFile
@@ -37,8 +38,14 @@ class Spec(DatasetSpec):
     """8×8 handwritten digits that ship with scikit-learn."""
 
     independent: ClassVar[bool] = False
+    mirrors: ClassVar[bool] = False
     test: Part = 0.2
     """A count or a fraction of the images to test on."""
+
+    @property
+    def image_channels(self) -> int:
+        """One channel."""
+        return GRAY
 
     @property
     def test_part(self) -> Part:
@@ -57,12 +64,11 @@ class Spec(DatasetSpec):
         )
 
     def load(self, source: Source) -> RawDataset:
-        """Scale levels from 0..16 to 0..255, the same in all three channels."""
+        """Scale levels from 0..16 to 0..255, in one channel."""
         table = _parse(_read_file())
         levels = np.rint(table[:, :-1] * (255 / LEVELS)).astype(np.uint8)
-        gray = levels.reshape(-1, SIDE, SIDE, 1)
         return RawDataset(
-            images=np.repeat(gray, 3, axis=3),
+            images=levels.reshape(-1, SIDE, SIDE, GRAY),
             labels=table[:, -1].astype(np.int64),
             class_names=tuple(map(str, range(10))),
             split=np.full(len(table), "train", dtype="<U10"),

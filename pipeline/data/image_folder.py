@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.channels import GRAY, RGB
 from pipeline.checks import StudyError, counted, escaped, listing
 from pipeline.data.glance import glance
 from pipeline.data.groups import Groups, depth_below_class, group_images, read_groups
@@ -24,7 +25,7 @@ from pipeline.data.reading.archive_limits import HEAD
 from pipeline.data.reading.decoding import Decoded, Picture, decode_files
 from pipeline.data.reading.file_facts import noted
 from pipeline.data.reading.file_kinds import IMAGES, is_read_whole, kind_of
-from pipeline.data.reading.fitting import FILL, Fit, Target
+from pipeline.data.reading.fitting import FILL, Channels, Fit, Target
 from pipeline.data.reading.folders import check_source, folder_files
 from pipeline.data.reading.layout import LAYOUT, SPLIT_FOLDERS, Placed, lay_out
 from pipeline.data.reading.left_out import Others, check_folders, check_links, hidden_paths
@@ -67,6 +68,9 @@ class Spec(DatasetSpec):
     (`fill`); squash, all of it, with its aspect ratio changed."""
     fill: Annotated[int, Field(strict=True, ge=0, le=255)] = FILL
     """Gray level of the bars that `fit: pad` adds, from black (0) to white (255)."""
+    channels: Channels = "rgb"
+    """rgb: images are stored with three channels, which are equal in gray ones; gray: with one,
+    which is the luma of colors. Features and networks then have one channel to learn from."""
     test: Part = 0.2
     """A count or a fraction of the training images to test on if there is no test folder."""
     unreadable: Tolerated = 0
@@ -97,6 +101,11 @@ class Spec(DatasetSpec):
                 "or change fit"
             )
         return self
+
+    @property
+    def image_channels(self) -> int:
+        """One channel with ``channels: gray``, else three."""
+        return GRAY if self.channels == "gray" else RGB
 
     @property
     def fold_count(self) -> int | None:
@@ -169,13 +178,13 @@ class Spec(DatasetSpec):
     def load(self, source: Source) -> RawDataset:
         """Decode all images in one pass over the folder or archive, after one for their size."""
         path, by = source.files[0].located(), self.groups
-        target = Target(self.size or own_size(path), self.fit, self.fill)
+        target = Target(self.size or own_size(path), self.fit, self.fill, self.channels)
         others = Others(path)
         given = (self.value_range, self.value_range_8_bits)
         ranges = [each if isinstance(each, tuple) else None for each in given]
         files = others.filtered(archives.read_files(path, others.shown, is_read_whole))
         facts: dict[str, FileFacts] = {}
-        store = ImageStore((target.size, target.size, 3))
+        store = ImageStore((target.size, target.size, self.image_channels))
         decoded = decode_files(noted(files, facts), target, *ranges)
         images = dict(_kept_in(store, decoded))
         problems = others.problems | {k: why for k, why in images.items() if isinstance(why, str)}
@@ -192,8 +201,11 @@ class Spec(DatasetSpec):
         check_folders(placed, [*others.names, *problems], self.classes, path)
         notes = range_notes([*pictures.values()], *given, str(path))
         notes += (self._said_of(target), *profile_notes(pictures.values()))
+        notes += self._channel_notes(pictures)
         decoding: dict[str, Any] = {"size": target.size, "value_range": self.value_range}
         decoding |= {"fit": target.fit, "fill": target.fill}
+        if self.channels == "gray":
+            decoding["channels"] = self.channels
         grouped = group_images(by, [name for _, _, name in placed.values()]) if by else None
         if ranges[0] is not None:
             decoding["held"] = used_range(pictures.values())
@@ -214,6 +226,19 @@ class Spec(DatasetSpec):
                 f"{listing(problems, 8)}; expected at most {most}. Repair or remove "
                 f"them, or allow them with dataset.unreadable: {len(problems)}"
             )
+
+    def _channel_notes(self, pictures: Mapping[str, Picture]) -> tuple[str, ...]:
+        """Return the sentence on colors and gray, if one is needed."""
+        n, colored = len(pictures), sum(each.colored for each in pictures.values())
+        if self.channels == "gray":
+            of_colors = f"; of {colored:,} in color, the luma is used" if colored else ""
+            return (f"stored in gray, with one channel{of_colors}",)
+        if colored:
+            return ()
+        return (
+            f"all {n:,} images are gray and stored as three equal channels; with dataset.channels: "
+            "gray, they are stored as one",
+        )
 
     def _said_of(self, target: Target) -> str:
         """Return the sentence on how the images became squares."""
@@ -303,8 +328,7 @@ def _assemble(
     facts: dict[str, FileFacts],
 ) -> RawDataset:
     """Gather the images in order."""
-    size = decoding["size"]
-    pixels = np.empty((len(placed), size, size, 3), dtype=np.uint8)
+    pixels = np.empty((len(placed), *store.shape), dtype=np.uint8)
     sides = np.array([pictures[name].side for name in placed], dtype=np.int64)
     for index, name in enumerate(placed):
         pixels[index] = store.read(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
+from pipeline.channels import RGB
 from pipeline.checks import is_unsafe, listing
 from pipeline.config.aims import Aims
 from pipeline.data.reading.folders import APART, check_source, overlaps_study
+from pipeline.data.reading.published import Published, obtain
 from pipeline.storage.file_facts import FileFacts
-from pipeline.storage.source import Source
+from pipeline.storage.source import Source, SourceFile
 
 MOST_IMAGES = 10**9
 
@@ -67,7 +70,7 @@ class RawDataset:
     """
 
     images: NDArray[np.uint8]
-    """(n, height, width, 3) uint8, RGB."""
+    """(n, height, width, 3) uint8, RGB, or (n, height, width, 1) in gray."""
     labels: NDArray[np.int64]
     """(n,) int64, positions in `class_names`."""
     class_names: tuple[str, ...]
@@ -112,6 +115,9 @@ class DatasetSpec(Aims):
     """Whether images are independent samples, as intervals and tests assume."""
     published_train: ClassVar[int | None] = None
     """Training images of the source, before a validation split; None if sources differ."""
+    mirrors: ClassVar[bool] = True
+    """Whether a mirror image is of the same class, as learning from mirror images assumes; that of
+    a digit is none."""
 
     name: str
     """The dataset: the name of a file in pipeline/data/."""
@@ -161,6 +167,11 @@ class DatasetSpec(Aims):
         None for a dataset whose source always has test images.
         """
         return None
+
+    @property
+    def image_channels(self) -> int:
+        """Channels of the stored images: 3 for RGB, 1 for gray."""
+        return RGB
 
     @property
     def fold_count(self) -> int | None:
@@ -216,3 +227,24 @@ class DatasetSpec(Aims):
         Raises:
             StudyError: if the data are damaged or not laid out as expected.
         """
+
+
+def published_source(published: Published, spec: DatasetSpec, author: str) -> Source:
+    """Find or download published files, and return a record of them.
+
+    The record is the same wherever and in whatever wrapping the files are.
+
+    Args:
+        published: the files.
+        spec: the options of the dataset; gives its name and its path.
+        author: and year, for the description.
+    """
+    contents = obtain(published, Path(spec.path), may_download=True)
+    files = tuple(
+        SourceFile(name, None, hashlib.sha256(contents[name]).hexdigest(), len(contents[name]))
+        for name in published.md5
+    )
+    where = published.official
+    what = f"the {len(files)} files of {where}" if published.archive else where
+    description = f"{published.title} ({author}), {what}, each with its official MD5"
+    return Source(spec.name, files, description)

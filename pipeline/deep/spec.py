@@ -101,7 +101,7 @@ class DeepSpec(
         """Build the layer in front of `network`, fitted on the training inputs only.
 
         Args:
-            inputs: (n, height, width, 3) uint8 pixels, or (n, d) features of the base.
+            inputs: (n, height, width, channels) uint8 pixels, or (n, d) features of the base.
         """
         from pipeline.deep.input.preprocessing import standardization
 
@@ -143,7 +143,7 @@ class DeepSpec(
         return self.minimum_size
 
     def check_size(self, image_shape: tuple[int, ...]) -> None:
-        """Raise `StudyError` if images of (height, width, 3) are too small for the network.
+        """Raise `StudyError` if images of (height, width, channels) are too small for the network.
 
         Args:
             image_shape: of the images as the network gets them (`sides_seen`).

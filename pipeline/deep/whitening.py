@@ -65,7 +65,7 @@ def fit_whitening(network: keras.Model, spec: DeepSpec, inputs: NDArray) -> None
     Args:
         network: has the layer, however many layers precede it; changed in place.
         spec: the options; gives the layer in front of the network.
-        inputs: (n, height, width, 3) uint8, the training images only.
+        inputs: (n, height, width, channels) uint8, the training images only.
     """
     from keras import Model
     from keras.ops import convert_to_numpy

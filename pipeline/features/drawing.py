@@ -2,7 +2,8 @@
 
 A method that can be drawn has a second module beside its own, ``hog_drawing`` beside ``hog``, with
 
-* ``picture(extractor, image)``: what it keeps of an image, (height, width, 3) uint8 in RGB order;
+* ``picture(extractor, image)``: what it keeps of an image, (height, width, 3) uint8 in RGB order,
+  or (height, width, 1) in gray;
   the picture is (h, w, 3) uint8 in RGB order, both sides from 128 to 512 pixels;
 * ``learned_picture(extractor)``: what `fit` has learned, such as a dictionary; the picture is
   (h, w, 3) uint8 in RGB order, at most 1,024 pixels wide.

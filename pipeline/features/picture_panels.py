@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import as_rgb
+
 GAP = 8
 """White pixels between panels."""
 SIDE = 248
@@ -18,8 +20,9 @@ Picture = NDArray[np.uint8]
 def enlarged(image: Picture, side: int = SIDE) -> Picture:
     """Resize a picture so that its longer side is `side` and the other at least 128 pixels.
 
-    When enlarged, pixels remain visible as squares.
+    When enlarged, pixels remain visible as squares. A gray image (height, width, 1) becomes RGB.
     """
+    image = as_rgb(image)
     scale = side / max(image.shape[:2])
     height, width = (max(128, round(length * scale)) for length in image.shape[:2])
     sharp = cv2.INTER_NEAREST_EXACT if scale >= 1 else cv2.INTER_AREA

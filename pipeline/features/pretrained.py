@@ -2,7 +2,8 @@
 
 Simonyan and Zisserman (2015), section 5 and appendix B, use the features of VGG16 on other datasets
 with a linear SVM; Razavian et al. (2014), "CNN Features off-the-shelf", do so for many tasks.
-Departures: images are resized to one size, without crops; an option takes the square root of the
+Departures: images are resized to one size, without crops; gray images are read as three equal
+channels; an option takes the square root of the
 features, which compresses their long tails for a radial kernel.
 
 The network is one of those in `pipeline.pretrained`, which ``transfer`` also uses. Keras is
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import RGB
 from pipeline.features.spec import Extractor, FeatureSpec
 from pipeline.inference import predict
 from pipeline.keras_backend import check_backend
@@ -53,7 +55,7 @@ class Spec(BaseOptions, FeatureSpec):
     with hardware support (AMX, tensor cores), and far slower on others. auto: bfloat16 on a GPU and
     on a CPU that is at least 1.5 times as fast in it (measured once), else float32."""
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return the length of all layers' vectors; images are resized inside."""
         shapes = (self.network_below.output_shape(each, self.image_size) for each in self.layers)
         return sum(math.prod(each) if self.pooling == "flatten" else each[2] for each in shapes)
@@ -100,7 +102,7 @@ class PretrainedFeatures(Extractor):
         """Return the features of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
             (n, d) float32.
@@ -111,7 +113,7 @@ class PretrainedFeatures(Extractor):
         self.spec.check_images(images)
         n = len(images)
         progress = Tenths(self.spec.network_below.title, n) if n > _QUIET else None
-        network = self.network((images.shape[1], images.shape[2], 3))
+        network = self.network((images.shape[1], images.shape[2], images.shape[3]))
         return self._finished(predict(network, images, on_batch=progress))
 
     def transform_split(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline.channels import GRAY, RGB
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 from pipeline.resizing import Sides
 
@@ -27,7 +28,7 @@ class Spec(FeatureSpec):
     size: int | None = Field(default=None, ge=1, le=256)
     """Reduce images to a square with this side by averaging areas; null keeps their size."""
     gray: bool = False
-    """Use only the luminance, instead of red, green and blue."""
+    """Use only the luminance, instead of red, green and blue; gray images have nothing else."""
 
     def smallest_side(self) -> int:
         """Return `size`: images are made smaller, never larger."""
@@ -37,10 +38,10 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         return ". Choose a smaller size, or none"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return the number of values that are kept."""
         height, width = (self.size, self.size) if self.size else sides
-        return height * width * (1 if self.gray else 3)
+        return height * width * (1 if self.gray else channels)
 
     def build(self, seed: int) -> Raw:
         """Return the extractor; nothing in it is random."""
@@ -66,30 +67,27 @@ class Raw(Extractor):
         """Return the pixels of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
-            (n, h · w · 3) float32 in 0..1: rows from the top, pixels from the left, RGB; with
-            `gray` (n, h · w). h and w are `size`, or those of the images.
+            (n, h · w · 3) float32 in 0..1: rows from the top, pixels from the left, RGB; of gray
+            images, or with `gray`, (n, h · w). h and w are `size`, or those of the images.
 
         Raises:
             StudyError: if `images` has another form, or is smaller than `size`.
         """
         self.spec.check_images(images)
         height, width = self._shape(images)
-        features = np.empty((len(images), height * width * self._channels), dtype=np.float32)
+        width_kept = height * width * (1 if self.spec.gray else images.shape[3])
+        features = np.empty((len(images), width_kept), dtype=np.float32)
         for here, batch in batches(images, batch_size(images.shape, _BATCH_PIXELS, 1)):
             features[here] = self._pixels(batch).reshape(len(batch), -1)
         return features
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
         """Count the luminance's three products per pixel; unchanged pixels cost nothing."""
-        height, width, _ = image_shape
-        return 3 * height * width if self.spec.gray else 0
-
-    @property
-    def _channels(self) -> int:
-        return 1 if self.spec.gray else 3
+        height, width, channels = image_shape
+        return 3 * height * width if self.spec.gray and channels == RGB else 0
 
     def _shape(self, images: NDArray[np.uint8]) -> tuple[int, int]:
         size = self.spec.size
@@ -97,9 +95,11 @@ class Raw(Extractor):
 
     def _pixels(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, h, w) or (n, h, w, 3) float32 in 0..1 of a contiguous batch."""
-        n, height, width, _ = batch.shape
+        n, height, width, channels = batch.shape
         pixels = batch.astype(np.float32)
-        if self.spec.gray:
+        if channels == GRAY:
+            pixels = pixels[..., 0]
+        elif self.spec.gray:
             pixels = cv2.transform(pixels.reshape(n * height, width, 3), _LUMINANCE)
             pixels = pixels.reshape(n, height, width)
         size = self._shape(batch)

@@ -14,4 +14,4 @@ def picture(extractor: Raw, image: Picture) -> Picture:
     shape = (size, size) if size else image.shape[:2]
     levels = extractor.transform(image[None]).reshape(*shape, -1) * 255
     kept = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    return enlarged(np.ascontiguousarray(np.broadcast_to(kept, (*kept.shape[:2], 3))))
+    return enlarged(kept)

@@ -54,7 +54,7 @@ class Resized(Extractor):
         return self
 
     def transform(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the features (n, d) of images (n, height, width, 3) uint8 of any size."""
+        """Return the features (n, d) of images (n, height, width, channels) uint8 of any size."""
         check_images(images)
         return np.concatenate([self.extractor.transform(block) for block in self._blocks(images)])
 
@@ -88,14 +88,14 @@ class Resized(Extractor):
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int | None:
         """Count the products for one resized image; resizing is left out, as everywhere."""
-        return self.extractor.multiply_adds((*self.sides, 3))
+        return self.extractor.multiply_adds((*self.sides, image_shape[2]))
 
     def seen(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return a few images (n, height, width, 3) as the extractor gets them."""
+        """Return a few images (n, height, width, channels) as the extractor gets them."""
         return resized_images(images, self.sides)
 
     def _blocks(self, images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-        largest = max(images[0].size, 3 * self.sides[0] * self.sides[1])
+        largest = max(images[0].size, images.shape[3] * self.sides[0] * self.sides[1])
         count = max(1, _BLOCK_VALUES // largest)
         for start in range(0, len(images), count):
             yield self.seen(images[start : start + count])

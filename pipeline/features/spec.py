@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import RGB
 from pipeline.checks import StudyError, check_images
 from pipeline.config.image_size import SizeOptions
 from pipeline.resizing import Sides
@@ -31,7 +32,8 @@ class Extractor(ABC):
         """Learn from the training images; an extractor that learns nothing only checks them.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order; may be a read-only memory map.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray; may
+                be a read-only memory map.
 
         Returns:
             The extractor itself.
@@ -44,7 +46,8 @@ class Extractor(ABC):
         """Return one vector per image.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order; may be a read-only memory map.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray; may
+                be a read-only memory map.
 
         Returns:
             (n, d) float32, finite.
@@ -106,7 +109,7 @@ class Extractor(ABC):
         look-ups, resizing, pooling, and changes of unit (a division of all pixels by 255).
 
         Args:
-            image_shape: (height, width, 3).
+            image_shape: (height, width, channels).
         """
         return None
 
@@ -139,9 +142,10 @@ class FeatureSpec(SizeOptions, ABC):
         """Raise `StudyError` unless `images` can be read: what they are, and how large.
 
         Args:
-            images: (n, height, width, 3) uint8.
+            images: (n, height, width, 3) uint8, or (n, height, width, 1).
         """
         check_images(images)
+        self.check_channels(images.shape[3])
         height, width = images.shape[1:3]
         least = self.smallest_side()
         if min(height, width) < least:
@@ -150,7 +154,10 @@ class FeatureSpec(SizeOptions, ABC):
                 f"{least}×{least}{self.size_advice()}"
             )
 
-    def features_per_image(self, sides: Sides) -> int:
+    def check_channels(self, channels: int) -> None:
+        """Raise `StudyError` if the features make no sense for images of 1 (gray) or 3 channels."""
+
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return the length of an image's vector, at most, for images of (height, width).
 
         This default describes a black image; a method that learns, or is slow, says it itself.
@@ -158,7 +165,7 @@ class FeatureSpec(SizeOptions, ABC):
         Raises:
             StudyError: if such images are too small.
         """
-        black = np.zeros((1, *sides, 3), np.uint8)
+        black = np.zeros((1, *sides, channels), np.uint8)
         return int(self.build(0).fit(black).transform(black).shape[1])
 
     @abstractmethod
@@ -179,7 +186,7 @@ def batch_size(shape: tuple[int, ...], pixels: int, dimension: int) -> int:
     This keeps working arrays at about the size of a CPU cache, however many images there are.
 
     Args:
-        shape: (n, height, width, 3) of all images.
+        shape: (n, height, width, channels) of all images.
         pixels: maximum number of pixels to process at once.
         dimension: length of an image's output, which is also bounded.
     """

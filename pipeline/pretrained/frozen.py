@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 
+from pipeline.channels import GRAY, RGB
 from pipeline.keras_backend import load_keras
 from pipeline.pretrained.base import (
     Base,
@@ -104,10 +105,11 @@ class FrozenBase:
         """Build the frozen base, from pixels to one vector per image. Uses only Keras's layers.
 
         Args:
-            image_shape: (height, width, 3) of the images, if known.
+            image_shape: (height, width, 3) of the images, if known; or (height, width, 1) of gray
+                ones, whose channel the base reads three times.
 
         Returns:
-            A model that maps (n, height, width, 3) RGB pixels in 0..255, uint8 or float, to (n, d):
+            A model that maps such pixels, RGB or gray in 0..255, uint8 or float, to (n, d):
             float32, or float16 if a part is a map. Its layers are not trainable and have the same
             names in every process.
 
@@ -129,7 +131,7 @@ class FrozenBase:
 
         base = self.network
         pixels = keras.Input(image_shape, name="pixels")
-        x = base.preprocessed(pixels, self.image_size)
+        x = base.preprocessed(as_rgb_layer(pixels), self.image_size)
         outputs = base.build(x, base.up_to_deepest(self.layers), self.precision)
         found = []
         for part in self.parts:
@@ -147,6 +149,15 @@ class FrozenBase:
         model.trainable = False
         model.jit_compile = compiles_with_xla(self.xla)
         return model
+
+
+def as_rgb_layer(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    """Repeat the channel of gray images (n, height, width, 1) three times; RGB stays as it is."""
+    import keras
+
+    if pixels.shape[-1] != GRAY:
+        return pixels
+    return keras.layers.Concatenate(dtype="float32", name="gray_as_rgb")([pixels] * RGB)
 
 
 def join(vectors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:

@@ -1,10 +1,10 @@
 """Gaussian, defocus, frosted-glass, motion and zoom blur.
 
-All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
-images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants in `severities`: lengths are in pixels of a
-32-pixel image and scale with the side. Departures: those of `draws` and `pixels`, and those that a
-function names.
+All functions here take (n, h, w, 3) uint8 RGB images, or (n, h, w, 1) in gray, a severity from 1 to
+5, the (n,) ids of the images and the study's seed, and return corrupted images of the same shape.
+Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the constants in `severities`: lengths
+are in pixels of a 32-pixel image and scale with the side. Departures: those of `draws` and
+`pixels`, and those that a function names.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def defocus_blur(
     radius, edge = strengths("defocus_blur", severity)
     kernel = disk(radius, edge, length_factor(images))
     blurred = [cv2.filter2D(image, -1, kernel) for image in intensities(images)]
-    return eight_bits(np.stack(blurred))
+    return eight_bits(np.stack(blurred).reshape(images.shape))
 
 
 def disk(radius: float, edge: float, factor: float) -> NDArray[np.float32]:
@@ -95,7 +95,8 @@ def motion_blur(
     values = intensities(images)
     for image, angle in zip(values, angles, strict=True):
         kernel = line(radius, sigma, float(angle))
-        image[:] = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+        smeared = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+        image[:] = smeared.reshape(image.shape)
     return eight_bits(values)
 
 
@@ -119,10 +120,10 @@ def zoom_blur(
     The constant is the last enlargement in hundredths. The unenlarged image counts twice, as in the
     published code. Enlarging is linear, so all of it is one product with a sparse matrix.
     """
-    n, height, width, _ = images.shape
+    n, height, width, channels = images.shape
     planes = intensities(images).transpose(1, 2, 3, 0).reshape(height * width, -1)
     blurred = zooming(height, width, int(strength("zoom_blur", severity))) @ planes
-    return eight_bits(blurred.reshape(height, width, 3, n).transpose(3, 0, 1, 2))
+    return eight_bits(blurred.reshape(height, width, channels, n).transpose(3, 0, 1, 2))
 
 
 @lru_cache(maxsize=16)
@@ -150,5 +151,5 @@ def enlargement(side: int, factor: float) -> sparse.csr_array:
 
 
 def _smooth(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Smooth (n, h, w, 3) along h and w, as `skimage.filters.gaussian` does by default."""
+    """Smooth (n, h, w, channels) along h and w, as `skimage.filters.gaussian` does by default."""
     return ndimage.gaussian_filter(values, (0, sigma, sigma, 0), mode="nearest", truncate=4)

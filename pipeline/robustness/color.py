@@ -1,9 +1,10 @@
 """Color changes: brightness, contrast and saturation; and fog, which is laid over the image.
 
-All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
-images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants in `severities`. Departures: HSV conversion is
-OpenCV's instead of skimage's (equal, and faster); values are rounded (see `pixels`).
+All functions here take (n, h, w, 3) uint8 RGB images, or (n, h, w, 1) in gray, a severity from 1 to
+5, the (n,) ids of the images and the study's seed, and return corrupted images of the same shape.
+Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the constants in `severities`.
+Departures: HSV conversion is OpenCV's instead of skimage's (equal, and faster); values are rounded
+(see `pixels`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.robustness.draws import draw
 from pipeline.robustness.pixels import eight_bits, intensities, strength, strengths
 
@@ -21,7 +23,12 @@ _HEIGHT = 100.0
 def brightness(
     images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
-    """Add the constant to the value of HSV, which is the largest channel, up to 1."""
+    """Add the constant to the value of HSV, which is the largest channel, up to 1.
+
+    The only channel of a gray image is that value.
+    """
+    if images.shape[3] == GRAY:
+        return eight_bits(intensities(images) + strength("brightness", severity))
     hsv = _hsv(images)
     hsv[..., 2] = np.clip(hsv[..., 2] + strength("brightness", severity), 0, 1)
     return _from_hsv(hsv)
@@ -41,7 +48,8 @@ def saturate(
 ) -> NDArray[np.uint8]:
     """Multiply the saturation of HSV by one constant and add the other, within [0, 1].
 
-    Severities 1 and 2 reduce saturation; 3 to 5 increase it.
+    Severities 1 and 2 reduce saturation; 3 to 5 increase it. Gray images have none
+    (`severities.COLOR_ONLY`).
     """
     factor, more = strengths("saturate", severity)
     hsv = _hsv(images)

@@ -11,13 +11,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.checks import StudyError, check_images, check_known
 from pipeline.robustness import blur, color, digital, noise
-from pipeline.robustness.severities import LEVELS
+from pipeline.robustness.severities import COLOR_ONLY, LEVELS, check_color
 
 
 class Corruption(Protocol):
-    """Corrupts a batch: (n, h, w, 3) uint8 RGB in, the same shape out; the input is unchanged."""
+    """Corrupts a batch: (n, h, w, 3) or (n, h, w, 1) uint8 in, the same shape out.
+
+    The input is unchanged.
+    """
 
     def __call__(
         self, images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
@@ -46,6 +50,11 @@ CORRUPTIONS: dict[str, Corruption] = {
 """In the order of the report."""
 
 
+def possible(channels: int) -> tuple[str, ...]:
+    """Return the corruptions of images of 1 (gray) or 3 channels, in the order of the report."""
+    return tuple(name for name in CORRUPTIONS if channels != GRAY or name not in COLOR_ONLY)
+
+
 def corrupt(
     name: str, images: NDArray[np.uint8], severity: int, ids: NDArray[np.integer], seed: int
 ) -> NDArray[np.uint8]:
@@ -53,20 +62,21 @@ def corrupt(
 
     Args:
         name: one of `CORRUPTIONS`.
-        images: (n, h, w, 3) uint8 RGB; may be memory-mapped.
+        images: (n, h, w, 3) uint8 RGB, or (n, h, w, 1) in gray; may be memory-mapped.
         severity: from 1 to 5.
         ids: (n,) ids of the images; they seed the random draws together with `seed`.
         seed: the study's seed.
 
     Returns:
-        (n, h, w, 3) uint8 RGB.
+        An array like `images`.
 
     Raises:
-        StudyError: if there is no such corruption or severity, if `images` are not images, or if
-            the number of ids is wrong.
+        StudyError: if there is no such corruption or severity, if it is one of colors and the
+            images are gray, if `images` are not images, or if the number of ids is wrong.
     """
     check_known(name, list(CORRUPTIONS), "corruption")
     check_images(images)
+    check_color(name, images.shape[3])
     if severity not in LEVELS:
         raise StudyError(f"found severity {severity}; expected one of 1, 2, 3, 4, 5")
     if len(ids) != len(images):

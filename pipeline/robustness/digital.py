@@ -1,9 +1,10 @@
 """Pixelation, JPEG compression and elastic distortion.
 
-All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
-images and the study's seed, and return corrupted images of the same shape. Source: Hendrycks and
-Dietterich, ICLR 2019, section 3, with the constants in `severities`. Departures: those of `draws`
-and `pixels` in the elastic distortion. The other two use Pillow, as the published code does.
+All functions here take (n, h, w, 3) uint8 RGB images, or (n, h, w, 1) in gray, a severity from 1 to
+5, the (n,) ids of the images and the study's seed, and return corrupted images of the same shape.
+Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the constants in `severities`.
+Departures: those of `draws` and `pixels` in the elastic distortion. The other two use Pillow, as
+the published code does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.channels import to_picture, with_channels
 from pipeline.robustness.draws import draw
 from pipeline.robustness.pixels import eight_bits, intensities, strength, strengths
 
@@ -29,8 +31,9 @@ def pixelate(
     small = (max(1, int(width * share)), max(1, int(height * share)))
     corrupted = np.empty_like(images)
     for image, target in zip(images, corrupted, strict=True):
-        shrunk = Image.fromarray(image).resize(small, Image.Resampling.BOX)
-        target[:] = shrunk.resize((width, height), Image.Resampling.BOX)
+        shrunk = to_picture(image).resize(small, Image.Resampling.BOX)
+        enlarged = np.asarray(shrunk.resize((width, height), Image.Resampling.BOX))
+        target[:] = enlarged.reshape(target.shape)
     return corrupted
 
 
@@ -42,9 +45,9 @@ def jpeg_compression(
     corrupted = np.empty_like(images)
     for image, target in zip(images, corrupted, strict=True):
         stored = io.BytesIO()
-        Image.fromarray(image).save(stored, format="JPEG", quality=quality)
+        to_picture(image).save(stored, format="JPEG", quality=quality)
         with Image.open(stored) as read:
-            target[:] = read
+            target[:] = np.asarray(read).reshape(target.shape)
     return corrupted
 
 
@@ -68,7 +71,7 @@ def elastic_transform(
     corrupted = intensities(images)
     for image, corner, place in zip(corrupted, corners, places, strict=True):
         bent = _bend(image, bend * corner)
-        for channel in range(3):
+        for channel in range(images.shape[3]):
             image[..., channel] = ndimage.map_coordinates(
                 bent[..., channel], place, order=1, mode="reflect"
             )
@@ -81,4 +84,5 @@ def _bend(image: NDArray[np.float32], moves: NDArray[np.float64]) -> NDArray[np.
     center, half = np.array([width // 2, height // 2]), min(height, width) // 3
     points = (center + half * np.array([[1, 1], [1, -1], [-1, -1]])).astype(np.float32)
     matrix = cv2.getAffineTransform(points, points + moves.astype(np.float32))
-    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    bent = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    return with_channels(image, bent)

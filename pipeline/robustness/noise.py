@@ -1,9 +1,9 @@
 """Gaussian, shot, impulse and speckle noise.
 
-All functions here take (n, h, w, 3) uint8 RGB images, a severity from 1 to 5, the (n,) ids of the
-images and the study's seed, and return corrupted images of the same shape. Noise is independent
-for each pixel and channel. Source: Hendrycks and Dietterich, ICLR 2019, section 3, with the
-constants in `severities`. Departures: those of `draws` and `pixels`.
+All functions here take (n, h, w, 3) uint8 RGB images, or (n, h, w, 1) in gray, a severity from 1 to
+5, the (n,) ids of the images and the study's seed, and return corrupted images of the same shape.
+Noise is independent for each pixel and channel. Source: Hendrycks and Dietterich, ICLR 2019,
+section 3, with the constants in `severities`. Departures: those of `draws` and `pixels`.
 """
 
 from __future__ import annotations

@@ -5,12 +5,14 @@ Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Pe
 2019. They were chosen for images of 32 pixels. For other sizes, lengths are multiplied by the
 shorter side over 32 and the rest stays; the paper's own ImageNet constants differ from that.
 
-This module imports only the standard library, so that names can be checked quickly.
+This module imports nothing that takes time, so that names can be checked quickly.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from pipeline.checks import StudyError
 
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -40,9 +42,21 @@ CONSTANTS: dict[str, tuple[Any, Any, Any, Any, Any]] = {
 }
 """Name -> constants for severities 1 to 5; the function of that name gives their units."""
 
+COLOR_ONLY = {"saturate": "it changes the saturation, and gray images have none"}
+"""Corruptions of color images only, and why."""
+
 MISSING = {
     "frost": "it blends in photographs of frost, which no library ships",
     "snow": "its flakes need ImageMagick's motion blur, which the one here does not reproduce",
     "spatter": "its drops need a chain of edge detection and equalization that no library provides",
 }
 """Corruptions of CIFAR-10-C that are not implemented here, and why."""
+
+
+def check_color(name: str, channels: int) -> None:
+    """Raise `StudyError` if a corruption changes nothing in images of so many channels."""
+    if channels == 1 and name in COLOR_ONLY:
+        raise StudyError(
+            f"the corruption {name} makes no sense here: {COLOR_ONLY[name]}; expected another one, "
+            "or color images. Leave it out"
+        )

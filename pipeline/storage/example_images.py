@@ -25,7 +25,7 @@ class ExampleImages:
     """Validation images with their ids and class names."""
 
     pixels: NDArray[np.uint8]
-    """(n, height, width, 3) in RGB order."""
+    """(n, height, width, 3) in RGB order, or (n, height, width, 1) in gray."""
     ids: tuple[int, ...]
     class_names: tuple[str, ...]
     """The class of each image."""
@@ -63,7 +63,7 @@ def enlarged(image: NDArray[np.uint8], side: int = ORIGINAL_SIDE) -> NDArray[np.
     """Enlarge an image by an integer factor, so that each pixel becomes a square.
 
     Args:
-        image: (height, width, 3).
+        image: (height, width, channels).
         side: minimum length of the longer side in pixels; larger images do not change.
     """
     factor = max(1, -(-side // max(image.shape[:2])))

@@ -12,6 +12,7 @@ from numpy import uint8
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.channels import to_picture
 from pipeline.storage import file_sets
 from pipeline.storage.columns import Column, Table
 from pipeline.storage.files import atomic, load_table, save_table
@@ -33,7 +34,7 @@ FEATURES = Table(
         Column(
             "dimension",
             "Numbers that the feature set turns an image into; of an original image, its pixels "
-            "times 3.",
+            "times its channels.",
             format="count",
         ),
         Column(
@@ -74,15 +75,15 @@ class FeaturePicture:
     """The feature set, or the network's run."""
     method: str
     dimension: int
-    """Numbers that the set turns an image into; of an original, its pixels times 3; of a network,
-    its parameters."""
+    """Numbers that the set turns an image into; of an original, its pixels times its channels; of
+    a network, its parameters."""
     kind: str
     id: int
     class_name: str
     image: str
     caption: str
     pixels: NDArray[uint8]
-    """(height, width, 3) in RGB order."""
+    """(height, width, 3) in RGB order, or (height, width, 1) in gray."""
 
 
 def save_feature_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
@@ -121,9 +122,9 @@ def _png(picture: FeaturePicture, limit: int | None) -> bytes:
     The page embeds a dozen of these. Those of HOG then differ by about one level of 255 on average;
     a learned dictionary has too many colors for that, and there is only one.
     """
-    exact, content = Image.fromarray(picture.pixels), io.BytesIO()
+    exact, content = to_picture(picture.pixels), io.BytesIO()
     exact.save(content, format="PNG", optimize=True)
-    if limit is not None and content.tell() > limit:
+    if limit is not None and content.tell() > limit and exact.mode == "RGB":
         content = io.BytesIO()
         fewer = exact.quantize(256, kmeans=3, dither=Image.Dither.NONE)
         fewer.save(content, format="PNG", optimize=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY, RGB, named
 from pipeline.checks import StudyError
 
 
@@ -16,8 +17,9 @@ def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) 
     """Raise `StudyError` unless images have the format that a run was trained on.
 
     Args:
-        images: expected as (n, height, width, 3) uint8, RGB, values from 0 to 255.
-        image_shape: (height, width, 3) of the images that the run was trained on.
+        images: expected as (n, height, width, 3) uint8, RGB, values from 0 to 255; of a run on gray
+            images, as (n, height, width, 1).
+        image_shape: (height, width, channels) of the images that the run was trained on.
         what: the run, for the message.
     """
     if not isinstance(images, np.ndarray):
@@ -29,7 +31,8 @@ def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) 
     if advice:
         raise StudyError(
             f"{what}: found an array of shape {images.shape} and dtype {images.dtype}; expected "
-            f"(n, {', '.join(map(str, image_shape))}) uint8, RGB, values from 0 to 255. {advice}"
+            f"(n, {', '.join(map(str, image_shape))}) uint8, {named(image_shape[2])}, values from "
+            f"0 to 255. {advice}"
         )
     if not len(images):
         raise StudyError(f"{what}: found no images; expected at least one")
@@ -37,12 +40,14 @@ def check_pixels(images: NDArray, image_shape: tuple[int, int, int], what: str) 
 
 def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | None:
     """Return what to do about the shape; None if it is right."""
-    height, width, _ = image_shape
+    height, width, channels = image_shape
     if images.shape[1:] == image_shape:
         return None
     if images.shape == image_shape:
         return "Make a single image a batch of one with: images[None]"
-    if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 1):
+    if channels == GRAY:
+        return _gray_advice(images, height, width)
+    if images.ndim == 3 or (images.ndim == 4 and images.shape[3] == GRAY):
         return (
             "Give gray images three equal channels with: "
             f"np.repeat(images.reshape(-1, {height}, {width}, 1), 3, axis=3)"
@@ -59,6 +64,20 @@ def _shape_advice(images: NDArray, image_shape: tuple[int, int, int]) -> str | N
         "Read the files with read(paths), which resizes images as `prepare` does, or resize the "
         f"arrays with: pipeline.resizing.resize(image, {height})"
     )
+
+
+def _gray_advice(images: NDArray, height: int, width: int) -> str:
+    """Return what to do about images for a run that has learned from gray ones."""
+    if images.ndim == 3 and images.shape[1:] == (height, width):
+        return "Add the axis of the only channel with: images[..., None]"
+    if images.ndim == 2 and images.shape == (height, width):
+        return "Make a single image a batch of one with: images[None, ..., None]"
+    if images.ndim == 4 and images.shape[1:3] == (height, width) and images.shape[3] == RGB:
+        return (
+            "Convert colors to gray with: "
+            "np.stack([pipeline.channels.as_gray(image) for image in images])"
+        )
+    return "Pass a batch of gray images, or read files with: read(paths)"
 
 
 def _dtype_advice(images: NDArray) -> str | None:

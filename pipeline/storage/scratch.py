@@ -42,7 +42,7 @@ class ImageStore:
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        self._shape, self._size = shape, math.prod(shape)
+        self.shape, self._size = shape, math.prod(shape)
         self._places: dict[str, int] = {}
         self._file = tempfile.SpooledTemporaryFile(MOST_IN_MEMORY, "w+b", dir=str(RESUME))  # noqa: SIM115
 
@@ -58,25 +58,25 @@ class ImageStore:
     def read(self, name: str) -> NDArray[np.uint8]:
         """Return an image that was added."""
         self._file.seek(self._places[name])
-        return np.frombuffer(self._file.read(self._size), np.uint8).reshape(self._shape)
+        return np.frombuffer(self._file.read(self._size), np.uint8).reshape(self.shape)
 
 
 def resized_images(images: NDArray[np.uint8], sides: Sides) -> NDArray[np.uint8]:
-    """Resize (n, height, width, 3) uint8 as `resize` does, one image after the other.
+    """Resize (n, height, width, channels) uint8 as `resize` does, one image after the other.
 
     Images of these sides are returned as they are. Others become a new array, which lies on the
     disk if it is large (`scratch_array`).
     """
     if tuple(images.shape[1:3]) == sides:
         return images
-    found = scratch_array((len(images), *sides, 3), np.uint8)
+    found = scratch_array((len(images), *sides, images.shape[3]), np.uint8)
     for index, image in enumerate(images):
         found[index] = resize(np.ascontiguousarray(image), sides)
     return found
 
 
 def mirrored_images(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the left-right mirror images of (n, height, width, 3) uint8, contiguous."""
+    """Return the left-right mirror images of (n, height, width, channels) uint8, contiguous."""
     found = scratch_array(images.shape, np.uint8)
     for start in range(0, len(images), _BLOCK):
         here = slice(start, start + _BLOCK)

@@ -1,7 +1,8 @@
 """Artifacts of `prepare`: images, labels and splits.
 
-Images are (n, height, width, 3) uint8 in RGB order; labels are (n,) int64; ids are (n,) int64, the
-positions of images in the dataset, by which everything is paired.
+Images are (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray; labels are
+(n,) int64; ids are (n,) int64, the positions of images in the dataset, by which everything is
+paired.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
+from pipeline.checks import check_images
 from pipeline.storage import integrity, strict
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ class Task:
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
-    """(height, width, 3)."""
+    """(height, width, channels): 3 for RGB, 1 for gray."""
     sizes: dict[str, int]
     """Images in each split."""
     decoding: dict[str, Any] = field(default_factory=dict)
@@ -69,7 +72,7 @@ class DatasetCard:
     sha256: str
     class_names: tuple[str, ...]
     image_shape: tuple[int, int, int]
-    """(height, width, 3)."""
+    """(height, width, channels): 3 for RGB, 1 for gray."""
     sizes: dict[str, int]
     """Images in each split."""
     seed: int
@@ -137,10 +140,15 @@ def _of_split(split: str, name: str, dtype: Any, shape: tuple[int | None, ...]) 
 
 
 def load_images(split: str) -> NDArray[np.uint8]:
-    """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped."""
+    """Open the images of a split: (n, height, width, 3) uint8, RGB, memory-mapped.
+
+    Gray images are (n, height, width, 1).
+    """
     if not _holds(split, "images.npy") and _holds(split, "folds.npy"):
         split = "train"  # with folds, it has the images of all splits
-    return _of_split(split, "images.npy", np.uint8, (None, None, None, 3))
+    images = _of_split(split, "images.npy", np.uint8, (None, None, None, None))
+    check_images(images, f"images of the {split} split")
+    return images
 
 
 def load_folds(split: str = "train") -> NDArray[np.int64] | None:
@@ -181,6 +189,8 @@ def save_dataset_card(
     of `Task`; by default, files are only resized.
     """
     options = dict(decoding or {"size": card.image_shape[0]})
+    if card.image_shape[2] == GRAY:
+        options.setdefault("channels", "gray")
     save_task(Task(card.class_names, card.image_shape, card.sizes, options, _prepared_digest()))
     save_table(PREPARED / "index.csv", index)
     save_json(PREPARED / "dataset.json", card)

@@ -29,8 +29,9 @@ class PixelModel:
     """One seed of a run, with details of the images that it expects.
 
     All methods take images as (n, height, width, 3) uint8, **in RGB order**, values from 0 to 255,
-    of the size that the run was trained on, and raise `StudyError` for anything else. Images in
-    BGR order, as OpenCV reads them, cannot be detected and give wrong predictions.
+    or (n, height, width, 1) if the run has learned from gray images, of the size that the run was
+    trained on, and raise `StudyError` for anything else. Images in BGR order, as OpenCV reads them,
+    cannot be detected and give wrong predictions.
     """
 
     card: Card
@@ -45,7 +46,7 @@ class PixelModel:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, 3) of the images that it expects."""
+        """(height, width, channels) of the images that it expects."""
         return self.task.image_shape
 
     def scores(self, images: NDArray[np.uint8], tta: Tta = "none") -> NDArray[np.float32]:

@@ -76,10 +76,10 @@ class Graph:
         outputs: Mapping[str, int],
         metadata: Mapping[str, str],
     ) -> onnx.ModelProto:
-        """Return the checked model; its input ``pixels`` is (n, height, width, 3) uint8.
+        """Return the checked model; its input ``pixels`` is (n, height, width, channels) uint8.
 
         Args:
-            image_shape: (height, width, 3).
+            image_shape: (height, width, channels).
             outputs: the name and the width of each output, (n, width) float32.
             metadata: of the model.
         """

@@ -121,7 +121,7 @@ def _tempered(graph: Graph, scores: str, temperature: float) -> str:
 
 
 def _hybrid_scores(graph: Graph, run: PixelModel, pixels: str) -> str:
-    shape = (*sides_seen(run), 3)
+    shape = (*sides_seen(run), run.image_shape[2])
     parts = [_features(graph, _inner(each), shape, pixels) for each in run.model.extractors]
     x = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=1)
     for step in run.model.classifier.named_steps.values():

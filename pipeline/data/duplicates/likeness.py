@@ -19,6 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from pipeline.channels import GRAY, with_channels
+
 COARSE, _FINE = 16, 32
 """Sides of the pictures in the two steps; smaller images keep their size."""
 _COARSE_SIMILARITY = 0.6
@@ -43,6 +45,7 @@ _LUMINANCE = np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
 Floats = NDArray[np.float32]
 Images = NDArray[np.uint8]
+"""(n, height, width, 3) in RGB order, or (n, height, width, 1) in gray."""
 
 
 def most_similar(
@@ -51,7 +54,7 @@ def most_similar(
     """Find the most similar other image for each image.
 
     Args:
-        queries: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        queries: (n, height, width, 3) uint8; may be memory-mapped.
         others: split -> images to search, of the same shape and type.
         own: (n,) positions of the queries among the others, if they are from the one split
             there; no image is paired with itself.
@@ -83,7 +86,7 @@ def small_pictures(images: Images) -> Floats:
     """Return what `best_outside` compares first: the details of small gray pictures, (n, h, w, 1).
 
     Args:
-        images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        images: (n, height, width, 3) uint8; may be memory-mapped.
     """
     starts = range(0, len(images), _BLOCK)
     return np.concatenate([_coarse_pictures(images[s : s + _BLOCK]) for s in starts])
@@ -95,7 +98,7 @@ def best_outside(
     """Find, for some images, the most similar one of another group.
 
     Args:
-        images: (n, height, width, 3) uint8 in RGB order; may be memory-mapped.
+        images: (n, height, width, 3) uint8; may be memory-mapped.
         pictures: their `small_pictures`.
         groups: (n,) the group of each image.
         queries: (m,) positions of the images that are compared with all others.
@@ -182,7 +185,7 @@ def _fine_similarities(
 
 
 def _fine_pictures(images: Images, positions: NDArray[np.intp]) -> Floats:
-    """Return the details of larger pictures in color, (n, h, w, 3)."""
+    """Return the details of larger pictures, in color if they have any, (n, h, w, channels)."""
     chosen, back = np.unique(positions, return_inverse=True)  # a memory map is read in order
     pictures = _pictures(images[chosen], _FINE)
     return _details(gaussian_filter(pictures, _BLUR, axes=(1, 2)))[back]
@@ -225,17 +228,20 @@ def _unit_vectors(pictures: Floats) -> Floats:
 
 def _coarse_pictures(images: Images) -> Floats:
     """Return the details of small gray pictures, (n, h, w, 1)."""
-    gray = _pictures(images, COARSE) @ _LUMINANCE
+    pictures = _pictures(images, COARSE)
+    gray = pictures if pictures.shape[3] == GRAY else pictures @ _LUMINANCE
     return _details(gaussian_filter(gray, _BLUR, axes=(1, 2)))
 
 
 def _pictures(images: Images, side: int) -> Floats:
-    """Return (n, h, w, 3) float32, shrunk by area averaging to at most side × side, frame cut."""
+    """Return (n, h, w, channels) float32, shrunk by area averaging, without the frame.
+
+    They have at most side × side pixels before the frame is cut off.
+    """
     width, height = (min(side, length) for length in images.shape[2:0:-1])
-    pictures = np.empty((len(images), height, width, 3), dtype=np.float32)
+    pictures = np.empty((len(images), height, width, images.shape[3]), dtype=np.float32)
     for image, picture in zip(images, pictures, strict=True):
-        picture[...] = cv2.resize(
-            image.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
-        )
+        small = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        picture[...] = with_channels(image, small)
     down, across = int(_FRAME * height), int(_FRAME * width)
     return pictures[:, down : height - down, across : width - across]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import as_gray
 from pipeline.checks import check_images
 
 
@@ -29,7 +30,8 @@ def pixel_facts(images: NDArray[np.uint8]) -> PixelFacts:
     """Measure images one by one.
 
     Args:
-        images: (n, height, width, 3) uint8, RGB; may be memory-mapped.
+        images: (n, height, width, 3) uint8, RGB, or (n, height, width, 1) in gray; may be
+            memory-mapped.
     """
     check_images(images)
     found = np.array([_measured(image) for image in images]).reshape(len(images), 3)
@@ -37,7 +39,7 @@ def pixel_facts(images: NDArray[np.uint8]) -> PixelFacts:
 
 
 def _measured(image: NDArray[np.uint8]) -> tuple[float, float, float]:
-    luma = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
+    luma = as_gray(image)
     mean, deviation = cv2.meanStdDev(luma)
     sharpness = cv2.Laplacian(luma, cv2.CV_64F).var()
     return float(mean[0, 0]), float(deviation[0, 0]), float(sharpness)

@@ -59,7 +59,7 @@ class Picture:
     """One image, decoded."""
 
     pixels: NDArray[np.uint8]
-    """(size, size, 3) uint8, RGB."""
+    """(size, size, 3) uint8, RGB, or (size, size, 1) in gray."""
     side: int
     """The shorter side of the original, in pixels."""
     layout: Layout | None = None
@@ -72,6 +72,8 @@ class Picture:
     8 bits."""
     profile: Profile = "none"
     """What was done with a color profile."""
+    colored: bool = True
+    """Whether its channels differed, before any conversion to gray."""
 
 
 Decoded = Picture | str
@@ -106,7 +108,7 @@ def decode_small(
     value_range: Range | None = None,
     range_8_bits: Range | None = None,
 ) -> Picture:
-    """Decode one image file to (size, size, 3): as `decode` does, then cut and resized.
+    """Decode one image file to a square: as `decode` does, then cut, resized, gray if so wanted.
 
     A large image (`large_images`) is averaged over the same areas, but never converted to RGB as a
     whole, so it is rounded only once: values differ by up to 1. A large JPEG is read at a half, a
@@ -136,7 +138,9 @@ def decode_small(
         pixels = target.fitted(_upright(pixels, turned))
     measured = layout is not None or range_8_bits is not None or not is_bright(found.sample)
     usual = usual_range(found.sample) if measured else None
-    return Picture(pixels, side, layout, found.extremes, usual, found.profile)
+    colored = bool((pixels != pixels[..., :1]).any())
+    stored = target.stored(pixels)
+    return Picture(stored, side, layout, found.extremes, usual, found.profile, colored)
 
 
 def decode_files(

@@ -1,4 +1,4 @@
-"""How an image of any shape becomes a square: by cropping, padding, or squashing."""
+"""How an image of any shape becomes a square, by cropping, padding, or squashing; and gray."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import as_gray
+from pipeline.data.reading.deskew import deskewed
 from pipeline.resizing import Sides, resize
 
 Fit = Literal["crop", "pad", "squash"]
 """crop: the center square; pad: the whole image on a gray square; squash: the whole image, with
 its aspect ratio changed."""
+Channels = Literal["rgb", "gray"]
 FILL = 128
 """The gray of `pad`, which is about the mean of photographs."""
 Box = tuple[int, int, int, int]
@@ -32,6 +35,10 @@ class Target:
     fit: Fit = "squash"
     fill: int = FILL
     """Gray level, 0 to 255, of what `pad` adds."""
+    channels: Channels = "rgb"
+    """rgb: three; gray: one, the luma (ITU-R BT.601) of colors."""
+    deskew: bool = False
+    """Whether to undo the slant of a bright figure on black; only of gray images."""
 
     def box(self, width: int, height: int, orientation: int) -> Box:
         """Return the part of an image that is used, as it lies in the file.
@@ -70,3 +77,10 @@ class Target:
         top, left = (self.size - rows) // 2, (self.size - columns) // 2
         square[top : top + rows, left : left + columns] = pixels
         return square
+
+    def stored(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn a square (size, size, 3) into what is stored of it, (size, size, channels)."""
+        if self.channels == "rgb":
+            return pixels
+        gray = as_gray(pixels)
+        return deskewed(gray) if self.deskew else gray

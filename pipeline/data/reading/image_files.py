@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, listing
 from pipeline.data.reading.decoding import Picture, decode_files
-from pipeline.data.reading.fitting import FILL, Fit, Target
+from pipeline.data.reading.fitting import FILL, Channels, Fit, Target
 from pipeline.data.reading.pixel_values import Range
 from pipeline.data.reading.value_ranges import beyond, deep_notes
 
@@ -28,6 +28,8 @@ def read_images(
     cut_off: bool = False,
     fit: Fit = "squash",
     fill: int = FILL,
+    channels: Channels = "rgb",
+    deskew: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode and resize files to one array.
 
@@ -41,9 +43,11 @@ def read_images(
         cut_off: whether values beyond the ranges may be clipped.
         fit: how an image becomes a square.
         fill: the gray of ``fit="pad"``.
+        channels: ``gray`` for one channel.
+        deskew: whether the slant of gray figures is undone.
 
     Returns:
-        (n, size, size, 3) uint8, RGB, in the order of `paths`.
+        (n, size, size, 3) uint8, RGB, or (n, size, size, 1) in gray, in the order of `paths`.
 
     Raises:
         StudyError: if files are missing or unreadable; if images with more than 8 bits use a small
@@ -51,7 +55,7 @@ def read_images(
             beyond a range and `cut_off` is not set.
     """
     stretched, plain = _pair(value_range), _pair(value_range_8_bits)
-    target = Target(size, fit, fill)
+    target = Target(size, fit, fill, channels, deskew)
     pictures: list[Picture] = []
     outside: list[str] = []
     problems: list[str] = []
@@ -89,6 +93,8 @@ def stream_images(
     held: Sequence[float] | None = None,
     fit: Fit = "squash",
     fill: int = FILL,
+    channels: Channels = "rgb",
+    deskew: bool = False,
 ) -> Iterator[tuple[str, NDArray[np.uint8] | str]]:
     """Decode and resize files as they arrive; what `read_images` refuses becomes a reason.
 
@@ -100,12 +106,15 @@ def stream_images(
         held: range of values in the study's images with more than 8 bits.
         fit: how an image becomes a square.
         fill: the gray of ``fit="pad"``.
+        channels: ``gray`` for one channel.
+        deskew: whether the slant of gray figures is undone.
 
     Yields:
-        The name of each file, and its pixels (height, width, 3) uint8, RGB, or why there are none.
+        The name of each file, and its pixels, as `read_images` returns them, or why there are none.
     """
     stretched, plain = _pair(value_range), _pair(value_range_8_bits)
-    for name, decoded in decode_files(files, Target(size, fit, fill), stretched, plain):
+    target = Target(size, fit, fill, channels, deskew)
+    for name, decoded in decode_files(files, target, stretched, plain):
         if isinstance(decoded, str):
             yield name, decoded
             continue

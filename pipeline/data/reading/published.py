@@ -35,13 +35,48 @@ class Published:
     """Name of each file -> its published MD5. Two files with the same MD5 can be prepared together,
     but nobody can make another file with the MD5 of a given one."""
     folder: str
-    """Name of the folder that contains the files in the official archive."""
-    archive: RemoteFile
-    """The official archive, for the download."""
+    """Name of the folder that contains the files, as in the official archive."""
+    archive: RemoteFile | None = None
+    """The official archive, for the download; None if the files are published one by one."""
+    parts: tuple[RemoteFile, ...] = ()
+    """The files, if they are published one by one; the name of each is ``<folder>/<file>``."""
+    siblings: Mapping[str, str] = field(default_factory=dict)
+    """What belongs to other sets that are easily mixed up with this one: the name or the MD5 of a
+    file -> the title of its set."""
+    common_names: bool = False
+    """Whether other files have such names too, like ``train``: these are not taken for damaged
+    ones, unless the folder or the archive has the right name."""
+
+    @property
+    def downloads(self) -> tuple[RemoteFile, ...]:
+        """What is downloaded: the archive, or each file."""
+        return self.parts if self.archive is None else (self.archive,)
+
+    @property
+    def downloaded_to(self) -> Path:
+        """The archive, or the folder of the files, when they are downloaded."""
+        return finished(self.archive) if self.archive else finished(self.parts[0]).parent
+
+    @property
+    def official(self) -> str:
+        """What a person can get from where, for messages."""
+        if self.archive is not None:
+            return f"{self.archive.name} from {self.archive.url}"
+        return f"the {len(self.parts)} files from {self.parts[0].url.rpartition('/')[0]}"
 
     def is_its_name(self, path: Path) -> bool:
         """Return whether a path has the name of the official folder or of an archive of it."""
-        return path.name.partition(".")[0] in (self.folder, self.archive.name.partition(".")[0])
+        official = self.archive.name.partition(".")[0] if self.archive else self.folder
+        return path.name.partition(".")[0] in (self.folder, official)
+
+    def sibling_of(self, found: _Found) -> str | None:
+        """Return the title of the other set that all of the files belong to; None if there is none.
+
+        Args:
+            found: what a folder or an archive contains.
+        """
+        titles = {self.siblings.get(_md5(content)) for content in found.contents.values()}
+        return titles.pop() if len(titles) == 1 else None
 
 
 @dataclass
@@ -89,12 +124,14 @@ def obtain(published: Published, path: Path, may_download: bool) -> dict[str, by
                 return contents
     if chosen:
         raise _not_at(path, published)
-    if not may_download and not finished(published.archive).is_file():
+    if not may_download and not all(finished(each).is_file() for each in published.downloads):
         raise StudyError(
             f"{published.title} is no longer where `fetch` found it: found nothing in {path}. Run: "
             "dvc repro --force fetch"
         )
-    return _read(published, downloaded(published.archive), expected=True) or {}
+    for each in published.downloads:
+        downloaded(each)
+    return _read(published, published.downloaded_to, expected=True) or {}
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -104,12 +141,12 @@ def _is_same(path: Path, other: Path) -> bool:
 def _not_at(path: Path, published: Published) -> StudyError:
     """Return the error for a `path` that a person chose, if the files are not there."""
     names = (child.name for child in children(path))
+    or_archive = f"{published.archive.name}, or " if published.archive else ""
     found = f"found no {published.title} in {path} (it contains: {listing(names)})"
     return StudyError(
         f"dataset.path: {found if path.exists() else f'there is no {path}'}; expected "
-        f"{published.archive.name}, or a folder or an archive that contains "
-        f"{listing(published.md5)}. Set dataset.path to where they are, or to {INCOMING} to "
-        "download them"
+        f"{or_archive}a folder or an archive that contains {listing(published.md5)}. "
+        f"Set dataset.path to where they are, or to {INCOMING} to download them"
     )
 
 
@@ -126,12 +163,19 @@ def _read(published: Published, wrapping: Path, expected: bool) -> dict[str, byt
     try:
         _fill(found, published, wrapping)
     except StudyError as error:
-        if not expected and not found.named:
+        if not expected and (published.common_names or not found.named):
             print(f"{in_message(wrapping)} was not searched for {published.title}: {error}")
             return None
         raise StudyError(f"{error}{_sum_of(wrapping, published)}. {_remedy(published)}") from None
     if not found.paths and not expected:
         return None
+    if wrapping == INCOMING or not expected:
+        if (other := published.sibling_of(found)) is not None:
+            print(f"{in_message(wrapping)} holds {other}, not {published.title}")
+            return None
+        if published.common_names and not _any_right(found, published):
+            print(f"{in_message(wrapping)} holds no file of {published.title}")
+            return None
     if problems := _problems(found, published):
         raise StudyError(
             f"{wrapping} is not {published.title} as published: found {'; '.join(problems)}"
@@ -170,7 +214,10 @@ def _problems(found: _Found, published: Published) -> list[str]:
     """Describe each file that is missing, changed, a link, or there more than once."""
     if not found.paths:
         others = listing(found.others[:_SHOWN]) if found.others else "nothing at all"
-        return [f"{others}; expected {listing(published.md5)}"]
+        names = [path.rpartition("/")[2] for path in found.others]
+        titles = sorted({title for name in names if (title := published.siblings.get(name))})
+        belongs = f", which belong to {listing(titles)}" if titles else ""
+        return [f"{others}{belongs}; expected {listing(published.md5)}"]
     problems = []
     for name, md5 in published.md5.items():
         paths = found.paths.get(name, [])
@@ -181,25 +228,29 @@ def _problems(found: _Found, published: Published) -> list[str]:
         elif name not in found.contents:
             problems.append(f"{name} as a link; expected the file, with the MD5 {md5}")
         elif (digest := _md5(found.contents[name])) != md5:
-            size = len(found.contents[name])
-            problems.append(f"{name} of {size:,} bytes with the MD5 {digest}; expected {md5}")
+            size, other = len(found.contents[name]), published.siblings.get(digest)
+            of = f", which is that of {other}" if other else ""
+            problems.append(f"{name} of {size:,} bytes with the MD5 {digest}{of}; expected {md5}")
     return problems
 
 
 def _sum_of(wrapping: Path, published: Published) -> str:
     """Return the MD5 of a file that has the name of the official archive, for a message."""
-    if wrapping.name != published.archive.name or not wrapping.is_file():
+    archive = published.archive
+    if archive is None or wrapping.name != archive.name or not wrapping.is_file():
         return ""
     with wrapping.open("rb") as stream:
         digest = hashlib.file_digest(stream, _new_md5).hexdigest()
-    return f" (MD5 of the archive: {digest}; of the official one: {published.archive.md5})"
+    return f" (MD5 of the archive: {digest}; of the official one: {archive.md5})"
 
 
 def _remedy(published: Published) -> str:
-    archive = published.archive
-    return (
-        f"Replace it with {archive.name} from {archive.url}, or move it away to download that file"
-    )
+    what = "that file" if published.archive else "them"
+    return f"Replace it with {published.official}, or move it away to download {what}"
+
+
+def _any_right(found: _Found, published: Published) -> bool:
+    return any(_md5(content) == published.md5[name] for name, content in found.contents.items())
 
 
 def _md5(content: bytes) -> str:

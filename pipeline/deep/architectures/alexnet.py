@@ -101,7 +101,7 @@ class Spec(DeepSpec):
         return SMALLEST[self.form] if self.image_size is None else 1
 
     def check_size(self, image_shape: tuple[int, ...]) -> None:
-        """Raise `StudyError` if images of (height, width, 3) are too small for the form."""
+        """Raise `StudyError` if images of (height, width, channels) are too small for the form."""
         height, width = image_shape[:2]
         if min(height, width) < self.smallest_side():
             other = ", or form: small" if self.form == "original" else ""

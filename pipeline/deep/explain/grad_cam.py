@@ -30,6 +30,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import as_gray
 from pipeline.checks import StudyError
 from pipeline.class_scores import of_probabilities
 from pipeline.deep.cost import leaf_layers
@@ -141,7 +142,7 @@ def overlay(image: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[
     is shown in gray, so that all colors belong to the map.
 
     Args:
-        image: (height, width, 3) uint8 RGB.
+        image: (height, width, 3) uint8 RGB, or (height, width, 1) in gray.
         evidence: (rows, columns), >= 0.
     """
     height, width = image.shape[:2]
@@ -149,5 +150,5 @@ def overlay(image: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[
     levels = np.rint(255 * large / max(float(large.max()), 1e-12)).astype(np.uint8)
     # OpenCV returns colors in BGR order.
     colors = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+    gray = as_gray(image)
     return np.rint(OPACITY * colors + (1 - OPACITY) * gray).astype(np.uint8)

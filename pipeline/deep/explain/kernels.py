@@ -1,4 +1,4 @@
-"""Kernels of a network's first layer, drawn as small color pictures."""
+"""Kernels of a network's first layer, drawn as small pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY, RGB, as_rgb
 from pipeline.deep.cost import leaf_layers
 from pipeline.deep.explain.activations import first_convolution
 from pipeline.deep.explain.tile_sheets import tile_sheet
@@ -24,7 +25,7 @@ class FirstKernels:
 
     layer: str
     values: NDArray[np.float32]
-    """(n, height, width, 3), channels in RGB order, as weights."""
+    """(n, height, width, 3), channels in RGB order, or (n, height, width, 1), as weights."""
     total: int
     """Number of kernels of the layer; if it exceeds n, the values are those of largest norm."""
     of_units: bool
@@ -48,22 +49,22 @@ def first_kernels(model: keras.Model) -> FirstKernels | None:
     """Return the kernels of the first convolution, or of a fully connected layer on all pixels.
 
     Args:
-        model: takes (n, height, width, 3) pixels; earlier layers may scale them.
+        model: takes (n, height, width, channels) pixels; earlier layers may scale them.
 
     Returns:
-        The kernels, or None if the first layer with kernels does not read three color channels.
+        The kernels, or None if the first layer with kernels does not read pixels.
     """
     layer = first_convolution(model)
     if layer is not None:
         kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel), dtype=np.float32)
-        if kernel.shape[2] != 3:
+        if kernel.shape[2] not in (GRAY, RGB):
             return None
         return _largest(layer.name, np.moveaxis(kernel, -1, 0), MOST_CONVOLUTIONS, False)
     shape = tuple(model.input_shape[1:])
     for layer in leaf_layers(model):
         if isinstance(layer, keras.layers.Dense):
             kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel), dtype=np.float32)
-            if len(kernel) != math.prod(shape) or shape[-1] != 3:
+            if len(kernel) != math.prod(shape) or shape[-1] not in (GRAY, RGB):
                 return None
             return _largest(layer.name, kernel.T.reshape(-1, *shape), MOST_UNITS, True)
     return None
@@ -73,7 +74,7 @@ def kernel_sheet(kernels: FirstKernels) -> NDArray[np.uint8]:
     """Draw each kernel, scaled by its largest weight; zero is gray. (height, width, 3) uint8."""
     largest = np.abs(kernels.values).max(axis=(1, 2, 3), keepdims=True)
     levels = 127.5 + 127.5 * kernels.values / np.maximum(largest, 1e-12)
-    return tile_sheet(np.rint(levels).astype(np.uint8))
+    return tile_sheet(as_rgb(np.rint(levels).astype(np.uint8)))
 
 
 def _largest(name: str, kernels: NDArray[np.float32], most: int, of_units: bool) -> FirstKernels:

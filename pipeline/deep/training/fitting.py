@@ -234,8 +234,8 @@ def _check(
             )
     for split in ("train", "validation"):
         check_labels(labels[split], len(images[split]), n_classes, f"{split} labels")
-    height, width = images["train"].shape[1:3]
-    spec.check_size((*spec.sides_seen((height, width)), 3))
+    height, width, channels = images["train"].shape[1:]
+    spec.check_size((*spec.sides_seen((height, width)), channels))
 
 
 def _counted(model: keras.Model) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.channels import GRAY, RGB
+from pipeline.checks import StudyError
 from pipeline.features.spec import Extractor, FeatureSpec, batch_size, batches
 from pipeline.resizing import Sides
 
@@ -92,9 +94,18 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         return " for that grid. Choose a smaller grid"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return `dimension`, whatever the size of images."""
         return self.dimension
+
+    def check_channels(self, channels: int) -> None:
+        """Refuse gray images: three histograms of one channel would only repeat it."""
+        if channels == GRAY:
+            raise StudyError(
+                "color_histogram counts colors, but found gray images, with one channel; expected "
+                "color images. Drop this feature set and the runs on it, or use another method, "
+                "such as hog, lbp or raw"
+            )
 
     def build(self, seed: int) -> ColorHistogram:
         """Return the extractor; nothing in it is random."""

@@ -157,7 +157,7 @@ def strongest_votes(
     """Vote with the channel with the largest gradient, or the first of equal ones; all are certain.
 
     Args:
-        images: (n, height · width · 3) RGB.
+        images: (n, height · width · 3) RGB, or (n, height · width) gray.
         height: of an image.
         width: of an image.
         table: of all gradients, as `difference_table` returns it.
@@ -165,17 +165,23 @@ def strongest_votes(
         bins: (n, height · width), output.
         weights: (n, height · width), output.
     """
-    planes = np.empty((3, height * width), dtype=np.int32)
+    channels = images.shape[1] // (height * width)
+    planes = np.empty((channels, height * width), dtype=np.int32)
     y = np.empty(height * width, dtype=np.int32)
     x = np.empty(height * width, dtype=np.int32)
     best = np.empty(height * width, dtype=np.int32)
     for i in range(len(images)):
         pixels, bin_, weight = images[i], bins[i], weights[i]
-        red, green, blue = planes[0], planes[1], planes[2]
-        for k in range(best.size):
-            red[k], green[k], blue[k] = pixels[3 * k], pixels[3 * k + 1], pixels[3 * k + 2]
+        if channels == 1:
+            gray = planes[0]
+            for k in range(best.size):
+                gray[k] = pixels[k]
+        else:
+            red, green, blue = planes[0], planes[1], planes[2]
+            for k in range(best.size):
+                red[k], green[k], blue[k] = pixels[3 * k], pixels[3 * k + 1], pixels[3 * k + 2]
         _clear(best)
-        for channel in range(3):
+        for channel in range(channels):
             _differences(planes[channel], height, width, y, x)
             for k in range(best.size):
                 place = np.uint32(511 * y[k] + x[k] + (511 * 255 + 255))
@@ -264,9 +270,15 @@ def _angle(y: np.float32, x: np.float32) -> np.float32:
 def _fill_planes(
     pixels: NDArray[np.uint8], gray: bool, compressed: bool, planes: NDArray[np.float32]
 ) -> None:
-    """Write the channels to compare, blue first, or the 8-bit gray of ``cv2.COLOR_RGB2GRAY``."""
+    """Write the channels to compare, blue first, or the 8-bit gray of ``cv2.COLOR_RGB2GRAY``.
+
+    Gray pixels, one number each, are copied.
+    """
     first = planes[0]
-    if gray:
+    if pixels.size == first.size:
+        for k in range(first.size):
+            first[k] = pixels[k]
+    elif gray:
         for k in range(first.size):
             red, green = np.int32(pixels[3 * k]), np.int32(pixels[3 * k + 1])
             level = 9798 * red + 19235 * green + 3735 * np.int32(pixels[3 * k + 2]) + (1 << 14)
@@ -341,11 +353,11 @@ def divided_votes(
     """Divide the magnitude of each pixel's gradient between the two nearest bins.
 
     Args:
-        images: (n, height · width · 3) RGB.
+        images: (n, height · width · 3) RGB, or (n, height · width) gray.
         height: of an image.
         width: of an image.
         gray: use the gray image, instead of the channel with the largest gradient; among equals,
-            the last one has priority, as in OpenCV, whose order is BGR.
+            the last one has priority, as in OpenCV, whose order is BGR. True for gray images.
         compressed: take the square root of the 8-bit values first (OpenCV's gammaCorrection).
         per_radian: bins per radian.
         count: number of bins.

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import as_rgb
 from pipeline.features.hog.orientation_bins import Orientations
 
 _SHORT, _LONG = 256, 512
@@ -30,7 +31,7 @@ def draw_glyphs(
     the longer and brighter the stroke. Opposite signed orientations share a stroke.
 
     Args:
-        image: (height, width, 3) uint8 in RGB order.
+        image: (height, width, 3) uint8 in RGB order, or (height, width, 1) in gray.
         blocks: (blocks down, blocks across, cells down, cells across, orientations), normalized.
         cell: side of a cell in pixels.
         orientations: the bins.
@@ -41,7 +42,7 @@ def draw_glyphs(
     height, width = image.shape[:2]
     zoom = _SHORT / min(height, width)
     size = min(_LONG, round(width * zoom)), min(_LONG, round(height * zoom))
-    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    large = cv2.resize(as_rgb(image), size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
     scale = np.array([size[0] / width, size[1] / height])
     opacity = _strokes(cell_strengths(blocks), cell, scale, orientations, large.shape[:2])
     drawn = large * _DIMMED * (1 - opacity) + _STROKE * opacity

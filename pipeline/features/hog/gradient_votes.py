@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.features.hog.orientation_bins import (
     NEAR,
     Orientations,
@@ -39,7 +40,7 @@ def strongest_votes(images: NDArray[np.uint8], orientations: Orientations, votes
     """Fill in the votes of the channel with the largest gradient, or the first of equal ones.
 
     Args:
-        images: (n, height, width, 3) uint8 in RGB order, contiguous.
+        images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1), contiguous.
         orientations: the bins.
         votes: output, the weights in units of the 8-bit channels.
     """
@@ -76,7 +77,7 @@ def compressed_votes(
     """Fill in the votes of the square root of the luminance or of the strongest channel.
 
     Args:
-        images: (n, height, width, 3) uint8 in RGB order, contiguous.
+        images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1), contiguous.
         orientations: the bins.
         strongest: use the channel with the largest gradient, instead of the luminance.
         votes: output, in units of the square root of 8-bit channels, or of luminance in 0..1.
@@ -96,7 +97,13 @@ def compressed_votes(
 
 
 def luminance(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return ``skimage.color.rgb2gray(images)``, without the import of skimage, which is slow."""
+    """Return ``skimage.color.rgb2gray(images)``, without the import of skimage, which is slow.
+
+    Of gray images, (n, height, width, 1), it is the pixels, in 0..1 too.
+    """
+    if images.shape[-1] == GRAY:
+        gray: NDArray[np.float64] = images[..., 0] / np.float64(255)
+        return gray
     return (images * (1 / 255)) @ _LUMINANCE
 
 

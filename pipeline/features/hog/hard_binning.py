@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.features.hog.gradient_votes import (
     LUMINANCE_UNIT,
     Votes,
@@ -35,7 +36,7 @@ class HardBinnedBlocks:
         """Write the descriptors of a batch.
 
         Args:
-            batch: (n, height, width, 3) RGB, contiguous.
+            batch: (n, height, width, 3) RGB or (n, height, width, 1) gray, contiguous.
             out: (n, numbers), one scale after the other.
         """
         from pipeline.features.hog import compiled_blocks
@@ -43,11 +44,10 @@ class HardBinnedBlocks:
         layout, start = self._layout, 0
         count, block = layout.orientations.count, layout.block
         votes = self._votes(batch)
-        whole = not (layout.strongest or layout.compressed)
         norm = compiled_blocks.NORMS.index(layout.block_norm)
         for cell, (down, across) in zip(layout.cells, self._cells, strict=True):
             stop = start + (down - block + 1) * (across - block + 1) * block**2 * count
-            unit = np.float32((LUMINANCE_UNIT if whole else 1) / cell**2)
+            unit = np.float32(self._unit(batch.shape[3]) / cell**2)
             compiled_blocks.normalized_blocks(*votes, cell, block, count, unit, norm, out, start)
             start = stop
 
@@ -60,6 +60,12 @@ class HardBinnedBlocks:
             for cell, (down, across) in zip(self._layout.cells, self._cells, strict=True)
         )
 
+    def _unit(self, channels: int) -> float:
+        """Return what the weights of votes are multiplied by, so that the luminance is in 0..1."""
+        if self._layout.strongest or self._layout.compressed:
+            return 1
+        return 1 / 255 if channels == GRAY else LUMINANCE_UNIT
+
     def _votes(self, batch: NDArray[np.uint8]) -> Votes:
         orientations, strongest = self._layout.orientations, self._layout.strongest
         if len(self._bins) < len(batch):
@@ -69,5 +75,7 @@ class HardBinnedBlocks:
         if self._layout.compressed:
             compressed_votes(batch, orientations, strongest, votes)
         else:
-            (strongest_votes if strongest else gray_votes)(batch, orientations, votes)
+            # Gray images need no luminance: their differences are whole numbers, as channels' are.
+            single = strongest or batch.shape[3] == GRAY
+            (strongest_votes if single else gray_votes)(batch, orientations, votes)
         return votes

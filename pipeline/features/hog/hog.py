@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.channels import RGB
 from pipeline.features.hog import hard_binning, trilinear_interpolation
 from pipeline.features.hog.hard_binning import HardBinnedBlocks
 from pipeline.features.hog.layout import Layout
@@ -41,7 +42,8 @@ class Spec(FeatureSpec):
     signed: bool = False
     """Distinguish opposite gradients (dark to light from light to dark)."""
     channel: Literal["gray", "strongest"] = "gray"
-    """Take gradients of the luminance, or of the channel with the largest one at each pixel."""
+    """Take gradients of the luminance, or of the channel with the largest one at each pixel; the
+    same for gray images."""
     block_norm: Literal["L2-Hys", "L2", "L1", "L1-sqrt"] = "L2-Hys"
     """How a block is normalized; L2-Hys is L2, clipped at 0.2, then L2 again."""
     centered: bool = False
@@ -98,7 +100,7 @@ class Spec(FeatureSpec):
         cells = f"{self.block} cells of {max(self.cells)} pixels"
         return f", for blocks of {cells}. Choose a smaller cell or block"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return the length of the descriptors of all scales."""
         return self.layout.dimension(*sides) if min(sides) >= self.smallest_side() else 0
 
@@ -143,7 +145,7 @@ class Hog(Extractor):
         """Return the descriptors of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
             (n, blocks down · blocks across · block · block · orientations) float32, in that order,
@@ -183,12 +185,13 @@ class Hog(Extractor):
         """Count gradients, votes, and the normalization of blocks.
 
         A gradient costs two taps of ±1 down, two across, and the squares of both differences; the
-        gray value costs three more. The norms L1 and L1-sqrt divide each number of a block, L2 also
-        squares it, and L2-Hys does both twice.
+        gray value of a color costs three more. The norms L1 and L1-sqrt divide each number of a
+        block, L2 also squares it, and L2-Hys does both twice.
         """
-        height, width, _ = image_shape
+        height, width, channels = image_shape
         spec = self.spec
-        pixel = 3 * 6 if spec.channel == "strongest" else 3 + 6
+        luminance = 3 if channels == RGB else 0
+        pixel = channels * 6 if spec.channel == "strongest" else luminance + 6
         norm = {"L1": 1, "L1-sqrt": 1, "L2": 2, "L2-Hys": 4}[spec.block_norm]
         votes = self._descriptor(height, width).vote_products
         return height * width * pixel + votes + norm * spec.layout.dimension(height, width)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import GRAY
 from pipeline.features.hog.layout import Layout
 
 BATCH_PIXELS = 1 << 16
@@ -37,7 +38,7 @@ class InterpolatedBlocks:
         """Write the descriptors of a batch.
 
         Args:
-            batch: (n, height, width, 3) RGB, contiguous.
+            batch: (n, height, width, 3) RGB or (n, height, width, 1) gray, contiguous.
             out: (n, numbers), one scale after the other.
         """
         from pipeline.features.hog import compiled_blocks, compiled_votes
@@ -50,7 +51,12 @@ class InterpolatedBlocks:
         votes = self._bins[:n], self._parts[0, :n], self._parts[1, :n]
         per_radian = np.float32(count / (np.pi * (1 + orientations.signed)))
         pixels = batch.reshape(n, -1), self._height, self._width
-        options = not layout.strongest, layout.compressed, per_radian, count
+        options = (
+            not layout.strongest or batch.shape[3] == GRAY,
+            layout.compressed,
+            per_radian,
+            count,
+        )
         flat = [part.reshape(n, -1) for part in votes]
         compiled_votes.divided_votes(*pixels, *options, *flat)
         start = 0

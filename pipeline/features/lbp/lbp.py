@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.channels import RGB
 from pipeline.features.lbp.binary_patterns import (
     binary_patterns,
     neighbor_offsets,
@@ -74,7 +75,7 @@ class Spec(FeatureSpec):
         """Return what to choose for smaller images."""
         return " for that grid. Choose a smaller grid"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return `dimension`, whatever the size of images."""
         return self.dimension
 
@@ -109,7 +110,7 @@ class Lbp(Extractor):
         """Return the label of each pixel's pattern.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
             radius: of the circle, in pixels.
 
         Returns:
@@ -122,7 +123,7 @@ class Lbp(Extractor):
         """Return the histograms of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
             (n, radii · grid · grid · bins) float32, in that order: the fraction of a cell's pixels
@@ -148,12 +149,12 @@ class Lbp(Extractor):
         return features.reshape(len(images), -1)
 
     def multiply_adds(self, image_shape: tuple[int, int, int]) -> int:
-        """Count the gray value, the interpolation of neighbors, votes, and division by cell areas.
+        """Count colors' gray values, interpolation of neighbors, votes, and division by cell areas.
 
         A neighbor between four pixels costs four products, between two pixels two, on a pixel none.
         """
         spec = self.spec
-        pixel = 3
+        pixel = 3 if image_shape[2] == RGB else 0
         for radius in spec.radii:
             between = [offset % 1 != 0 for offset in neighbor_offsets(spec.points, radius)]
             sides = between[0].astype(int) + between[1]
@@ -170,8 +171,8 @@ class Lbp(Extractor):
 
 def _gray_planes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (height, width, n) uint8 gray images."""
-    n, height, width, _ = images.shape
-    gray = cv2.cvtColor(
-        np.ascontiguousarray(images).reshape(n * height, width, 3), cv2.COLOR_RGB2GRAY
-    )
+    n, height, width, channels = images.shape
+    gray = np.ascontiguousarray(images).reshape(n * height, width, channels)
+    if channels == RGB:
+        gray = cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY)
     return cv2.transpose(gray.reshape(n, -1)).reshape(height, width, n)

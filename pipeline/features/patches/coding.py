@@ -81,7 +81,7 @@ class PatchCoder:
         self.product = np.ascontiguousarray(np.concatenate(rows), dtype=np.float32)
 
     def pooled(self, images: NDArray[np.uint8], grid: PatchGrid) -> Floats:
-        """Return (n, cells · width) float32 pooled codes of (n, height, width, 3) uint8 images."""
+        """Return (n, cells · width) float32 pooled codes of (n, height, width, channels) uint8."""
         features = np.empty((len(images), len(grid.pooling) * self.width), dtype=np.float32)
 
         def work(start: int) -> None:
@@ -175,14 +175,14 @@ def _fold_triangle(codes: Floats) -> None:
 def _windows(
     pixels: NDArray[np.uint8], places: tuple[int, int], size: int, stride: int
 ) -> NDArray[np.uint8]:
-    """Return the patches of (h, w, 3) contiguous pixels as a view: (rows, across, size, size · 3).
+    """Return the patches of (h, w, c) contiguous pixels as a view: (rows, across, size, size · c).
 
     A row of a patch is contiguous, which makes copying four times as fast as pixel by pixel.
     """
     row, column, channel = pixels.strides
     return np.lib.stride_tricks.as_strided(
         pixels,
-        (*places, size, size * 3),
+        (*places, size, size * pixels.shape[2]),
         (row * stride, column * stride, row, channel),
         writeable=False,
     )

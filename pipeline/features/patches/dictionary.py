@@ -1,7 +1,8 @@
 """A dictionary of image patches, learned without labels: the first half of `patches`.
 
 Patches of the training images are drawn at random, contrast-normalized, whitened, and clustered. A
-patch is one row of size · size · 3 numbers: its rows from the top, its pixels from the left, RGB.
+patch is one row of size · size · channels numbers: its rows from the top, its pixels from the left,
+RGB or gray.
 """
 
 from __future__ import annotations
@@ -78,13 +79,13 @@ def draw_patches(
     """Draw distinct patches at random, uniformly over all positions of all images.
 
     Args:
-        images: (n, height, width, 3) uint8 in RGB order, no side below `size`.
+        images: (n, height, width, channels) uint8, no side below `size`.
         size: side of a patch in pixels.
         samples: number of patches; all are returned if there are fewer.
         rng: draws the patches.
 
     Returns:
-        (samples, size · size · 3) float32 pixels in 0..255, in the order of the images.
+        (samples, size · size · channels) float32 pixels in 0..255, in the order of the images.
     """
     windows = np.lib.stride_tricks.sliding_window_view(images, (size, size), axis=(1, 2))
     places = windows.shape[:3]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.channels import RGB
 from pipeline.features.patches.coding import PatchCoder, patch_grid
 from pipeline.features.patches.dictionary import PatchDictionary, draw_for_atoms, learn_dictionary
 from pipeline.features.spec import Extractor, FeatureSpec
@@ -85,7 +86,7 @@ class Spec(FeatureSpec):
         patches = f"patches of {self.size} pixels in {self.grid}×{self.grid} cells"
         return f", for {patches}. Choose a smaller size or grid"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return `dimension`, whatever the size of images."""
         return self.dimension
 
@@ -123,7 +124,7 @@ class Patches(Extractor):
         """Learn the whitening and the dictionary from patches of the training images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Raises:
             StudyError: if `images` has another form, is too small, or has fewer patches than atoms.
@@ -140,7 +141,7 @@ class Patches(Extractor):
         """Return the pooled codes of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
             (n, grid · grid · width) float32, >= 0: cells row by row from the top left; within each
@@ -173,5 +174,5 @@ class Patches(Extractor):
         """
         spec = self.spec
         down, across = ((side - spec.size) // spec.stride + 1 for side in image_shape[:2])
-        d = 3 * spec.size**2
+        d = image_shape[2] * spec.size**2
         return down * across * d * (3 + d + spec.count)

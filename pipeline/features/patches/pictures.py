@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.channels import with_channels
 from pipeline.features.patches.dictionary import (
     Floats,
     PatchDictionary,
@@ -25,7 +26,8 @@ _CONTRAST = 70
 
 def dictionary_sheet(dictionary: PatchDictionary, size: int) -> Picture:
     """Draw up to 400 atoms as patches, each stretched from black to white, the grayest first."""
-    atoms = dictionary.atoms_as_patches()[:_MOST_ATOMS].reshape(-1, size, size, 3)
+    rows_of_atoms = dictionary.atoms_as_patches()[:_MOST_ATOMS]
+    atoms = rows_of_atoms.reshape(len(rows_of_atoms), size, size, -1)
     colorfulness = atoms.std(axis=3).mean(axis=(1, 2)) / np.maximum(atoms.std(axis=(1, 2, 3)), 1e-6)
     columns = int(np.ceil(np.sqrt(len(atoms))))
     rows = -(-len(atoms) // columns)
@@ -48,8 +50,8 @@ def redrawn(image: Picture, dictionary: PatchDictionary, size: int) -> Picture:
     every -= dictionary.mean
     whitened: Floats = np.matmul(every, dictionary.whitening)
     nearest = nearest_atoms(whitened, dictionary.atoms)
-    drawn = dictionary.atoms_as_patches()[nearest].reshape(*places, size, size, 3)
-    sums, hits = np.zeros((height, width, 3)), np.zeros((height, width, 1))
+    drawn = dictionary.atoms_as_patches()[nearest].reshape(*places, size, size, -1)
+    sums, hits = np.zeros(image.shape), np.zeros((height, width, 1))
     for y in range(size):
         for x in range(size):
             sums[y : y + places[0], x : x + places[1]] += drawn[:, :, y, x]
@@ -59,4 +61,5 @@ def redrawn(image: Picture, dictionary: PatchDictionary, size: int) -> Picture:
 
 
 def _stretched(patch: Floats) -> NDArray[np.uint8]:
-    return np.asarray(cv2.normalize(patch, None, 0, 255, cv2.NORM_MINMAX), dtype=np.uint8)
+    stretched = cv2.normalize(patch, None, 0, 255, cv2.NORM_MINMAX)
+    return with_channels(patch, np.asarray(stretched, dtype=np.uint8))

@@ -52,14 +52,15 @@ def learn_symmetric_dictionary(
     """Learn the whitening and one of each pair of atoms.
 
     Args:
-        patches: (n, size · size · 3) float32 pixels of training patches, n >= half; overwritten.
+        patches: (n, size · size · channels) float32 pixels of training patches, n >= half;
+            overwritten.
         size: side of a patch in pixels.
         half: number of pairs of an atom and its mirror image.
         eps: added to the variances before their inverse root, times the mean variance.
         rng: draws the initial atoms.
     """
     normalize_contrast(patches)
-    flip = np.arange(patches.shape[1]).reshape(size, size, 3)[:, ::-1].ravel()
+    flip = np.arange(patches.shape[1]).reshape(size, size, -1)[:, ::-1].ravel()
     mean = patches.mean(axis=0, dtype=np.float64)
     mean = (mean + mean[flip]) / 2
     patches -= mean.astype(np.float32)

@@ -78,7 +78,7 @@ class SoftCoder:
         return 4 * self.half
 
     def pooled(self, images: NDArray[np.uint8]) -> Floats:
-        """Return the (n, cells, cells, 4, half) float32 pooled codes of (n, height, width, 3) RGB.
+        """Return the (n, cells, cells, 4, half) float32 pooled codes of (n, height, width, c).
 
         Axis 3: positive codes of the atoms and of their mirror images, then the negative codes of
         both. All are >= 0.
@@ -131,16 +131,16 @@ class SoftCoder:
 
     def _whiten(self, image: NDArray[np.uint8]) -> Floats:
         """Return the whitened patches of an image, (places, d), each of length 1."""
-        size, (height, width, _) = self.size, image.shape
+        size, (height, width, channels) = self.size, image.shape
         row, column, channel = image.strides
         # A row of a patch is contiguous, which is copied faster than pixel by pixel.
         windows = np.lib.stride_tricks.as_strided(
             image,
-            (height - size + 1, width - size + 1, size, size * 3),
+            (height - size + 1, width - size + 1, size, size * channels),
             (row, column, row, channel),
             writeable=False,
         )
-        patches = windows.astype(np.float32).reshape(-1, size * size * 3)
+        patches = windows.astype(np.float32).reshape(-1, size * size * channels)
         d = patches.shape[1]
         means = patches @ np.full(d, 1 / d, dtype=np.float32)
         variance = np.einsum("ij,ij->i", patches, patches) / np.float32(d) - means**2

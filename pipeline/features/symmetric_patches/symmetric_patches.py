@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from pipeline.channels import RGB
 from pipeline.features.patches.dictionary import draw_for_atoms
 from pipeline.features.spec import Extractor, FeatureSpec, batches
 from pipeline.features.symmetric_patches.components import Pair, ParityComponents, fit_components
@@ -82,7 +83,7 @@ class Spec(FeatureSpec):
         patches = f"patches of {self.size} pixels in {self.grid}×{self.grid} cells"
         return f", for {patches}. Choose a smaller size or grid"
 
-    def features_per_image(self, sides: Sides) -> int:
+    def features_per_image(self, sides: Sides, channels: int = RGB) -> int:
         """Return `components`, the most numbers, whatever the size of images."""
         return self.components
 
@@ -128,7 +129,7 @@ class SymmetricPatches(Extractor):
         """Learn the dictionary from patches, and the components from codes, of training images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Raises:
             StudyError: if `images` has another form, is too small, or has fewer patches than atoms.
@@ -163,7 +164,7 @@ class SymmetricPatches(Extractor):
         """Return the components of images.
 
         Args:
-            images: (n, height, width, 3) uint8 in RGB order.
+            images: (n, height, width, 3) uint8 in RGB order, or (n, height, width, 1) in gray.
 
         Returns:
             (n, components) float32: the even ones, then the odd ones, each from the largest
@@ -210,7 +211,7 @@ class SymmetricPatches(Extractor):
         """
         spec = self.spec
         down, across = (side - spec.size + 1 for side in image_shape[:2])
-        d = 3 * spec.size**2
+        d = image_shape[2] * spec.size**2
         coding = down * across * d * (4 + d + spec.count)
         channels, components = self.channels_, self.components_
         pooled = spec.grid**2 * (channels.even.size + channels.odd.size)

@@ -12,12 +12,13 @@ from scipy import ndimage
 from skimage.color import hsv2rgb, rgb2hsv
 from skimage.filters import gaussian
 
+from pipeline.channels import as_rgb
 from pipeline.checks import StudyError
 from pipeline.robustness import blur, digital
 from pipeline.robustness.color import plasma
-from pipeline.robustness.corruptions import CORRUPTIONS, corrupt
+from pipeline.robustness.corruptions import CORRUPTIONS, corrupt, possible
 from pipeline.robustness.draws import draw
-from pipeline.robustness.severities import CONSTANTS, LEVELS, MISSING
+from pipeline.robustness.severities import COLOR_ONLY, CONSTANTS, LEVELS, MISSING
 
 RANDOM = {
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur",
@@ -74,6 +75,26 @@ def test_shape_type_and_untouched_input(name):
         np.testing.assert_array_equal(found, again)
     assert (images == IMAGES).all()
     assert (found != images).mean() > 0.05
+
+
+@pytest.mark.parametrize("name", possible(1))
+def test_gray_images_keep_one_channel_and_are_corrupted_as_colors_are(name):
+    gray = np.ascontiguousarray(IMAGES[..., 1:2])
+    found = corrupt(name, gray, 4, IDS, 0)
+    assert (found.shape, found.dtype) == (gray.shape, np.uint8)
+    assert (found != gray).mean() > 0.05
+    if name.endswith("_noise"):  # each channel has its own
+        return
+    colors = corrupt(name, as_rgb(gray), 4, IDS, 0)[..., :1]
+    difference = np.abs(found.astype(int) - colors)
+    assert difference.max() <= (8 if name == "jpeg_compression" else 1), name
+
+
+def test_saturation_is_not_changed_where_there_is_none():
+    assert set(CORRUPTIONS) - set(possible(1)) == set(COLOR_ONLY) == {"saturate"}
+    assert possible(3) == tuple(CORRUPTIONS)
+    with pytest.raises(StudyError, match=r"saturate makes no sense here: .* gray images have none"):
+        corrupt("saturate", IMAGES[..., :1], 1, IDS, 0)
 
 
 @pytest.mark.parametrize("name", sorted(set(CORRUPTIONS) - NOT_RISING))

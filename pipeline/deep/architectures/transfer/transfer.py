@@ -21,7 +21,7 @@ from pipeline.deep.architectures.transfer.phases import OF_PIXELS, PhaseOptions,
 from pipeline.deep.options import Dropout, Epochs, LearningRate
 from pipeline.deep.spec import DeepSpec
 from pipeline.pretrained.base import ComputePrecision, pooled, set_weights
-from pipeline.pretrained.frozen import FrozenBase, join
+from pipeline.pretrained.frozen import FrozenBase, as_rgb_layer, join
 from pipeline.pretrained.options import BaseOptions
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Spec(BaseOptions, DeepSpec):
 
         cut, base = self.cut, self.network_below
         if cut.reads_pixels:
-            outputs = {"pixels": base.preprocessed(inputs, self.image_size)}
+            outputs = {"pixels": base.preprocessed(as_rgb_layer(inputs), self.image_size)}
             vectors: dict[str, keras.KerasTensor] = {}
             names = cut.every
         else:
