@@ -19,9 +19,8 @@ from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params, stage_entry
 from pipeline.progress import Tenths
-from pipeline.robustness.corruptions import possible
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
-from pipeline.robustness.severities import COLOR_ONLY, MISSING
+from pipeline.robustness.severities import COLOR_ONLY, MISSING, possible
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.runs import run_manifest
 from pipeline.storage.splits import load_ids, load_images

@@ -17,7 +17,7 @@ from pipeline.analyses.tables import save_results
 from pipeline.checks import StudyError
 from pipeline.commands.provenance import code_version
 from pipeline.config.roster import Roster, Run, load_roster
-from pipeline.robustness.severities import CONSTANTS
+from pipeline.robustness.severities import possible
 from pipeline.storage import corrupted, near_duplicates
 from pipeline.storage.health import load_health
 from pipeline.storage.object_files import missing
@@ -68,15 +68,16 @@ def main() -> None:
 def load_inputs(roster: Roster) -> dict[str, Any]:
     """Return the arguments of `evaluate`, after verifying all files that they come from."""
     check_prepared()
+    dataset = load_dataset_card()
     return {
-        "dataset": load_dataset_card(),
+        "dataset": dataset,
         "labels": {split: load_labels(split) for split in SPLITS},
         "ids": {split: load_ids(split) for split in SPLITS},
         "runs": _records(roster),
         "not_run": roster.not_run,
         "aims": roster.aims,
         "seed": roster.seed,
-        "corrupted": _corrupted(roster),
+        "corrupted": _corrupted(roster, dataset.image_shape[2]),
         "duplicates": near_duplicates.load_duplicates(images_seal()),
         "health": load_health(learning_seal()),
         "image_names": _names(),
@@ -98,8 +99,13 @@ def _records(roster: Roster) -> Iterator[RunRecord]:
         yield RunRecord(each.name, each.remedy, seeds)
 
 
-def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
-    """Load the outputs of `corrupt` one by one, for the runs in params.yaml."""
+def _corrupted(roster: Roster, channels: int) -> Iterator[CorruptedRecord]:
+    """Load the outputs of `corrupt` one by one, for the runs in params.yaml.
+
+    Args:
+        roster: the runs.
+        channels: of the images; by default, all corruptions that make sense for them.
+    """
     runs = {each.name: each for each in roster.runs}
     for name, options in roster.corrupt.items():
         remedy, run = f"dvc repro corrupt@{name}", runs[name]
@@ -108,7 +114,7 @@ def _corrupted(roster: Roster) -> Iterator[CorruptedRecord]:
             scores=corrupted.load_corrupted(name, remedy, trained),
             remedy=remedy,
             limit=options.limit,
-            corruptions=options.corruptions or tuple(CONSTANTS),
+            corruptions=options.corruptions or possible(channels),
             severities=options.severities,
         )
 

@@ -11,10 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.channels import GRAY
 from pipeline.checks import StudyError, check_images, check_known
 from pipeline.robustness import blur, color, digital, noise
-from pipeline.robustness.severities import COLOR_ONLY, LEVELS, check_color
+from pipeline.robustness.severities import LEVELS, check_color
 
 
 class Corruption(Protocol):
@@ -48,11 +47,6 @@ CORRUPTIONS: dict[str, Corruption] = {
     "jpeg_compression": digital.jpeg_compression,
 }
 """In the order of the report."""
-
-
-def possible(channels: int) -> tuple[str, ...]:
-    """Return the corruptions of images of 1 (gray) or 3 channels, in the order of the report."""
-    return tuple(name for name in CORRUPTIONS if channels != GRAY or name not in COLOR_ONLY)
 
 
 def corrupt(

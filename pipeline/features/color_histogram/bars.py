@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.features.color_histogram.axes import framed, value_ticks
 from pipeline.features.picture_panels import SIDE, Picture
 
 RED, GREEN, BLUE = (214, 39, 40), (44, 160, 44), (31, 119, 180)
@@ -20,6 +21,15 @@ CHANNEL_COLORS = {
 }
 """Color space -> the colors of its channels' bars; lightness is gray."""
 
+CHANNEL_NAMES = {
+    "rgb": ("red", "green", "blue"),
+    "hsv": ("hue", "saturation", "value"),
+    "lab": ("lightness", "a", "b"),
+    "luv": ("lightness", "u", "v"),
+    "ycrcb": ("luma", "Cr", "Cb"),
+}
+"""Color space -> the names of its channels."""
+
 _BACK = {
     "rgb": None,
     "hsv": cv2.COLOR_HSV2RGB,
@@ -32,16 +42,48 @@ _BACK = {
 _FRAME = (200, 200, 200)
 
 
-def grid_of_bars(
-    channels: list[NDArray[np.float32]], grid: int, colors: tuple[tuple[int, int, int], ...]
+def labeled_bars(
+    channels: list[NDArray[np.float32]],
+    space: str,
+    tops: tuple[int, int, int],
+    unit: str,
 ) -> Picture:
+    """Draw the histograms of a whole image with axes, one channel below the other.
+
+    Args:
+        channels: one array per channel, (bins,) float32, >= 0.
+        space: the color space.
+        tops: upper end of each channel's range, which starts at 0.
+        unit: of the bars' heights.
+
+    Returns:
+        (248, 248, 3) uint8 in RGB order.
+    """
+    panel = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
+    rows = np.linspace(0, SIDE, len(channels) + 1).astype(int)
+    for index, heights in enumerate(channels):
+        highest = max(float(heights.max()), 1e-12)
+        inside = framed(
+            panel[rows[index] : rows[index + 1]],
+            f"{CHANNEL_NAMES[space][index]}, {unit}",
+            f"{highest:.3g}",
+            value_ticks(tops[index]),
+        )
+        color = CHANNEL_COLORS[space][index]
+        draw_bars(inside, heights / highest, np.tile(color, (len(heights), 1)))
+    return panel
+
+
+def grid_of_bars(channels: list[NDArray[np.float32]], grid: int, space: str) -> Picture:
     """Draw the histograms of all cells at the cells' positions, one channel below the other.
+
+    There is no room for axes in a cell.
 
     Args:
         channels: one array per channel, (grid · grid, bins) float32, >= 0; the highest bar of a
             channel fills its row.
         grid: number of cells per row and per column.
-        colors: RGB, one per channel.
+        space: the color space.
 
     Returns:
         (248, 248, 3) uint8 in RGB order.
@@ -57,24 +99,27 @@ def grid_of_bars(
         for index, heights in enumerate(channels):
             strip = inner[rows[index] : rows[index + 1]]
             shares = heights[cell] / max(float(heights.max()), 1e-12)
-            draw_bars(strip, shares, np.tile(colors[index], (len(shares), 1)))
+            color = CHANNEL_COLORS[space][index]
+            draw_bars(strip, shares, np.tile(color, (len(shares), 1)))
     return panel
 
 
-def fullest_bars(shares: NDArray[np.float32], colors: NDArray[np.uint8]) -> Picture:
+def fullest_bars(shares: NDArray[np.float32], colors: NDArray[np.uint8], unit: str) -> Picture:
     """Draw the 31 fullest bins of one histogram in their own colors, the highest bar first.
 
     Args:
         shares: (bins,) float32, >= 0.
         colors: (bins, 3) uint8, RGB.
+        unit: of the bars' heights.
 
     Returns:
         (248, 248, 3) uint8 in RGB order.
     """
     panel = np.full((SIDE, SIDE, 3), 255, dtype=np.uint8)
-    panel[-1] = _FRAME
     fullest = np.argsort(-shares, kind="stable")[:31]
-    draw_bars(panel[:-1], shares[fullest] / max(float(shares.max()), 1e-12), colors[fullest])
+    highest = max(float(shares.max()), 1e-12)
+    inside = framed(panel, f"the {len(fullest)} fullest bins, {unit}", f"{highest:.3g}", ())
+    draw_bars(inside, shares[fullest] / highest, colors[fullest])
     return panel
 
 

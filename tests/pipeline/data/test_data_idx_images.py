@@ -83,7 +83,7 @@ def load(name: str, path: str = "data/incoming"):
 
 
 def test_the_checksums_are_the_official_ones():
-    """Those of MNIST are computed from the files where they are; the record is the published one."""
+    """Those of MNIST are computed from the files, where these are there."""
     assert [*MNIST_MD5] == [*FASHION_MD5] == [*NAMES]
     assert not {*MNIST_MD5.values()} & {*FASHION_MD5.values()}
     assert MNIST_MD5["train-images-idx3-ubyte.gz"] == "f68b3c2dcbeaaa9fbdd348bbdeb94873"
@@ -147,7 +147,9 @@ def test_three_of_four_files(missing):
     contents = {name: each for name, each in CONTENTS["mnist"].items() if name != missing}
     place(INCOMING, contents)
     said = failing("mnist")
-    assert f"found no {missing}; expected one with the MD5 {md5(CONTENTS['mnist'][missing])}" in said
+    assert (
+        f"found no {missing}; expected one with the MD5 {md5(CONTENTS['mnist'][missing])}" in said
+    )
     assert "Replace it with the 4 files from https://" in said
 
 

@@ -16,9 +16,9 @@ from pipeline.channels import as_rgb
 from pipeline.checks import StudyError
 from pipeline.robustness import blur, digital
 from pipeline.robustness.color import plasma
-from pipeline.robustness.corruptions import CORRUPTIONS, corrupt, possible
+from pipeline.robustness.corruptions import CORRUPTIONS, corrupt
 from pipeline.robustness.draws import draw
-from pipeline.robustness.severities import COLOR_ONLY, CONSTANTS, LEVELS, MISSING
+from pipeline.robustness.severities import COLOR_ONLY, CONSTANTS, LEVELS, MISSING, possible
 
 RANDOM = {
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur",

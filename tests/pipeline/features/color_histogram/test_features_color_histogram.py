@@ -8,6 +8,7 @@ from feature_images import noise
 from pipeline.checks import StudyError
 from pipeline.config import registry
 from pipeline.features import drawing
+from pipeline.features.color_histogram.axes import ABOVE, BELOW, INK, LEFT, RIGHT, value_ticks
 from pipeline.features.color_histogram.color_histogram import ColorHistogram, Spec
 
 CONVERSIONS = {
@@ -174,12 +175,36 @@ def test_joint_bars_have_the_color_of_their_bin():
     for space in ("rgb", *CONVERSIONS):
         spec = Spec(space=space, bins=8, joint=True, grid=1, sqrt=False)
         bars = _bars(drawing.picture(spec.build(seed=0), image)).astype(int)
-        dark, red = bars[240, 3], bars[240, 11]
+        bars = bars[ABOVE : 248 - BELOW, LEFT : 248 - RIGHT]  # inside the axes
+        dark, red = bars[-3, 3], bars[-3, 9]
         assert dark.sum() < 250
         assert red[0] > 150
         assert red[0] > red[1:].max() + 80
         assert (bars[100, 3] == dark).all()  # three quarters of the pixels
-        assert (bars[100, 11] == 255).all()  # a quarter
+        assert (bars[100, 9] == 255).all()  # a quarter
+
+
+def test_histograms_of_whole_images_have_axes_with_values_and_heights():
+    """A quarter of the pixels is red: bars of 1/4 and 3/4, between axes to 255 and to 3/4."""
+    image = np.zeros((32, 32, 3), dtype=np.uint8)
+    image[:, :8, 0] = 255
+    bars = _bars(drawing.picture(Spec(grid=1, bins=16, sqrt=False).build(seed=0), image))
+    row = bars[:82]  # of the first channel
+    inside = row[ABOVE : 82 - BELOW, LEFT : 248 - RIGHT]
+    red = (inside == (214, 39, 40)).all(axis=2)
+    heights = red.sum(axis=0) / len(inside)
+    assert heights[:10] == pytest.approx(1)
+    assert heights[-10:] == pytest.approx(1 / 3, abs=0.02)
+    assert not heights[20:-20].any()
+    inked = (row == INK).all(axis=2)
+    assert inked[ABOVE : 82 - BELOW, LEFT - 1].all()
+    assert inked[82 - BELOW, LEFT : 248 - RIGHT].all()
+    ticks = np.flatnonzero(inked[82 - BELOW + 2])
+    assert len(ticks) == len(value_ticks(256)) == 5
+    assert (ticks[0], ticks[-1]) == (LEFT, 248 - RIGHT - 1)
+    assert (row[82 - BELOW + 4 :] < 200).any()  # numbers below the axis
+    assert (row[:, : LEFT - 4] < 200).any()  # and beside it
+    assert [text for _, text in value_ticks(180)] == ["0", "45", "90", "135", "179"]
 
 
 @pytest.mark.parametrize("options", [{"bins": 256, "grid": 8}, {"norm": "l2", "sqrt": False}])
