@@ -80,8 +80,8 @@ class Spec(DatasetSpec):
         return Source(
             self.name,
             (SourceFile(path.name, path.as_posix(), digest, len(content)),),
-            f"handwritten digits of {self.digit}×{self.digit} pixels, cut out of {path.name}; "
-            "writers can be in all splits, so accuracies do not apply to new writers",
+            f"handwritten digits, cut out of {path.name}; writers can be in all splits, so "
+            "accuracies do not apply to new writers",
         )
 
     def load(self, source: Source) -> RawDataset:

@@ -25,6 +25,11 @@ def pretraining_sentences(study: StudyResults, significant: bool | None) -> list
     if not runs:
         return []
     sentences = [_more_data(runs, len(study.runs))]
+    if study.record["dataset"]["image_shape"][2] == 1:
+        sentences.append(
+            "These weights are of color images: the only channel of the gray images is read three "
+            "times."
+        )
     found = study.record["comparisons"].get("scratch_classical")
     if found is not None and significant is not None:
         sentences.append(_from_scratch(found, significant))

@@ -53,11 +53,6 @@ class Published:
         return self.parts if self.archive is None else (self.archive,)
 
     @property
-    def downloaded_to(self) -> Path:
-        """The archive, or the folder of the files, when they are downloaded."""
-        return finished(self.archive) if self.archive else finished(self.parts[0]).parent
-
-    @property
     def official(self) -> str:
         """What a person can get from where, for messages."""
         if self.archive is not None:
@@ -129,9 +124,9 @@ def obtain(published: Published, path: Path, may_download: bool) -> dict[str, by
             f"{published.title} is no longer where `fetch` found it: found nothing in {path}. Run: "
             "dvc repro --force fetch"
         )
-    for each in published.downloads:
-        downloaded(each)
-    return _read(published, published.downloaded_to, expected=True) or {}
+    paths = [downloaded(each) for each in published.downloads]
+    place = paths[0] if published.archive else paths[0].parent
+    return _read(published, place, expected=True) or {}
 
 
 def _is_same(path: Path, other: Path) -> bool:

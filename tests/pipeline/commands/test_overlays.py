@@ -7,6 +7,7 @@ import yaml
 
 from pipeline.checks import StudyError
 from pipeline.commands.overlays import compose, lay_over, merge
+from pipeline.config import registry
 
 PATH = Path("studies/x.yaml")
 BASE = {
@@ -181,6 +182,9 @@ ROSTERS = {
     "hog_color_patches_mirrored mlp lenet5 resnet20 airbench efficientnet_transfer",
     "depth": "hog_rbf_svm residual20 plain20 residual56 plain56",
     "digits": "raw_svm hog_svm hog_opencv_svm patches_logistic hog_nystroem_svm",
+    "mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
+    "fashion_mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
+    "classical_chapter": "histogram_opencv_svm hog_opencv_svm",
 }
 FEATURES = {
     "control_color": "raw color hog",
@@ -188,8 +192,11 @@ FEATURES = {
     "demo": "raw color hog hog_coarse patches",
     "depth": "hog",
     "digits": "raw hog patches",
+    "mnist": "raw hog",
+    "fashion_mnist": "raw hog",
+    "classical_chapter": "hog histogram",
 }
-CORRUPT = {"demo": "hog_rbf_svm lenet5"}
+CORRUPT = {"demo": "hog_rbf_svm lenet5", "mnist": "hog_rbf_svm lenet5"}
 
 
 @pytest.mark.parametrize("study", ROSTERS)
@@ -206,6 +213,19 @@ def test_no_committed_study_names_a_place_on_a_machine(root):
         assert found["dataset"]["path"] == "data/incoming", overlay
         entries = [*found["features"].values(), *found["deep"].values()]
         assert {each.get("weights", "imagenet") for each in entries} <= {"imagenet", "random"}
+
+
+def test_no_committed_recipe_learns_from_mirrored_digits(root):
+    seen = set()
+    for overlay in sorted((root / "studies").glob("*.yaml")):
+        found = compose(root, [Path("studies") / overlay.name])
+        if registry.load_spec("dataset", found["dataset"]["name"]).mirrors:
+            continue
+        seen.add(overlay.stem)
+        entries = [*found["classical"].values(), *found["deep"].values()]
+        for option in ("flip", "mirrored", "tta"):
+            assert not any(entry.get(option) for entry in entries), (overlay, option)
+    assert seen == {"digits", "mnist"}
 
 
 def test_other_committed_studies_have_the_runs_of_the_default_one(root):

@@ -195,7 +195,7 @@ class Evil:
 )
 def test_a_pickle_cannot_run_code(placed, members, content):
     placed(members | {"data_batch_2": content})
-    with pytest.raises(StudyError, match="data_batch_2 is not a CIFAR-10 batch"):
+    with pytest.raises(StudyError, match="data_batch_2 is not a CIFAR batch"):
         load()
     assert not Path("was-here").exists()
 

@@ -142,6 +142,34 @@ def test_every_suffix_is_read_in_any_case(tmp_path):
     assert {f"train/ant/x.{suffix}" for suffix in kinds} <= set(raw.image_names)
 
 
+def test_gray_photographs_stay_as_they_are_unless_one_channel_is_wanted(tmp_path):
+    """Equal channels are the same file read in gray; colors become their luma, which is said."""
+    files = tree()
+    gray = {name: cv2.cvtColor(pixels(n), cv2.COLOR_RGB2GRAY) for n, name in enumerate(files)}
+    path = place(tmp_path / "gray", {name: encoded(each) for name, each in gray.items()})
+    plain, one = load(path), load(path, channels="gray")
+    assert plain.images.shape[1:] == (32, 32, 3)
+    np.testing.assert_array_equal(one.images, plain.images[..., :1])
+    for image, name in zip(one.images, one.image_names, strict=True):
+        np.testing.assert_array_equal(image[..., 0], gray[name])
+    assert any("with dataset.channels: gray, they are stored as one" in n for n in plain.notes)
+    assert "stored in gray, with one channel" in one.notes
+    colors = load(place(tmp_path / "colors", files), channels="gray")
+    np.testing.assert_array_equal(colors.images, one.images)
+    assert "stored in gray, with one channel; of 18 in color, the luma is used" in colors.notes
+    assert not any("channel" in note for note in load(tmp_path / "colors").notes)
+    again = read_images([tmp_path / "colors" / n for n in colors.image_names], **colors.decoding)
+    np.testing.assert_array_equal(again, colors.images)
+    channels = [Spec(name="image_folder", channels=each).image_channels for each in ("rgb", "gray")]
+    assert channels == [3, 1]
+
+
+def encoded(gray: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(gray).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def test_images_are_resized(tmp_path):
     files = {f"{c}/{n}.png": png(n, (40, 24)) for c in ("ant", "bee") for n in range(3)}
     place(tmp_path / "data", files)

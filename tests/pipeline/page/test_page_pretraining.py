@@ -43,6 +43,14 @@ def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
     ) in text
 
 
+def test_gray_images_are_read_as_three_channels_and_the_page_says_so(three):
+    said = "the only channel of the gray images is read three times"
+    assert said not in changed(three)
+    gray = copy.deepcopy(three)
+    gray.study["dataset"]["image_shape"] = [28, 28, 1]
+    assert said in changed(gray)
+
+
 def test_below_and_not_separated(three):
     behind = changed(three, difference=-0.05, ci_low=-0.08, ci_high=-0.02, p_value=0.002)
     assert "resnet20, is 5.0 points below the best classical run, svm" in behind

@@ -29,6 +29,26 @@ WRONG = {
 }
 
 
+OF_GRAY = {
+    "colors": (RIGHT, "np.stack([pipeline.channels.as_gray(image) for image in images])"),
+    "no channel": (RIGHT[..., 0], "images[..., None]"),
+    "one image without a channel": (RIGHT[0, ..., 0], "images[None, ..., None]"),
+    "one image": (RIGHT[0, ..., :1], "images[None]"),
+    "another size": (np.repeat(RIGHT[..., :1], 2, axis=1), "read files with: read(paths)"),
+    "pixels in 0..1": (RIGHT[..., :1] / 255, "np.rint(255 * images)"),
+}
+
+
+@pytest.mark.parametrize("case", OF_GRAY)
+def test_a_run_on_gray_images_wants_one_channel(case):
+    images, advice = OF_GRAY[case]
+    check_pixels(RIGHT[..., :1], (8, 8, 1), "run 'x'")
+    with pytest.raises(StudyError) as reported:
+        check_pixels(images, (8, 8, 1), "run 'x'")
+    assert "expected (n, 8, 8, 1) uint8, gray, values from 0 to 255. " in str(reported.value)
+    assert advice in str(reported.value)
+
+
 def test_right_pixels_pass():
     check_pixels(RIGHT, SHAPE, "run 'x'")
     check_pixels(RIGHT[:1] * 0, SHAPE, "run 'x'")
