@@ -9,7 +9,7 @@ CIFAR-10's: the training images, the test images and the class names.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -45,6 +45,8 @@ NAMES = "meta"
 
 class Spec(DatasetSpec):
     """CIFAR-100, from its three official files: in a folder, or in any archive of it."""
+
+    published_train: ClassVar[int | None] = 50_000
 
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = OFFICIAL.title
     """What the report calls the images."""

@@ -91,6 +91,7 @@ class IdxSpec(DatasetSpec):
 
     author: ClassVar[str]
     """And year, for the description."""
+    published_train: ClassVar[int | None] = 60_000
 
     @property
     def image_channels(self) -> int:
