@@ -1,6 +1,7 @@
-"""Draw what each network has learned and sees: kernels, feature maps, and Grad-CAM.
+"""List the layers of each network, and draw what it has learned and sees.
 
-The images are those of `stages.illustrate`. Keras is only imported if there is a network.
+The drawings are kernels, feature maps, and Grad-CAM. The images are those of `stages.illustrate`.
+Keras is only imported if there is a network.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from pipeline.checks import StudyError
 from pipeline.config.entries import read_params
 from pipeline.inference import as_seen
 from pipeline.storage.example_images import ExampleImages, enlarged, load_example_images
+from pipeline.storage.network_layers import NetworkLayer
 from pipeline.storage.pictures import FeaturePicture, save_network_pictures
 from pipeline.storage.runs import Card, run_folder
 from pipeline.storage.stored_models import first_seed
-from pipeline.storage.stored_runs import open_model
+from pipeline.storage.stored_runs import PixelModel, open_model
 from stages import run
 
 SIDE = 192
@@ -30,14 +32,23 @@ def main() -> None:
     document, seed = read_params()
     networks = document["deep"]
     pictures: list[FeaturePicture] = []
+    layers: dict[str, list[NetworkLayer]] = {}
     if networks:
         examples = load_example_images(seed)
         for name, entry in networks.items():
-            drawn = list(_drawn(name, first_seed(entry, seed), examples))
+            opened = open_model(name, first_seed(entry, seed), "deep")
+            layers[name] = _layers(opened)
+            drawn = list(_drawn(opened, examples))
             pictures += drawn
             count = "1 picture" if len(drawn) == 1 else f"{len(drawn)} pictures"
-            print(f"{name}: {count}", flush=True)
-    save_network_pictures(pictures)
+            print(f"{name}: {len(layers[name])} layers, {count}", flush=True)
+    save_network_pictures(pictures, layers=layers)
+
+
+def _layers(opened: PixelModel) -> list[NetworkLayer]:
+    from pipeline.deep.explain.layer_graph import network_layers
+
+    return network_layers(opened.model)
 
 
 @dataclass(frozen=True)
@@ -68,13 +79,12 @@ class _Drawing:
         )
 
 
-def _drawn(name: str, seed: int, examples: ExampleImages) -> Iterator[FeaturePicture]:
-    """Draw everything that can be drawn of the first seed of one network."""
+def _drawn(opened: PixelModel, examples: ExampleImages) -> Iterator[FeaturePicture]:
+    """Draw everything that can be drawn of one seed of a network."""
     from pipeline.deep.explain import feature_maps, grad_cam, kernels
 
-    opened = open_model(name, seed, "deep")
     model, classes = opened.model, opened.class_names
-    drawing = _Drawing(name, opened.card, examples)
+    drawing = _Drawing(opened.card.run, opened.card, examples)
     images = as_seen(model, examples.pixels)
     learned = kernels.first_kernels(model)
     if learned is not None:

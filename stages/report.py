@@ -10,6 +10,7 @@ from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
 from pipeline.page.report import write_report
 from pipeline.page.study import StudyResults
+from pipeline.storage.network_layers import load_network_layers
 from pipeline.storage.paths import STUDY
 from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
 from pipeline.storage.results import verify_results
@@ -28,6 +29,7 @@ def main() -> None:
             folder=STUDY,
             feature_pictures=load_feature_pictures(),
             network_pictures=load_network_pictures(),
+            network_layers=load_network_layers(),
         )
     )
     print(f"report: {STUDY / 'index.html'}")

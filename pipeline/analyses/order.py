@@ -17,6 +17,7 @@ ORDER = (
     "two_classes",
     "confusion",
     "features_seen",
+    "layers",
     "networks_seen",
     "mistakes",
     "samples",

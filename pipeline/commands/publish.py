@@ -28,6 +28,7 @@ from pipeline.page.report import write_report
 from pipeline.page.study import StudyResults
 from pipeline.page.summary import headline
 from pipeline.storage.files import save_text
+from pipeline.storage.network_layers import load_network_layers
 from pipeline.storage.paths import INCOMING, STUDY
 from pipeline.storage.pictures import load_feature_pictures, load_network_pictures
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS, Results
@@ -129,6 +130,7 @@ def render(name: str, root: Path) -> Path:
                 folder=target,
                 feature_pictures=load_feature_pictures(target),
                 network_pictures=load_network_pictures(target),
+                network_layers=load_network_layers(target),
             )
         )
     for manifest in MANIFESTS:  # of files that are not committed

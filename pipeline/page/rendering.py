@@ -6,6 +6,7 @@ stays text, so that it can be selected, searched and read aloud.
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import altair as alt
 import vl_convert
+from PIL import Image
 
 from pipeline.page.theme import LIGHT, PAPER
 
@@ -37,6 +39,8 @@ class Drawing:
     """Where the template of its section shows it; empty where it is a file alone."""
     file: bool = True
     """Whether it becomes ``figures/<name>.svg`` and ``.png``."""
+    few_colors: bool = False
+    """Whether 64 colors are enough for the PNG, which then has a sixth of the bytes."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -83,7 +87,15 @@ def files(drawing: Drawing) -> Files:
     svg = re.sub(r"(<svg [^>]*>)", rf"\1{_PAPER}", svg, count=1)
     width, height = (float(size) for size in _SIZE.findall(svg)[:2])
     scale = PNG_SCALE if width * height * PNG_SCALE**2 <= MOST_DOTS else 1
-    return Files(svg, vl_convert.svg_to_png(svg, scale=scale))
+    png = vl_convert.svg_to_png(svg, scale=scale)
+    return Files(svg, _with_palette(png) if drawing.few_colors else png)
+
+
+def _with_palette(png: bytes) -> bytes:
+    content = io.BytesIO()
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(64, dither=Image.Dither.NONE).save(content, format="PNG", optimize=True)
+    return content.getvalue()
 
 
 _SIZE = re.compile(r'(?:width|height)="([\d.]+)"')

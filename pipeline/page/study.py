@@ -68,10 +68,12 @@ class StudyResults:
     """``features.csv``; None where no feature set was drawn."""
     network_pictures: pd.DataFrame | None = None
     """``networks.csv``; None where no network was drawn."""
+    network_layers: pd.DataFrame | None = None
+    """``layers.csv``; None where the layers of networks were not recorded."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "results", readable(self.results))
-        for name in ("feature_pictures", "network_pictures"):
+        for name in ("feature_pictures", "network_pictures", "network_layers"):
             object.__setattr__(self, name, readable_table(getattr(self, name)))
 
     @property

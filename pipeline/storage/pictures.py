@@ -1,9 +1,12 @@
-"""What both stages that draw leave: ``features.csv`` and ``networks.csv`` with their pictures."""
+"""What both stages that draw leave: ``features.csv`` and ``networks.csv`` with their pictures.
+
+Beside the pictures of networks lies ``networks/layers.csv`` (`pipeline.storage.network_layers`).
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from pipeline.channels import to_picture
 from pipeline.storage import file_sets
 from pipeline.storage.columns import Column, Table
 from pipeline.storage.files import atomic, load_table, save_table
+from pipeline.storage.network_layers import LAYERS_FILE, NetworkLayer, layers_table
 from pipeline.storage.paths import STUDY
 
 DRAWN_BY = {"features": "illustrate", "networks": "illustrate_networks"}
@@ -92,9 +96,17 @@ def save_feature_pictures(pictures: Sequence[FeaturePicture], folder: Path = STU
     _save_pictures(pictures, folder, FEATURES, lambda picture: limits.get(picture.kind))
 
 
-def save_network_pictures(pictures: Sequence[FeaturePicture], folder: Path = STUDY) -> None:
-    """Write ``networks.csv`` and its PNG pictures; pictures of an earlier study are removed."""
-    _save_pictures(pictures, folder, NETWORKS, lambda _: LARGE_NETWORK_PICTURE)
+def save_network_pictures(
+    pictures: Sequence[FeaturePicture],
+    folder: Path = STUDY,
+    layers: Mapping[str, Sequence[NetworkLayer]] | None = None,
+) -> None:
+    """Write ``networks.csv``, its PNG pictures, and the layers of each run (``layers.csv``).
+
+    Those of an earlier study are removed. Without `layers`, there is no ``layers.csv``.
+    """
+    others = {} if layers is None else {LAYERS_FILE: layers_table(layers)}
+    _save_pictures(pictures, folder, NETWORKS, lambda _: LARGE_NETWORK_PICTURE, others)
 
 
 def _save_pictures(
@@ -102,6 +114,7 @@ def _save_pictures(
     folder: Path,
     table: Table,
     limit: Callable[[FeaturePicture], int | None],
+    others: Mapping[str, pd.DataFrame] | None = None,
 ) -> None:
     rows = [
         (p.features, p.method, p.dimension, p.kind, p.id, p.class_name, p.image, p.caption)
@@ -113,6 +126,8 @@ def _save_pictures(
         for picture in pictures:
             with atomic(incoming / picture.image) as temporary:
                 temporary.write_bytes(_png(picture, limit(picture)))
+        for path, other in (others or {}).items():
+            save_table(incoming / path, other)
         save_table(incoming / f"{name}.csv", content)
 
 

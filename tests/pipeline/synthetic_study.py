@@ -25,6 +25,7 @@ from pipeline.page.report import write_report
 from pipeline.page.sections import sections
 from pipeline.page.study import StudyResults
 from pipeline.page.verdict import Verdict, verdict
+from pipeline.storage.network_layers import NetworkLayer, load_network_layers
 from pipeline.storage.pictures import (
     FEATURES,
     FeaturePicture,
@@ -163,7 +164,8 @@ def written(folder: Path, drawn: bool = True, **options) -> Results:
     params = {"seed": 0, "deep": {"lenet5": {"epochs": 15}}}
     features = drawn_features(folder, images, results, drawn)
     networks = drawn_networks(folder, images, results) if drawn else None
-    write_report(StudyResults(results, params, folder, features, networks))
+    layers = load_network_layers(folder)
+    write_report(StudyResults(results, params, folder, features, networks, layers))
     return results
 
 
@@ -192,7 +194,7 @@ def drawn_features(
 
 
 def drawn_networks(folder: Path, images: np.ndarray, results: Results) -> pd.DataFrame:
-    """Write pictures of what each network sees."""
+    """Write pictures of what each network sees, and its layers."""
     names = results.study["dataset"]["class_names"]
     runs = results.tables["accuracy"]
     pictures = []
@@ -203,8 +205,27 @@ def drawn_networks(folder: Path, images: np.ndarray, results: Results) -> pd.Dat
             pictures.append(
                 FeaturePicture(run, "lenet5", 61706, kind, id_, name, path, f"{run} {kind}", pixels)
             )
-    save_network_pictures(pictures, folder)
+    deep = dict.fromkeys(picture.features for picture in pictures)
+    save_network_pictures(pictures, folder, dict.fromkeys(deep, made_up_layers()))
     return load_network_pictures(folder)
+
+
+def made_up_layers() -> list[NetworkLayer]:
+    """A small network with a shortcut."""
+    rows = (
+        ("c1", "Conv2D", "3×3, same", (0,), (32, 32, 8), 224, 221_184, 3),
+        ("c1_relu", "Activation", "relu", (1,), (32, 32, 8), 0, 0, 3),
+        ("c2", "Conv2D", "3×3, same", (2,), (32, 32, 8), 584, 589_824, 5),
+        ("add", "Add", "", (2, 3), (32, 32, 8), 0, 0, 5),
+        ("pool", "GlobalAveragePooling2D", "", (4,), (8,), 0, 0, None),
+        ("output", "Dense", "softmax", (5,), (10,), 90, 80, None),
+    )
+    return [
+        NetworkLayer(number, name, kind, settings, inputs, output, trainable, 0, adds, field)
+        for number, (name, kind, settings, inputs, output, trainable, adds, field) in enumerate(
+            rows, start=1
+        )
+    ]
 
 
 def _picture(features: str, kind: str, id_: int, name: str, pixels: np.ndarray) -> FeaturePicture:

@@ -17,6 +17,7 @@ from pipeline.checks import StudyError
 from pipeline.config.yaml_files import dump_yaml
 from pipeline.storage.example_images import load_example_images
 from pipeline.storage.files import save_json
+from pipeline.storage.network_layers import LAYERS, load_network_layers
 from pipeline.storage.paths import STUDY
 from pipeline.storage.pictures import NETWORKS, load_network_pictures
 from pipeline.storage.runs import Card, model_file, run_folder, save_run_task, seal_run
@@ -91,6 +92,18 @@ def test_tables_and_pictures(study):
             assert max(picture.size) <= 512
 
 
+def test_the_layers_of_all_networks_are_listed(study):
+    illustrate_networks.main()
+    found = load_network_layers()
+    assert tuple(found) == LAYERS.names
+    names = found.groupby("run", sort=False)["kind"].agg(list).to_dict()
+    assert names == {
+        "flat": ["Rescaling", "Flatten", "Dense"],
+        "deep": ["Rescaling", "Conv2D", "Flatten", "Dense"],
+    }
+    assert found["trainable"].tolist()[:3] == [0, 0, 3 * (16 * 16 * 3 + 1)]
+
+
 def test_the_same_study_gives_the_same_bytes(study):
     contents = []
     for _ in range(2):
@@ -104,11 +117,12 @@ def test_networks_that_were_removed_lose_their_pictures(study):
     illustrate_networks.main()
     write(deep={"flat": {"method": "mlp"}})
     illustrate_networks.main()
-    assert [path.name for path in (STUDY / "networks").iterdir()] == ["flat"]
+    assert {path.name for path in (STUDY / "networks").iterdir()} == {"flat", "layers.csv"}
     write(deep={})
     illustrate_networks.main()
     assert load_network_pictures().empty
-    assert list((STUDY / "networks").iterdir()) == []
+    assert load_network_layers().empty
+    assert [path.name for path in (STUDY / "networks").iterdir()] == ["layers.csv"]
 
 
 def test_a_network_that_was_not_trained_names_its_stage(study):

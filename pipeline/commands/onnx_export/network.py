@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.checks import StudyError, listing
 from pipeline.commands.onnx_export.graph import Graph
 from pipeline.commands.onnx_export.layers import LAYERS
+from pipeline.deep.graph import follow
 
 if TYPE_CHECKING:
     import keras
@@ -27,34 +28,13 @@ def add_network(graph: Graph, network: keras.Model, x: str) -> str:
     Raises:
         StudyError: if there is a layer that cannot be exported; the message names it.
     """
-    (output,) = _outputs(graph, network, [x])
+    (output,) = follow(network, [x], lambda *called: _called(graph, *called))
     return output
-
-
-def _outputs(graph: Graph, network: Any, inputs: list[str]) -> list[str]:
-    functional = getattr(network, "_functional", None) or network
-    known = {id(each): name for each, name in zip(functional.inputs, inputs, strict=True)}
-    # Nodes, and not layers, because a layer of two networks has been called twice.
-    for depth in sorted(functional._nodes_by_depth, reverse=True):
-        for node in functional._nodes_by_depth[depth]:
-            if node.is_input:
-                continue
-            given = node.arguments.keras_tensors
-            made = _called(
-                graph,
-                node.operation,
-                [known[id(each)] for each in given],
-                [tuple(each.shape) for each in given],
-            )
-            known |= {id(each): name for each, name in zip(node.outputs, made, strict=True)}
-    return [known[id(each)] for each in functional.outputs]
 
 
 def _called(
     graph: Graph, layer: Any, inputs: list[str], shapes: list[tuple[int | None, ...]]
 ) -> list[str]:
-    if hasattr(layer, "layers"):
-        return _outputs(graph, layer, inputs)
     kind = type(layer).__name__
     if kind not in LAYERS or getattr(layer, "data_format", None) == "channels_first":
         raise StudyError(

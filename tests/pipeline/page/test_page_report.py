@@ -49,7 +49,8 @@ from tests.pipeline.synthetic_study import (
 
 FIGURES = ("accuracy", "coverage", "agreement", "confusion", "corruption", "corruption_severity",
            "cost_parameters", "cost_predict_ms_per_image", "cost_train_seconds",
-           "learning_by_epoch", "learning_by_images", "pairwise", "per_class",
+           "learning_by_epoch", "learning_by_images", "network_lenet5",
+           "network_vgg16_transfer", "pairwise", "per_class",
            "reliability_classical", "reliability_deep", "reliability_hybrid",
            "train_test")  # fmt: skip
 FILES = [*(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
@@ -72,7 +73,7 @@ def test_all_files_are_there(normal):
 def test_nothing_is_loaded_from_anywhere(normal, strange):
     folder, _ = normal
     beside = re.compile(
-        r"#|data:image/(?:png|jpeg);base64,|(?:tables/)?[a-z_]+\.(csv|json)$|figures/[a-z0-9_]+\.(svg|png)$"
+        r"#|data:image/(?:png|jpeg);base64,|(?:tables/|networks/)?[a-z_]+\.(csv|json)$|figures/[a-z0-9_]+\.(svg|png)$"
     )
     for text in ((folder / "index.html").read_text(encoding="utf-8"), strange[1]):
         page = Page(text)
@@ -121,7 +122,7 @@ def test_files_that_the_page_names_are_there(normal):
     folder, results = normal
     for tag, attributes in read(folder).tags:
         target = attributes.get("href") or ""
-        if tag == "a" and target.startswith("figures/"):
+        if tag == "a" and target.startswith(("figures/", "networks/")):
             assert (folder / target).exists()
         elif target.endswith(".csv"):
             assert target.removeprefix("tables/").removesuffix(".csv") in results.tables

@@ -1,0 +1,1 @@
+"""The networks as tables and drawings: what their layers are, and what reads what."""
