@@ -40,6 +40,9 @@ import keras  # noqa: E402
 from pipeline.deep.training.building import Whole  # noqa: E402
 from pipeline.deep.training.checkpoint import Checkpoint  # noqa: E402
 from pipeline.deep.training.fitting import TrainedNetwork, train  # noqa: E402
+from pipeline.deep.tuning.run_search import RunSearch  # noqa: E402
+from pipeline.deep.tuning.study import Task as TrialTask  # noqa: E402
+from pipeline.deep.tuning.study import Tuned  # noqa: E402
 from pipeline.device import (  # noqa: E402
     compute_policy,
     device_name,
@@ -61,10 +64,9 @@ def main(name: str) -> None:
         use_threads(spec.fixed_threads)
     if spec.deterministic:
         make_deterministic()
-    origin = _origin(spec)
-    keys = {
-        seed: resume.state_key({**origin, "seed": seed}) for seed in run_seeds(spec, study_seed)
-    }
+    origin, seeds = _origin(spec), run_seeds(spec, study_seed)
+    keys = {seed: resume.state_key({**origin, "seed": seed}) for seed in seeds}
+    search = RunSearch(name, spec, seeds[0], _without(origin, "options"))
     for seed, key in keys.items():
         if resume.restore_seed(name, key, run_folder(name, seed)):
             print(f"{name}, seed {seed}: already trained, restored from {resume.SEEDS}", flush=True)
@@ -72,11 +74,12 @@ def main(name: str) -> None:
         print(f"{name}, seed {seed}, on {device_name()}", flush=True)
         folds = load_folds()
         if folds is None:
-            _train(name, spec, seed, Checkpoint(resume.state_file(name, key)))
+            _train(search, seed, Checkpoint(resume.state_file(name, key)))
         else:
-            _train_folds(name, spec, seed, origin, folds)
+            _train_folds(search, seed, origin, folds)
         resume.keep_seed(name, key, run_folder(name, seed))
     resume.prune(name, set(keys.values()))
+    search.prune()
 
 
 def _origin(spec: DeepSpec) -> dict[str, object]:
@@ -94,16 +97,12 @@ def _origin(spec: DeepSpec) -> dict[str, object]:
 
 
 def _train_folds(
-    name: str,
-    spec: DeepSpec,
-    seed: int,
-    origin: Mapping[str, object],
-    folds: NDArray[np.int64],
+    search: RunSearch, seed: int, origin: Mapping[str, object], folds: NDArray[np.int64]
 ) -> None:
     """Train one network per fold, then the one that is stored; finished ones are restored."""
-    started = time.perf_counter()
+    name, started = search.run, time.perf_counter()
     images, labels, task = load_images("train"), load_labels("train"), load_task()
-    scores, augmented, seconds = [], [], 0.0
+    scores, augmented, chosen, seconds = [], [], [], 0.0
     for model in range(fold_count(folds)):
         key = resume.state_key({**origin, "seed": seed, "fold": model})
         told = f"{name}, seed {seed}, fold {model + 1} of {fold_count(folds)}"
@@ -115,43 +114,57 @@ def _train_folds(
             print(told, flush=True)
             begun = time.perf_counter()
             rows = rows_of_model(folds, model)
-            trained = _of_rows(spec, images, rows, labels, task, seed, name, key)
-            facts = {"seconds": time.perf_counter() - begun, **trained.augmented.notes}
+            trained, tuned = _of_rows(search, images, rows, labels, task, seed, key, model)
+            facts = {
+                "seconds": time.perf_counter() - begun,
+                "chosen": tuned.notes["chosen"] if tuned else None,
+                "augmented": trained.augmented.notes,
+            }
             scored = resume.keep_scores(name, key, _arrays(trained), facts)
             keras.utils.clear_session(free_memory=True)
         scores.append(_below(scored.arrays, "scores/"))
+        chosen.append(scored.facts["chosen"])
         shown = _below(scored.arrays, "tta/")
         if shown:
-            augmented.append(AugmentedScores(shown, _without(scored.facts, "seconds")))
+            augmented.append(AugmentedScores(shown, scored.facts["augmented"]))
     key = resume.state_key({**origin, "seed": seed, "fold": None})
     print(f"{name}, seed {seed}, stored model, validated on fold 1", flush=True)
     rows = rows_of_stored_model(folds)
-    trained = _of_rows(spec, images, rows, labels, task, seed, name, key)
+    trained, tuned = _of_rows(search, images, rows, labels, task, seed, key)
+    notes = folds_note(folds)
+    if tuned:
+        notes["folds"]["chosen"] = chosen
     trained = replace(
         trained,
         scores=pooled(folds, scores),
         augmented=pooled_augmented(folds, augmented),
-        notes=trained.notes | pooled_augmented(folds, augmented).notes | folds_note(folds),
+        notes=trained.notes | pooled_augmented(folds, augmented).notes | notes,
     )
-    _save(name, spec, seed, trained, task, time.perf_counter() - started + seconds)
+    _save(search, seed, trained, tuned, task, time.perf_counter() - started + seconds)
 
 
 def _of_rows(
-    spec: DeepSpec,
+    search: RunSearch,
     images: NDArray[np.uint8],
     rows: Rows,
     labels: NDArray[np.int64],
     task: Task,
     seed: int,
-    name: str,
     key: str,
-) -> TrainedNetwork:
-    """Train on a part of the images."""
+    model: int | None = None,
+) -> tuple[TrainedNetwork, Tuned | None]:
+    """Train on a part of the images, after the search of this model, if there is one."""
     whole = Whole(dict.fromkeys(SPLITS, images), rows)
     learned = {split: labels[rows[split]] for split in ("train", "validation")}
-    checkpoint = Checkpoint(resume.state_file(name, key))
-    parts = whole.split_up()
-    return train(spec, parts, learned, task.n_classes, seed, BASE_FEATURES, checkpoint, whole)
+    checkpoint = Checkpoint(resume.state_file(search.run, key))
+    parts, n_classes = whole.split_up(), task.n_classes
+    trial = TrialTask(parts, learned, n_classes, search.seed, BASE_FEATURES, whole)
+    tuned = search.tuned(trial, model)
+    spec = tuned.spec if tuned else search.spec
+    return (
+        train(spec, parts, learned, n_classes, seed, BASE_FEATURES, checkpoint, whole),
+        tuned,
+    )
 
 
 def _arrays(trained: TrainedNetwork) -> dict[str, NDArray]:
@@ -167,18 +180,27 @@ def _without(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key != name}
 
 
-def _train(name: str, spec: DeepSpec, seed: int, checkpoint: Checkpoint) -> None:
+def _train(search: RunSearch, seed: int, checkpoint: Checkpoint) -> None:
     started = time.perf_counter()
     images = {split: load_images(split) for split in SPLITS}
     labels = {split: load_labels(split) for split in ("train", "validation")}
     task = load_task()
+    trial = TrialTask(images, labels, task.n_classes, search.seed, BASE_FEATURES)
+    tuned = search.tuned(trial)
+    spec = tuned.spec if tuned else search.spec
     trained = train(spec, images, labels, task.n_classes, seed, BASE_FEATURES, checkpoint)
-    _save(name, spec, seed, trained, task, time.perf_counter() - started)
+    _save(search, seed, trained, tuned, task, time.perf_counter() - started)
 
 
 def _save(
-    name: str, spec: DeepSpec, seed: int, trained: TrainedNetwork, task: Task, seconds: float
+    search: RunSearch,
+    seed: int,
+    trained: TrainedNetwork,
+    tuned: Tuned | None,
+    task: Task,
+    seconds: float,
 ) -> None:
+    name = search.run
     with atomic(model_file(name, seed, "deep")) as temporary:
         trained.model.save(temporary)
     save_run_task(name, seed, task)
@@ -188,21 +210,22 @@ def _save(
         probabilities=trained.scores,
         tta_scores=trained.augmented.scores,
     )
-    card = _card(name, spec, seed, trained, task, seconds)
-    learning = learning_seal()
-    save_run(name, seed, predictions, trained.history, card, learning=learning)
+    card = _card(search, seed, trained, tuned, task, seconds)
+    trials = tuned.trials if tuned else None
+    save_run(name, seed, predictions, trained.history, card, trials, learning_seal())
 
 
 def _card(
-    name: str,
-    spec: DeepSpec,
+    search: RunSearch,
     seed: int,
     trained: TrainedNetwork,
+    tuned: Tuned | None,
     task: Task,
     stage_seconds: float,
 ) -> Card:
+    spec = tuned.spec if tuned else search.spec
     return Card(
-        run=name,
+        run=search.run,
         family="deep",
         method=spec.method,
         features=(),
@@ -217,8 +240,9 @@ def _card(
         device=trained.device,
         engine=f"Keras {keras.__version__} on {keras.backend.backend()}",
         peak_memory_mb=peak_memory_mb(),
-        versions=versions(*LIBRARIES),
-        notes=trained.notes,
+        versions=versions(*LIBRARIES, *(("optuna",) if tuned else ())),
+        tuning_seconds=tuned.seconds if tuned and seed == search.seed else 0.0,
+        notes=trained.notes | ({"tuning": tuned.notes} if tuned else {}),
     )
 
 

@@ -15,7 +15,7 @@ from pipeline.fingerprints.modules import ROOT, Code, Module
 FLOORS = (
     ("storage",),
     ("config",),
-    ("pretrained", "statistics", "fingerprints"),
+    ("pretrained", "statistics", "fingerprints", "tuning"),
     ("page",),
     ("data", "features", "classical", "deep", "robustness", "analyses"),
     ("trainings",),

@@ -19,9 +19,10 @@ from pipeline.class_balance import balanced_weights
 from pipeline.class_scores import of_decisions
 from pipeline.classical.projection import PrincipalComponents
 from pipeline.classical.run.scaling import UnitScaler
-from pipeline.classical.tuning.ranges import Tune, check_ranges, parse_tune
+from pipeline.classical.tuning.ranges import FIXED_OPTIONS, Tune
 from pipeline.config.registry import MethodSpec
 from pipeline.tta import Tta
+from pipeline.tuning.ranges import check_ranges, parse_tune
 
 Scaling = Literal["standard", "unit", "none"]
 # These bounds leave out nothing useful and stay well within float32. Beyond them, libraries raise
@@ -120,7 +121,7 @@ class ClassicalSpec(MethodSpec):
     def _parse_tune(cls, entry: Any) -> Any:
         if not isinstance(entry, Mapping) or entry.get("tune") is None:
             return entry
-        return {**entry, "tune": parse_tune(entry["tune"])}
+        return {**entry, "tune": parse_tune(entry["tune"], Tune)}
 
     @model_validator(mode="after")
     def _ranges_fit(self) -> Self:
@@ -130,6 +131,7 @@ class ClassicalSpec(MethodSpec):
             check_ranges(
                 self.tune,
                 type(self).model_fields,
+                FIXED_OPTIONS,
                 # Weights need scaling `unit`. If both are searched, they are checked together.
                 lambda new: self.with_options({**(unit if _weighs(new) else {}), **new}),
             )

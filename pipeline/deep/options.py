@@ -42,6 +42,17 @@ Part = Annotated[float, Field(ge=0, le=1)]
 LogitScale = Annotated[float, Field(ge=1e-6, le=1e6)]
 NormEpsilon = Annotated[float, Field(ge=1e-15, le=1)]
 Steps = Annotated[int, Field(ge=1, le=100_000)]
+OWNERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "decay": ("schedule", ("time_decay",)),
+    "milestones": ("schedule", ("step",)),
+    "factor": ("schedule", ("step", "plateau")),
+    "plateau_patience": ("schedule", ("plateau",)),
+    "final": ("schedule", ("linear",)),
+    "momentum": ("optimizer", ("momentum", "nesterov", "muon")),
+    "muon_momentum": ("optimizer", ("muon",)),
+    "sgd_rate": ("optimizer", ("muon",)),
+}
+"""Option -> the option that it belongs to, and the values of that with which it has an effect."""
 
 
 class LayerOptions(MethodSpec):
@@ -149,17 +160,7 @@ class OptimizerOptions(MethodSpec):
 
     @model_validator(mode="after")
     def _belong(self) -> Self:
-        owners = {
-            "decay": ("schedule", ("time_decay",)),
-            "milestones": ("schedule", ("step",)),
-            "factor": ("schedule", ("step", "plateau")),
-            "plateau_patience": ("schedule", ("plateau",)),
-            "final": ("schedule", ("linear",)),
-            "momentum": ("optimizer", ("momentum", "nesterov", "muon")),
-            "muon_momentum": ("optimizer", ("muon",)),
-            "sgd_rate": ("optimizer", ("muon",)),
-        }
-        for option, (owner, kinds) in owners.items():
+        for option, (owner, kinds) in OWNERS.items():
             if option in self.model_fields_set and getattr(self, owner) not in kinds:
                 raise ValueError(
                     f"found {option} with {owner}: {getattr(self, owner)}; it belongs to "

@@ -21,6 +21,7 @@ from pipeline.deep.options import (
     OptimizerOptions,
     PredictionOptions,
 )
+from pipeline.deep.tuning.ranges import TunedOptions
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +40,7 @@ class DeepSpec(
     AugmentationOptions,
     PredictionOptions,
     MachineOptions,
+    TunedOptions,
 ):
     """Options that all networks share, and the parts that a network can define.
 

@@ -33,12 +33,13 @@ HISTORY_KINDS: dict[str, strict.Column] = {
 }  # fmt: skip
 HISTORY_COLUMNS = tuple(HISTORY_KINDS)
 TUNING_KINDS: dict[str, strict.Column] = {
-    "trial": "integer", "state": "text", "images": "integer", "validation_accuracy": "number",
-    "seconds": "number", "options": "text",
+    "trial": "integer", "state": "text", "images": "integer", "epochs": "integer",
+    "validation_accuracy": "number", "seconds": "number", "options": "text",
 }  # fmt: skip
 TUNING_COLUMNS = tuple(TUNING_KINDS)
-"""One row per trial: `state` is ``complete`` or ``pruned``, `images` is the number of training
-images of its last fit, `options` is a JSON object, option -> value."""
+"""One row per trial: `state` is ``complete``, ``pruned`` or ``diverged``, `images` is the number of
+training images of its last fit, `epochs` is that of a network (0 for a classifier), and `options`
+is a JSON object, option -> value. The accuracy of a trial that diverged is missing."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import keras
@@ -23,6 +24,8 @@ from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.failures import Diverged
 from pipeline.deep.training.fitting import TrainedNetwork, train
 from pipeline.deep.training.history import TrainingHistory
+from pipeline.deep.tuning.study import Task as TrialTask
+from pipeline.deep.tuning.study import tune
 from pipeline.device import compute_policy, device_name, make_deterministic, use_threads
 from pipeline.machine import versions
 from pipeline.storage.paths import BASE_FEATURES
@@ -58,6 +61,8 @@ def train_on(training: Training, state: Path) -> Outcome:
     if rows is not None:
         whole = Whole(images, {"train": rows, "validation": None, "test": None})
         images, labels["train"] = whole.split_up(), labels["train"][rows]
+    spec, searched = _searched(spec, images, labels, training.seed, whole)
+    facts |= searched
     try:
         trained = train(
             spec,
@@ -75,6 +80,21 @@ def train_on(training: Training, state: Path) -> Outcome:
     finally:
         keras.utils.clear_session(free_memory=True)
     return _outcome(trained, facts, time.perf_counter() - started)
+
+
+def _searched(
+    spec: DeepSpec,
+    images: Mapping[str, NDArray[np.uint8]],
+    labels: Mapping[str, NDArray[np.int64]],
+    seed: int,
+    whole: Whole | None,
+) -> tuple[DeepSpec, dict[str, Any]]:
+    """Return the options to train with, and facts about the search for them, if there was one."""
+    if spec.tune is None:
+        return spec, {}
+    trial = TrialTask(images, labels, load_task().n_classes, seed, BASE_FEATURES, whole)
+    found = tune(spec, trial)
+    return found.spec, {"chosen": found.notes["chosen"], "tuning_seconds": found.seconds}
 
 
 def what_determines(spec: DeepSpec) -> dict[str, Any]:

@@ -345,7 +345,7 @@ def _trials() -> pd.DataFrame:
         stopped = trial % 4 == 3
         options = json.dumps({"C": 0.5 * trial, "gamma": 0.05 * trial})
         state = "pruned" if stopped else "complete"
-        rows.append((trial, state, 100 if stopped else 400, accuracy, 12.5, options))
+        rows.append((trial, state, 100 if stopped else 400, 0, accuracy, 12.5, options))
     return pd.DataFrame(rows, columns=list(TUNING_COLUMNS))
 
 

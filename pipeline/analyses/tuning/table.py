@@ -16,12 +16,24 @@ TABLES = (
             RUN,
             Column("seed", "The seed of the search.", format="count"),
             Column("trial", "The number of the trial, from 0 on.", format="count"),
-            Column("state", "complete, or pruned: stopped early.", format="text"),
+            Column(
+                "state",
+                "complete; pruned: stopped early; or diverged: the loss stopped being a number.",
+                format="text",
+            ),
             Column("images", "Training images of the trial's last fit.", format="count"),
+            Column(
+                "epochs",
+                "Epochs that the trial was trained for; 0 for a classifier, which has none.",
+                format="count",
+                optional=True,
+            ),
             Column(
                 "validation_accuracy",
                 "Share of the validation images that the last fit classifies correctly; where "
-                "choices go by balanced accuracy, the mean of the classes' shares.",
+                "choices go by balanced accuracy, the mean of the classes' shares. Of a network, "
+                "by the epoch that it keeps; of one that was stopped, by the best epoch until "
+                "then. Empty for a training that diverged.",
                 format="percent",
             ),
             Column("seconds", "Time that the trial took.", unit="s", format="quantity"),

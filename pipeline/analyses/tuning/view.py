@@ -9,7 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.page.formats import count, duration, percent, plain_value, quantity
+from pipeline.page.formats import (
+    MISSING,
+    count,
+    duration,
+    is_missing,
+    percent,
+    plain_value,
+    quantity,
+)
 from pipeline.page.study import StudyResults
 from pipeline.page.view import View
 
@@ -27,6 +35,7 @@ class Trial:
     options: tuple[str, ...]
     """In the order of `TunedRun.names`."""
     images: str
+    epochs: str
     accuracy: str
     seconds: str
 
@@ -44,9 +53,11 @@ class TunedRun:
     best: str
     """What the choice reached on validation images in the search: ``accuracy 71.2%``."""
     search: str
-    """Trials, how many were stopped early, training images, and time."""
+    """Trials, training images, epochs, how many were stopped early or diverged, and time."""
     names: tuple[str, ...]
     """Options in which trials differ."""
+    has_epochs: bool
+    """Whether it is a network, whose trials have epochs."""
     trials: tuple[Trial, ...]
     """The `SHOWN` best complete ones by validation accuracy, the earliest first among equals."""
 
@@ -85,6 +96,7 @@ def _tuned(name: str, card: Mapping[str, Any], trials: pd.DataFrame) -> TunedRun
         best=f"{note.get('chosen_by', 'accuracy')} {percent(note['best_validation_accuracy'])}",
         search=_search(note, card["tuning_seconds"]),
         names=names,
+        has_epochs=bool((trials["epochs"] > 0).any()),
         trials=tuple(_trial(row, names) for row in best.to_dict("records")),
     )
 
@@ -95,6 +107,7 @@ def _trial(row: Mapping[Any, Any], names: tuple[str, ...]) -> Trial:
         number=str(row["trial"]),
         options=tuple(plain_value(options[name]) if name in options else "–" for name in names),
         images=count(row["images"]),
+        epochs=MISSING if is_missing(row["epochs"]) else count(row["epochs"]),
         accuracy=percent(row["validation_accuracy"]),
         seconds=quantity(row["seconds"]),
     )
@@ -102,8 +115,15 @@ def _trial(row: Mapping[Any, Any], names: tuple[str, ...]) -> Trial:
 
 def _search(note: Mapping[str, Any], seconds: float) -> str:
     trials = f"{note['trials']} trial" + ("s" if note["trials"] != 1 else "")
-    pruned = f", {note['pruned']} of them stopped early" if note["pruned"] else ""
-    return f"{trials} on {count(note['images'])} training images{pruned}, in {duration(seconds)}"
+    epochs = f" for up to {note['epochs']} epochs" if note.get("epochs") else ""
+    lost = [
+        *([f"{note['pruned']} of them stopped early"] if note["pruned"] else []),
+        *([f"{note['diverged']} diverged"] if note.get("diverged") else []),
+    ]
+    return (
+        f"{trials} on {count(note['images'])} training images{epochs}"
+        f"{''.join(f', {each}' for each in lost)}, in {duration(seconds)}"
+    )
 
 
 def range_text(values: Mapping[str, Any]) -> str:

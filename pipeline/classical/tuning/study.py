@@ -1,13 +1,9 @@
 """The search for a run's options, on training and validation images only.
 
-Optuna's tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter
-Optimization", section 4) proposes combinations from the ranges in the `tune` section. Asynchronous
-successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", section
-3.2) prunes those in the worse half after a quarter or half of the images. A trial trains on nested,
-stratified subsets of the training split, and is scored by its accuracy on the whole validation
-split, or by its balanced accuracy if the largest class of the training split is over 1.5 times the
-smallest. The first trial uses the run's own options, so the search never ends below them on the
-images it used.
+How options are proposed and trials are pruned: `pipeline.tuning.trials`. A trial trains on nested,
+stratified subsets of the training split, and may be pruned after a quarter or half of the images.
+It is scored by its accuracy on the whole validation split, or by its balanced accuracy if the
+largest class of the training split is over 1.5 times the smallest.
 
 The result has two limitations. Options that suit few images may not be the best for all
 (`images: null` searches with all), and the winner's validation accuracy is optimistic, because it
@@ -16,7 +12,6 @@ is the best of many.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +24,6 @@ from numpy.typing import NDArray
 from pipeline.classical.run.training_set import checked_training_set, join
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.classical.tuning.search import Search, with_chosen
-from pipeline.storage.runs import TUNING_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -80,21 +74,11 @@ def tune(
         spec, spec.tune, training, join(features["validation"]), labels["validation"], seed
     )
     search.run()
-    best = max(search.complete, key=lambda row: row["validation_accuracy"])
-    chosen = best["options"]
-    table = pd.DataFrame(search.rows)
-    table["options"] = [json.dumps(options) for options in table["options"]]
     return Tuned(
-        spec=with_chosen(spec, chosen).model_copy(update={"tune": spec.tune}),
-        trials=table[list(TUNING_COLUMNS)],
-        seconds=time.perf_counter() - search.started,
-        notes={
-            "trials": len(search.rows),
-            "images": search.sizes[-1],
-            "pruned": len(search.rows) - len(search.complete),
-            "best_validation_accuracy": best["validation_accuracy"],
-            "chosen": chosen,
-            "ranges": spec.tune.model_dump(mode="json")["ranges"],
-            **({"chosen_by": "balanced accuracy"} if search.balanced else {}),
-        },
+        spec=with_chosen(spec, search.trials.best["options"]).model_copy(
+            update={"tune": spec.tune}
+        ),
+        trials=search.trials.table,
+        seconds=time.perf_counter() - search.progress.started,
+        notes=search.trials.notes(search.balanced),
     )

@@ -124,6 +124,32 @@ def train(
     )
 
 
+def fit_best(
+    spec: DeepSpec,
+    images: Mapping[str, NDArray[np.uint8]],
+    labels: Mapping[str, NDArray[np.int64]],
+    n_classes: int,
+    seed: int,
+    cache_folder: Path | None = None,
+    checkpoint: Checkpoint | None = None,
+    whole: Whole | None = None,
+) -> TrainingHistory:
+    """Train as `train` does, without the checks before it and without the scores after it.
+
+    For a search, of which only the history counts. Arguments and errors are those of `train`.
+    """
+    _check(spec, images, labels, n_classes)
+    seen, resizing = _resized(spec, images)
+    if whole is not None:
+        whole = whole.seen(lambda every: _as_seen(spec, every))
+    checkpoint = checkpoint or Checkpoint(None)
+    with memory_errors(spec, seen["train"].shape[1:]):
+        history, _ = _train_phases(
+            spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole, False
+        )
+    return history
+
+
 def _train_phases(
     spec: DeepSpec,
     images: Mapping[str, NDArray[np.uint8]],
