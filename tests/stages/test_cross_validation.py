@@ -160,11 +160,11 @@ def test_a_killed_network_keeps_the_folds_that_are_done(tmp_path, monkeypatch):
     params = PARAMS | {"classical": {}, "features": {}, "deep": {"net": network}}
     trained, real = [], train_deep._of_rows
 
-    def killed(spec, whole, *rest):
+    def killed(search, images, rows, *rest):
         if len(trained) == 2:
             raise KeyboardInterrupt
-        trained.append(whole.rows["test"].tolist())
-        return real(spec, whole, *rest)
+        trained.append(rows["test"].tolist())
+        return real(search, images, rows, *rest)
 
     monkeypatch.setattr(train_deep, "_of_rows", killed)
     with pytest.raises(KeyboardInterrupt):
