@@ -20,7 +20,25 @@ FAMILY_SHAPES = {"classical": "circle", "hybrid": "diamond", "deep": "square"}
 INK, MUTED, HAIRLINE, PAPER, SHADE = (
     f"var(--{name})" for name in ("ink", "muted", "hairline", "paper", "shade")
 )
-LIGHT = {INK: "#1a1c1f", MUTED: "#5c6066", HAIRLINE: "#d9dbde", PAPER: "#ffffff", SHADE: "#8559a5"}
+TONES = {
+    family: (color, f"var(--{family}-2)", f"var(--{family}-3)")
+    for family, color in FAMILY_COLORS.items()
+}
+"""Three colors of each family, for lines that cross: its own, and two that are farther from the
+page's background, which only a different one per theme can be."""
+LIGHT = {
+    INK: "#1a1c1f",
+    MUTED: "#5c6066",
+    HAIRLINE: "#d9dbde",
+    PAPER: "#ffffff",
+    SHADE: "#8559a5",
+    "var(--classical-2)": "#004b76",
+    "var(--classical-3)": "#00253a",
+    "var(--hybrid-2)": "#00664a",
+    "var(--hybrid-3)": "#003324",
+    "var(--deep-2)": "#8a3d00",
+    "var(--deep-3)": "#471f00",
+}
 """The values of the variables in SVG and PNG files, which are light."""
 DARKEST = 0.6
 """Opacity of the darkest cell of a heat map: ink stays readable on it, in both themes."""
@@ -96,12 +114,20 @@ def _plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, (float, np.floating)):
         return float(f"{value:.6g}") if np.isfinite(value) else None
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
     return value
 
 
 def family_color() -> alt.Color:
     """Color by family; every chart that uses it encodes the family in another way as well."""
     return alt.Color("family:N", legend=None, scale=_scale(FAMILY_COLORS))
+
+
+def tone_color() -> alt.Color:
+    """Color by `tone`, ``deep-0`` to ``deep-2``: an index into the family's `TONES`."""
+    tones = {f"{family}-{i}": tone for family, each in TONES.items() for i, tone in enumerate(each)}
+    return alt.Color("tone:N", legend=None, scale=_scale(tones))
 
 
 def family_shape() -> alt.Shape:

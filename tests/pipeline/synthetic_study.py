@@ -323,7 +323,8 @@ def _options(run: Wanted) -> dict[str, Any]:
 def _notes(run: Wanted) -> dict[str, Any]:
     if run.family == "deep":
         augmented = {"tta_ms_per_image": 0.7404} if run.tta != "none" else {}
-        return {"best_epoch": 9, "stopped_early": True} | augmented | dict(run.notes)
+        kept = {"best_epoch": 9, "monitor": "loss", "stopped_early": True}
+        return kept | augmented | dict(run.notes)
     notes: dict[str, Any] = {"feature_sets": {name: SETS[name] for name in run.sets}}
     if run.tuned:
         notes["tuning"] = {
@@ -360,6 +361,7 @@ def _history(run: Wanted, rng: np.random.Generator) -> pd.DataFrame:
         rows += [(x, kind, "train", "accuracy", train)]
         rows += [(x, kind, "validation", "accuracy", validation)]
         if deep:
+            rows += [(x, kind, "train", "loss", 2.3 * (1 - train))]
             rows += [(x, kind, "validation", "loss", 2.3 * (1 - validation))]
             rows += [(x, kind, "validation", "macro_f1", validation - 0.01)]
             rows += [(x, kind, "train", "learning_rate", 0.1 * (1.01 - progress))]

@@ -10,7 +10,8 @@ from pipeline.analyses.setup.trainings import checks_before, is_told, training_p
 
 def history(*rows):
     full = [("net", seed, x, "epoch", "train", metric, value) for seed, x, metric, value in rows]
-    return pd.DataFrame(full, columns=list(TABLES[0].names))
+    needed = [column.name for column in TABLES[0].columns if not column.optional]
+    return pd.DataFrame(full, columns=needed)
 
 
 def card(**notes):
