@@ -155,7 +155,7 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
                 "sample_size@hog_svm",
             },
         ),
-        ("size", ALWAYS | BEHIND | {"sample_size@hog_svm"}),
+        ("size", ALWAYS | BEHIND_RUNS | {"sample_size@hog_svm"}),
         ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
         ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],

@@ -52,7 +52,7 @@ FIGURES = ("accuracy", "coverage", "agreement", "confusion", "corruption", "corr
            "network_lenet5", "network_vgg16_transfer", "networks_by_epoch", "pairwise",
            "per_class",
            "reliability_classical", "reliability_deep", "reliability_hybrid",
-           "train_test")  # fmt: skip
+           "sample_size", "train_test")  # fmt: skip
 FILES = [*(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
          "index.html", "networks.csv", "summary.md"]  # fmt: skip
 
