@@ -41,7 +41,8 @@ def conv(
         strides: stride of the kernel.
         padding: ``same`` or ``valid``.
         activate: False leaves the activation to the caller, for example before an addition.
-        use_bias: None means a bias unless batch normalization follows, whose offset does the same.
+        use_bias: None means a bias unless batch normalization follows directly, whose offset does
+            the same.
     """
     from keras import layers
 
@@ -51,7 +52,7 @@ def conv(
             size,
             strides=strides,
             padding=padding,
-            use_bias=not spec.batch_norm if use_bias is None else use_bias,
+            use_bias=spec.needs_bias if use_bias is None else use_bias,
             name=piece_name,
             **kernel_options(spec),
         )
@@ -75,7 +76,7 @@ def dense(
 
     def linear(piece_name: str) -> keras.Layer:
         return layers.Dense(
-            units, use_bias=not spec.batch_norm, name=piece_name, **kernel_options(spec)
+            units, use_bias=spec.needs_bias, name=piece_name, **kernel_options(spec)
         )
 
     return _neurons(x, spec, linear, name, activate)
@@ -129,6 +130,24 @@ def normalization(
     )(x)
 
 
+def normalized_activation(
+    x: keras.KerasTensor, spec: DeepSpec, name: str, scale: bool = True
+) -> keras.KerasTensor:
+    """Add the activation, with batch normalization before or after it if the options ask for it.
+
+    Args:
+        x: what a convolution or dense layer has computed.
+        spec: the options.
+        name: of that layer; normalization and activation are named after it.
+        scale: whether normalization has a trained scale.
+    """
+    if spec.norm_place == "before":
+        x = normalization(x, spec, f"{name}_bn", scale)
+        return activation(x, spec, f"{name}_{spec.activation}")
+    x = activation(x, spec, f"{name}_{spec.activation}")
+    return normalization(x, spec, f"{name}_bn", scale)
+
+
 def dropout(x: keras.KerasTensor, spec: DeepSpec, name: str) -> keras.KerasTensor:
     """Add dropout at the rate in the options, or nothing if it is 0."""
     from keras import layers
@@ -159,7 +178,7 @@ def output_layer(
         kernel_regularizer=_penalty(spec),
         dtype="float32",
         name=name,
-        **options,
+        **{"kernel_initializer": initializer(spec, "glorot_uniform"), **options},
     )
     if spec.logit_scale == 1:
         return last
@@ -168,17 +187,33 @@ def output_layer(
     return lambda x: last(scale(x))
 
 
-def kernel_options(spec: DeepSpec) -> dict[str, Any]:
+def kernel_options(spec: DeepSpec, auto: Any = None) -> dict[str, Any]:
     """Return the initializer and the penalty of a kernel, for use as Keras arguments.
 
-    The initializer follows He et al. (2015), section 2.2, for rectifiers and similar activations,
-    and Glorot and Bengio (2010), section 4.2.1, for the sigmoid and tanh.
+    Args:
+        spec: the options.
+        auto: what ``initializer: auto`` stands for in this network. None follows He et al. (2015),
+            section 2.2, for rectifiers and similar activations, and Glorot and Bengio (2010),
+            section 4.2.1, for the sigmoid and tanh.
     """
-    saturating = spec.activation in ("sigmoid", "tanh")
-    return {
-        "kernel_initializer": "glorot_uniform" if saturating else "he_normal",
-        "kernel_regularizer": _penalty(spec),
-    }
+    if auto is None:
+        saturating = spec.activation in ("sigmoid", "tanh")
+        auto = "glorot_uniform" if saturating else "he_normal"
+    return {"kernel_initializer": initializer(spec, auto), "kernel_regularizer": _penalty(spec)}
+
+
+def initializer(spec: DeepSpec, auto: Any) -> Any:
+    """Return the initial values of a kernel: those that the options name, or `auto`.
+
+    The class of initial values is Keras's, or its name; each use of a name draws other values.
+    """
+    if spec.initializer == "auto":
+        return auto
+    if spec.initializer == "normal":
+        from keras.initializers import RandomNormal
+
+        return RandomNormal(stddev=spec.initial_deviation)
+    return spec.initializer
 
 
 def _penalty(spec: DeepSpec) -> keras.regularizers.Regularizer | None:
@@ -197,7 +232,16 @@ def _neurons(
     if activate and spec.activation == "maxout":
         # Goodfellow et al. (2013), section 2: the maximum of several linear maps.
         names = [f"{name}_piece{index}" for index in range(1, MAXOUT_PIECES + 1)]
-        pieces = [normalization(linear(each)(x), spec, f"{each}_bn") for each in names]
-        return layers.Maximum(name=f"{name}_maxout")(pieces)
-    x = normalization(linear(name)(x), spec, f"{name}_bn")
-    return activation(x, spec, f"{name}_{spec.activation}") if activate else x
+        before = spec.norm_place == "before"
+        pieces = [linear(each)(x) for each in names]
+        if before:
+            pieces = [
+                normalization(piece, spec, f"{each}_bn")
+                for piece, each in zip(pieces, names, strict=True)
+            ]
+        x = layers.Maximum(name=f"{name}_maxout")(pieces)
+        return x if before else normalization(x, spec, f"{name}_bn")
+    x = linear(name)(x)
+    if activate:
+        return normalized_activation(x, spec, name)
+    return normalization(x, spec, f"{name}_bn")

@@ -14,6 +14,17 @@ from pipeline.tta import Tta
 
 Activation = Literal["relu", "sigmoid", "tanh", "elu", "leaky_relu", "prelu", "gelu", "maxout"]
 Optimizer = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "muon"]
+Initializer = Literal[
+    "auto",
+    "zeros",
+    "normal",
+    "lecun_normal",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "orthogonal",
+]
 Schedule = Literal["constant", "time_decay", "step", "linear", "cosine", "plateau"]
 Flip = bool | Literal["alternating"]
 Border = Literal["black", "reflect", "edge"]
@@ -42,6 +53,7 @@ Part = Annotated[float, Field(ge=0, le=1)]
 LogitScale = Annotated[float, Field(ge=1e-6, le=1e6)]
 NormEpsilon = Annotated[float, Field(ge=1e-15, le=1)]
 Steps = Annotated[int, Field(ge=1, le=100_000)]
+Deviation = Annotated[float, Field(ge=1e-9, le=1e3)]
 OWNERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "decay": ("schedule", ("time_decay",)),
     "milestones": ("schedule", ("step",)),
@@ -64,6 +76,16 @@ class LayerOptions(MethodSpec):
     """Activation of each convolution and hidden layer; maxout takes the larger of two."""
     batch_norm: bool = False
     """Batch normalization between each convolution or hidden layer and its activation."""
+    norm_place: Literal["before", "after"] = "before"
+    """Place of batch normalization: before the activation, as in the paper (Ioffe and Szegedy 2015,
+    section 3.2), or after it. Where a network leaves the activation of a layer to an addition, its
+    normalization stays in front of that addition."""
+    initializer: Initializer = "auto"
+    """Initial values of kernels: zeros; normal, with `initial_deviation`; those of LeCun et al.
+    (1998), Glorot and Bengio (2010), He et al. (2015) or Saxe et al. (2014). auto: He's for
+    rectifiers and Glorot's for sigmoid, tanh and the output layer, unless a network has its own."""
+    initial_deviation: Deviation = 0.01
+    """For normal: standard deviation of the initial values; 0.01 as in AlexNet."""
     dropout: Dropout = 0.0
     """Fraction of inputs dropped during training, where the network has dropout."""
     l1: Penalty = 0.0
@@ -88,6 +110,20 @@ class LayerOptions(MethodSpec):
     identity_start: bool = False
     """Convolutions with a stride of 1 and kernels of 3×3 or more start as a partial identity: the
     first filters pass the channels through (`pipeline.deep.initial_weights`)."""
+
+    @model_validator(mode="after")
+    def _have_an_effect(self) -> Self:
+        if "norm_place" in self.model_fields_set and not self.batch_norm:
+            raise ValueError(
+                f"found norm_place: {self.norm_place} without batch normalization; drop it, or set "
+                "batch_norm: true"
+            )
+        if "initial_deviation" in self.model_fields_set and self.initializer != "normal":
+            raise ValueError(
+                f"found initial_deviation with initializer: {self.initializer}; it belongs to "
+                "initializer: normal. Drop it, or change the initializer"
+            )
+        return self
 
 
 class OptimizerOptions(MethodSpec):

@@ -158,6 +158,11 @@ class DeepSpec(
                 "resize them in `dataset`, or drop this run"
             )
 
+    @property
+    def needs_bias(self) -> bool:
+        """Whether layers have a bias; directly before batch normalization it would do nothing."""
+        return not self.batch_norm or self.norm_place == "after"
+
     def scaled(self, filters: int) -> int:
         """Return the number of filters or units times `width`, at least 1."""
         return max(1, round(filters * self.width))

@@ -33,10 +33,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.deep.layers import (
-    activation,
     dropout,
+    initializer,
     kernel_options,
-    normalization,
+    normalized_activation,
     output_layer,
 )
 from pipeline.deep.options import (
@@ -143,7 +143,8 @@ class Spec(DeepSpec):
         x = self._group(x, third, "group3")  # 3 × 3 × 256
         x = layers.GlobalMaxPooling2D(name="pool")(x)  # 256
         x = dropout(x, self, "dropout")
-        output = output_layer(n_outputs, self, kernel_initializer=_uniform())
+        initial = initializer(self, _uniform())
+        output = output_layer(n_outputs, self, kernel_initializer=initial)
         return Model(image, output(x), name="airbench")
 
     def _group(self, x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
@@ -151,18 +152,14 @@ class Spec(DeepSpec):
         from keras import layers
 
         def conv(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-            options = kernel_options(self) | {"kernel_initializer": _uniform()}
-            bias = not self.batch_norm
+            options, bias = kernel_options(self, _uniform()), self.needs_bias
             return layers.Conv2D(filters, 3, padding="same", use_bias=bias, name=name, **options)(x)
-
-        def normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-            x = normalization(x, self, f"{name}_bn", scale=False)
-            return activation(x, self, f"{name}_{self.activation}")
 
         x = conv(x, f"{name}_conv1")
         x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-        x = normalized(x, f"{name}_conv1")
-        return normalized(conv(x, f"{name}_conv2"), f"{name}_conv2")
+        x = normalized_activation(x, self, f"{name}_conv1", scale=False)
+        x = conv(x, f"{name}_conv2")
+        return normalized_activation(x, self, f"{name}_conv2", scale=False)
 
 
 def _uniform() -> keras.Initializer:

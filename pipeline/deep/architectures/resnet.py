@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class Spec(DeepSpec):
     """ResNet for small images (2016), or the corresponding plain network (`residual: false`)."""
 
-    depth: Literal[20, 32, 44, 56, 110] = 20
-    """Number of layers with weights, 6n+2."""
+    depth: Literal[8, 14, 20, 32, 44, 56, 110] = 20
+    """Number of layers with weights, 6n+2; 8 and 14 are shallower than any in the paper."""
     residual: bool = True
     """Whether every two layers have a shortcut around them; false gives the plain network."""
     shortcut: Literal["identity", "projection"] = "identity"

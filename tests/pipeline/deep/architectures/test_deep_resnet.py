@@ -39,6 +39,11 @@ def test_trained_parameters_by_depth(depth):
     assert len(kernels(network)) == depth
 
 
+@pytest.mark.parametrize("depth", [8, 14])
+def test_shallower_than_the_paper(depth):
+    assert len(kernels(resnet(8, depth=depth, width=0.1))) == depth
+
+
 def test_plain_network_has_the_layers_of_the_residual_one_but_no_shortcuts():
     plain, residual = resnet(residual=False), resnet()
     assert trainable(plain) == COUNTS[20]
