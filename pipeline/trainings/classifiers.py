@@ -25,7 +25,8 @@ from pipeline.features.resized import build_extractor
 from pipeline.fingerprints import guard
 from pipeline.machine import versions
 from pipeline.storage.features import features_digest, load_feature_card, load_features
-from pipeline.storage.splits import SPLITS, load_images, load_labels, load_task
+from pipeline.storage.splits import SPLITS, load_images
+from pipeline.trainings.lessons import lesson
 from pipeline.trainings.mirrors import mirrored_features
 from pipeline.trainings.training import SCORED, Outcome, Training
 
@@ -60,14 +61,17 @@ def train_on(training: Training, state: Path) -> Outcome:
         StudyError: if a class has no training image; otherwise as `classical.run.training.train`.
     """
     spec, started = cast(ClassicalSpec, training.spec), time.perf_counter()
-    labels = {split: load_labels(split) for split in ("train", "validation")}
-    if training.rows is not None:
-        labels["train"] = labels["train"][training.rows]
-    sets = [_feature_set(name, training.rows, spec.mirrored) for name in spec.features]
+    learned = lesson(training)
+    labels, n_classes = learned.labels, learned.n_classes
+    sets = [
+        _feature_set(name, learned.rows["train"], spec.mirrored, training.features.get(name))
+        for name in spec.features
+    ]
     features = {split: [each.splits[split] for each in sets] for split in SPLITS}
+    if (rows := learned.rows["validation"]) is not None:
+        features["validation"] = [each[rows] for each in features["validation"]]
     mirrors = [cast(NDArray, each.mirrors) for each in sets] if spec.mirrored else None
-    spec, searched = _searched(spec, features, labels, training.seed, mirrors)
-    n_classes = load_task().n_classes
+    spec, searched = _searched(spec, features, labels, n_classes, training.seed, mirrors)
     trained = train(spec, features, labels, n_classes, training.seed, mirrors, curve=False)
     return Outcome(
         scores={split: trained.scores[split] for split in SCORED},
@@ -85,35 +89,49 @@ def _searched(
     spec: ClassicalSpec,
     features: Mapping[str, Sequence[NDArray[np.float32]]],
     labels: Mapping[str, NDArray[np.int64]],
+    n_classes: int,
     seed: int,
     mirrors: Sequence[NDArray[np.float32]] | None,
 ) -> tuple[ClassicalSpec, dict[str, Any]]:
     """Return the options to train with, and facts about the search for them, if there was one."""
     if spec.tune is None:
         return spec, {}
-    found = tune(spec, features, labels, load_task().n_classes, seed, mirrors)
+    found = tune(spec, features, labels, n_classes, seed, mirrors)
     return found.spec, {"chosen": found.notes["chosen"], "tuning_seconds": found.seconds}
 
 
-def what_determines(spec: ClassicalSpec) -> dict[str, Any]:
+def what_determines(training: Training) -> dict[str, Any]:
     """Return all that determines such a training besides options, images, rows, seed and code."""
+    names = cast(ClassicalSpec, training.spec).features
     return {
-        "features": {name: _what_determines_set(name) for name in spec.features},
+        "features": {name: _what_determines_set(name, training.features) for name in names},
         "versions": versions(*_LIBRARIES),
     }
 
 
-def _what_determines_set(name: str) -> list[str]:
+def _what_determines_set(name: str, others: Mapping[str, FeatureSpec]) -> list[Any]:
     """Return checksums of a stored feature set, and of the code of one that is fitted again."""
-    spec = cast("FeatureSpec", load_entry("features", name)[0])
-    learned = [guard.training_digest(__name__, ("features", spec.method))] if spec.learns else []
-    return [features_digest(name), *learned]
+    spec = others.get(name) or cast("FeatureSpec", load_entry("features", name)[0])
+    code = guard.training_digest(__name__, ("features", spec.method))
+    if name in others:
+        return [spec.model_dump(mode="json"), code]
+    return [features_digest(name), *([code] if spec.learns else [])]
 
 
-def _feature_set(name: str, rows: NDArray[np.int64] | None, mirrored: bool) -> _FeatureSet:
+def _feature_set(
+    name: str, rows: NDArray[np.int64] | None, mirrored: bool, other: FeatureSpec | None
+) -> _FeatureSet:
+    """Return a stored feature set, or one that is fitted and extracted here.
+
+    Args:
+        name: of the feature set.
+        rows: of the training images; None for all.
+        mirrored: whether the mirrored training images are needed as well.
+        other: its options, if they are not those of the study.
+    """
     entry, seed = load_entry("features", name)
-    spec = cast("FeatureSpec", entry)
-    if rows is not None and spec.learns:
+    spec = other or cast("FeatureSpec", entry)
+    if other is not None or (rows is not None and spec.learns):
         return _refitted(spec, seed, rows, mirrored)
     splits = {split: load_features(name, split) for split in SPLITS}
     mirrors, mirroring = _mirrors(name) if mirrored else (None, 0.0)
@@ -130,10 +148,13 @@ def _mirrors(name: str) -> tuple[NDArray[np.float32], float]:
     return mirrored_features(name)
 
 
-def _refitted(spec: FeatureSpec, seed: int, rows: NDArray[np.int64], mirrored: bool) -> _FeatureSet:
+def _refitted(
+    spec: FeatureSpec, seed: int, rows: NDArray[np.int64] | None, mirrored: bool
+) -> _FeatureSet:
     """Fit an extractor on some training images, and extract the features of all that are needed."""
     started = time.perf_counter()
-    images = load_images("train")[rows]
+    images = load_images("train")
+    images = images if rows is None else images[rows]
     extractor = build_extractor(spec, seed, images.shape[1:3]).fit(images)
     splits = {"train": extractor.transform(images)}
     mirrors = extractor.mirrored(splits["train"]) if mirrored else None

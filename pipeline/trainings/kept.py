@@ -86,12 +86,13 @@ def training_key(training: Training) -> str:
     spec, module = training.spec, _module(training.kind)
     return resume.state_key(
         {
-            **module.what_determines(spec),
+            **module.what_determines(training),
             "kind": training.kind,
             "options": spec.model_dump(mode="json", exclude={"seeds", "tta"}),
             "seed": training.seed,
             "rows": _digest(training.rows),
             "steps": training.steps,
+            "classes": training.classes,
             "data": learning_seal(),
             "code": guard.training_digest(module.__name__, (training.kind, spec.method)),
         }

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.deep.training.building import Whole
 from pipeline.deep.training.checkpoint import Checkpoint
@@ -29,7 +28,8 @@ from pipeline.deep.tuning.study import tune
 from pipeline.device import compute_policy, device_name, make_deterministic, use_threads
 from pipeline.machine import versions
 from pipeline.storage.paths import BASE_FEATURES
-from pipeline.storage.splits import SPLITS, load_images, load_labels, load_task
+from pipeline.storage.splits import SPLITS, load_images
+from pipeline.trainings.lessons import lesson
 from pipeline.trainings.training import SCORED, Outcome, Training
 
 if TYPE_CHECKING:
@@ -53,22 +53,26 @@ def train_on(training: Training, state: Path) -> Outcome:
         StudyError: as in `pipeline.deep.training.fitting.train`, but for a divergence.
     """
     started = time.perf_counter()
-    spec, facts = _spec(training)
-    labels = {split: load_labels(split) for split in ("train", "validation")}
+    learned = lesson(training)
+    spec, facts = _spec(training, len(learned.labels["train"]))
     images = {split: load_images(split) for split in SPLITS}
-    rows = _rows(training, facts["passes"], len(images["train"]))
+    rows, labels = dict(learned.rows), dict(learned.labels)
+    if facts["passes"] > 1:
+        there = np.arange(len(images["train"])) if rows["train"] is None else rows["train"]
+        rows["train"] = np.tile(there, facts["passes"])
+        labels["train"] = np.tile(labels["train"], facts["passes"])
     whole = None
-    if rows is not None:
-        whole = Whole(images, {"train": rows, "validation": None, "test": None})
-        images, labels["train"] = whole.split_up(), labels["train"][rows]
-    spec, searched = _searched(spec, images, labels, training.seed, whole)
+    if any(each is not None for each in rows.values()):
+        whole = Whole(images, rows)
+        images = whole.split_up()
+    spec, searched = _searched(spec, images, labels, training.seed, learned.n_classes, whole)
     facts |= searched
     try:
         trained = train(
             spec,
             images,
             labels,
-            load_task().n_classes,
+            learned.n_classes,
             training.seed,
             BASE_FEATURES,
             Checkpoint(state),
@@ -87,18 +91,20 @@ def _searched(
     images: Mapping[str, NDArray[np.uint8]],
     labels: Mapping[str, NDArray[np.int64]],
     seed: int,
+    n_classes: int,
     whole: Whole | None,
 ) -> tuple[DeepSpec, dict[str, Any]]:
     """Return the options to train with, and facts about the search for them, if there was one."""
     if spec.tune is None:
         return spec, {}
-    trial = TrialTask(images, labels, load_task().n_classes, seed, BASE_FEATURES, whole)
+    trial = TrialTask(images, labels, n_classes, seed, BASE_FEATURES, whole)
     found = tune(spec, trial)
     return found.spec, {"chosen": found.notes["chosen"], "tuning_seconds": found.seconds}
 
 
-def what_determines(spec: DeepSpec) -> dict[str, Any]:
+def what_determines(training: Training) -> dict[str, Any]:
     """Return all that determines such a training besides options, images, rows, seed and code."""
+    spec = cast("DeepSpec", training.spec)
     _set_up(spec)  # before anything is computed, as the measurement behind `precision` is
     return {
         "files": spec.record(),
@@ -124,23 +130,14 @@ def passes_over(images: int, batch_size: int, epochs: int, steps: int | None) ->
     return max(1, math.ceil(per_epoch * batch_size / images))
 
 
-def _spec(training: Training) -> tuple[DeepSpec, dict[str, Any]]:
+def _spec(training: Training, images: int) -> tuple[DeepSpec, dict[str, Any]]:
     """Return the options as they are trained with, and what was decided here."""
     spec = cast("DeepSpec", training.spec)
-    images = load_task().sizes["train"] if training.rows is None else len(training.rows)
     batch_size = min(spec.batch_size, images)
     epochs = sum(each.epochs for each in spec.phases())
     passes = passes_over(images, batch_size, epochs, training.steps)
     facts = {"images": images, "passes": passes, "batch_size": batch_size}
     return spec.model_copy(update={"batch_size": batch_size, "tta": "none"}), facts
-
-
-def _rows(training: Training, passes: int, count: int) -> NDArray[np.int64] | None:
-    """Return the positions of the images of an epoch; None for all, once each."""
-    if passes == 1:
-        return training.rows
-    rows = np.arange(count) if training.rows is None else training.rows
-    return np.tile(rows, passes)
 
 
 def _set_up(spec: DeepSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pipeline.classical.spec import ClassicalSpec
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
+    from pipeline.features.spec import FeatureSpec
 
 SCORED = ("validation", "test")
 """The splits whose scores are kept."""
@@ -31,6 +33,12 @@ class Training:
     steps: int | None = None
     """The fewest steps of the optimizer, for networks: an epoch goes over its images as often as
     that takes (`pipeline.trainings.networks`). None for once, as in the runs of the study."""
+    classes: tuple[int, ...] | None = None
+    """The classes to tell apart, as labels of the study; None for all. Images of others are left
+    out, but for those of the test split, whose labels are not known here; scores have a column for
+    each class, in this order."""
+    features: Mapping[str, FeatureSpec] = field(default_factory=dict)
+    """Feature sets with other options than in the study, by name; they are extracted anew."""
 
     @property
     def kind(self) -> str:
@@ -44,7 +52,7 @@ class Outcome:
 
     scores: dict[str, NDArray[np.float32]]
     """Each of `SCORED` -> (n, classes) in the order of the split, larger means more likely; {} if
-    the training diverged."""
+    the training diverged. With `Training.classes`, validation images of others are left out."""
     history: pd.DataFrame
     """`HISTORY_COLUMNS`: epochs of a network, of a diverged one the epochs that it finished; one
     size of a classical run."""

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
-from pipeline.config.yaml_files import dump_yaml
+from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.storage import resume
 from pipeline.storage.splits import Task, save_split, save_task
 from pipeline.trainings.kept import KeptTrainings, training_key
@@ -91,6 +91,45 @@ def test_a_part_of_the_images(here, kind, entry, capsys):
         np.testing.assert_array_equal(again.scores[split], first.scores[split])
     assert again.history.equals(first.history)
     assert (again.seconds, again.facts) == (first.seconds, first.facts)
+
+
+@pytest.mark.parametrize(("kind", "entry"), [("classical", SVM), ("deep", NETWORK)])
+def test_some_classes_are_told_apart_as_if_there_were_no_others(here, kind, entry):
+    each = training(kind, entry, rows=PART, classes=(2, 0))
+    found = made(each)
+    assert found.facts["images"] == 2 * len(PART) // 3
+    assert found.scores["test"].shape == (SIZES["test"], 2)
+    assert found.scores["validation"].shape == (2 * SIZES["validation"] // 3, 2)
+    assert training_key(each) != training_key(replace(each, classes=(0, 2)))
+    if kind == "classical":  # which is right on all of them
+        labels = np.arange(SIZES["test"]) % 3
+        of_both = labels != 1
+        found_classes = np.array([2, 0])[found.scores["test"].argmax(1)]
+        np.testing.assert_array_equal(found_classes[of_both], labels[of_both])
+
+
+def test_feature_sets_with_other_options_are_those_of_such_a_study(here):
+    other = registry.parse(
+        "features", {"method": "color_histogram", "grid": 2, "bins": 3}, "features.color"
+    )
+    each = training("classical", SVM, rows=PART, features={"color": other})
+    changed = made(each)
+    assert training_key(each) != training_key(replace(each, features={}))
+    assert not np.array_equal(
+        changed.scores["test"], made(replace(each, features={})).scores["test"]
+    )
+    document = read_yaml(Path("params.yaml"))
+    document["features"]["color"] |= {"grid": 2, "bins": 3}
+    before = Path("params.yaml").read_text()
+    try:
+        Path("params.yaml").write_text(dump_yaml(document))
+        featurize.main("color")
+        np.testing.assert_array_equal(
+            made(training("classical", SVM, rows=PART)).scores["test"], changed.scores["test"]
+        )
+    finally:
+        Path("params.yaml").write_text(before)
+        featurize.main("color")
 
 
 def test_labels_of_test_images_are_not_there(here):
