@@ -38,6 +38,7 @@ def main() -> None:
     check_files(params)
     check_sizes(params)
     check_channels(params)
+    check_limits(params)
     check_memory_ahead(params)
     read = cast("DatasetSpec", params.dataset).files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
@@ -50,6 +51,11 @@ def check_files(params: Params) -> None:
     cast("DatasetSpec", params.dataset).check_files()
     reading = [(f"features.{name}", spec) for name, spec in params.features.items()]
     reading += [(f"deep.{name}", spec) for name, spec in params.deep.items()]
+    for name, ablation in params.ablations.items():
+        for each in ablation.variants:
+            place = f"ablations.{name}.values.{each.label}"
+            reading += [(place, spec) for spec in each.features.values()]
+            reading += [(place, each.spec)] if each.kind == "deep" else []
     for name, spec in reading:
         try:
             cast("FeatureSpec | DeepSpec", spec).check_files()
@@ -106,6 +112,18 @@ def _mirrored(params: Params) -> Iterator[str]:
             for option in ("mirrored", "flip", "tta"):
                 if options.get(option, False) not in (False, None, "none"):
                     yield f"{kind}.{name}.{option}"
+
+
+def check_limits(params: Params) -> None:
+    """Raise `StudyError` if an ablation asks for more training images than there are."""
+    most = cast("DatasetSpec", params.dataset).most_training_images()
+    for name, ablation in params.ablations.items():
+        for each in ablation.variants:
+            if most is not None and each.limit is not None and each.limit > most:
+                raise StudyError(
+                    f"params.yaml: ablations.{name}, {each.label}: limit: found {each.limit:,}; "
+                    f"expected at most the {most:,} training images (null for all)"
+                )
 
 
 def check_memory_ahead(params: Params) -> None:

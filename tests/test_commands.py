@@ -18,6 +18,7 @@ GROUPS = {
     "train_classical": "classical",
     "train_deep": "deep",
     "corrupt": "corrupt",
+    "ablations": "ablations",
 }
 HOSTILE = ("x; touch p #", "$(touch p)", "`touch p`", "'; touch p; '", "a\ntouch p", "../../docs")
 

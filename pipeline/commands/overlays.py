@@ -6,8 +6,8 @@ key of its own::
     only: [raw_svm, hog_svm, lenet5]
 
 `only` keeps the runs that it names and those with an entry in the overlay itself; other runs are
-dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests
-and sample sizes of dropped runs, unless they have an entry in the overlay.
+dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests,
+sample sizes and ablations of dropped runs, unless they have an entry in the overlay.
 """
 
 from __future__ import annotations
@@ -117,6 +117,10 @@ def _reduced(
     for section, wanted in (("features", joined), ("corrupt", _runs(reduced))):
         if section in reduced:
             reduced[section] = kept(section, wanted)
+    if "ablations" in reduced:
+        entries = _section(reduced, "ablations").items()
+        of_runs = [name for name, entry in entries if _bases(entry) <= {*_runs(reduced)}]
+        reduced["ablations"] = kept("ablations", of_runs)
     return _without_sizes_of_others(reduced, changes)
 
 
@@ -140,6 +144,13 @@ def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return a section; empty if it is missing, or invalid (which `check` reports later)."""
     found = document.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _bases(entry: Any) -> set[str]:
+    """Return the runs that an ablation trains with other options."""
+    values = _section(entry, "values") if isinstance(entry, Mapping) else {}
+    others = [each for each in (entry, *values.values()) if isinstance(each, Mapping)]
+    return {each["base"] for each in others if isinstance(each.get("base"), str)}
 
 
 def _feature_sets(entry: Any) -> list[str]:

@@ -23,6 +23,7 @@ SECTIONS = {
     "train_deep": "deep",
     "corrupt": "corrupt",
     "sample_size": "sample_size.runs",
+    "ablations": "ablations",
 }
 """Stage with one instance per entry -> the section of params.yaml with those entries."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.config.params import Params
 from pipeline.storage import file_sets, integrity
+from pipeline.storage.ablations import ABLATIONS
 from pipeline.storage.corrupted import CORRUPTED
 from pipeline.storage.health import HEALTH
 from pipeline.storage.near_duplicates import DUPLICATES_MANIFEST
@@ -52,5 +53,7 @@ def _manifests(params: Params) -> Iterator[Path]:
         yield CORRUPTED / name / integrity.MANIFEST
     for name in params.sample_size.runs:
         yield SAMPLE_SIZE / name / integrity.MANIFEST
+    for name in params.ablations:
+        yield ABLATIONS / name / integrity.MANIFEST
     yield DUPLICATES_MANIFEST
     yield HEALTH / integrity.MANIFEST

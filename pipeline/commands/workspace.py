@@ -13,6 +13,7 @@ if __name__ == "__main__":
 
 import configparser
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -40,6 +41,11 @@ from pipeline.config.yaml_files import dump_yaml
 
 WORKSPACES = Path("workspaces")
 STUDIES = Path("studies")
+LATER_SECTIONS: dict[str, Any] = {
+    "sample_size": {"sizes": [], "draws": 5, "steps": 500, "runs": {}},
+    "ablations": {},
+}
+"""Sections of params.yaml that earlier versions did not have, as they are without an entry."""
 
 
 def create(study: str, root: Path) -> Path:
@@ -87,6 +93,16 @@ def populate(folder: Path, root: Path, params: str) -> None:
     _write(folder / ".dvc" / "config", _config(root, folder))
     for linked in ("pipeline", "stages", ".dvc/plots"):
         _link(folder / linked, root / linked)
+
+
+def with_later_sections(params: str) -> str:
+    """Add empty sections that a file of an earlier version lacks: DVC would fail without them."""
+    missing = {
+        name: empty
+        for name, empty in LATER_SECTIONS.items()
+        if not re.search(rf"^{name}:", params, re.MULTILINE)
+    }
+    return params + dump_yaml(missing) if missing else params
 
 
 def reproduce(folder: Path) -> int:

@@ -17,7 +17,7 @@ from pipeline.config import registry
 from pipeline.config.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
-SECTIONS = ("features", "classical", "deep", "corrupt")
+SECTIONS = ("features", "classical", "deep", "corrupt", "ablations")
 """The sections of params.yaml that map names to entries."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 

@@ -20,6 +20,7 @@ from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, check_name, run_seeds
 from pipeline.config.roster import Run
 from pipeline.config.sample_size import SECTION, SampleSizeOptions, parse_sample_size, sized_run
+from pipeline.config.variants import Ablation, parse_ablations
 from pipeline.config.yaml_files import read_yaml
 
 COMPUTED_IMPORTS = ("{dataset}", "{features}", "{classical}", "{deep}")
@@ -54,6 +55,8 @@ class Params(_Plain):
     """Runs that are tested on corrupted test images, by name; {} for none."""
     sample_size: SampleSizeOptions = Field(default_factory=SampleSizeOptions)
     """Runs that are trained on parts of the training images; none in files of earlier versions."""
+    ablations: dict[str, Ablation] = Field(default_factory=dict)
+    """Experiments in which one factor of a run varies; none in files of earlier versions."""
 
     @property
     def roster(self) -> tuple[Run, ...]:
@@ -81,6 +84,8 @@ def load_params(path: Path = PARAMS) -> Params:
             problems += str(error).splitlines()
     corrupt = _parse_corrupt(document, problems)
     sample_size = _parse_sample_size(document, problems)
+    ablations, found = parse_ablations(document, _MOST_PROBLEMS)
+    problems += found
     problems += _dangling(document, parsed)
     problems += _not_with_folds(document, parsed)
     try:
@@ -92,7 +97,9 @@ def load_params(path: Path = PARAMS) -> Params:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)}{more} problems"
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise StudyError(f"{path} has {count}:\n{lines}")
-    return Params(**dict(plain), **parsed, corrupt=corrupt, sample_size=sample_size)
+    return Params(
+        **dict(plain), **parsed, corrupt=corrupt, sample_size=sample_size, ablations=ablations
+    )
 
 
 def _unknown_sections(document: Mapping[str, Any]) -> list[str]:
@@ -190,6 +197,11 @@ def _not_with_folds(document: Mapping[str, Any], parsed: Mapping[str, Any]) -> l
         for name, spec in parsed["features"].items()
         if spec.learns
     ]
+    if document.get("ablations"):
+        problems.append(
+            f"ablations: found some together with dataset.folds: {folds}; expected {{}}, because "
+            "they are scored on a test split. Use a study without folds"
+        )
     if document.get("corrupt"):
         problems.append(
             f"corrupt: found runs together with dataset.folds: {folds}; expected {{}}, because "

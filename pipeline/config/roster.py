@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.checks import StudyError, did_you_mean, listing
+from pipeline.config.ablations import AblationOptions, parse_options
 from pipeline.config.aims import Aims
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params
@@ -51,6 +52,8 @@ class Roster:
     """What this study leaves out, and why."""
     seed: int
     """The study's."""
+    ablations: Mapping[str, AblationOptions] = field(default_factory=dict)
+    """Experiments in which one factor of a run varies, by name."""
     sample_size: SampleSizeOptions = field(default_factory=SampleSizeOptions)
     """Runs that are trained on parts of the training images."""
     aims: Aims = field(default_factory=Aims)
@@ -100,6 +103,9 @@ def load_roster() -> Roster:
         },
         not_run=_parse(_Whole, document, "").not_run,
         seed=seed,
+        ablations={
+            name: parse_options(name, entry) for name, entry in document["ablations"].items()
+        },
         sample_size=parse_sample_size(document.get(SECTION), f"{PARAMS}: {SECTION}"),
         aims=_aims(document.get("dataset")),
     )

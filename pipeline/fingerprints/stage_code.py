@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import registry
+from pipeline.config.ablations import parse_options
 from pipeline.fingerprints.modules import Code, Fingerprint, method_module
 from pipeline.storage.files import save_json
 from pipeline.storage.paths import CODE
@@ -51,15 +52,15 @@ class Based:
     run: str
     """Of the study."""
     changes: tuple[Mapping[str, Any], ...]
-    """Options -> values, of each kind of training."""
+    """Options -> values, of each kind of training; those of another run name it as `base`."""
 
     def variants(self, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         """Return the kind and all options of each kind of training; none for an unknown run."""
         return [
-            (kind, {**section[self.run], **changes})
-            for kind in ("classical", "deep")
-            if self.run in (section := params.get(kind) or {})
+            (kind, {**section[run], **changes})
             for changes in self.changes
+            for kind in ("classical", "deep")
+            if (run := changes.get("base", self.run)) in (section := params.get(kind) or {})
         ]
 
     def feature_sets(self, params: Mapping[str, Any]) -> list[str]:
@@ -75,7 +76,19 @@ def _of_sample_size(params: Mapping[str, Any]) -> dict[str, Based]:
     return {name: Based(name, (changes or {},)) for name, changes in runs.items()}
 
 
-BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, Based]]] = {"sample_size": _of_sample_size}
+def _of_ablations(params: Mapping[str, Any]) -> dict[str, Based]:
+    section = params.get("ablations") or {}
+    options = {name: parse_options(name, entry) for name, entry in section.items()}
+    return {
+        name: Based(each.base, tuple({**each.set, **changes} for changes in each.values.values()))
+        for name, each in options.items()
+    }
+
+
+BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, Based]]] = {
+    "sample_size": _of_sample_size,
+    "ablations": _of_ablations,
+}
 """Stages of entries that train other runs: from all of params.yaml, entry -> what it trains."""
 
 

@@ -35,6 +35,8 @@ from pipeline.trainings.training import SCORED, Outcome, Training
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from pipeline.deep.spec import DeepSpec
 
 _LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy")

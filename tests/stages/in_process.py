@@ -8,6 +8,7 @@ from typing import Any
 from small_study import NO_SIZES, write_params
 
 from stages import (
+    ablations,
     check,
     corrupt,
     duplicates,
@@ -50,6 +51,8 @@ def run_study(params: dict[str, Any]) -> None:
     health.main()
     for name in params["corrupt"]:
         corrupt.main(name)
+    for name in params.get("ablations", {}):
+        ablations.main(name)
     for name in params.get("sample_size", NO_SIZES)["runs"]:
         sample_size.main(name)
     for main in (evaluate.main, illustrate.main, illustrate_networks.main, report.main):

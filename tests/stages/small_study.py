@@ -52,6 +52,16 @@ PARAMS: dict[str, Any] = {
         "hog_svm": {"limit": 30, "corruptions": ["contrast", "gaussian_noise"]},
         "lenet5": {"limit": 20, "corruptions": ["contrast"], "severities": [1, 5]},
     },
+    "ablations": {
+        "C": {
+            "base": "hog_svm",
+            "vary": "C",
+            "values": [0.01, 0.5],
+            "repeats": 2,
+            "limit": 60,
+            "claims": [{"claim": "A weak penalty is better.", "better": 0.5, "than": 0.01}],
+        },
+    },
     "sample_size": {"sizes": [60, None], "draws": 2, "steps": 5, "runs": {"hog_svm": {"C": 0.5}}},
     "not_run": {"resnet": "too slow for a test"},
 }
@@ -77,7 +87,8 @@ def checkout(root: Path, folder: Path) -> Path:
 
 
 def write_params(folder: Path, params: dict[str, Any]) -> None:
-    text = dump_yaml({"sample_size": NO_SIZES, **params})  # dvc.yaml asks for this section
+    # dvc.yaml asks for these sections.
+    text = dump_yaml({"sample_size": NO_SIZES, "ablations": {}, **params})
     (folder / "params.yaml").write_text(text, encoding="utf-8")
 
 

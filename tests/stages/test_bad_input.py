@@ -51,6 +51,7 @@ from pipeline.storage.splits import (
     save_split,
 )
 from stages import (
+    ablations,
     check,
     corrupt,
     duplicates,
@@ -173,6 +174,7 @@ STAGES: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "train_classical": (train_classical.main, (RUN,)),
     "corrupt": (corrupt.main, (RUN,)),
     "sample_size": (sample_size.main, (RUN,)),
+    "ablations": (ablations.main, ("C",)),
     "evaluate": (evaluate.main, ()),
     "illustrate": (illustrate.main, ()),
     "report": (report.main, ()),

@@ -93,6 +93,9 @@ def steps(root, tmp_path_factory) -> dict[str, Step]:
     study.edit(lambda p: p["sample_size"].update(sizes=[60, 120, None]))
     steps["size"] = study.repro()
 
+    study.edit(lambda p: p["ablations"]["C"].update(values=[0.01, 0.5, 1.0]))
+    steps["value"] = study.repro()
+
     def swap_runs(params):
         params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
         del params["classical"]["color_svm"]
@@ -153,9 +156,11 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
                 "train_classical@both_svm",
                 "corrupt@hog_svm",
                 "sample_size@hog_svm",
+                "ablations@C",
             },
         ),
         ("size", ALWAYS | BEHIND_RUNS | {"sample_size@hog_svm"}),
+        ("value", ALWAYS | BEHIND_RUNS | {"index", "ablations@C"}),
         ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
         ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],

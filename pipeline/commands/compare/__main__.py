@@ -69,7 +69,7 @@ def _compare(given: argparse.Namespace, root: Path) -> int:
     if (folder / PARAMS).exists() and not given.again:
         _check_same_images(folder / PARAMS, path)
         print(f"Using {os.path.relpath(folder / PARAMS)} as it is; AGAIN=1 chooses anew.")
-        text = (folder / PARAMS).read_text(encoding="utf-8")
+        text = workspace.with_later_sections((folder / PARAMS).read_text(encoding="utf-8"))
     else:
         text = _chosen(path, budget, name)
     workspace.populate(folder, root, text)

@@ -132,7 +132,8 @@ def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
         name: f"left out by the budget: about {seconds / 60:.0f} min more"
         for name, seconds in chosen.left_out.items()
     }
-    unused = {"corrupt": {}, "sample_size": {"sizes": [], "draws": 5, "steps": 500, "runs": {}}}
+    sizes = {"sizes": [], "draws": 5, "steps": 500, "runs": {}}
+    unused = {"corrupt": {}, "sample_size": sizes, "ablations": {}}
     return {"seed": 0, "dataset": dataset, **sections, **unused, "not_run": not_run}
 
 

@@ -42,7 +42,7 @@ def written(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
     for section in ("features", "classical", "deep"):
         lines += ["", *_section(section, found[section], reasons)]
     lines.append("")
-    for section in ("corrupt", "sample_size"):
+    for section in ("corrupt", "sample_size", "ablations"):
         lines += dump_yaml({section: found[section]}).splitlines()
     lines += dump_yaml({"not_run": found["not_run"]}).splitlines()
     return "\n".join(lines) + "\n"

@@ -240,3 +240,20 @@ def test_other_committed_studies_have_the_runs_of_the_default_one(root):
     ]
     assert set(full["deep"]) - set(base["deep"]) == {"resnet56", "airbench_muon"}
     assert list(base["classical"]) == list(cpu["classical"]) == list(full["classical"])
+
+
+def test_ablations_stay_with_the_runs_that_they_train():
+    values = {"a": {}, "b": {"base": "lenet5"}}
+    ablations = {
+        "kept": {"base": "hog_svm", "vary": "C", "values": [1, 2]},
+        "dropped": {"base": "lenet5", "vary": "epochs", "values": [1, 2]},
+        "of both": {"base": "hog_svm", "values": values},
+    }
+    base = {
+        "classical": {"hog_svm": {"features": ["hog"]}},
+        "deep": {"lenet5": {}},
+        "ablations": ablations,
+    }
+    own = {"base": "lenet5", "vary": "width", "values": [1, 2]}
+    overlay = {"only": ["hog_svm"], "ablations": {"own": own}}
+    assert list(lay_over(base, overlay, Path("it.yaml"))["ablations"]) == ["kept", "own"]

@@ -143,6 +143,15 @@ def test_an_overlay_may_name_the_runs_that_it_keeps(checkout):
     assert list(found) == list(expected), "`only` itself is no section of params.yaml"
 
 
+def test_a_file_of_an_earlier_version_gets_the_sections_that_it_lacks(root):
+    earlier = "seed: 0\nablations: {a: {base: net}}\n"
+    found = yaml.safe_load(workspace.with_later_sections(earlier))
+    assert found["ablations"] == {"a": {"base": "net"}}
+    assert found["sample_size"]["runs"] == {}
+    assert workspace.with_later_sections(yaml.safe_dump(found)) == yaml.safe_dump(found)
+    assert set(workspace.LATER_SECTIONS) <= set(read_yaml(root / "params.yaml"))
+
+
 def test_code_is_linked_and_the_graph_copied(checkout):
     folder = create("tiny", checkout)
     for name in ("pipeline", "stages", ".dvc/plots"):

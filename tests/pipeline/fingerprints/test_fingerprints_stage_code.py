@@ -27,6 +27,7 @@ from pipeline.storage.paths import CODE
 
 PARAMS = read_yaml(ROOT / "params.yaml")
 PARAMS["sample_size"]["runs"] = {"hog_color_patches": {}, "lenet5": {}}
+PARAMS["ablations"] = {"C": {"base": "hog_svm", "vary": "C", "values": [0.1, 1.0]}}
 GRAPH = read_yaml(ROOT / "dvc.yaml")["stages"]
 ALL = [
     (stage, method)
