@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.analyses.ablated import AblationRecord
 from pipeline.analyses.corrupted_runs import CorruptedRecord
 from pipeline.analyses.evaluate import evaluate
 from pipeline.analyses.pictures import save_pictures
@@ -19,6 +20,7 @@ from pipeline.commands.provenance import code_version
 from pipeline.config.roster import Roster, Run, load_roster
 from pipeline.robustness.severities import possible
 from pipeline.storage import corrupted, near_duplicates
+from pipeline.storage.ablations import load_ablation
 from pipeline.storage.health import load_health
 from pipeline.storage.object_files import missing
 from pipeline.storage.results import replacing_results
@@ -78,6 +80,7 @@ def load_inputs(roster: Roster) -> dict[str, Any]:
         "aims": roster.aims,
         "seed": roster.seed,
         "corrupted": _corrupted(roster, dataset.image_shape[2]),
+        "ablations": _ablations(roster),
         "duplicates": near_duplicates.load_duplicates(images_seal()),
         "health": load_health(learning_seal()),
         "image_names": _names(),
@@ -117,6 +120,14 @@ def _corrupted(roster: Roster, channels: int) -> Iterator[CorruptedRecord]:
             corruptions=options.corruptions or possible(channels),
             severities=options.severities,
         )
+
+
+def _ablations(roster: Roster) -> Iterator[AblationRecord]:
+    """Load the outputs of `ablations` one by one, for those in params.yaml."""
+    learning = learning_seal()
+    for name, options in roster.ablations.items():
+        remedy = f"dvc repro ablations@{name}"
+        yield AblationRecord(load_ablation(name, remedy, learning), options, remedy)
 
 
 def _sized(roster: Roster) -> Iterator[SizedRecord]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.analyses.ablated import AblationRecord, score_ablations
 from pipeline.analyses.corrupted_runs import CorruptedRecord, score_corrupted
 from pipeline.analyses.duplicates import check_duplicates, no_duplicates
 from pipeline.analyses.enlarged import enlarged_sentences
@@ -37,6 +38,7 @@ def evaluate(
     seed: int = 0,
     n_samples: int = 12,
     corrupted: Iterable[CorruptedRecord] = (),
+    ablations: Iterable[AblationRecord] = (),
     duplicates: Duplicates | None = None,
     health: Health | None = None,
     image_names: Mapping[int, str] | None = None,
@@ -62,6 +64,7 @@ def evaluate(
         seed: of the choice of sample images, and of the resamples of the bootstrap.
         n_samples: sample images in all.
         corrupted: what `corrupt` has left of some of the runs.
+        ablations: what `ablations` has left.
         duplicates: what `duplicates` has left; without it, no test image has a near-duplicate.
         health: what `health` has left; None leaves its question out.
         image_names: id -> name of an image, for those that the results name.
@@ -88,6 +91,7 @@ def evaluate(
         seed=seed,
         not_run=dict(not_run or {}),
         corrupted=score_corrupted(corrupted, scored, known, seed),
+        ablations=score_ablations(ablations, known),
         sized=score_sized(sized, scored, known),
         duplicates=found,
         health=health,

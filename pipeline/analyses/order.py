@@ -9,6 +9,7 @@ ORDER = (
     "learning_curves",
     "overfitting",
     "depth",
+    "ablations",
     "tuning",
     "cost",
     "pairwise",

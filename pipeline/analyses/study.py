@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipeline.analyses.ablated import ScoredAblation
 from pipeline.analyses.corrupted_runs import CorruptedRun
 from pipeline.analyses.duplicates import claimed_pairs, no_duplicates, unique_images
 from pipeline.analyses.families import families_best
@@ -38,6 +39,8 @@ class Study:
     """What the study leaves out, and why."""
     corrupted: Sequence[CorruptedRun] = ()
     """The runs that were tested on corrupted images, in the order of `runs`."""
+    ablations: Sequence[ScoredAblation] = ()
+    """Experiments in which one factor of a run varies."""
     sized: Sequence[SizedRun] = ()
     """The runs that were trained on parts of the training images, the best on the validation split
     at the largest size first."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from made_up_ablation import ablation_record
 
 from pipeline.analyses import tables
 from pipeline.analyses.evaluate import evaluate
@@ -95,6 +96,7 @@ def made_up(
     sizes: dict[str, int] = SIZES,
     corrupted: Sequence[str] = (),
     sized: Mapping[str, Sequence[float]] | None = None,
+    ablated: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[Results, np.ndarray, np.ndarray]:
     """Return results, the test images (n, 32, 32, 3) uint8, and their ids."""
     rng = np.random.default_rng(7)
@@ -113,7 +115,20 @@ def made_up(
     difficulty = {split: rng.random(n) for split, n in sizes.items()}
     records = [_record(run, labels, ids, difficulty, n_classes, rng) for run in wanted]
     by_size = [sized_record(run, skills, labels, ids) for run, skills in (sized or {}).items()]
-    results = evaluate(dataset, labels, ids, records, not_run=not_run, seed=0, sized=by_size)
+    factors = [
+        ablation_record(labels["test"], ids["test"], name=name, **each)
+        for name, each in (ablated or {}).items()
+    ]
+    results = evaluate(
+        dataset,
+        labels,
+        ids,
+        records,
+        not_run=not_run,
+        seed=0,
+        sized=by_size,
+        ablations=factors,
+    )
     if corrupted:
         add_measurements(results, corrupted)
     return results, _images(labels["test"], rng), ids["test"]
@@ -476,6 +491,19 @@ GPU_RECIPES = {
         ("fast_net", "about an hour", "Its point is to reach 93% within 30 seconds of training."),
     )
 }
+ABLATED = {
+    "optimizer": {
+        "truth": {"momentum": 0.6, "sgd": 0.45, "adam": 0.62, "too_much": 0.5},
+        "diverged": [("too_much", 0), ("too_much", 2)],
+        "target": 0.5,
+        "claims": [
+            {"claim": "Momentum helps.", "better": "momentum", "than": "sgd"},
+            {"claim": "Adam is slower.", "better": "sgd", "than": "adam", "in": "epochs_to_target"},
+            {"claim": "Adam takes less time.", "better": "adam", "than": "sgd", "in": "seconds"},
+        ],
+    },
+    "kernel": {"truth": {"linear": 0.4, "kernel": 0.7}, "family": "classical"},
+}
 CASES = {
     "roster": {"wanted": ROSTER, "not_run": GPU_RECIPES},
     "normal": {
@@ -486,6 +514,7 @@ CASES = {
             "lenet5": (0.20, 0.36, 0.52, 0.64, 0.74),
             "vgg16_transfer": (0.62, 0.70, 0.76, 0.80, 0.83),
         },
+        "ablated": ABLATED,
     },
     "tiny": {"wanted": NORMAL[:1], "class_names": ("cat", "dog")},
     "large": {"class_names": tuple(f"class {i:02d}" for i in range(100)), "not_run": NOT_RUN},

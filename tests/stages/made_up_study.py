@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from made_up_ablation import ablation_record
 
+from pipeline.config.ablations import parse_options
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.roster import Roster, Run
+from pipeline.storage.ablations import save_ablation
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.health import CONTROL_COLUMNS, FACT_COLUMNS, Health, save_health
 from pipeline.storage.near_duplicates import (
@@ -39,12 +42,21 @@ CLASSES = ("cat", "dog", "frog")
 SIZES = {"train": 24, "validation": 18, "test": 30}
 RUNS = {"svm": ("classical", (0,)), "pca_svm": ("classical", (0,)), "net": ("deep", (0, 1))}
 
+FACTOR = {
+    "base": "net",
+    "vary": "optimizer",
+    "values": ["adam", "sgd"],
+    "repeats": 2,
+    "claims": [{"claim": "Adam is better.", "better": "adam", "than": "sgd"}],
+}
+
 
 def roster() -> Roster:
     """The parts of params.yaml that `evaluate` looks at."""
     runs = tuple(Run(name, family, seeds) for name, (family, seeds) in RUNS.items())
     corrupt = {"svm": CorruptOptions(limit=20, corruptions=("fog",), severities=(1, 5))}
-    return Roster(runs, corrupt, {"vgg": "slow"}, seed=0)
+    factors = {"optimizer": parse_options("optimizer", FACTOR)}
+    return Roster(runs, corrupt, {"vgg": "slow"}, seed=0, ablations=factors)
 
 
 def write_study(seed: int = 0) -> None:
@@ -65,6 +77,10 @@ def write_study(seed: int = 0) -> None:
     check = LikenessCheck(0.85, 20, 1, 1, 1)
     save_duplicates(Duplicates(near, copies, check), images_seal())
     write_health(rng)
+    options = {key: FACTOR[key] for key in ("repeats", "claims")}
+    truth = {"adam": 0.6, "sgd": 0.4}
+    found = ablation_record(labels["test"], load_ids("test"), truth, seed=seed, **options)
+    save_ablation(found.results, learning_seal())
 
 
 def write_health(rng: np.random.Generator) -> None:

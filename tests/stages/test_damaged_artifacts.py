@@ -48,7 +48,9 @@ def study(finished, tmp_path, monkeypatch) -> Path:
 def taken() -> dict[str, Any]:
     """All that `evaluate` takes, loaded."""
     inputs = load_inputs(roster())
-    return inputs | {name: list(inputs[name]) for name in ("runs", "corrupted")}
+    return inputs | {
+        name: list(inputs[name]) for name in ("runs", "corrupted", "sized", "ablations")
+    }
 
 
 def files() -> list[Path]:
@@ -283,6 +285,7 @@ def test_what_was_exchanged_is_named(study, one, other):
         ],
         ["runs/svm"],
         ["runs/_corrupted/svm"],
+        ["runs/_ablations/optimizer"],
     ],
     ids=lambda parts: parts[0],
 )

@@ -58,6 +58,9 @@ NOT_OF_ALL_RUNS = {
     "sample_size",
     "sample_size_crossings",
     "sample_size_forms",
+    "ablations",
+    "ablation_claims",
+    "ablation_curves",
 }
 """Tables of some runs, of pairs of runs, or of images."""
 
@@ -134,6 +137,7 @@ def test_the_study_makes_everything_and_says_where_the_report_is(first):
         "corrupt@hog_svm",
         "corrupt@lenet5",
         "sample_size@hog_svm",
+        "ablations@C",
         "duplicates",
         "health",
         "evaluate",

@@ -53,7 +53,9 @@ FIGURES = ("accuracy", "coverage", "agreement", "confusion", "corruption", "corr
            "per_class",
            "reliability_classical", "reliability_deep", "reliability_hybrid",
            "sample_size", "train_test")  # fmt: skip
-FILES = [*(f"figures/{name}.{kind}" for name in FIGURES for kind in ("png", "svg")),
+ABLATIONS = ("ablation_kernel", "ablation_optimizer", "ablation_optimizer_accuracy",
+             "ablation_optimizer_loss")  # fmt: skip
+FILES = [*(f"figures/{name}.{kind}" for name in (*FIGURES, *ABLATIONS) for kind in ("png", "svg")),
          "index.html", "networks.csv", "summary.md"]  # fmt: skip
 
 
