@@ -2,6 +2,8 @@
 PYTHON ?= python3
 LOCK ?= requirements.lock
 STUDY ?=
+JOBS ?=
+SCHEDULER ?=
 AS ?= $(or $(STUDY),default)
 
 VENV := .venv
@@ -9,9 +11,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(notdir $(LOCK))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUNBUFFERED := 1
+SIDE_BY_SIDE = $(if $(JOBS),--jobs "$(JOBS)") $(if $(SCHEDULER),--scheduler "$(SCHEDULER)")
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo study compare predict export test reliability lint format bench lock reference render clean
+.PHONY: help setup demo study compare scheduler worker predict export test reliability lint format bench lock reference render clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,15 +30,22 @@ $(READY): $(LOCK)
 	@touch $@
 
 demo: ## run a small study on bundled photographs (minutes, no download)
-	@$(MAKE) --no-print-directory study STUDY=demo
+	@$(MAKE) --no-print-directory study STUDY=demo JOBS=$(or $(JOBS),auto)
 
-study: $(READY) ## run the study in params.yaml; STUDY=x applies the overlay studies/x.yaml
-	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY)
+study: $(READY) ## run the study in params.yaml; STUDY=x applies studies/x.yaml (JOBS=2, SCHEDULER=tcp://...)
+	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY) $(SIDE_BY_SIDE)
 
 compare: $(READY) ## compare methods on IMAGES=folder-or-archive (BUDGET=15m, NAME=..., AGAIN=1)
 	@$(BIN)/python -m pipeline.commands.compare $(if $(IMAGES),"$(IMAGES)",$(error IMAGES=... is missing: \
 	  a folder or an archive with a folder of images for each class)) --budget $(or $(BUDGET),15m) \
-	  $(if $(NAME),--name "$(NAME)") $(if $(AGAIN),--again) $(if $(PLAN),--plan)
+	  $(if $(NAME),--name "$(NAME)") $(if $(AGAIN),--again) $(if $(PLAN),--plan) $(SIDE_BY_SIDE)
+
+scheduler: $(READY) ## on the head of many machines: start what hands out stages (docs/many-machines.md)
+	@$(BIN)/python -m distributed.cli.dask_scheduler --port $(or $(PORT),8786) --no-dashboard
+
+worker: $(READY) ## on each machine, in its own clone: run stages for SCHEDULER=tcp://head:8786 (JOBS=auto)
+	@$(BIN)/python -m pipeline.commands.jobs.worker "$(or $(SCHEDULER),$(error SCHEDULER=... is missing: \
+	  the address that `make scheduler` prints, such as tcp://head:8786))" $(if $(JOBS),--jobs "$(JOBS)")
 
 predict: $(READY) ## classify images: RUN=<run> IMAGES=<file, folder or archive> (STUDY=x, CSV=file)
 	@$(BIN)/python -m pipeline.commands.predict "$(RUN)" $(if $(IMAGES),"$(IMAGES)") \

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback during the imports below
 
+import argparse
 import configparser
 import os
 import re
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands import dvc_command
+from pipeline.commands.jobs.options import Options, add_arguments, read_options
 from pipeline.storage.features import FEATURES
 from pipeline.storage.files import save_text
 from pipeline.storage.paths import DOWNLOADS, INCOMING, STUDY
@@ -105,13 +107,24 @@ def with_later_sections(params: str) -> str:
     return params + dump_yaml(missing) if missing else params
 
 
-def reproduce(folder: Path) -> int:
-    """Check params.yaml, run ``dvc repro`` in a study's folder, and print the report's path."""
+def reproduce(folder: Path, root: Path, options: Options) -> int:
+    """Check params.yaml, run the stages of a study's folder, and print the report's path.
+
+    Args:
+        folder: of the study.
+        root: the checkout.
+        options: how many stages run at once, and where; one after the other is ``dvc repro``.
+    """
     params = load_params(folder / PARAMS)
     with tempfile.TemporaryFile(dir=folder):
         pass  # fail here if the folder is not writable: DVC's own message is less clear
     dvc_command.clear_up(folder)
-    code = dvc_command.run_dvc(folder, "repro")
+    if options.side_by_side:
+        from pipeline.commands.jobs.study import run_side_by_side
+
+        code = run_side_by_side(folder, root, params, options)
+    else:
+        code = dvc_command.run_dvc(folder, "repro")
     if code == 0:
         with chdir(folder):  # paths of artifacts are relative to the study's folder
             verify_study(params)
@@ -201,24 +214,29 @@ def main(arguments: list[str]) -> int:
 
     ``create <study>`` creates the study's folder without running it.
     """
-    if not ((arguments[:1] == ["run"] and len(arguments) <= 2) or _creates(arguments)):
-        usage = "python -m pipeline.commands.workspace run [study]; or: ... create <study>"
-        print(f"usage: {usage}", file=sys.stderr)
-        return 2
-    return exit_status(lambda: _run(arguments), f"study {' '.join(arguments[1:])}".rstrip())
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.commands.workspace", description=__doc__.splitlines()[0]
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run a study")
+    run.add_argument("study", nargs="?", help="its overlays, joined by +; default: params.yaml")
+    add_arguments(run)
+    commands.add_parser("create", help="create a study's folder").add_argument("study")
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as end:  # argparse has printed why
+        return int(end.code or 0)
+    return exit_status(lambda: _run(given), f"study {given.study or ''}".rstrip())
 
 
-def _run(arguments: list[str]) -> int:
+def _run(given: argparse.Namespace) -> int:
     root = Path.cwd()
-    folder = create(arguments[1], root) if len(arguments) == 2 else root
-    if _creates(arguments):
-        print(os.path.relpath(folder))
+    if given.command == "create":
+        print(os.path.relpath(create(given.study, root)))
         return 0
-    return reproduce(folder)
-
-
-def _creates(arguments: list[str]) -> bool:
-    return len(arguments) == 2 and arguments[0] == "create"
+    options = read_options(given.jobs, given.scheduler)
+    folder = create(given.study, root) if given.study else root
+    return reproduce(folder, root, options)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run all benchmarks, or those of one page: ``python -m tests.benchmarks [methods|training]``."""
+"""Run all benchmarks, or those of some pages: ``python -m tests.benchmarks [page] ...``."""
 
 import os
 import sys
@@ -20,6 +20,7 @@ from tests.benchmarks import (
     lbp_features,
     linear_solvers,
     patch_features,
+    side_by_side,
 )
 from tests.benchmarks.measure import REPETITIONS, Row
 
@@ -58,6 +59,9 @@ def _pages(names: Sequence[str]) -> list[Page]:
     if not names or "training" in names:
         path = Path("docs/benchmarks-training.md")
         pages.append(Page(path, (_training(),), ("keras", "tensorflow", "jax", "numpy"), False))
+    if not names or "stages" in names:
+        path = Path("docs/benchmarks-stages.md")
+        pages.append(Page(path, (side_by_side,), ("dvc", "distributed", "ruamel.yaml"), False))
     return pages
 
 
@@ -73,7 +77,7 @@ PACKAGES = (
 
 
 def main(*names: str) -> None:
-    """Measure and write the named pages, ``methods`` or ``training``; without names, both."""
+    """Measure and write the named pages: ``methods``, ``training``, ``stages``; by default all."""
     for page in _pages(names):
         if page.one_thread:
             cv2.setNumThreads(1)

@@ -19,6 +19,7 @@ from pipeline.commands.compare.recommendation import recommend
 from pipeline.commands.compare.speeds import measure
 from pipeline.commands.compare.survey import Survey, survey
 from pipeline.commands.compare.written import written
+from pipeline.commands.jobs.options import add_arguments, read_options
 from pipeline.commands.reporting import exit_status
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
@@ -56,13 +57,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--name", help="the workspace (default: the name of the images)")
     parser.add_argument("--plan", action="store_true", help="write params.yaml and stop")
     parser.add_argument("--again", action="store_true", help="choose anew, replacing params.yaml")
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     task = f"comparison on {escaped(given.images)}"
     return exit_status(lambda: _compare(given, Path.cwd()), task)
 
 
 def _compare(given: argparse.Namespace, root: Path) -> int:
-    budget = seconds_of(given.budget)
+    budget, options = seconds_of(given.budget), read_options(given.jobs, given.scheduler)
     path = Path(os.path.abspath(Path(given.images).expanduser()))
     name = workspace_name(path, given.name)
     folder = root / workspace.WORKSPACES / name
@@ -76,7 +78,7 @@ def _compare(given: argparse.Namespace, root: Path) -> int:
     print(f"Study: {os.path.relpath(folder / PARAMS)}", flush=True)
     if given.plan:
         return 0
-    code = workspace.reproduce(folder)
+    code = workspace.reproduce(folder, root, options)
     if code == 0:
         print(recommend(folder))
     return code

@@ -1,0 +1,137 @@
+"""Calls of DVC, each in a process of its own that starts at once.
+
+DVC's locks name processes, so each stage needs a process; importing DVC takes longer than many a
+stage. A server process imports it once, and forks for each call (multiprocessing's "forkserver").
+If the process that called ends, however it ends, so do its calls and the stages that they run.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pipeline.checks import StudyError
+
+_PRELOAD = [
+    *("dvc.cli", "dvc.cli.parser", "dvc.commands.repro", "dvc.repo", "dvc.repo.reproduce"),
+    *("dvc.stage.cache", "dvc.stage.serialize", "dvc.dvcfile", "dvc.output", "dvc.rwlock"),
+    *("dvc.cachemgr", "dvc.data_cloud", "dvc.parsing", "dvc.scm", "dvc.utils.strictyaml"),
+    *("dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.metrics", "dvc.repo.open_repo"),
+    *("dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc_data.hashfile.db.local"),
+    *("dvc_data.index.checkout", "configobj", "networkx", "ruamel.yaml", "scmrepo.git"),
+    "pipeline.commands.jobs.dvc_calls",
+    # The module that was run as the command is imported again in each call; this is what it needs.
+    *("pipeline.config.params", "pipeline.commands.overlays", "pipeline.commands.verification"),
+    "pipeline.commands.dvc_command",
+]
+"""What a call imports; a name that is gone in another version of DVC is skipped. Names with "dvc"
+also tell `pipeline.commands.dvc_command` that a lock is held by DVC."""
+_CONTEXT = multiprocessing.get_context("forkserver")
+_running: set[Any] = set()
+
+
+def begin() -> None:
+    """Start the server, which imports DVC while other work goes on."""
+    from multiprocessing import forkserver
+
+    _CONTEXT.set_forkserver_preload(_PRELOAD)
+    forkserver.ensure_running()
+
+
+def call(
+    function: Callable[..., Any],
+    folder: Path,
+    *arguments: Any,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Any:
+    """Call a function of `dvc_calls` in a study's folder, and return what it returns.
+
+    Args:
+        function: gets `arguments`; the folder is its working directory.
+        folder: of the study.
+        arguments: what can be pickled.
+        log: the file that gets all output; by default it is dropped.
+        environment: variables to set.
+
+    Raises:
+        StudyError: if the call fails; its message is the last line of the error.
+    """
+    reading, writing = _CONTEXT.Pipe(duplex=False)
+    output = os.devnull if log is None else str(log)
+    variables = {"PATH": _path(), **(environment or {})}
+    given = (writing, str(folder), output, variables, function, arguments)
+    process = _CONTEXT.Process(target=_answer, args=given, daemon=True)
+    process.start()
+    _running.add(process)
+    writing.close()
+    try:
+        succeeded, answer = reading.recv()
+    except EOFError:
+        process.join()
+        succeeded, answer = False, f"DVC's process ended with exit code {process.exitcode}"
+    finally:
+        process.join()
+        _running.discard(process)
+        reading.close()
+    if not succeeded:
+        raise StudyError(answer)
+    return answer
+
+
+def kill_all() -> None:
+    """Kill the processes of all calls; the stages that they run then end too."""
+    for process in list(_running):
+        process.kill()
+
+
+def _path() -> str:
+    """Return the PATH on which stages find this Python, as `dvc_command.run_dvc` sets it."""
+    return f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+def _answer(
+    writing: Connection,
+    folder: str,
+    output: str,
+    variables: Mapping[str, str],
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+) -> None:
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+    os.chdir(folder)
+    os.environ.update(variables)
+    _redirect(output)
+    try:
+        answer = True, function(*arguments)
+    except KeyboardInterrupt:
+        answer = False, "interrupted"
+    except Exception as error:
+        answer = False, str(error) or type(error).__name__
+    writing.send(answer)
+
+
+def _end_with_caller() -> None:
+    caller = multiprocessing.parent_process()
+    if caller is not None:
+        caller.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _redirect(output: str) -> None:
+    """Send standard output and error to a file; standard input is empty."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, source in ((0, nothing), (1, file), (2, file)):
+        os.dup2(source, target)
+    os.close(file)
+    os.close(nothing)

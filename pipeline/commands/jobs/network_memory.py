@@ -1,0 +1,73 @@
+"""The memory that trainings need: ``python -m pipeline.commands.jobs.network_memory <run> ...``.
+
+It imports Keras at once, waits until standard input is closed, which tells it that the images are
+prepared, and prints one line of JSON per network.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+
+from pipeline.config.entries import load_entry
+from pipeline.keras_backend import load_keras
+from pipeline.storage.splits import load_task
+
+load_keras()  # before the imports below, which also import it
+
+import keras  # noqa: E402
+
+from pipeline.commands.jobs.forecasts import KERAS  # noqa: E402
+from pipeline.deep.sanity.memory import needed_memory  # noqa: E402
+from pipeline.deep.spec import DeepSpec, output_units  # noqa: E402
+from pipeline.deep.training.optimizers import build_optimizer  # noqa: E402
+from pipeline.pretrained.frozen import FrozenBase  # noqa: E402
+from pipeline.storage.splits import Task  # noqa: E402
+
+
+def needed(spec: DeepSpec, task: Task) -> int:
+    """Return the bytes at the peak of a training, in whichever of its phases they are most."""
+    return KERAS + max(_of_phase(phase, task) for phase in spec.phases())
+
+
+def _of_phase(spec: DeepSpec, task: Task) -> int:
+    stored = task.image_shape
+    image_shape = (*spec.sides_seen((stored[0], stored[1])), stored[2])
+    frozen = spec.frozen_base(0)
+    shape: tuple[int, ...] = image_shape if frozen is None else (_features_read(frozen),)
+    network = spec.network(shape, output_units(task.n_classes))
+    model = keras.Model(network.inputs, network.outputs)
+    model.compile(build_optimizer(spec, 1))
+    model.optimizer.build(model.trainable_variables)
+    numbers = sum(task.sizes.values()) * math.prod(shape)
+    held = numbers * (1 if frozen is None else 2 if frozen.is_halved else 4)
+    batch = min(spec.batch_size, task.sizes["train"])
+    return held + needed_memory(model, spec).bytes(batch)
+
+
+def _features_read(frozen: FrozenBase) -> int:
+    """Return how many numbers of a base are kept for each image."""
+    total = 0
+    for part in frozen.parts:
+        height, width, channels = frozen.network.output_shape(part.layer, frozen.image_size)
+        total += channels * (height * width if part.form == "map" else 1)
+    return total
+
+
+def main(names: list[str]) -> None:
+    """Print the forecast of each run; a network that cannot be built is left to its own stage."""
+    sys.stdin.read()
+    task = load_task()
+    for name in names:
+        try:
+            spec, _ = load_entry("deep", name)
+            found = needed(spec, task)  # type: ignore[arg-type]
+        except Exception:  # whatever it is, the training itself explains it
+            continue
+        print(json.dumps({"name": name, "bytes": found}), flush=True)
+        keras.utils.clear_session(free_memory=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
