@@ -237,6 +237,8 @@ class Story:
     starts: Counter[str]
     ran: dict[str, set[str]]
     """Machine -> its stages."""
+    went_on: bool
+    """Whether the killed stage went on without its worker."""
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +281,9 @@ def told(lab: Lab) -> Story:
     lab.go.touch()
     output, _ = again.communicate(timeout=PATIENCE)
     ran = {name: set(lab.starts(name)) for name in ("head", "one", "two", "edited")}
-    return Story(again.returncode, head, output, held()["one"], lab.starts(), ran)
+    killed = held()["one"]
+    went_on = any(line[:2] == ["end", killed] for line in lab.lines("one"))
+    return Story(again.returncode, head, output, killed, lab.starts(), ran, went_on)
 
 
 def free_port() -> int:
@@ -311,6 +315,7 @@ def test_a_lost_worker_and_a_lost_head_cost_one_stage(story, alone):
     assert story.code == 0, story.output
     again = {stage: count for stage, count in story.starts.items() if count > 1}
     assert again == {"check": 2, story.killed: 2}
+    assert not story.went_on, "a stage ends with its worker"
     assert outputs(story.head) == outputs(alone.study)
     assert (story.head.folder / "reports/study/index.html").exists()
 

@@ -2,7 +2,8 @@
 
 DVC's locks name processes, so each stage needs a process; importing DVC takes longer than many a
 stage. A server process imports it once, and forks for each call (multiprocessing's "forkserver").
-If the process that called ends, however it ends, so do its calls and the stages that they run.
+Each call is a process group of its own, with the stage that it runs: if the process that called
+ends, however it ends, the group is killed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -86,10 +88,11 @@ def call(
     return answer
 
 
-def kill_all() -> None:
-    """Kill the processes of all calls; the stages that they run then end too."""
+def signal_all(signum: int) -> None:
+    """Send a signal to all calls, and to the stages that they run."""
     for process in list(_running):
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signum)
 
 
 def _path() -> str:
@@ -105,6 +108,7 @@ def _answer(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
+    os.setpgrp()
     threading.Thread(target=_end_with_caller, daemon=True).start()
     os.chdir(folder)
     os.environ.update(variables)
@@ -122,7 +126,7 @@ def _end_with_caller() -> None:
     caller = multiprocessing.parent_process()
     if caller is not None:
         caller.join()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _redirect(output: str) -> None:

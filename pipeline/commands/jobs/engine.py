@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import time
+from asyncio import CancelledError
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.checks import StudyError
 from pipeline.commands.jobs import dvc_calls, dvc_process
 from pipeline.commands.jobs.display import Display, Running, Snapshot
 from pipeline.commands.jobs.durations import Durations
@@ -191,7 +193,7 @@ class Engine:
         work.machine.running.pop(stage, None)
         try:
             result = work.future.result()
-        except Exception as error:  # of Dask, or of a process that was killed
+        except (Exception, CancelledError) as error:  # of Dask, or of a process that was killed
             self._fail(stage, f"{type(error).__name__}: {error}")
             return
         if work.step == "look":
@@ -259,7 +261,13 @@ class Engine:
         if self.elsewhere is None or time.monotonic() < self._looked + _LOOK:
             return
         had = bool(self.elsewhere.machines)
-        lost = self.elsewhere.look()
+        try:
+            lost = self.elsewhere.look()
+        except OSError as error:
+            raise StudyError(
+                f"the scheduler does not answer any more ({error}). Start it and the workers, "
+                "then run the same command again: finished work is kept"
+            ) from None
         if not self.elsewhere.machines and (had or not self._looked):
             self.display.say("waiting for workers: make worker SCHEDULER=... on other machines")
         self._looked = time.monotonic()

@@ -71,7 +71,7 @@ class Here:
             threads_per_worker=jobs,
             processes=False,
             memory_limit=0,  # stages are processes of their own, which Dask does not measure
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             resources=offered(self.machine.memory),
             silence_logs=50,
         )

@@ -15,6 +15,8 @@ AUTO = "auto"
 SMALLEST_JOB = 600_000_000
 """Bytes below which no stage with NumPy and scikit-learn runs."""
 _USUAL_JOB = 2_000_000_000
+_MOST_AUTO = 8
+"""With more, stages would be short of threads before there are so many ready at once."""
 _PATIENCE = 1.0
 """Seconds to wait for a scheduler's port."""
 
@@ -53,10 +55,10 @@ def read_options(jobs: str, scheduler: str | None) -> Options:
 
 
 def job_count(text: str) -> int:
-    """Read a number of jobs; ``auto`` is one per core, as far as the memory allows."""
+    """Read a number of jobs; ``auto`` is one per core, up to 8, as far as the memory allows."""
     memory, cores = host_memory.total(), machine.core_count()
     if text == AUTO:
-        return max(1, min(cores, memory // _USUAL_JOB if memory else cores))
+        return max(1, min(cores, _MOST_AUTO, memory // _USUAL_JOB if memory else cores))
     if not re.fullmatch(r"[1-9]\d{0,3}", text):
         raise StudyError(
             f"JOBS: found {shown(text)}; expected a number of stages to run at once, such as "

@@ -59,9 +59,10 @@ def _interruptible(engine: Engine) -> Iterator[None]:
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         if engine.stopped:
-            dvc_process.kill_all()
+            dvc_process.signal_all(signal.SIGKILL)
             os._exit(dvc_command.INTERRUPTED)
         engine.stop()
+        dvc_process.signal_all(signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
@@ -81,7 +82,8 @@ def _outcome(engine: Engine, folder: Path, seconds: float) -> int:
         where = os.path.relpath(log_file(folder, stage))
         print(f"\n--- {stage} failed; its output is in {where} ---\n{reason}", file=sys.stderr)
     if engine.failed:
-        for line in filter(None, (dvc_command.full_disk(folder),)):
+        ways = dvc_command.lock_in_the_way(folder), dvc_command.full_disk(folder)
+        for line in filter(None, ways):
             print(f"\nerror: {line}", file=sys.stderr)
         behind = [f"{name} (needs {failed})" for name, failed in engine.left_out.items()]
         left_out = f"; left out: {', '.join(behind)}" if behind else ""

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -48,7 +49,12 @@ def _serve(given: argparse.Namespace) -> int:
         "Ctrl-C ends it",
         flush=True,
     )
-    asyncio.run(_until_closed(given, jobs))
+    try:
+        asyncio.run(_until_closed(given, jobs))
+    except KeyboardInterrupt:
+        dvc_process.signal_all(signal.SIGKILL)
+        print("ended; what it was running is sent elsewhere", file=sys.stderr)
+        return 128 + signal.SIGINT
     print("The scheduler has ended, or is out of reach", file=sys.stderr)
     return 1
 

@@ -36,7 +36,8 @@ def test_more_jobs_than_memory(computer):
 
 
 @pytest.mark.parametrize(
-    ("cores", "gigabytes", "jobs"), [(2, 24, 2), (16, 9, 4), (1, 24, 1), (4, 1, 1), (8, None, 8)]
+    ("cores", "gigabytes", "jobs"),
+    [(2, 24, 2), (16, 9, 4), (1, 24, 1), (4, 1, 1), (4, None, 4), (64, 500, 8)],
 )
 def test_auto_fits_cores_and_memory(computer, cores, gigabytes, jobs):
     computer(cores, gigabytes)
