@@ -50,7 +50,8 @@ class Forecasts:
 
     def begin(self, names: set[str]) -> None:
         """Start to count the networks of these stages, if there are any among them."""
-        wanted = sorted(set(self.params.deep) & {name.partition("@")[2] for name in names})
+        entries = {self._run_of(name) for name in names if "@" in name}
+        wanted = [name for name in self.params.deep if name in entries or None in entries]
         if not wanted:
             return
         self._counting = subprocess.Popen(
@@ -80,12 +81,12 @@ class Forecasts:
         task = None if kind in _BEFORE_IMAGES else self._known_task()
         if task is None:
             return PYTHON
-        if kind == "train_deep":
-            return self._networks.get(name)
-        if kind == "train_classical":
-            return PYTHON + self._classical(name, task)
         if kind == "featurize":
             return self._features(name, task)
+        if kind != "corrupt" and "@" in stage:
+            runs = [self._run_of(stage)] if self._run_of(stage) else [*self._runs()]
+            needed = [self._run(run, task) for run in runs if run is not None]
+            return None if None in needed else max(filter(None, needed), default=PYTHON)
         if self.uses_network(stage):
             return KERAS + _BATCHES
         return PYTHON + _pixels(task, task.sizes["test"] + task.sizes["validation"])
@@ -94,13 +95,30 @@ class Forecasts:
         """Return whether a stage computes with Keras, and so on a GPU if there is one."""
         kind, _, name = stage.partition("@")
         hybrid = {each for each, spec in self.params.features.items() if _is_hybrid(spec)}
-        if kind in ("train_deep", _DRAWS_NETWORKS):
+        if kind == _DRAWS_NETWORKS:
             return bool(self.params.deep)
-        if kind == "corrupt" and name in self.params.classical:
-            return bool(hybrid & set(self._joined(name)))
-        if kind == "corrupt":
-            return True
-        return name in hybrid if kind == "featurize" else kind == "illustrate" and bool(hybrid)
+        if "@" not in stage:
+            return kind == "illustrate" and bool(hybrid)
+        if kind == "featurize":
+            return name in hybrid
+        run = self._run_of(stage)
+        if run in self.params.classical:
+            # A classical run reads features; only where it gets new images are they computed.
+            return kind == "corrupt" and bool(hybrid & set(self._joined(run)))
+        return bool(self.params.deep)
+
+    def _runs(self) -> list[str]:
+        return [*self.params.classical, *self.params.deep]
+
+    def _run_of(self, stage: str) -> str | None:
+        """Return the run that a stage trains or measures; None for one that may train any."""
+        name = stage.partition("@")[2]
+        return name if name in self._runs() or stage.startswith("featurize@") else None
+
+    def _run(self, run: str, task: Task) -> int | None:
+        if run in self.params.deep:
+            return self._networks.get(run)
+        return PYTHON + self._classical(run, task)
 
     def _known_task(self) -> Task | None:
         if self._task is None:

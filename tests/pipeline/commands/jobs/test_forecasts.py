@@ -59,8 +59,20 @@ def test_what_is_set_aside_is_enough_and_not_twice_as_much(forecasts, peaks, run
     assert peaks[run] <= needed <= 2 * peaks[run]
 
 
-def test_a_network_that_is_not_counted_yet_is_unknown(forecasts):
-    assert forecasts.needed("train_deep@vgg16_transfer") is None
+def test_a_network_that_is_not_counted_yet_is_unknown(forecasts, monkeypatch):
+    monkeypatch.setattr(forecasts, "_networks", {"mlp": 10**9})
+    assert forecasts.needed("train_deep@lenet5") is None
+    assert forecasts.needed("ablations@depth") is None, "it may train any run"
+
+
+def test_stages_of_many_trainings_need_what_one_of_them_needs(forecasts, monkeypatch):
+    run = forecasts.needed("train_deep@lenet5")
+    assert forecasts.needed("sample_size@lenet5") == run
+    assert forecasts.uses_network("sample_size@lenet5")
+    assert not forecasts.uses_network("sample_size@hog_svm")
+    numbers = dict.fromkeys(forecasts.params.deep, 9 * 10**9)
+    monkeypatch.setattr(forecasts, "_networks", numbers)
+    assert forecasts.needed("ablations@depth") == forecasts.needed("train_deep@mlp") > run
 
 
 def test_stages_with_keras(forecasts):
