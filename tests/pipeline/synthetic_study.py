@@ -336,11 +336,13 @@ def _options(run: Wanted) -> dict[str, Any]:
 
 
 def _notes(run: Wanted) -> dict[str, Any]:
+    notes: dict[str, Any]
     if run.family == "deep":
         augmented = {"tta_ms_per_image": 0.7404} if run.tta != "none" else {}
         kept = {"best_epoch": 9, "monitor": "loss", "stopped_early": True}
-        return kept | augmented | dict(run.notes)
-    notes: dict[str, Any] = {"feature_sets": {name: SETS[name] for name in run.sets}}
+        notes = kept | augmented | dict(run.notes)
+    else:
+        notes = {"feature_sets": {name: SETS[name] for name in run.sets}}
     if run.tuned:
         notes["tuning"] = {
             "trials": 8,

@@ -137,7 +137,7 @@ def write_run(rng, name: str, family: str, seed: int, labels: dict[str, np.ndarr
         tuning_seconds=2.5 if name == "svm" else 0.0,
         notes=network if family == "deep" else classical,
     )  # fmt: skip
-    trials = [(k, "complete", 24, rng.random(), 0.5, '{"C": 0.5}') for k in range(3)]
+    trials = [(k, "complete", 24, 0, rng.random(), 0.5, '{"C": 0.5}') for k in range(3)]
     tuning = pd.DataFrame(trials, columns=list(TUNING_COLUMNS))
     model = model_file(name, seed, family)
     model.parent.mkdir(parents=True, exist_ok=True)

@@ -266,7 +266,7 @@ def test_further_comparisons_only_where_there_are_two(two_families):
 
 def trials(*accuracies):
     rows = [
-        (trial, "complete", 4, accuracy, 1.0, '{"C": 1}')
+        (trial, "complete", 4, 0, accuracy, 1.0, '{"C": 1}')
         for trial, accuracy in enumerate(accuracies)
     ]
     return pd.DataFrame(rows, columns=list(TUNING_COLUMNS))

@@ -11,11 +11,12 @@ from annotated_types import Ge, Le
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline.checks import StudyError
-from pipeline.classical.tuning.ranges import Range, Tune
+from pipeline.classical.tuning.ranges import Tune
 from pipeline.config import registry
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.registry import KINDS, MethodSpec, explain, load_spec, method_names, parse
 from pipeline.deep.architectures.transfer.phases import PhaseOptions
+from pipeline.tuning.ranges import Range
 from tests.pipeline.numeric_options import numbers
 
 EVERY_METHOD = [(kind, method) for kind in KINDS for method in method_names(kind)]

@@ -602,7 +602,7 @@ def test_notes_that_evaluate_reads_have_their_types(notes, message):
 
 @pytest.mark.parametrize("options", ["C = 1", "[1]", "", "[" * 100_000])
 def test_options_of_a_trial_are_a_json_object(options):
-    row = (0, "complete", 3, 0.5, 1.0, options)
+    row = (0, "complete", 3, 0, 0.5, 1.0, options)
     trials = pd.DataFrame([row], columns=list(TUNING_COLUMNS))
     save_run("01", 3, predictions(), history(), run_card(), trials)
     with pytest.raises(StudyError, match=r"tuning\.csv has an unexpected format .*a JSON object"):

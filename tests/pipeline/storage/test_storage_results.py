@@ -50,7 +50,7 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
     )
     options = '{"C": 0.5, "kernel": "a,b"}'
     tables["tuning"] = pd.DataFrame(
-        [(run, 0, 3, "pruned", 40, 0.5, 1.5, options) for run in runs],
+        [(run, 0, 3, "pruned", 40, 2, 0.5, 1.5, options) for run in runs],
         columns=list(COLUMNS["tuning"]),
     )
     tables["certainty"] = pd.DataFrame(

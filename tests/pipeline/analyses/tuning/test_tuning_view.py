@@ -56,3 +56,25 @@ def test_ranges():
     assert range_text({"low": 1, "high": 5}) == "1 to 5"
     assert range_text({"low": 1e-5, "high": 0.5, "log": True}) == "1e-05 to 0.5, logarithmic"
     assert range_text({"choices": ["scale", None]}) == "one of scale, none"
+
+
+def test_a_network_tells_of_its_epochs_and_of_what_was_given_up():
+    results = made_up((Wanted("net", "deep", 0.5, tuned=True),))[0]
+    table, (card,) = results.tables["tuning"], results.study["cards"]["net"].values()
+    table["epochs"] = [8, 1, 8, 2, 8, 8, 8, 0]
+    table.loc[7, ["state", "validation_accuracy"]] = ["diverged", float("nan")]
+    card["notes"]["tuning"] |= {"epochs": 8, "pruned": 1, "diverged": 1}
+    (found,) = view(StudyResults(results)).runs
+    assert found.search == (
+        "8 trials on 400 training images for up to 8 epochs, 1 of them stopped early, 1 diverged, "
+        "in 13 min"
+    )
+    assert found.has_epochs
+    assert {trial.number: trial.epochs for trial in found.trials}["5"] == "8"
+
+
+def test_results_of_an_earlier_version_have_no_epochs():
+    results = made_up((Wanted("svm", "classical", 0.5, tuned=True),))[0]
+    results.tables["tuning"]["epochs"] = float("nan")
+    (found,) = view(StudyResults(results)).runs
+    assert not found.has_epochs
