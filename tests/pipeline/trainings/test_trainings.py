@@ -21,6 +21,8 @@ SIZES = {"train": 48, "validation": 15, "test": 12}
 SVM = {"method": "linear_svm", "features": ["color"]}
 PATCHES = {"method": "patches", "count": 8, "size": 4, "samples": 200, "grid": 1}
 NETWORK = {"method": "lenet5", "epochs": 2, "batch_size": 8, "width": 0.25}
+RATES = {"learning_rate": {"low": 0.001, "high": 0.1}}
+TUNED = {"method": "mlp", "layers": 1, "epochs": 1, "tune": {"trials": 2, "ranges": RATES}}
 PART = np.arange(0, 48, 2)
 
 
@@ -70,8 +72,9 @@ def made(each: Training, told: str = "it", owner: str = "test") -> Outcome:
         ("classical", SVM | {"features": ["color", "patches"], "mirrored": True}),
         ("classical", SVM | {"tune": {"trials": 2, "ranges": {"C": {"low": 0.1, "high": 9}}}}),
         ("deep", NETWORK),
+        ("deep", TUNED),
     ],
-    ids=["stored features", "learned features, mirrored", "tuned", "network"],
+    ids=["stored features", "learned features, mirrored", "tuned", "network", "tuned network"],
 )
 def test_a_part_of_the_images(here, kind, entry, capsys):
     each = training(kind, entry, rows=PART)
