@@ -194,7 +194,7 @@ def test_another_wording_of_a_message_reruns_nothing(old, new):
 def test_reasons_why_files_cannot_be_read_are_kept_and_so_count():
     code = replaced("it has only {max(ends):,} of", "only {max(ends):,} of")
     changed = {each for each in ALL if fingerprint(code, *each) != fingerprint(unedited(), *each)}
-    decoding = ("image_folder", "photos")
+    decoding = ("digit_sheet", "image_folder", "photos")
     assert changed == {(stage, name) for stage in ("fetch", "prepare") for name in decoding}
 
 
