@@ -48,6 +48,7 @@ SMALLER = {
     "train_classical": "fewer feature sets, pca: 256, or a dataset.limit",
     "train_deep": "a smaller batch_size, width or image_size",
     "corrupt": "a smaller limit of this run under corrupt",
+    "sample_size": "smaller sizes under sample_size, or what needs less in the run itself",
 }
 """Stage -> options in params.yaml that reduce its memory use."""
 GOES_ON = "then run the same command again: finished work is kept"
