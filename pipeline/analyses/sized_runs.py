@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
-from pipeline.checks import StudyError, check_paired
+from pipeline.checks import StudyError, check_paired, listing
 from pipeline.storage.sample_size import DIVERGED, SampleSizeCard, SizedPredictions
 
 
@@ -70,23 +70,28 @@ def score_sized(
 def _check(record: SizedRecord, labels: Labels) -> None:
     card = record.found.card
     what = f"run {card.run!r}, by sample size"
-    asked = (record.sizes, record.draws)
-    if (card.sizes, card.draws) != asked:
+    asked = [(size, draw) for size in record.sizes for draw in range(record.draws)]
+    there = [(each.images, each.draw) for each in card.trainings]
+    if (card.sizes, card.draws, there) != (record.sizes, record.draws, asked):
         raise StudyError(
-            f"{what}: found sizes and draws {(card.sizes, card.draws)}; expected {asked}. "
-            f"Repair it with: {record.remedy}"
+            f"{what}: found sizes {listing(card.sizes)}, {card.draws} draws and {len(there)} "
+            f"trainings; expected {listing(record.sizes)}, {record.draws} draws and a training of "
+            f"each. Repair it with: {record.remedy}"
         )
     for split, predicted in record.found.predicted.items():
         ids = np.asarray(labels.ids[split])
         check_paired(record.found.ids[split], ids, f"{what}, {split} predictions", record.remedy)
         shape = (len(card.sizes), card.draws, len(ids))
         last = len(labels.class_names) - 1
-        if predicted.shape != shape or predicted.min() < DIVERGED or predicted.max() > last:
-            raise StudyError(
-                f"{what}, {split} predictions: found shape {predicted.shape} and classes "
-                f"{predicted.min()} to {predicted.max()}; expected {shape} and classes 0 to "
-                f"{last}. Repair it with: {record.remedy}"
-            )
+        if predicted.shape != shape:
+            found = f"shape {predicted.shape}; expected {shape}: sizes, draws, images"
+        elif predicted.min() < DIVERGED or predicted.max() > last:
+            found = f"classes {predicted.min()} to {predicted.max()}; expected 0 to {last}"
+        else:
+            continue
+        raise StudyError(
+            f"{what}, {split} predictions: found {found}. Repair it with: {record.remedy}"
+        )
 
 
 def _scored(found: SizedPredictions, run: ScoredRun, labels: Labels) -> SizedRun:

@@ -85,8 +85,14 @@ def save_sized(found: SizedPredictions, learning: str) -> None:
     with atomic(folder / "predictions.npz") as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **arrays)
     save_json(folder / "card.json", asdict(found.card))
+    seal_sized(found.card.run, learning)
+
+
+def seal_sized(run: str, learning: str) -> None:
+    """Write the manifest of the files of one run."""
+    folder = SAMPLE_SIZE / run
     files = [folder / "predictions.npz", folder / "card.json"]
-    of = {"sample size": found.card.run, _LEARNING: learning}
+    of = {"sample size": run, _LEARNING: learning}
     save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, of, files))
 
 
@@ -105,6 +111,8 @@ def load_sized(run: str, remedy: str, learning: str) -> SizedPredictions:
     manifest = SAMPLE_SIZE / run / integrity.MANIFEST
     path = intact(manifest, of, "card.json", remedy)
     card = strict.read_record(SampleSizeCard, load_json(path, remedy), path, remedy)
+    if card.run != run:
+        integrity.refuse(path, f"found the card of {card.run!r}; expected {run!r}", remedy)
     path = intact(manifest, of, "predictions.npz", remedy)
     arrays = load_arrays(path, remedy)
 

@@ -9,6 +9,7 @@ from made_up_ablation import ablation_record
 from pipeline.config.ablations import parse_options
 from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.roster import Roster, Run
+from pipeline.config.sample_size import SampleSizeOptions
 from pipeline.storage.ablations import save_ablation
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.health import CONTROL_COLUMNS, FACT_COLUMNS, Health, save_health
@@ -27,6 +28,12 @@ from pipeline.storage.runs import (
     model_file,
     run_manifest,
     save_run,
+)
+from pipeline.storage.sample_size import (
+    SampleSizeCard,
+    SizedPredictions,
+    SizedTraining,
+    save_sized,
 )
 from pipeline.storage.splits import (
     SPLITS,
@@ -55,8 +62,10 @@ def roster() -> Roster:
     """The parts of params.yaml that `evaluate` looks at."""
     runs = tuple(Run(name, family, seeds) for name, (family, seeds) in RUNS.items())
     corrupt = {"svm": CorruptOptions(limit=20, corruptions=("fog",), severities=(1, 5))}
+    sizes = SampleSizeOptions(sizes=(12, None), draws=2, runs={"svm": {}})
     factors = {"optimizer": parse_options("optimizer", FACTOR)}
-    return Roster(runs, corrupt, {"vgg": "slow"}, seed=0, ablations=factors)
+    missing = {"vgg": "slow"}
+    return Roster(runs, corrupt, missing, seed=0, sample_size=sizes, ablations=factors)
 
 
 def write_study(seed: int = 0) -> None:
@@ -71,6 +80,7 @@ def write_study(seed: int = 0) -> None:
     clean, fog = (rng.normal(size=size).astype(np.float32) for size in ((20, 3), (2, 20, 3)))
     trained = run_manifest("svm", 0, "").seal
     save_corrupted(CorruptedScores(card, ids, clean, {"fog": fog}), trained)
+    write_sized(rng)
     pair = load_ids("test")[3], load_ids("train")[5]
     near = pd.DataFrame([(*pair, "train", "alike", False, 0.97)], columns=list(DUPLICATE_COLUMNS))
     copies = pd.DataFrame([(pair[1], "train", 0, "train")], columns=list(COPY_COLUMNS))
@@ -81,6 +91,20 @@ def write_study(seed: int = 0) -> None:
     truth = {"adam": 0.6, "sgd": 0.4}
     found = ablation_record(labels["test"], load_ids("test"), truth, seed=seed, **options)
     save_ablation(found.results, learning_seal())
+
+
+def write_sized(rng: np.random.Generator) -> None:
+    """Write runs/_sample_size/svm/: guesses."""
+    sizes, splits = (12, SIZES["train"]), ("validation", "test")
+    trainings = tuple(
+        SizedTraining(size, draw, draw, rng.random(), 0.0, 1, 0, False)
+        for size in sizes
+        for draw in range(2)
+    )
+    card = SampleSizeCard("svm", 0, sizes, 2, None, False, {"C": 2.0}, (), trainings)
+    predicted = {s: rng.integers(0, 3, (2, 2, SIZES[s])).astype(np.int16) for s in splits}
+    ids = {split: load_ids(split) for split in splits}
+    save_sized(SizedPredictions(card, ids, predicted), learning_seal())
 
 
 def write_health(rng: np.random.Generator) -> None:

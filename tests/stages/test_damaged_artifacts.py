@@ -20,7 +20,7 @@ from made_up_study import roster, write_study
 
 from pipeline.analyses.evaluate import evaluate
 from pipeline.checks import StudyError
-from pipeline.storage import corrupted, integrity, near_duplicates
+from pipeline.storage import corrupted, integrity, near_duplicates, sample_size
 from pipeline.storage.runs import RUNS, run_manifest, seal_run
 from pipeline.storage.splits import PREPARED, Task, images_seal, learning_seal, load_task, save_task
 from stages.evaluate import load_inputs
@@ -190,6 +190,7 @@ def seal_all() -> None:
     for _, run, seed in of_runs:
         seal_run(run, seed, learning_seal())
     corrupted.seal_corrupted("svm", run_manifest("svm", 0, "").seal)
+    sample_size.seal_sized("svm", learning_seal())
     near_duplicates.seal_duplicates(images_seal())
 
 
@@ -286,6 +287,7 @@ def test_what_was_exchanged_is_named(study, one, other):
         ["runs/svm"],
         ["runs/_corrupted/svm"],
         ["runs/_ablations/optimizer"],
+        ["runs/_sample_size/svm"],
     ],
     ids=lambda parts: parts[0],
 )
