@@ -25,16 +25,22 @@ class Lesson:
 def lesson(training: Training) -> Lesson:
     """Return what a training learns from, its classes numbered from 0 if they are only some."""
     labels = {split: load_labels(split) for split in ("train", "validation")}
-    rows = {"train": training.rows, "validation": None, "test": None}
+    rows: dict[str, NDArray[np.int64] | None] = {
+        "train": training.rows,
+        "validation": None,
+        "test": None,
+    }
     n_classes = load_task().n_classes
     if training.classes is not None:
         numbers = np.full(n_classes, -1, dtype=np.int64)
         numbers[list(training.classes)] = np.arange(len(training.classes))
         labels = {split: numbers[each] for split, each in labels.items()}
         for split, each in labels.items():
-            there = np.arange(len(each)) if rows[split] is None else rows[split]
+            there = _taken(np.arange(len(each)), rows[split])
             rows[split] = there[each[there] >= 0]
         n_classes = len(training.classes)
-    taken = {split: labels[split] if rows[split] is None else labels[split][rows[split]]
-             for split in labels}  # fmt: skip
-    return Lesson(rows, taken, n_classes)
+    return Lesson(rows, {split: _taken(labels[split], rows[split]) for split in labels}, n_classes)
+
+
+def _taken(values: NDArray[np.int64], rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    return values if rows is None else values[rows]

@@ -46,10 +46,7 @@ def judge(ablation: ScoredAblation) -> list[JudgedClaim]:
     claims = ablation.options.claims
     if not claims:
         return []
-    found = [
-        advantage(ablation, *(ablation.value(label) for label in each.pair), each.measure)
-        for each in claims
-    ]
+    found = [_advantage(ablation, each) for each in claims]
     tests = [_test(claim, each) for claim, each in zip(claims, found, strict=True)]
     corrected = holm([p for p, _ in tests])
     return [
@@ -64,6 +61,11 @@ def judge(ablation: ScoredAblation) -> list[JudgedClaim]:
         )
         for claim, each, (p, side), adjusted in zip(claims, found, tests, corrected, strict=True)
     ]
+
+
+def _advantage(ablation: ScoredAblation, claim: Claim) -> Advantage | None:
+    first, second = (ablation.value(label) for label in claim.pair)
+    return advantage(ablation, first, second, claim.measure)
 
 
 def _test(claim: Claim, found: Advantage | None) -> tuple[float, Verdict]:

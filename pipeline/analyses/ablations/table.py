@@ -88,7 +88,7 @@ VALUES = Table(
         ),
         Column("reached", "Trainings that reach the target.", format="count"),
         Column("tuned", "Options that were chosen for this value by validation accuracy.",
-               format="text"),
+               title="Chosen", format="text", shown=True),
     ),
     optional=True,
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.analyses.ablations.table import CLAIMS, VALUES
 from pipeline.analyses.ablations.wording import about, evidence, sentences
-from pipeline.page.formats import percent
+from pipeline.page.formats import is_missing, percent
 from pipeline.page.study import StudyResults
 from pipeline.page.table import Cell, Heading, cell, heading
 from pipeline.page.view import View
@@ -160,7 +160,7 @@ def _varies(name: str, values: pd.DataFrame) -> bool:
     """Return whether a column says something of this ablation."""
     if name == "diverged":
         return bool(values[name].sum())
-    return bool(values[name].notna().any())
+    return not all(map(is_missing, values[name]))
 
 
 def _claim(row: Mapping[Any, Any]) -> JudgedClaim:

@@ -129,6 +129,16 @@ def test_only_with_changes_and_additions():
     )
 
 
+def test_sample_sizes_of_dropped_runs_are_dropped():
+    sizes = {"sizes": [9, None], "runs": {"raw_svm": {}, "hog_svm": {}, "lenet5": {"epochs": 3}}}
+    base, names_ = BASE | {"sample_size": sizes}, ["raw_svm", "lenet5"]
+    found = lay_over(base, {"only": names_}, PATH)["sample_size"]
+    assert found == sizes | {"runs": {"raw_svm": {}, "lenet5": {"epochs": 3}}}
+    own = {"sample_size": {"runs": {"hog_svm": {"C": 2}}}}
+    found = lay_over(base, {"only": names_, **own}, PATH)["sample_size"]
+    assert found["runs"]["hog_svm"] == {"C": 2}, "for the check to refuse"
+
+
 def test_null_still_drops_a_single_entry():
     assert names(only(["lenet5", "hog_svm"], corrupt={"lenet5": None}))["corrupt"] == ["hog_svm"]
     assert names(only(["hog_svm"], deep={"lenet5": None}))["deep"] == []
@@ -182,9 +192,13 @@ ROSTERS = {
     "hog_color_patches_mirrored mlp lenet5 resnet20 airbench efficientnet_transfer",
     "depth": "hog_rbf_svm residual20 plain20 residual56 plain56",
     "digits": "raw_svm hog_svm hog_opencv_svm patches_logistic hog_nystroem_svm",
+<<<<<<< HEAD
     "mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
     "fashion_mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
     "classical_chapter": "histogram_opencv_svm hog_opencv_svm",
+=======
+    "sample-size": "hog_color_patches efficientnet_svm lenet5 airbench",
+>>>>>>> 30d80d6 (Overlays drop sample sizes of dropped runs)
 }
 FEATURES = {
     "control_color": "raw color hog",
@@ -192,9 +206,13 @@ FEATURES = {
     "demo": "raw color hog hog_coarse patches",
     "depth": "hog",
     "digits": "raw hog patches",
+<<<<<<< HEAD
     "mnist": "raw hog",
     "fashion_mnist": "raw hog",
     "classical_chapter": "hog histogram",
+=======
+    "sample-size": "color hog hog_coarse patches efficientnet",
+>>>>>>> 30d80d6 (Overlays drop sample sizes of dropped runs)
 }
 CORRUPT = {"demo": "hog_rbf_svm lenet5", "mnist": "hog_rbf_svm lenet5"}
 
