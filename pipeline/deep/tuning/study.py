@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,12 +32,12 @@ from pipeline.config.registry import explain
 from pipeline.deep.options import OWNERS
 from pipeline.deep.spec import DeepSpec
 from pipeline.deep.training.building import Whole
-from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.failures import Diverged
 from pipeline.deep.training.fitting import fit_best
 from pipeline.deep.training.history import TrainingHistory
 from pipeline.deep.tuning.kept import KeptTrials
 from pipeline.deep.tuning.ranges import applies
+from pipeline.deep.tuning.watched import Pruned, Report, Watched
 from pipeline.tuning.trials import Progress, Proposal, Trials
 
 
@@ -153,7 +153,7 @@ class _Search:
 
     def _trained(self, spec: DeepSpec, proposal: Proposal) -> dict[str, Any]:
         """Train with the options of a trial; return what is kept of it."""
-        watched = _Watched(self.kept.unfinished(spec), self._epochs_of(proposal))
+        watched = Watched(self.kept.unfinished(spec), self._epochs_of(proposal))
         started, task, state = time.perf_counter(), self.task, "complete"
         try:
             history = fit_best(
@@ -166,7 +166,7 @@ class _Search:
                 watched,
                 task.whole,
             )
-        except _Pruned as pruned:
+        except Pruned as pruned:
             history, state = pruned.history, "pruned"
         except Diverged as error:
             history, state = error.history or TrainingHistory(), "diverged"
@@ -183,8 +183,8 @@ class _Search:
             "seconds": max(wall, history.seconds),
         }
 
-    def _epochs_of(self, proposal: Proposal) -> _Report:
-        """Return what reports the epochs of a trial that are new, and raises `_Pruned`."""
+    def _epochs_of(self, proposal: Proposal) -> Report:
+        """Return what reports the epochs of a trial that are new, and raises `Pruned`."""
         told = 0
 
         def report(history: TrainingHistory) -> None:
@@ -193,7 +193,7 @@ class _Search:
                 told += 1
                 reached = self._accuracy(history, told - 1)
                 if proposal.is_pruned(reached, told, last=told == self.total):
-                    raise _Pruned(history)
+                    raise Pruned(history)
 
         return report
 
@@ -208,37 +208,6 @@ class _Search:
         measured = history.epochs[epoch].validation
         value = measured.balanced_accuracy if self.balanced else measured.accuracy
         return float(value)
-
-
-_Report = Callable[[TrainingHistory], None]
-
-
-class _Pruned(Exception):
-    """Ends the training of a trial."""
-
-    def __init__(self, history: TrainingHistory) -> None:
-        super().__init__()
-        self.history = history
-
-
-class _Watched(Checkpoint):
-    """A checkpoint that reports each epoch after it is stored, those of an earlier process too."""
-
-    def __init__(self, path: Path | None, report: _Report) -> None:
-        super().__init__(path)
-        self.report = report
-
-    def history(self) -> TrainingHistory | None:
-        """Return the history up to the last finished epoch, or None to start from scratch."""
-        found = super().history()
-        if found is not None:
-            self.report(found)
-        return found
-
-    def keep(self, history: TrainingHistory, model: keras.Model, best: list[NDArray]) -> None:
-        """Store the state after an epoch, and report it."""
-        super().keep(history, model, best)
-        self.report(history)
 
 
 def with_chosen(spec: DeepSpec, options: Mapping[str, Any], trial: bool) -> DeepSpec:

@@ -151,7 +151,7 @@ def test_a_trial_resumes_after_its_last_epoch(task, eager, study_folder, monkeyp
         trained.append(arguments[1])
         return train_one(*arguments)
 
-    keep = study._Watched.keep
+    keep = study.Watched.keep
 
     def killed(*arguments):
         keep(*arguments)
@@ -160,9 +160,9 @@ def test_a_trial_resumes_after_its_last_epoch(task, eager, study_folder, monkeyp
     monkeypatch.setattr(epochs, "_train_one", counting)
     spec = searched(trials=2, rate=0.01, epochs=2)
     kept = KeptTrials("net", {})
-    monkeypatch.setattr(study._Watched, "keep", killed)
+    monkeypatch.setattr(study.Watched, "keep", killed)
     with pytest.raises(KeyboardInterrupt):
         tune(spec, task, kept)
-    monkeypatch.setattr(study._Watched, "keep", keep)
+    monkeypatch.setattr(study.Watched, "keep", keep)
     tune(spec, task, kept)
     assert trained == [1, 2, 1, 2]
