@@ -192,13 +192,10 @@ ROSTERS = {
     "hog_color_patches_mirrored mlp lenet5 resnet20 airbench efficientnet_transfer",
     "depth": "hog_rbf_svm residual20 plain20 residual56 plain56",
     "digits": "raw_svm hog_svm hog_opencv_svm patches_logistic hog_nystroem_svm",
-<<<<<<< HEAD
     "mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
     "fashion_mnist": "raw_svm hog_svm hog_rbf_svm lenet5 lenet5_tutorial",
     "classical_chapter": "histogram_opencv_svm hog_opencv_svm",
-=======
     "sample-size": "hog_color_patches efficientnet_svm lenet5 airbench",
->>>>>>> 30d80d6 (Overlays drop sample sizes of dropped runs)
 }
 FEATURES = {
     "control_color": "raw color hog",
@@ -206,13 +203,10 @@ FEATURES = {
     "demo": "raw color hog hog_coarse patches",
     "depth": "hog",
     "digits": "raw hog patches",
-<<<<<<< HEAD
     "mnist": "raw hog",
     "fashion_mnist": "raw hog",
     "classical_chapter": "hog histogram",
-=======
     "sample-size": "color hog hog_coarse patches efficientnet",
->>>>>>> 30d80d6 (Overlays drop sample sizes of dropped runs)
 }
 CORRUPT = {"demo": "hog_rbf_svm lenet5", "mnist": "hog_rbf_svm lenet5"}
 
