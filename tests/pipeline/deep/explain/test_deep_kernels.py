@@ -57,8 +57,8 @@ def test_units_of_a_perceptron_as_images():
     assert (found.values[:, 2, 5, 2] == kernel[(2 * 7 + 5) * 3 + 2, kept]).all()
 
 
-def test_kernels_that_do_not_read_colors_are_not_drawn():
-    assert first_kernels(convolution(4, channels=1)) is None
+def test_kernels_that_read_neither_colors_nor_gray_are_not_drawn():
+    assert first_kernels(convolution(4, channels=2)) is None
     behind = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
     )
