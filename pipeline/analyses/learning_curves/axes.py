@@ -100,14 +100,20 @@ def tips(metric: str, x_kind: str, seed: bool = False) -> list[alt.Tooltip]:
     return tooltips(("run", "run"), *seeds, ("split", "images"), kind, value)
 
 
-def rings(curves: Sequence[LearningCurve], metric: str) -> alt.Chart | None:
-    """Return rings at the epochs whose weights were kept, where this metric chose them."""
+def rings(curves: Sequence[LearningCurve], metric: str, mean: bool) -> alt.Chart | None:
+    """Return rings at the epochs whose weights were kept, where this metric chose them.
+
+    Args:
+        curves: of the chart.
+        metric: of the chart.
+        mean: whether it shows the mean over the seeds, and not each of them.
+    """
     rows = [
         {"run": curve.run, "x": epoch, "split": "validation, kept epoch",
-         "y": height_of(metric, curve.mean(metric).get(epoch, value) if mean else value)}
+         "y": height_of(metric, means.get(epoch, value))}
         for curve in curves
         if curve.monitor == metric
-        for mean in (len(curves) > 1,)
+        for means in (curve.mean(metric) if mean else {},)
         for epoch, value in curve.best
     ]  # fmt: skip
     chart = alt.Chart(records(rows)).mark_point(

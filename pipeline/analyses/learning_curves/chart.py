@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -21,7 +21,14 @@ from pipeline.analyses.learning_curves.axes import (
     y_axis,
 )
 from pipeline.analyses.learning_curves.panels import metrics_of, panel
-from pipeline.analyses.learning_curves.view import METRICS, SHARES, LearningCurve, LearningCurves
+from pipeline.analyses.learning_curves.view import (
+    METRICS,
+    NETWORKS,
+    SHARES,
+    LearningCurve,
+    LearningCurves,
+    figure_name,
+)
 from pipeline.page.line_labels import numbered_labels, room_for_labels
 from pipeline.page.rendering import Drawing
 from pipeline.page.theme import PICKED, WIDTH, faded, family_shape, themed, tone_color
@@ -36,12 +43,8 @@ def draw(view: LearningCurves) -> list[Drawing]:
     together = [draw_together(view.curves, "epoch", metric) for metric in view.by_epoch]
     if "images" in view.kinds:
         together.append(draw_together(view.curves, "images", "accuracy"))
-    return [*together, *_panels(view), *_networks(view)]
-
-
-def name_of(x_kind: str, metric: str) -> str:
-    """Return the name of a chart of all runs."""
-    return f"{'learning' if metric == 'accuracy' else metric}_by_{x_kind}"
+    panels = _panels(view)
+    return [*together, *_placed(view, panels), *_networks(view, panels)]
 
 
 def draw_together(curves: Sequence[LearningCurve], x_kind: str, metric: str) -> Drawing:
@@ -75,7 +78,7 @@ def draw_together(curves: Sequence[LearningCurve], x_kind: str, metric: str) -> 
         .mark_point(size=22)
         .encode(opacity=faded(_REST), shape=family_shape(), tooltip=tips(metric, x_kind))
     )
-    marks = [each for each in (rings(shown, metric), crosses(shown, metric)) if each]
+    marks = (rings(shown, metric, mean=True), crosses(shown, metric))
     lasts = [
         {"run": row["run"], "number": row["number"], "x": row["x"][-1], "y": row["y"][-1]}
         for row in series
@@ -83,10 +86,10 @@ def draw_together(curves: Sequence[LearningCurve], x_kind: str, metric: str) -> 
     ]
     labels = numbered_labels(lasts, "y", limits, HEIGHT, x)
     layers = [solid.encode(opacity=faded(_REST)), dashed, dots]
-    layers += [mark.encode(x=x, y=y, opacity=faded()) for mark in marks]
+    layers += [mark.encode(x=x, y=y, opacity=faded()) for mark in marks if mark is not None]
     chart = alt.layer(*layers, labels).properties(width=WIDTH, height=HEIGHT)
     text = " ".join(curve.told(metric) for curve in shown)
-    return Drawing(name_of(x_kind, metric), themed(chart), text, "together")
+    return Drawing(figure_name(x_kind, metric), themed(chart), text, "together")
 
 
 def _series(curve: LearningCurve, metric: str) -> Iterator[dict[str, Any]]:
@@ -102,26 +105,36 @@ def _series(curve: LearningCurve, metric: str) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _panels(view: LearningCurves) -> Iterator[Drawing]:
-    """Draw each run by itself, all on one scale of accuracy."""
+def _panels(view: LearningCurves) -> dict[str, dict[str, alt.LayerChart | alt.FacetChart]]:
+    """Return run -> metric -> its chart, all on one scale of accuracy."""
     shares = [y for c in view.curves for m in SHARES for line in c.of(m) for y in line.y]
     limits = limits_of("accuracy", shares)
+    return {
+        curve.run: {
+            metric: panel(curve, metric, limits if metric in SHARES else None)
+            for metric in metrics_of(curve)
+        }
+        for curve in view.panels
+    }
+
+
+def _placed(
+    view: LearningCurves, panels: Mapping[str, Mapping[str, alt.LayerChart | alt.FacetChart]]
+) -> Iterator[Drawing]:
+    """Draw each run by itself for the page."""
     for curve in view.panels:
-        for metric in metrics_of(curve):
-            chart = panel(curve, metric, limits if metric in SHARES else None)
-            name = f"curve-{curve.number}-{metric}"
-            place = f"panel-{curve.number}"
+        for metric, chart in panels[curve.run].items():
+            name, place = f"curve-{curve.number}-{metric}", f"panel-{curve.number}"
             yield Drawing(name, themed(chart), curve.told(metric), place, file=False)
 
 
-def _networks(view: LearningCurves) -> Iterator[Drawing]:
-    """Draw the charts of all networks in one file: a row per network."""
-    networks = [curve for curve in view.panels if curve.x_kind == "epoch" and curve.of("loss")]
-    rows = [
-        alt.hconcat(*(panel(curve, metric) for metric in metrics_of(curve)), title=curve.run)
-        for curve in networks
-    ]
+def _networks(
+    view: LearningCurves, panels: Mapping[str, Mapping[str, alt.LayerChart | alt.FacetChart]]
+) -> Iterator[Drawing]:
+    """Draw the same charts of all networks in one file: a row per network."""
+    networks = [curve for curve in view.panels if curve.of("loss")]
+    rows = [alt.hconcat(*panels[each.run].values(), title=each.run) for each in networks]
     if rows:
         told = [curve.told(metric) for curve in networks for metric in metrics_of(curve)]
         chart = themed(alt.vconcat(*rows), fluid=False)
-        yield Drawing("networks_by_epoch", chart, " ".join(told), place="")
+        yield Drawing(NETWORKS, chart, " ".join(told), place="")

@@ -61,9 +61,11 @@ def panel(
     )
     dots = base.transform_filter(DOTTED).mark_point(size=24, color=color, shape=shape)
     dots = dots.encode(tooltip=tips(metric, curve.x_kind, seed=seeds > 1))
-    marks = [each for each in (rings([curve], metric), crosses([curve], metric)) if each]
+    marks = [
+        each for each in (rings([curve], metric, mean=False), crosses([curve], metric)) if each
+    ]
     layers = [*_since(curve, metric, limits, x, y), line, dots]
-    layers += [mark.encode(x=x, y=y) for mark in marks]
+    layers += [mark.encode(x=x, y=y) for mark in marks if mark is not None]
     return alt.layer(*layers).properties(width=PANEL, height=HEIGHT)
 
 

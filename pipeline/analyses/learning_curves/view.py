@@ -35,6 +35,14 @@ METRICS = {
 SHARES = ("accuracy", "macro_f1", "balanced_accuracy")
 """Those between 0 and 1, of which more is better."""
 
+NETWORKS = "networks_by_epoch"
+"""The figure that has the charts of each network."""
+
+
+def figure_name(x_kind: str, metric: str) -> str:
+    """Return the name of the chart of all runs."""
+    return f"{'learning' if metric == 'accuracy' else metric}_by_{x_kind}"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -143,9 +151,17 @@ class LearningCurves(View):
             and any(curve.x_kind == "epoch" and curve.of(metric) for curve in self.curves)
         )
 
-    def called(self, metric: str) -> str:
-        """Return how a metric is called, at the start of a title."""
-        return METRICS[metric][0].upper() + METRICS[metric][1:]
+    @property
+    def figures(self) -> dict[str, str]:
+        """Name of each figure -> what it shows."""
+        found = {
+            figure_name("epoch", metric): f"{METRICS[metric]} by epoch" for metric in self.by_epoch
+        }
+        if "images" in self.kinds:
+            found[figure_name("images", "accuracy")] = "accuracy by number of training images"
+        if any(curve.of("loss") for curve in self.panels):
+            found[NETWORKS] = "each network"
+        return found
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from pipeline.analyses.learning_curves.axes import DOTTED, MOST_DOTS
-from pipeline.analyses.learning_curves.chart import draw
+from pipeline.analyses.learning_curves.chart import draw_together
+from pipeline.analyses.learning_curves.panels import panel
 from pipeline.analyses.learning_curves.view import view
 from pipeline.page.study import StudyResults
 from pipeline.storage.results import Results
@@ -17,6 +18,12 @@ from tests.pipeline.synthetic_study import NORMAL, Wanted, made_up
 @pytest.fixture(scope="module")
 def normal():
     return made_up(NORMAL)[0]
+
+
+@pytest.fixture(scope="module")
+def two():
+    """A network of three seeds and a classical run: charts take long to make."""
+    return made_up([run for run in NORMAL if run.name in ("lenet5", "hog_linear")])[0]
 
 
 def curves(results):
@@ -56,8 +63,8 @@ FALLING = list(np.linspace(1.0, 0.1, 15))
 
 
 @pytest.fixture(scope="module")
-def overfit(normal):
-    return with_losses(normal, "lenet5", RISING, FALLING)
+def overfit(two):
+    return with_losses(two, "lenet5", RISING, FALLING)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +109,13 @@ def test_short_runs_are_said_not_to_be_judged():
     assert sentence.endswith("brief.")
 
 
-def drawn(results):
-    """Name -> chart; specifications are made when they are asked for, and take long."""
-    return {each.name: each for each in draw(curves(results))}
+def together(results, metric):
+    return draw_together(curves(results).curves, "epoch", metric).spec
 
 
-def marked(drawing, shape):
+def marked(spec, shape):
     """The rows that a chart draws as rings or crosses."""
-    spec, rows = drawing.spec, []
+    rows = []
     for layer in spec["layer"]:
         mark = layer.get("mark", {})
         if isinstance(mark, dict) and shape(mark):
@@ -135,35 +141,33 @@ def with_values(results, metric):
     return Results({**results.tables, "learning_curves": table}, results.metrics, results.study)
 
 
-@pytest.mark.parametrize("monitor", ["loss", "accuracy", "macro_f1", "balanced_loss"])
-def test_the_kept_epoch_is_ringed_on_the_curve_that_chose_it(normal, monitor):
-    results = kept_by(with_values(normal, monitor), monitor, epoch=6)
-    called = "learning_by_epoch" if monitor == "accuracy" else f"{monitor}_by_epoch"
-    found = drawn(results)
-    for name in {called, "learning_by_epoch", "loss_by_epoch"}:
-        assert {row["run"] for row in marked(found[name], ring)} == (
-            {"lenet5", "vgg16_transfer"} if name == called else set()
-        )
+@pytest.mark.parametrize("monitor", ["loss", "accuracy", "balanced_loss"])
+def test_the_kept_epoch_is_ringed_on_the_curve_that_chose_it(two, monitor):
+    results = kept_by(with_values(two, monitor), monitor, epoch=6)
+    assert monitor in curves(results).by_epoch
     table = results.tables["learning_curves"]
-    at = table[(table["metric"] == monitor) & (table["split"] == "validation") & (table["x"] == 6)]
-    means = at.groupby("run")["value"].mean()
-    for row in marked(found[called], ring):
-        assert row["x"] == 6
-        assert row["y"] == pytest.approx(means[row["run"]], abs=1e-4)
+    for metric in {monitor, "loss"}:
+        rings = marked(together(results, metric), ring)
+        assert len(rings) == (3 if metric == monitor else 0), "one per seed, where it chose"
+        at = (table["metric"] == metric) & (table["split"] == "validation") & (table["x"] == 6)
+        for row in rings:
+            assert row["x"] == 6
+            assert row["y"] == pytest.approx(table.loc[at, "value"].mean(), abs=1e-4)
 
 
 def test_a_network_by_itself_has_rings_and_its_onset(overfit):
-    found = drawn(kept_by(overfit, "accuracy", epoch=6))
-    number = next(c.number for c in curves(overfit).curves if c.run == "lenet5")
-    accuracy, loss = (found[f"curve-{number}-{metric}"] for metric in ("accuracy", "loss"))
-    assert len(marked(accuracy, ring)) == 3, "one per seed"
+    curve = next(c for c in curves(kept_by(overfit, "accuracy", epoch=6)).curves if c.onset)
+    accuracy, loss = (panel(curve, metric).to_dict() for metric in ("accuracy", "loss"))
+    assert [row["y"] for row in marked(accuracy, ring)] == pytest.approx(
+        [value for _, value in curve.best], abs=1e-4
+    )
     assert not marked(loss, ring)
     assert not marked(accuracy, cross)
     (row,) = marked(loss, cross)
     assert (row["run"], row["x"], row["y"]) == ("lenet5", 7, 0.6)
     (row,) = marked(loss, lambda mark: mark.get("type") == "rect")
     assert (row["x"], row["end"], row["text"]) == (7, 15, "overfits from 7")
-    assert [r["x"] for r in marked(found["loss_by_epoch"], cross)] == [7]
+    assert [r["x"] for r in marked(together(overfit, "loss"), cross)] == [7]
 
 
 def test_runs_of_a_family_differ_in_color_and_number(normal):
@@ -174,19 +178,19 @@ def test_runs_of_a_family_differ_in_color_and_number(normal):
         assert len(set(tones)) == len(tones)
 
 
-def test_learning_rates_have_a_chart(normal):
-    spec = drawn(normal)["learning_rate_by_epoch"].spec
+def test_learning_rates_have_a_chart(two):
+    spec = together(two, "learning_rate")
     rows = [
         row for rows in spec["datasets"].values() for row in rows if row.get("split") == "train"
     ]
     rates = {row["run"]: row["y"] for row in rows}
-    assert set(rates) == {"lenet5", "vgg16_transfer"}
+    assert set(rates) == {"lenet5"}
     assert rates["lenet5"][-1] == pytest.approx(-3, abs=1e-3)  # the last of them is 0.001
 
 
 def test_long_lines_have_few_dots():
-    results, *_ = made_up([Wanted("long", "deep", 0.6, epochs=100), NORMAL[0]])
-    spec = drawn(results)["loss_by_epoch"].spec
+    results, *_ = made_up([Wanted("long", "deep", 0.6, epochs=100)])
+    spec = together(results, "loss")
     (row,) = [r for rows in spec["datasets"].values() for r in rows if r.get("split") == "train"]
     dotted = [x for x in row["x"] if (x - 1) % row["every"] == 0 or x == row["last"]]
     assert DOTTED == "(datum.x - 1) % datum.every == 0 || datum.x == datum.last"
