@@ -207,6 +207,7 @@ def test_downloads_of_each_file_are_found_again(records, monkeypatch):
         (gzip.compress(b"\0\0\x08\x03" + struct.pack(">III", 2, 3, 4) + bytes(23)), "23 bytes of"),
         (gzip.compress(b"\0\0"), "found the first bytes 00 00"),
     ],
+    ids=["no gzip", "labels", "too short", "no array"],  # gzip writes the time into its bytes
 )
 def test_files_that_are_no_such_array(content, message):
     with pytest.raises(StudyError, match=message):
