@@ -42,6 +42,39 @@ def test_a_backend_that_is_not_installed_is_reported_where_keras_is_needed(
         check.main()
 
 
+@pytest.mark.parametrize(
+    ("dataset", "most"),
+    [
+        ({"name": "cifar10", "validation": 5000}, 45_000),
+        ({"name": "cifar10", "limit": 300}, 300),
+        ({"name": "image_folder", "path": "data/incoming/mine", "size": 8}, 40),
+    ],
+)
+def test_more_training_images_than_there_are(study_folder, dataset, most):
+    """Known before a download, and of one's own images from their names, about."""
+    for number in range(40):
+        path = Path("data/incoming/mine") / f"{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 9)).save(path)
+    params: dict[str, Any] = {
+        "seed": 0,
+        "dataset": {"path": "data/incoming", **dataset},
+        "features": {"raw": {"method": "raw"}},
+        "classical": {"svm": {"method": "linear_svm", "features": ["raw"]}},
+        "deep": {},
+        "corrupt": {},
+        "sample_size": {"sizes": [20, most + 1], "runs": {"svm": {}}},
+        "not_run": {},
+    }
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    with pytest.raises(StudyError, match=f"sample_size.sizes: found {most + 1:,}; expected at"):
+        check.main()
+    params["sample_size"]["sizes"] = [20, None]
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    check.main()
+    assert fingerprint_file("sample_size", "svm").exists()
+
+
 def test_features_that_cannot_fit_are_refused_before_the_first_stage(study_folder, monkeypatch):
     folder = Path("data/incoming/mine")
     for number in range(40):

@@ -128,6 +128,10 @@ def test_without_copies_across_folds_no_image_has_a_near_duplicate(study):
     [
         ({"corrupt": {"plain_svm": {}}}, "corrupt: found runs together with dataset.folds: 3"),
         (
+            {"sample_size": {"sizes": [9, None], "runs": {"plain_svm": {}}}},
+            "sample_size: found runs together with dataset.folds: 3",
+        ),
+        (
             {"features": PARAMS["features"] | {"learned": {"method": "patches"}}},
             "features.learned: patches learns from the images",
         ),
