@@ -260,3 +260,34 @@ def test_passes(images, batch_size, epochs, steps, passes):
 def test_batches_hold_no_more_images_than_there_are(here):
     found = made(training("deep", NETWORK | {"batch_size": 64, "epochs": 1}, rows=PART))
     assert (found.facts["batch_size"], found.facts["steps"]) == (24, 1)
+
+
+def test_a_frozen_base_is_computed_once_for_all_parts(here, monkeypatch):
+    """And gives what it gives for the images of the part alone."""
+    from pipeline.deep.training import building, fitting
+    from pipeline.storage.splits import load_images, load_labels
+
+    entry = {
+        "method": "transfer",
+        "weights": "random",
+        "image_size": 32,
+        "layers": ["block1_pool"],
+        "epochs": 1,
+        "batch_size": 8,
+    }
+    each = training("deep", entry, rows=PART)
+    alone = {split: load_images(split) for split in SIZES}
+    alone["train"] = alone["train"][PART]
+    labels = {split: load_labels(split) for split in ("train", "validation")}
+    labels["train"] = labels["train"][PART]
+    direct = fitting.train(each.spec, alone, labels, 3, 0, checks=False)
+    computed, real = [], building.base_features
+
+    def counted(frozen, images, *rest):
+        computed.append(len(images))
+        return real(frozen, images, *rest)
+
+    monkeypatch.setattr(building, "base_features", counted)
+    found = made(each)
+    assert computed == [SIZES[split] for split in SIZES]
+    np.testing.assert_allclose(found.scores["test"], direct.scores["test"], atol=1e-5)
