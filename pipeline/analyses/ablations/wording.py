@@ -36,7 +36,7 @@ def about(rows: Sequence[Mapping[Any, Any]], record: Mapping[str, Any]) -> str:
         record: settings of the ablation in ``study.json``.
     """
     base, vary = record.get("base", rows[0]["run"]), record.get("vary")
-    parts = [f"{vary} of {base}" if vary else f"Variants of {base}"]
+    parts = [f"Values of {vary} in {base}" if vary else f"Variants of {base}"]
     parts.append(f"{_range(rows, 'train_images')} training images")
     if len({row["classes"] for row in rows}) == 1:
         parts.append(f"{count(rows[0]['classes'])} classes")
@@ -48,7 +48,7 @@ def about(rows: Sequence[Mapping[Any, Any]], record: Mapping[str, Any]) -> str:
         text += f"; for all values {told}"
     if tuned := record.get("tune"):
         text += f"; {', '.join(tuned)} chosen anew for each value on validation images"
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{text}."
 
 
 def _range(rows: Sequence[Mapping[Any, Any]], name: str) -> str:
@@ -156,6 +156,8 @@ def evidence(row: Mapping[Any, Any]) -> str:
 
 def _amount(measure: str, advantage: float) -> str:
     size, better = _bare(measure, abs(advantage)), advantage > 0
+    if size == _bare(measure, 0.0):
+        return "no different from"
     words = {
         "accuracy": ("above", "below"),
         "train_accuracy": ("above", "below"),

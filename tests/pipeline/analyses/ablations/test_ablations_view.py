@@ -79,7 +79,7 @@ def test_the_tables_have_a_row_for_each_value_claim_and_point(study):
 def test_sentences(study):
     optimizer, kernel = view(study).factors
     assert optimizer.about == (
-        "Optimizer of net, 500 training images, 5 classes, 3 trainings each."
+        "Values of optimizer in net, 500 training images, 5 classes, 3 trainings each."
     )
     text = " ".join(optimizer.sentences)
     assert "Tested against momentum (" in text
@@ -88,7 +88,7 @@ def test_sentences(study):
     assert "reaches a validation accuracy of 30.0% earliest, after 4.00 epochs on average" in text
     assert "; slow never." in text
     assert "kernel (+" in " ".join(kernel.sentences)
-    assert kernel.about.startswith("Optimizer of net")
+    assert kernel.about.startswith("Values of optimizer in net")
 
 
 def test_claims_have_their_verdict_and_evidence(study):
