@@ -1,9 +1,10 @@
 """Stages side by side compared with plain ``dvc repro``, on a study of twelve equal runs.
 
 Each runs once in a workspace and a cache of its own, with real stages. The runs are linear SVMs,
-which use one core. Predictions are compared to the byte.
+with one thread in both, so that predictions can be compared to the byte.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.jobs.resources import THREAD_VARIABLES
 from pipeline.commands.workspace import populate
 from pipeline.config.yaml_files import dump_yaml
 from tests.benchmarks.measure import Row
@@ -92,6 +94,7 @@ def _finished(jobs: int) -> Finished:
         process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND, str(folder), str(jobs)],
             cwd=ROOT,
+            env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
