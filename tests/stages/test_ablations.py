@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import PARAMS, write_params
+from small_study import NO_SIZES, PARAMS, write_params
 
 from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError
@@ -66,7 +66,8 @@ FACTORS = {
 
 
 def study_params() -> dict:
-    params = copy.deepcopy(PARAMS) | {"corrupt": {}, "ablations": copy.deepcopy(FACTORS)}
+    params = copy.deepcopy(PARAMS) | {"corrupt": {}, "sample_size": NO_SIZES}
+    params["ablations"] = copy.deepcopy(FACTORS)
     params["features"] = {"hog": params["features"]["hog"]}
     params["classical"] = {
         "hog_svm": params["classical"]["hog_svm"],
