@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from in_process import run_study
 from PIL import Image
-from small_study import PARAMS
+from small_study import NO_SIZES, PARAMS
 
 from pipeline.analyses.tables import load_results
 from pipeline.storage.paths import STUDY
@@ -31,6 +31,8 @@ def test_a_run_that_never_finds_the_rare_class_is_found_and_said(study_folder, r
             "classical": {"plain": plain, "balanced": plain | {"balance": True}},
             "deep": {},
             "corrupt": {},
+            "sample_size": NO_SIZES,
+            "ablations": {},
             "not_run": {},
         }
     )

@@ -141,15 +141,15 @@ TABLES = (VALUES, CURVES, CLAIMS)
 
 
 def compute(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the three tables, of no rows without ablations."""
+    """Return the three tables; none where no run was trained with other options."""
+    if not study.ablations:
+        return {}
     values = [row for each in study.ablations for row in _value_rows(each)]
     claims = [_claim_row(each.name, j) for each in study.ablations for j in judge(each)]
-    curves = [_curves(each) for each in study.ablations]
+    curves = pd.concat([_curves(each) for each in study.ablations], ignore_index=True)
     return {
         VALUES.name: pd.DataFrame(values, columns=list(VALUES.names)),
-        CURVES.name: pd.concat(curves, ignore_index=True)
-        if curves
-        else pd.DataFrame(columns=list(CURVES.names)),
+        CURVES.name: curves,
         CLAIMS.name: pd.DataFrame(claims, columns=list(CLAIMS.names)),
     }
 
