@@ -41,7 +41,7 @@ def results(names=AWKWARD, runs=("01", "NA")) -> Results:
         columns=list(COLUMNS["confusion"]),
     )
     tables["learning_curves"] = pd.DataFrame(
-        [(run, 0, 10, "images", "train", "accuracy", 0.5) for run in runs],
+        [(run, 0, 10, "images", "train", "accuracy", 0.5, "kept") for run in runs],
         columns=list(COLUMNS["learning_curves"]),
     )
     tables["samples"] = pd.DataFrame(
