@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import PARAMS, write_params
+from small_study import NO_SIZES, PARAMS, write_params
 
 import stages
 from pipeline.analyses.tables import load_results
@@ -45,6 +45,7 @@ def study_params(**options) -> dict:
     params = {**copy.deepcopy(PARAMS), "deep": {}, "corrupt": {RUN: options}}
     params["features"] = {"hog": params["features"]["hog"]}
     params["classical"] = {RUN: params["classical"][RUN]}
+    params |= {"sample_size": NO_SIZES, "ablations": {}}
     return params
 
 
