@@ -24,7 +24,7 @@ from stages import run
 
 if TYPE_CHECKING:
     from pipeline.classical.spec import ClassicalSpec
-    from pipeline.data.spec import DatasetSpec
+    from pipeline.data.spec import DatasetSpec, Outlook
     from pipeline.deep.spec import DeepSpec
     from pipeline.features.spec import FeatureSpec
 
@@ -36,11 +36,14 @@ def main() -> None:
     if params.deep or any(spec.family == "hybrid" for spec in features):
         check_backend()
     check_files(params)
-    check_sizes(params)
+    dataset = cast("DatasetSpec", params.dataset)
+    outlook = dataset.outlook()  # once: it walks through a folder or an archive
+    most = dataset.most_training_images(outlook)
+    check_sizes(params, most)
     check_channels(params)
-    check_limits(params)
-    check_memory_ahead(params)
-    read = cast("DatasetSpec", params.dataset).files_read()
+    check_limits(params, most)
+    check_memory_ahead(params, outlook)
+    read = dataset.files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
     sets, runs = len(params.features), len(params.roster)
     print(f"params.yaml is valid: feature sets: {sets}, runs: {runs}")
@@ -66,12 +69,11 @@ def check_files(params: Params) -> None:
             check_known(corruption, list(CONSTANTS), f"corruption of params.yaml: corrupt.{name},")
 
 
-def check_sizes(params: Params) -> None:
+def check_sizes(params: Params, most: int | None) -> None:
     """Raise `StudyError` if params.yaml asks for more training images than there are.
 
     Where their number is not known yet, as before a download, the stage itself checks.
     """
-    most = cast("DatasetSpec", params.dataset).most_training_images()
     if most is not None and params.sample_size.runs:
         try:
             params.sample_size.numbers(most)
@@ -114,9 +116,8 @@ def _mirrored(params: Params) -> Iterator[str]:
                     yield f"{kind}.{name}.{option}"
 
 
-def check_limits(params: Params) -> None:
+def check_limits(params: Params, most: int | None) -> None:
     """Raise `StudyError` if an ablation asks for more training images than there are."""
-    most = cast("DatasetSpec", params.dataset).most_training_images()
     for name, ablation in params.ablations.items():
         for each in ablation.variants:
             if most is not None and each.limit is not None and each.limit > most:
@@ -126,18 +127,17 @@ def check_limits(params: Params) -> None:
                 )
 
 
-def check_memory_ahead(params: Params) -> None:
+def check_memory_ahead(params: Params, outlook: Outlook | None) -> None:
     """Raise `StudyError` if features, or runs on them, cannot fit in this machine's memory.
 
     The images are counted by their names and not decoded. Where they are not known yet, as before a
     download, the stages themselves check, as they do in any case.
     """
-    dataset = cast("DatasetSpec", params.dataset)
-    outlook, memory = dataset.outlook(), host_memory.total()
+    memory = host_memory.total()
     if outlook is None or memory is None:
         return
     sets = cast("Mapping[str, FeatureSpec]", params.features)
-    channels = dataset.image_channels
+    channels = cast("DatasetSpec", params.dataset).image_channels
     problems: list[str] = []
     for name, spec in sets.items():
         with _noted(problems):

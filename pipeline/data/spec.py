@@ -202,9 +202,13 @@ class DatasetSpec(Aims):
         """
         return None
 
-    def most_training_images(self) -> int | None:
-        """Return the most images that the training split can have; None if it is not known yet."""
-        if (outlook := self.outlook()) is not None:
+    def most_training_images(self, outlook: Outlook | None) -> int | None:
+        """Return the most images that the training split can have; None if it is not known yet.
+
+        Args:
+            outlook: the result of `outlook`.
+        """
+        if outlook is not None:
             return round(1.02 * outlook.sizes["train"]) + 10  # they are approximate
         if self.published_train is None:
             return None

@@ -13,7 +13,6 @@ from small_study import NO_SIZES, PARAMS, write_params
 
 from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError
-from pipeline.config.params import load_params
 from pipeline.page.page import page
 from pipeline.page.study import StudyResults
 from pipeline.storage.ablations import ABLATIONS, DIVERGED, load_ablation
@@ -195,8 +194,9 @@ def test_check_knows_how_many_images_there_are_before_the_download(study_folder)
     params["dataset"] = {"name": "cifar10", "path": "data/incoming", "validation": 5000}
     params["ablations"]["rates"]["limit"] = 45_001
     write_params(study_folder, params)
+    (study_folder / "data" / "incoming").mkdir(parents=True)
     with pytest.raises(StudyError, match=r"rates, right: limit: found 45,001; .* the 45,000"):
-        check.check_limits(load_params())
+        check.main()
 
 
 @pytest.mark.usefixtures("study")
