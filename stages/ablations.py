@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 from pipeline.checks import StudyError, check_known, listing
 from pipeline.config.entries import PARAMS, load_entry, read_params, stage_entry
 from pipeline.config.variants import Ablation, Variant, ablation
-from pipeline.statistics.proportions import predicted_classes
 from pipeline.storage.ablations import (
     CURVE_COLUMNS,
-    DIVERGED,
     AblatedTraining,
     AblatedValue,
     AblationCard,
@@ -172,9 +170,9 @@ def _results(name: str, found: Ablation, trained: list[_Trained], seed: int) -> 
 
 
 def _predicted(trained: _Trained, outcome: Outcome, n: int) -> NDArray[np.int16]:
+    found = outcome.predicted("test", n)
     if outcome.diverged is not None:
-        return np.full(n, DIVERGED, dtype=np.int16)
-    found = predicted_classes(outcome.scores["test"])
+        return found
     return np.array(trained.classes, dtype=np.int16)[found]
 
 

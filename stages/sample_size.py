@@ -16,9 +16,7 @@ from pipeline.checks import StudyError, check_known
 from pipeline.classical.spec import ClassicalSpec
 from pipeline.config.entries import PARAMS, load_entry, read_params, stage_entry
 from pipeline.config.sample_size import OWN_KEYS, SECTION, has_search, parse_sample_size, sized_run
-from pipeline.statistics.proportions import predicted_classes
 from pipeline.storage.sample_size import (
-    DIVERGED,
     SampleSizeCard,
     SizedPredictions,
     SizedTraining,
@@ -67,7 +65,7 @@ def main(name: str) -> None:
     ids = {split: load_ids(split) for split in SCORED}
     shape = (len(sizes), options.draws)
     predicted = {
-        split: np.stack([_predicted(each, split, len(ids[split])) for each in outcomes]).reshape(
+        split: np.stack([each.predicted(split, len(ids[split])) for each in outcomes]).reshape(
             *shape, -1
         )
         for split in SCORED
@@ -122,12 +120,6 @@ def _record(size: int, draw: int, seed: int, outcome: Outcome) -> SizedTraining:
         steps=facts.get("steps", 0),
         diverged=outcome.diverged is not None,
     )
-
-
-def _predicted(outcome: Outcome, split: str, n: int) -> NDArray[np.int16]:
-    if outcome.diverged is not None:
-        return np.full(n, DIVERGED, dtype=np.int16)
-    return predicted_classes(outcome.scores[split]).astype(np.int16)
 
 
 def _refitted(spec: ClassicalSpec | DeepSpec) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pipeline.analyses.labels import Labels
 from pipeline.checks import StudyError, check_paired, listing
 from pipeline.config.ablations import AblationOptions
-from pipeline.storage.ablations import DIVERGED, AblatedTraining, AblatedValue, AblationResults
+from pipeline.storage.ablations import AblatedTraining, AblatedValue, AblationResults
+from pipeline.storage.runs import DIVERGED
 
 
 @dataclass(frozen=True)

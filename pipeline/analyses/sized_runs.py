@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pipeline.analyses.labels import Labels
 from pipeline.analyses.scored import ScoredRun
 from pipeline.checks import StudyError, check_paired, listing
-from pipeline.storage.sample_size import DIVERGED, SampleSizeCard, SizedPredictions
+from pipeline.storage.runs import DIVERGED
+from pipeline.storage.sample_size import SampleSizeCard, SizedPredictions
 
 
 @dataclass(frozen=True)

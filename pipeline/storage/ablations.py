@@ -23,15 +23,11 @@ from pipeline.storage.files import (
     save_json,
     save_table,
 )
-from pipeline.storage.runs import HISTORY_KINDS, RUNS
+from pipeline.storage.runs import HISTORY_KINDS, LEARNING, RUNS
 
 ABLATIONS = RUNS / "_ablations"
-DIVERGED = -1
-"""What a training that diverged predicts, instead of a class."""
 CURVE_KINDS: dict[str, strict.Column] = {"label": "text", "repeat": "integer", **HISTORY_KINDS}
 CURVE_COLUMNS = tuple(CURVE_KINDS)
-_LEARNING = "images and labels to learn from"
-"""The key of `learning_seal` in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def save_ablation(found: AblationResults, learning: str) -> None:
     save_table(folder / "curves.csv", found.curves[list(CURVE_COLUMNS)])
     save_json(folder / "card.json", asdict(found.card))
     files = [folder / name for name in ("predictions.npz", "curves.csv", "card.json")]
-    of = {"ablation": found.card.name, _LEARNING: learning}
+    of = {"ablation": found.card.name, LEARNING: learning}
     save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, of, files))
 
 
@@ -130,7 +126,7 @@ def load_ablation(name: str, remedy: str, learning: str) -> AblationResults:
     Raises:
         StudyError: if it is missing, was changed, or belongs to another ablation or other data.
     """
-    of = {"ablation": name, _LEARNING: learning}
+    of = {"ablation": name, LEARNING: learning}
     manifest = ABLATIONS / name / integrity.MANIFEST
     path = intact(manifest, of, "card.json", remedy)
     card = strict.read_record(AblationCard, load_json(path, remedy), path, remedy)

@@ -27,6 +27,10 @@ from pipeline.storage.splits import SPLITS, Task
 from pipeline.tta import TTA_SPLITS
 
 RUNS = Path("runs")
+LEARNING = "images and labels to learn from"
+"""The key of `learning_seal` in a manifest."""
+DIVERGED = -1
+"""What a training that diverged predicts, instead of a class."""
 ScoreKind = Literal["probability", "decision"]
 HISTORY_KINDS: dict[str, strict.Column] = {
     "x": "number", "x_kind": "text", "split": "text", "metric": "text", "value": "number",
@@ -93,8 +97,6 @@ class Card:
 
 _TTA = "tta_scores"
 """In the names of the arrays of `Predictions.tta_scores`."""
-_LEARNING = "images and labels to learn from"
-"""The key of `learning_seal` in a run's manifest."""
 
 
 def run_folder(run: str, seed: int) -> Path:
@@ -138,7 +140,7 @@ def save_run(
 def seal_run(run: str, seed: int, learning: str) -> None:
     """Write the manifest of the files of one seed of a run."""
     folder = run_folder(run, seed)
-    of = {"run": run, "seed": seed, _LEARNING: learning}
+    of = {"run": run, "seed": seed, LEARNING: learning}
     # Hidden files were left by killed processes.
     files = [path for path in integrity.files_below(folder) if path.name[0] != "."]
     manifest = integrity.make_manifest(folder, of, files)
@@ -158,7 +160,7 @@ def run_manifest(
     """
     of: dict[str, Any] = {"run": run, "seed": seed}
     if learning is not None:
-        of[_LEARNING] = learning
+        of[LEARNING] = learning
     return integrity.load_manifest(run_folder(run, seed) / integrity.MANIFEST, of, remedy)
 
 

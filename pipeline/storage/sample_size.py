@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.storage import integrity, strict
 from pipeline.storage.files import atomic, intact, load_arrays, load_json, save_json
-from pipeline.storage.runs import RUNS
+from pipeline.storage.runs import LEARNING, RUNS
 
 SAMPLE_SIZE = RUNS / "_sample_size"
-DIVERGED = -1
-"""What a training that diverged predicts, instead of a class."""
-_LEARNING = "images and labels to learn from"
-"""The key of `learning_seal` in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +88,7 @@ def seal_sized(run: str, learning: str) -> None:
     """Write the manifest of the files of one run."""
     folder = SAMPLE_SIZE / run
     files = [folder / "predictions.npz", folder / "card.json"]
-    of = {"sample size": run, _LEARNING: learning}
+    of = {"sample size": run, LEARNING: learning}
     save_json(folder / integrity.MANIFEST, integrity.make_manifest(folder, of, files))
 
 
@@ -107,7 +103,7 @@ def load_sized(run: str, remedy: str, learning: str) -> SizedPredictions:
     Raises:
         StudyError: if it is missing, was changed, or belongs to another run or other data.
     """
-    of = {"sample size": run, _LEARNING: learning}
+    of = {"sample size": run, LEARNING: learning}
     manifest = SAMPLE_SIZE / run / integrity.MANIFEST
     path = intact(manifest, of, "card.json", remedy)
     card = strict.read_record(SampleSizeCard, load_json(path, remedy), path, remedy)

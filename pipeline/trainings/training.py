@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.classical.spec import ClassicalSpec
+from pipeline.statistics.proportions import predicted_classes
+from pipeline.storage.runs import DIVERGED
 
 if TYPE_CHECKING:
     from pipeline.deep.spec import DeepSpec
@@ -64,3 +66,14 @@ class Outcome:
     """JSON values. Of all: ``images``; ``wall_seconds``; ``tuning_seconds`` and ``chosen`` options
     if there was a search. Of networks: ``epochs_run``, ``best_epoch``, ``steps``, ``batch_size``,
     and ``passes`` over the images per epoch; after a divergence ``diverged_epoch``."""
+
+    def predicted(self, split: str, n: int) -> NDArray[np.int16]:
+        """Return (n,) columns of the scores, the largest of each image; `DIVERGED` if it did.
+
+        Args:
+            split: one of `SCORED`.
+            n: its images, which a training that diverged has no scores of.
+        """
+        if self.diverged is not None:
+            return np.full(n, DIVERGED, dtype=np.int16)
+        return predicted_classes(self.scores[split]).astype(np.int16)

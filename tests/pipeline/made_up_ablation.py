@@ -13,12 +13,12 @@ from pipeline.analyses.ablated import AblationRecord
 from pipeline.config.ablations import parse_options
 from pipeline.storage.ablations import (
     CURVE_COLUMNS,
-    DIVERGED,
     AblatedTraining,
     AblatedValue,
     AblationCard,
     AblationResults,
 )
+from pipeline.storage.runs import DIVERGED
 
 EPOCHS = 8
 

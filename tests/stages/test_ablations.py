@@ -15,8 +15,9 @@ from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError
 from pipeline.page.page import page
 from pipeline.page.study import StudyResults
-from pipeline.storage.ablations import ABLATIONS, DIVERGED, load_ablation
+from pipeline.storage.ablations import ABLATIONS, load_ablation
 from pipeline.storage.paths import CODE
+from pipeline.storage.runs import DIVERGED
 from pipeline.storage.splits import PREPARED, learning_seal, load_labels
 from stages import (
     ablations,

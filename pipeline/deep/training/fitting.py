@@ -96,9 +96,7 @@ def train(
     """
     _check(spec, images, labels, n_classes)
     checkpoint = checkpoint or Checkpoint(None)
-    seen, resizing = _resized(spec, images)
-    if whole is not None:
-        whole = whole.seen(lambda every: _as_seen(spec, every))
+    seen, resizing, whole = _at_its_size(spec, images, whole)
     with memory_errors(spec, seen["train"].shape[1:]):
         history, phase = _train_phases(
             spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole, checks
@@ -139,10 +137,8 @@ def fit_best(
     For a search, of which only the history counts. Arguments and errors are those of `train`.
     """
     _check(spec, images, labels, n_classes)
-    seen, resizing = _resized(spec, images)
-    if whole is not None:
-        whole = whole.seen(lambda every: _as_seen(spec, every))
     checkpoint = checkpoint or Checkpoint(None)
+    seen, resizing, whole = _at_its_size(spec, images, whole)
     with memory_errors(spec, seen["train"].shape[1:]):
         history, _ = _train_phases(
             spec, seen, labels, n_classes, seed, cache_folder, checkpoint, resizing, whole, False
@@ -214,16 +210,18 @@ def _check_before(trainable: Trainable, history: TrainingHistory, n_classes: int
     history.notes[name] = {**found, "seconds": seconds}
 
 
-def _resized(
-    spec: DeepSpec, images: Mapping[str, NDArray[np.uint8]]
-) -> tuple[dict[str, NDArray[np.uint8]], dict[str, float]]:
-    """Return the images of each split as the network gets them, and the seconds of resizing."""
+def _at_its_size(
+    spec: DeepSpec, images: Mapping[str, NDArray[np.uint8]], whole: Whole | None
+) -> tuple[dict[str, NDArray[np.uint8]], dict[str, float], Whole | None]:
+    """Return images as the network gets them, the seconds of resizing each split, and `whole`."""
     seen, seconds = {}, {}
     for split in SPLITS:
         start = time.perf_counter()
         seen[split] = _as_seen(spec, images[split])
         seconds[split] = time.perf_counter() - start
-    return seen, seconds
+    if whole is not None:
+        whole = whole.seen(lambda every: _as_seen(spec, every))
+    return seen, seconds, whole
 
 
 def _as_seen(spec: DeepSpec, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

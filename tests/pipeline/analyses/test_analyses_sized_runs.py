@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.analyses.sized_runs import SizedRecord, score_sized
 from pipeline.checks import StudyError
-from pipeline.storage.sample_size import DIVERGED
+from pipeline.storage.runs import DIVERGED
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run
 from tests.pipeline.synthetic_study import sized_record
 
