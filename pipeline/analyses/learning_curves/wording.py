@@ -79,7 +79,7 @@ def too_short(epochs: Mapping[str, int]) -> list[str]:
     if not short:
         return []
     return [
-        f"Not judged, because {_NUMBERS[LEAST_EPOCHS]} epochs are the fewest that tell: "
+        f"Not judged, because at least {_NUMBERS[LEAST_EPOCHS]} epochs are needed to tell: "
         f"{', '.join(short)}."
     ]
 

@@ -108,8 +108,8 @@ class SampleSize(View):
         if least := {run: steps for run, steps in how["steps"].items() if steps is not None}:
             each = ", ".join(f"{count(steps)} ({run})" for run, steps in least.items())
             found.append(
-                f"Networks make at least so many steps: {each}. At small sizes an epoch goes over "
-                "its images as often as that takes. Batches never hold more images than there are."
+                f"Networks take at least this many steps: {each}. At small sizes an epoch goes "
+                "over its images as often as that takes. Batches never hold more images than there are."
             )
         if how["refitted"]:
             found.append(
@@ -117,9 +117,9 @@ class SampleSize(View):
                 "learned from the images of each training alone."
             )
         found.append(
-            f"All trainings use the same {count(self.n_validation)} validation images, also where "
-            "they have fewer images to learn from: what is chosen on these (options, the best "
-            "epoch) is chosen better than so few labeled images would allow."
+            f"All trainings use the same {count(self.n_validation)} validation images, even where "
+            "they learn from fewer. Choices made on them (options, the best epoch) are therefore "
+            "better than so few labeled images would allow."
         )
         if diverged := int(self.curves["diverged"].sum()):
             found.append(

@@ -135,7 +135,7 @@ def test_how_runs_were_trained():
     text = " ".join(shown().conditions)
     assert "trained 5 times at each size" in text
     assert "Options of svm were searched anew for each training; those of net are the same" in text
-    assert "Networks make at least so many steps: 500 (net)." in text
+    assert "Networks take at least this many steps: 500 (net)." in text
     assert "the same 5,000 validation images" in text
     assert "All 45,000 images are the same in each draw" in text
     assert "diverged" not in text
