@@ -109,7 +109,8 @@ class SampleSize(View):
             each = ", ".join(f"{count(steps)} ({run})" for run, steps in least.items())
             found.append(
                 f"Networks take at least this many steps: {each}. At small sizes an epoch goes "
-                "over its images as often as that takes. Batches never hold more images than there are."
+                "over its images as often as that takes. Batches never hold more images than there "
+                "are."
             )
         if how["refitted"]:
             found.append(
