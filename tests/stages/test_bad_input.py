@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 from in_process import run_study
 from PIL import Image
-from small_study import PARAMS, contents, write_params
+from small_study import NO_SIZES, PARAMS, contents, write_params
 
 import stages
 from pipeline.analyses.tables import tables
@@ -99,7 +99,9 @@ class Broken:
         write_params(self.folder, params)
 
     def dataset(self, **options: object) -> None:
-        self.params(lambda p: p.update(dataset=options))
+        # Other data may be too few for the study's sizes, which would be found first.
+        smaller = {"dataset": options, "sample_size": NO_SIZES, "ablations": {}}
+        self.params(lambda p: p.update(smaller))
 
     def fails(self, main: Callable[..., None], *arguments: str) -> str:
         """Run a stage as DVC does; return what it tells, on one line."""
