@@ -66,12 +66,7 @@ class Drawn:
 def draw(view: Layers) -> list[Drawing]:
     """Draw each network."""
     return [
-        Drawing(
-            network.drawing,
-            themed(_chart(placed(network)), fluid=False),
-            network.alt,
-            few_colors=True,
-        )
+        Drawing(network.drawing, themed(_chart(placed(network)), fluid=False), network.alt)
         for network in view.networks
     ]
 
