@@ -131,6 +131,14 @@ class Lab:
         output, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, output
 
+    def scheduler(self, head: Study) -> str:
+        """Start a scheduler; return its address."""
+        port = free_port()
+        place = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        self.start(head, "-m", "distributed.cli.dask_scheduler", *place)
+        wait_for(lambda: answers(port), "the scheduler")
+        return f"tcp://127.0.0.1:{port}"
+
     def lines(self, machine: str = "") -> list[list[str]]:
         """The log, of one machine or of all: start or end, stage, threads, folder."""
         lines = [line.split() for line in self.log.read_text(encoding="utf-8").splitlines()]
@@ -221,6 +229,7 @@ def test_nothing_is_left_for_plain_dvc(alone):
 
 # --- two machines ---------------------------------------------------------------------------------
 
+WORKER = ("-m", "pipeline.commands.jobs.worker")
 HELD = ("fit@a", "fit@b")
 """Two stages that wait until the machines have been dealt with."""
 
@@ -252,18 +261,15 @@ def story(root, tmp_path_factory) -> Iterator[Story]:
 
 
 def told(lab: Lab) -> Story:
-    head, port = lab.machine("head"), free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    place = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    lab.start(head, "-m", "distributed.cli.dask_scheduler", *place)
-    wait_for(lambda: answers(port), "the scheduler")
+    head = lab.machine("head")
+    address = lab.scheduler(head)
     workers = {}
     for name in ("one", "two", "edited"):
         machine = lab.machine(name)
         if name == "edited":
             with (machine.root / "pipeline" / "sampling.py").open("a", encoding="utf-8") as file:
                 file.write("\nEDITED = True\n")
-        command = ("-m", "pipeline.commands.jobs.worker", address, "--jobs", "1", "--name", name)
+        command = (*WORKER, address, "--jobs", "1", "--name", name)
         workers[name] = lab.start(machine, *command, LAB_WAITS=" ".join(HELD))
     first = lab.start(head, "-c", STUDY, "--scheduler", address)
 
@@ -329,3 +335,18 @@ def test_workers_get_what_the_cache_can_bring_back(story):
 def test_a_worker_with_other_code_is_refused(story):
     assert story.ran["edited"] == set()
     assert "worker edited is refused: found other code" in story.output
+
+
+def test_a_worker_with_two_slots_runs_stages_of_different_inputs_at_once(root, tmp_path):
+    """A score needs what a fit does not, and neither takes away the other's inputs."""
+    lab = Lab(root, tmp_path)
+    try:
+        head, worker = lab.machine("head"), lab.machine("two")
+        address = lab.scheduler(head)
+        lab.start(worker, *WORKER, address, "--jobs", "2", LAB_MEET="fit@c score@a")
+        code, output = lab.run(head, "--scheduler", address)
+    finally:
+        lab.close()
+    assert code == 0, output
+    assert set(lab.starts("two")) == {f"{kind}@{run}" for kind in ("fit", "score") for run in "abc"}
+    assert max(lab.starts().values()) == 1

@@ -110,7 +110,9 @@ def locked_entries(stages: Sequence[str]) -> dict[str, Any]:
 def check_out(entries: dict[str, Any]) -> None:
     """Bring the outputs of stages from the cache, given their entries of dvc.lock.
 
-    The stages of DVC's file that are not given are forgotten; their results stay in the cache.
+    The stages of DVC's file that are not given are forgotten; their results stay in the cache. All
+    is done under one lock: DVC removes an output of which dvc.lock says nothing, so no other call
+    may write dvc.lock between this one's writing and its reading.
     """
     from dvc.repo import Repo, lock_repo
 
@@ -119,8 +121,7 @@ def check_out(entries: dict[str, Any]) -> None:
         lock = Path(LOCK)
         if not lock.exists() or lock.read_text(encoding="utf-8") != text:
             save_text(lock, text)
-    with Repo(_wait_for_lock=True) as repo:
-        repo.checkout(targets=list(entries), force=True)
+        repo.checkout(targets=list(entries), force=True)  # reads dvc.lock now
 
 
 def cache_folder() -> str:
