@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -35,8 +36,38 @@ _PRELOAD = [
 ]
 """What a call imports; a name that is gone in another version of DVC is skipped. Names with "dvc"
 also tell `pipeline.commands.dvc_command` that a lock is held by DVC."""
+_INTERRUPTED = "interrupted"
 _CONTEXT = multiprocessing.get_context("forkserver")
-_running: set[Any] = set()
+_running: set[_Call] = set()
+_ended = False
+"""Whether calls were ended by a signal; none begins any more."""
+
+
+class _Call:
+    """A call that goes on, and the signals for it.
+
+    Its process first has to become a group; a signal that comes before is kept until then.
+    """
+
+    def __init__(self) -> None:
+        self._signals: deque[int] = deque()
+        self._group: int | None = None
+
+    def began(self, group: int) -> None:
+        """Note that the process is a group now."""
+        self._group = group
+        self._deliver()
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process and the stage that it runs, as soon as this is possible."""
+        self._signals.append(signum)
+        self._deliver()
+
+    def _deliver(self) -> None:
+        # A signal handler may interrupt this at any place: `popleft` gives each signal once.
+        while self._group is not None and self._signals:
+            with suppress(IndexError, ProcessLookupError):
+                os.killpg(self._group, self._signals.popleft())
 
 
 def begin() -> None:
@@ -64,35 +95,53 @@ def call(
         environment: variables to set.
 
     Raises:
-        StudyError: if the call fails; its message is the last line of the error.
+        StudyError: if the call fails; its message is the last line of the error. Also after
+            `signal_all`.
+    """
+    current = _Call()
+    _running.add(current)
+    try:
+        if _ended:
+            raise StudyError(_INTERRUPTED)
+        output = os.devnull if log is None else str(log)
+        variables = {"PATH": _path(), **(environment or {})}
+        succeeded, answer = _ask(current, str(folder), output, variables, function, arguments)
+    finally:
+        _running.discard(current)
+    if not succeeded:
+        raise StudyError(answer)
+    return answer
+
+
+def _ask(current: _Call, *given: Any) -> tuple[bool, Any]:
+    """Let a process of its own do what `_answer` says; return whether it succeeded, and with what.
+
+    Args:
+        current: gets the process's group.
+        given: the arguments of `_answer` after the first.
     """
     reading, writing = _CONTEXT.Pipe(duplex=False)
-    output = os.devnull if log is None else str(log)
-    variables = {"PATH": _path(), **(environment or {})}
-    given = (writing, str(folder), output, variables, function, arguments)
-    process = _CONTEXT.Process(target=_answer, args=given, daemon=True)
+    process = _CONTEXT.Process(target=_answer, args=(writing, *given), daemon=True)
     process.start()
-    _running.add(process)
     writing.close()
     try:
+        current.began(reading.recv())
         succeeded, answer = reading.recv()
     except EOFError:
         process.join()
         succeeded, answer = False, f"DVC's process ended with exit code {process.exitcode}"
     finally:
         process.join()
-        _running.discard(process)
         reading.close()
-    if not succeeded:
-        raise StudyError(answer)
-    return answer
+    return succeeded, answer
 
 
 def signal_all(signum: int) -> None:
-    """Send a signal to all calls, and to the stages that they run."""
-    for process in list(_running):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signum)
+    """Send a signal to all calls, and to the stages that they run; no other call begins."""
+    global _ended
+    _ended = True
+    for each in list(_running):
+        each.signal(signum)
 
 
 def _path() -> str:
@@ -108,15 +157,17 @@ def _answer(
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
 ) -> None:
+    """Call the function; send first the number of this process's group, then what it returns."""
     os.setpgrp()
     threading.Thread(target=_end_with_caller, daemon=True).start()
     os.chdir(folder)
     os.environ.update(variables)
     _redirect(output)
     try:
+        writing.send(os.getpgrp())  # from here on signals come
         answer = True, function(*arguments)
     except KeyboardInterrupt:
-        answer = False, "interrupted"
+        answer = False, _INTERRUPTED
     except Exception as error:
         answer = False, str(error) or type(error).__name__
     writing.send(answer)

@@ -258,7 +258,7 @@ class Engine:
 
     def _look_elsewhere(self) -> None:
         """Notice workers that have come or gone, and send elsewhere what was lost."""
-        if self.elsewhere is None or time.monotonic() < self._looked + _LOOK:
+        if self.elsewhere is None or self.stopped or time.monotonic() < self._looked + _LOOK:
             return
         had = bool(self.elsewhere.machines)
         try:

@@ -10,19 +10,22 @@ from pathlib import Path
 from pipeline.checks import listing
 from pipeline.fingerprints.modules import PACKAGES, ROOT
 
+_INSTALLERS = ("pip", "setuptools", "wheel")
+"""Packages that only install others; each patch release of Python brings another pip."""
 Identity = dict[str, str]
 """Name -> version; ``code`` is a SHA-256."""
 
 
 def identity(root: Path = ROOT) -> Identity:
-    """Return the identity of this machine, with the versions of all installed packages."""
+    """Return the identity of this machine, with the versions of the installed packages."""
     found = {
         _plain(each.metadata["Name"]): each.version
         for each in metadata.distributions()
         if each.metadata["Name"]
     }
     python = ".".join(platform.python_version_tuple()[:2])
-    return {**dict(sorted(found.items())), "python": python, "code": code_digest(root)}
+    libraries = {name: found[name] for name in sorted(found) if name not in _INSTALLERS}
+    return {**libraries, "python": python, "code": code_digest(root)}
 
 
 def code_digest(root: Path = ROOT) -> str:

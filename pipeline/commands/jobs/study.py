@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from pipeline.checks import StudyError
 from pipeline.commands import dvc_command
 from pipeline.commands.jobs import dvc_calls, dvc_process
 from pipeline.commands.jobs.display import Display
@@ -49,7 +50,11 @@ def run_side_by_side(folder: Path, root: Path, params: Params, options: Options)
         durations = Durations(folder / LOGS / "seconds.json")
         engine = Engine(folder, nodes, here, elsewhere, forecasts, durations, display)
         with _interruptible(engine):
-            engine.run()
+            try:
+                engine.run()
+            except StudyError:
+                if not engine.stopped:  # otherwise it is what Ctrl-C ended
+                    raise
     return _outcome(engine, folder, time.perf_counter() - started)
 
 

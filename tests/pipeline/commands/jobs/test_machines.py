@@ -1,8 +1,10 @@
 """Which stages run beside each other, and which machines are accepted."""
 
+from importlib import metadata
+
 import pytest
 
-from pipeline.commands.jobs.identity import code_digest, differences
+from pipeline.commands.jobs.identity import code_digest, differences, identity
 from pipeline.commands.jobs.machines import GPU, MEMORY, Machine
 
 
@@ -63,6 +65,13 @@ def test_what_differs_between_machines(change, message):
     there = {name: version for name, version in (HERE | change).items() if version}
     found = differences(HERE, there)
     assert found == "" if not message else message in found
+
+
+def test_what_only_installs_packages_may_differ(tmp_path):
+    (tmp_path / "dvc.yaml").write_text("stages: {}", encoding="utf-8")
+    found = identity(tmp_path)
+    assert found["numpy"] == metadata.version("numpy")
+    assert not {"pip", "setuptools", "wheel"} & found.keys()
 
 
 def test_an_edit_of_any_file_is_other_code(tmp_path):
