@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import mean
 
 from pipeline.commands.jobs.dvc_calls import Node
 from pipeline.storage.files import save_text
 
-_USUAL = {"train_deep": 30.0, "prepare": 8.0, "corrupt": 12.0, "report": 10.0}
+_USUAL = {
+    **{"sample_size": 900.0, "ablations": 300.0},  # of many trainings each
+    **{"train_deep": 30.0, "prepare": 8.0, "corrupt": 12.0, "report": 10.0},
+}
 """Seconds of a stage of which nothing is known, only to decide what starts first."""
 _OTHERS = 5.0
+_NETWORKS = 2.0
+"""How many times as long those with many trainings take if these are of networks."""
+_OF_TRAININGS = ("sample_size", "ablations")
 
 
 class Durations:
@@ -41,14 +47,18 @@ class Durations:
         alike = [seconds for name, seconds in known.items() if _kind(name) == kind]
         return mean(alike) if alike else None
 
-    def ranks(self, nodes: Iterable[Node]) -> dict[str, float]:
+    def ranks(self, nodes: Iterable[Node], uses_network: Callable[[str], bool]) -> dict[str, float]:
         """Return the seconds from the start of each stage to the end of the study.
 
         What has the longest way to go starts first.
+
+        Args:
+            nodes: all stages, each after those that it needs.
+            uses_network: whether a stage computes with a network.
         """
         ranks: dict[str, float] = {}
         for node in reversed(list(nodes)):
-            own = self.expected(node.name) or _USUAL.get(_kind(node.name), _OTHERS)
+            own = self.expected(node.name) or _usual(node.name, uses_network(node.name))
             ranks[node.name] = own + ranks.get(node.name, 0.0)
             for needed in node.needs:
                 ranks[needed] = max(ranks.get(needed, 0.0), ranks[node.name])
@@ -71,6 +81,12 @@ class Durations:
                 return None
             rest.append(max(1.0, expected - since))
         return max([sum(rest) / max(1, slots), *rest]) if rest else 0.0
+
+
+def _usual(stage: str, network: bool) -> float:
+    """Return the seconds of a stage of whose kind nothing is known."""
+    kind = _kind(stage)
+    return _USUAL.get(kind, _OTHERS) * (_NETWORKS if network and kind in _OF_TRAININGS else 1.0)
 
 
 def _kind(stage: str) -> str:

@@ -80,7 +80,7 @@ class Engine:
         self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self._helpers = ThreadPoolExecutor(4)
         self._looked = 0.0
-        self._ranks = durations.ranks(nodes)
+        self._ranks = durations.ranks(nodes, forecasts.uses_network)
 
     def run(self) -> None:
         """Run all stages that have changed; `failed` and `left_out` say what did not end well."""

@@ -24,8 +24,22 @@ def graph(**needs):
 
 def test_the_longest_way_starts_first(durations):
     nodes = graph(a="", long="a", short="a", behind="short", end="long behind")
-    ranks = durations(a=1, long=20, short=2, behind=30, end=5).ranks(nodes)
+    ranks = durations(a=1, long=20, short=2, behind=30, end=5).ranks(nodes, lambda stage: False)
     assert ranks == {"end": 5, "behind": 35, "short": 37, "long": 25, "a": 38}
+
+
+def test_stages_of_many_trainings_start_first_and_networks_before_the_rest(tmp_path):
+    names = (
+        *("train_classical@svm", "train_deep@lenet5", "ablations@C", "ablations@width"),
+        *("sample_size@svm", "sample_size@lenet5"),
+    )
+    nodes = [Node(name, frozenset(), True) for name in names]
+    networks = {"train_deep@lenet5", "ablations@width", "sample_size@lenet5"}
+    ranks = Durations(tmp_path / "seconds.json").ranks(nodes, networks.__contains__)
+    assert sorted(names, key=ranks.__getitem__, reverse=True) == [
+        *("sample_size@lenet5", "sample_size@svm", "ablations@width", "ablations@C"),
+        *("train_deep@lenet5", "train_classical@svm"),
+    ]
 
 
 def test_seconds_are_kept(durations, tmp_path):
