@@ -89,7 +89,7 @@ class Engine:
         if not (self.failed or self.stopped):
             call = dvc_process.call
             self.done |= set(call(dvc_calls.unchanged, self.folder, sorted(self.done)))
-            self.forecasts.begin(set(self.nodes) - self.done)
+            self.forecasts.begin([name for name in self.nodes if name not in self.done])
             self.planned = True
         self._go(self.nodes)
         self._helpers.shutdown(wait=False, cancel_futures=True)
@@ -134,29 +134,36 @@ class Engine:
     def _start(self, names: Collection[str]) -> None:
         ready = self._ready(names)
         alone = len(ready) + len(self.work) == 1
-        later = []
+        unknown = []
         for stage in ready:
             if self._is_sent(stage) and stage not in self.orders:
                 future = self._helpers.submit(self._look_in_cache, stage)
                 self._begin(stage, "look", self.here.machine, future)
+            elif self._take_up(stage):
+                continue
             elif self.forecasts.needed(stage) is None:
-                later.append(stage)
+                unknown.append(stage)
             else:
                 self._start_on_a_machine(stage, alone)
-        for stage in later:  # by itself, if nothing else could start
+        if self.forecasts.is_counting():
+            return  # alone on a machine, it would hold up all others long after it is known
+        for stage in unknown:  # by itself, if nothing else could start
             self._start_on_a_machine(stage, alone)
+
+    def _take_up(self, stage: str) -> bool:
+        """Follow a stage that a process which has ended has sent; return whether there is one."""
+        order = self.orders.get(stage)
+        found = self.elsewhere.at_work(order) if self.elsewhere and order else None
+        if found is not None:
+            self._begin(stage, "send", *found)
+        return found is not None
 
     def _start_on_a_machine(self, stage: str, alone: bool) -> None:
         order = self.orders.get(stage)
-        if order is not None and self.elsewhere is not None:
-            found = self.elsewhere.at_work(order)
-            if found is not None:
-                self._begin(stage, "send", *found)
-                return
         needed, machines = self.forecasts.needed(stage), self._machines(stage)
-        # Networks are trained on a GPU if any machine has one.
-        gpu = self.forecasts.uses_network(stage) and any(each.gpus for each in machines)
         fitting = [each for each in machines if needed is None or needed <= each.memory] or machines
+        # Networks are trained on a GPU if any machine that holds them has one.
+        gpu = self.forecasts.uses_network(stage) and any(each.gpus for each in fitting)
         free = [each for each in fitting if each.has_room(needed, gpu)]
         if not free:
             return

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import chdir, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pipeline.checks import StudyError
 from pipeline.classical.run.memory import needed_bytes
+from pipeline.commands.jobs.plans import Plan, plans_of
+from pipeline.commands.jobs.resources import WITHOUT_GPU
+from pipeline.config.entries import PARAMS
 from pipeline.config.params import Params
+from pipeline.config.yaml_files import read_yaml
 from pipeline.features.forecast import expected_width
 from pipeline.storage.splits import Task, load_task
 
@@ -44,26 +49,35 @@ class Forecasts:
 
     def __init__(self, folder: Path, params: Params) -> None:
         self.folder, self.params = folder, params
+        self._document = read_yaml(folder / PARAMS)
+        self._plans: dict[str, tuple[Plan, ...]] = {}
         self._task: Task | None = None
         self._networks: dict[str, int] = {}
+        """Key of a plan -> bytes."""
         self._counting: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
 
-    def begin(self, names: set[str]) -> None:
+    def begin(self, names: Sequence[str]) -> None:
         """Start to count the networks of these stages, if there are any among them."""
-        entries = {self._run_of(name) for name in names if "@" in name}
-        wanted = [name for name in self.params.deep if name in entries or None in entries]
+        wanted = [name for name in names if any(each.is_network for each in self._trained(name))]
         if not wanted:
             return
         self._counting = subprocess.Popen(
             [sys.executable, "-m", "pipeline.commands.jobs.network_memory", *wanted],
             cwd=self.folder,
+            env={**os.environ, **WITHOUT_GPU},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,  # Ctrl-C is for the stages
         )
-        threading.Thread(target=self._read, args=(self._counting,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self._counting,), daemon=True)
+        self._reader.start()
+
+    def is_counting(self) -> bool:
+        """Return whether more will be known in a moment, if the images are prepared."""
+        return self._reader is not None and self._reader.is_alive()
 
     def close(self) -> None:
         """Stop counting."""
@@ -83,10 +97,9 @@ class Forecasts:
             return PYTHON
         if kind == "featurize":
             return self._features(name, task)
-        if kind != "corrupt" and "@" in stage:
-            runs = [self._run_of(stage)] if self._run_of(stage) else [*self._runs()]
-            needed = [self._run(run, task) for run in runs if run is not None]
-            return None if None in needed else max(filter(None, needed), default=PYTHON)
+        if self._trained(stage):
+            needed = [self._training(each, task) for each in self._trained(stage)]
+            return None if None in needed else max(filter(None, needed))
         if self.uses_network(stage):
             return KERAS + _BATCHES
         return PYTHON + _pixels(task, task.sizes["test"] + task.sizes["validation"])
@@ -101,54 +114,55 @@ class Forecasts:
             return kind == "illustrate" and bool(hybrid)
         if kind == "featurize":
             return name in hybrid
-        run = self._run_of(stage)
-        if run in self.params.classical:
-            # A classical run reads features; only where it gets new images are they computed.
-            return kind == "corrupt" and bool(hybrid & set(self._joined(run)))
-        return bool(self.params.deep)
+        if kind == "corrupt":  # a classical run reads features, but those of new images
+            run = cast("ClassicalSpec | None", self.params.classical.get(name))
+            return run is None or bool(hybrid & set(run.features))
+        return any(each.uses_network for each in self._trained(stage))
 
-    def _runs(self) -> list[str]:
-        return [*self.params.classical, *self.params.deep]
+    def _trained(self, stage: str) -> tuple[Plan, ...]:
+        """Return what a stage trains; nothing for one that trains nothing."""
+        if stage.partition("@")[0] in ("featurize", "corrupt") or "@" not in stage:
+            return ()
+        if stage not in self._plans:
+            self._plans[stage] = plans_of(stage, self.params, self._document)
+        return self._plans[stage]
 
-    def _run_of(self, stage: str) -> str | None:
-        """Return the run that a stage trains or measures; None for one that may train any."""
-        name = stage.partition("@")[2]
-        return name if name in self._runs() or stage.startswith("featurize@") else None
-
-    def _run(self, run: str, task: Task) -> int | None:
-        if run in self.params.deep:
-            return self._networks.get(run)
-        return PYTHON + self._classical(run, task)
+    def _training(self, plan: Plan, task: Task) -> int | None:
+        return self._networks.get(plan.key) if plan.is_network else _classical(plan, task)
 
     def _known_task(self) -> Task | None:
         if self._task is None:
             with suppress(StudyError, OSError), chdir(self.folder):
                 self._task = load_task()
-            if self._task is not None and self._counting is not None and self._counting.stdin:
-                with suppress(OSError):
-                    self._counting.stdin.close()  # there is something to count now
+        waits = self._counting.stdin if self._counting is not None else None
+        if self._task is not None and waits is not None and not waits.closed:
+            with suppress(OSError):
+                waits.close()  # there is something to count now
         return self._task
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         for line in process.stdout or ():
             found = json.loads(line)
-            self._networks[found["name"]] = found["bytes"]
-
-    def _joined(self, run: str) -> tuple[str, ...]:
-        return cast("ClassicalSpec", self.params.classical[run]).features
-
-    def _classical(self, run: str, task: Task) -> int:
-        side = task.image_shape[0]
-        sets = cast("Mapping[str, FeatureSpec]", self.params.features)
-        width = sum(expected_width(sets[name], side) or 0 for name in self._joined(run))
-        spec = cast("ClassicalSpec", self.params.classical[run])
-        return needed_bytes(spec, task.sizes, width, task.n_classes)
+            self._networks[found["key"]] = found["bytes"]
 
     def _features(self, name: str, task: Task) -> int:
         spec = cast("FeatureSpec", self.params.features[name])
         width = expected_width(spec, task.image_shape[0]) or 0
         held = 4 * width * max(task.sizes.values()) + _pixels(task, max(task.sizes.values()))
         return held + (KERAS + _BATCHES if _is_hybrid(spec) else PYTHON)
+
+
+def _classical(plan: Plan, task: Task) -> int:
+    """Return the bytes of a classical run, and of the features that it extracts itself."""
+    most = task.sizes["train"]
+    sizes = {**task.sizes, "train": most if plan.images is None else min(most, plan.images)}
+    side = task.image_shape[0]
+    widths = {name: expected_width(spec, side) or 0 for name, spec in plan.features.items()}
+    rows = sum(sizes.values())
+    extracted = sum(4 * widths[name] * rows + _pixels(task, rows) for name in plan.extracted)
+    before = KERAS + _BATCHES if plan.extracts_with_network else PYTHON
+    spec = cast("ClassicalSpec", plan.spec)
+    return before + extracted + needed_bytes(spec, sizes, sum(widths.values()), task.n_classes)
 
 
 def _is_hybrid(spec: object) -> bool:

@@ -1,7 +1,7 @@
-"""The memory that trainings need: ``python -m pipeline.commands.jobs.network_memory <run> ...``.
+"""The memory that networks need: ``python -m pipeline.commands.jobs.network_memory <stage> ...``.
 
 It imports Keras at once, waits until standard input is closed, which tells it that the images are
-prepared, and prints one line of JSON per network.
+prepared, and prints one line of JSON for each plan of the stages that trains a network.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import sys
+from typing import cast
 
-from pipeline.config.entries import load_entry
+from pipeline.config.entries import read_params
+from pipeline.config.params import load_params
 from pipeline.keras_backend import load_keras
 from pipeline.storage.splits import load_task
 
@@ -19,6 +21,7 @@ load_keras()  # before the imports below, which also import it
 import keras  # noqa: E402
 
 from pipeline.commands.jobs.forecasts import KERAS  # noqa: E402
+from pipeline.commands.jobs.plans import Plan, plans_of  # noqa: E402
 from pipeline.deep.sanity.memory import needed_memory  # noqa: E402
 from pipeline.deep.spec import DeepSpec, output_units  # noqa: E402
 from pipeline.deep.training.optimizers import build_optimizer  # noqa: E402
@@ -26,12 +29,14 @@ from pipeline.pretrained.frozen import FrozenBase  # noqa: E402
 from pipeline.storage.splits import Task  # noqa: E402
 
 
-def needed(spec: DeepSpec, task: Task) -> int:
+def needed(plan: Plan, task: Task) -> int:
     """Return the bytes at the peak of a training, in whichever of its phases they are most."""
-    return KERAS + max(_of_phase(phase, task) for phase in spec.phases())
+    phases = cast("DeepSpec", plan.spec).phases()
+    most = task.sizes["train"] if plan.images is None else min(plan.images, task.sizes["train"])
+    return KERAS + max(_of_phase(phase, task, min(phase.batch_size, most)) for phase in phases)
 
 
-def _of_phase(spec: DeepSpec, task: Task) -> int:
+def _of_phase(spec: DeepSpec, task: Task, batch: int) -> int:
     stored = task.image_shape
     image_shape = (*spec.sides_seen((stored[0], stored[1])), stored[2])
     frozen = spec.frozen_base(0)
@@ -42,7 +47,6 @@ def _of_phase(spec: DeepSpec, task: Task) -> int:
     model.optimizer.build(model.trainable_variables)
     numbers = sum(task.sizes.values()) * math.prod(shape)
     held = numbers * (1 if frozen is None else 2 if frozen.is_halved else 4)
-    batch = min(spec.batch_size, task.sizes["train"])
     return held + needed_memory(model, spec).bytes(batch)
 
 
@@ -55,17 +59,23 @@ def _features_read(frozen: FrozenBase) -> int:
     return total
 
 
-def main(names: list[str]) -> None:
-    """Print the forecast of each run; a network that cannot be built is left to its own stage."""
+def main(stages: list[str]) -> None:
+    """Print the forecasts; a network that cannot be built is left to its own stage."""
+    params, (document, _) = load_params(), read_params()
+    plans = {
+        plan.key: plan
+        for stage in stages
+        for plan in plans_of(stage, params, document)
+        if plan.is_network
+    }
     sys.stdin.read()
     task = load_task()
-    for name in names:
+    for key, plan in plans.items():
         try:
-            spec, _ = load_entry("deep", name)
-            found = needed(spec, task)  # type: ignore[arg-type]
+            found = needed(plan, task)
         except Exception:  # whatever it is, the training itself explains it
             continue
-        print(json.dumps({"name": name, "bytes": found}), flush=True)
+        print(json.dumps({"key": key, "bytes": found}), flush=True)
         keras.utils.clear_session(free_memory=True)
 
 

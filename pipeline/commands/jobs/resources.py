@@ -22,6 +22,8 @@ THREAD_VARIABLES = (
 may use (`pipeline.machine.allowed_threads`)."""
 _CUDA_PACKAGES = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+WITHOUT_GPU = {_VISIBLE: "-1", "JAX_PLATFORMS": "cpu"}
+"""The environment of a process that computes nothing large: it would take a GPU from a stage."""
 
 
 def threads_of(jobs: int, alone: bool) -> int:
