@@ -57,7 +57,7 @@ FACTORS = {
     },
     "kernel": {
         "base": "hog_svm",
-        "values": {"linear": {}, "kernel": {"base": "kernel_svm"}},
+        "values": {"linear": {}, "kernel": {"run": "kernel_svm"}},
         "tune": {"C": [0.001, 1.0]},
         "repeats": 1,
         "limit": 100,
