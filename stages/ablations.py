@@ -58,7 +58,7 @@ def main(name: str) -> None:
         found = ablation(name, document[SECTION][name], document)
     except StudyError as error:
         raise StudyError(f"{PARAMS}: {error}") from None
-    with KeptTrainings(f"{SECTION}.{name}") as kept:
+    with KeptTrainings(SECTION, name, document[SECTION]) as kept:
         trained = [_train(each, found, name, seed, kept) for each in found.variants]
     save_ablation(_results(name, found, trained, seed), learning_seal())
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.storage import resume
+from pipeline.storage.runs import HISTORY_COLUMNS
 from pipeline.storage.splits import Task, save_split, save_task
+from pipeline.trainings import classifiers, kept
 from pipeline.trainings.kept import KeptTrainings, training_key
 from pipeline.trainings.training import SCORED, Outcome, Training
 from stages import featurize
@@ -61,7 +66,7 @@ def training(kind: str, entry: dict, **changes: object) -> Training:
 
 
 def made(each: Training, told: str = "it", owner: str = "test") -> Outcome:
-    with KeptTrainings(owner) as trainings:
+    with KeptTrainings(owner, "it", ()) as trainings:
         return trainings.outcome(each, told)
 
 
@@ -147,8 +152,6 @@ def test_learned_features_learn_from_the_part_alone(here):
     assert not np.array_equal(scores, made(training("classical", entry)).scores["test"])
     images = np.load("data/prepared/train/images.npy")
     others = np.setdiff1d(np.arange(len(images)), PART)
-    from pipeline.trainings import classifiers
-
     changed = images.copy()
     changed[others] = 0
     with pytest.MonkeyPatch.context() as patch:
@@ -178,25 +181,73 @@ def test_an_edit_repeats_its_own_training(here):
 def test_what_no_stage_asks_for_is_removed(here):
     mine, shared = (training("classical", SVM | {"C": c}, rows=PART) for c in (0.11, 0.12))
 
-    def kept() -> list[bool]:
+    def there() -> list[bool]:
         return [
             resume.kept_scores("_trainings", training_key(each)) is not None
             for each in (mine, shared)
         ]
 
-    with KeptTrainings("one") as trainings:
+    with KeptTrainings("one", "it", ()) as trainings:
         for each in (mine, shared):
             trainings.outcome(each, "it")
     made(shared, owner="two")
-    with pytest.raises(StudyError), KeptTrainings("one"):
+    with pytest.raises(StudyError), KeptTrainings("one", "it", ()):
         raise StudyError("killed")
-    assert kept() == [True, True]
-    with KeptTrainings("one"):
+    assert there() == [True, True]
+    with KeptTrainings("one", "it", ()):
         pass
-    assert kept() == [False, True]
-    with KeptTrainings("two"):
+    assert there() == [False, True]
+    with KeptTrainings("two", "it", ()):
         pass
-    assert kept() == [False, False]
+    assert there() == [False, False]
+
+
+def test_what_a_removed_entry_asked_for_is_removed(here):
+    each = training("classical", SVM | {"C": 0.13}, rows=PART)
+    with KeptTrainings("stage", "removed", ["removed", "left"]) as trainings:
+        trainings.outcome(each, "it")
+    with KeptTrainings("stage", "left", ["left"]):
+        pass
+    assert resume.kept_scores("_trainings", training_key(each)) is None
+    assert not list(resume.SEEDS.glob("_trainings/stage.removed.json"))
+
+
+def test_two_stages_at_once_make_a_training_once(here, monkeypatch):
+    """The second one finds the first at work, waits, and takes what that one has left."""
+    each = training("classical", SVM | {"C": 0.14}, rows=PART)
+    working, waiting = here / "working", here / "waiting"
+    scores = {split: np.full((SIZES[split], 3), 7, dtype=np.float32) for split in SCORED}
+
+    def train_on(*given: object) -> Outcome:
+        working.touch()
+        wait_for(waiting)
+        return Outcome(scores, pd.DataFrame(columns=list(HISTORY_COLUMNS)), 1.0)
+
+    def told(text: str, **options: object) -> None:
+        if "waiting for another stage" in text:
+            waiting.touch()
+
+    monkeypatch.setattr(classifiers, "train_on", train_on)
+    first = os.fork()  # locks of this kind belong to processes
+    if first == 0:
+        try:
+            made(each, owner="first")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    wait_for(working)
+    monkeypatch.setattr(classifiers, "train_on", lambda *given: pytest.fail("made twice"))
+    monkeypatch.setattr(kept, "print", told, raising=False)
+    found = made(each, owner="second")
+    assert os.waitpid(first, 0)[1] == 0
+    np.testing.assert_array_equal(found.scores["test"], scores["test"])
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 600
+    while not path.exists():
+        assert time.monotonic() < until, path
+        time.sleep(0.01)
 
 
 def test_a_divergence_is_an_outcome(here):
