@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ from pipeline.trainings.training import SCORED, Outcome, Training
 
 KEPT = "_trainings"
 """The folder of these trainings among those of the runs; no run has such a name."""
+_TRIALS = f"_trials/{KEPT}"
+"""The folder of their searches for options, as `pipeline.deep.tuning.kept.KeptTrials` names it."""
 
 
 class KeptTrainings:
@@ -101,6 +104,7 @@ def _made(training: Training, key: str, told: str) -> resume.TrainingState:
     began = time.perf_counter()
     outcome = _module(training.kind).train_on(training, resume.state_file(KEPT, key))
     state = resume.keep_scores(KEPT, key, dict(outcome.scores), _facts(outcome))
+    _forget_trials(key)
     took = duration(time.perf_counter() - began)
     print(f"{told}: {outcome.diverged or took}", flush=True)
     return state
@@ -133,12 +137,23 @@ def training_key(training: Training) -> str:
             "options": spec.model_dump(mode="json", exclude={"seeds", "tta"}),
             "seed": training.seed,
             "rows": _digest(training.rows),
-            "steps": training.steps,
+            "steps": _passes(training),
             "classes": training.classes,
             "data": learning_seal(),
             "code": guard.training_digest(module.__name__, (training.kind, spec.method)),
         }
     )
+
+
+def _passes(training: Training) -> int | None:
+    """Return what `steps` come to, how often an epoch goes over its images; None for once.
+
+    An edit to `steps` concerns the trainings in which that changes.
+    """
+    if training.steps is None or training.kind == "classical":
+        return None
+    passes = int(_module(training.kind).passes(training))
+    return passes if passes > 1 else None
 
 
 def _module(kind: str) -> ModuleType:
@@ -192,3 +207,10 @@ def _prune(dropped: set[str]) -> None:
     lists = (resume.SEEDS / KEPT).glob("*.json")
     for key in dropped - {key for path in lists for key in _listed(path)}:
         resume.forget(KEPT, key)
+        _forget_trials(key)
+
+
+def _forget_trials(key: str) -> None:
+    """Remove what the search in a training has kept, now that the training is kept, or unwanted."""
+    for parent in (resume.TRAINING, resume.SEEDS):
+        shutil.rmtree(parent / _TRIALS / key, ignore_errors=True)

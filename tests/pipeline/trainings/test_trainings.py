@@ -170,7 +170,6 @@ def test_an_edit_repeats_its_own_training(here):
         "seed": replace(part, seed=1),
         "rows": replace(part, rows=PART[:-1]),
         "all rows": replace(part, rows=None),
-        "steps": replace(part, steps=9),
     }
     keys = {name: training_key(each) for name, each in edits.items()}
     assert len({*keys.values(), training_key(part)}) == len(edits) + 1
@@ -285,6 +284,57 @@ def test_a_killed_training_resumes(here, capsys, monkeypatch):
         "steps": 12,
         "batch_size": 8,
     }
+
+
+def test_an_edit_to_steps_concerns_trainings_that_it_changes(here):
+    """One epoch of 24 images in batches of 8 has 3 steps; two epochs have 6."""
+    keys = {
+        steps: training_key(training("deep", NETWORK, rows=PART, steps=steps))
+        for steps in (None, 4, 6, 7, 12, 13)
+    }
+    assert keys[None] == keys[4] == keys[6]
+    assert keys[7] == keys[12]
+    assert len(set(keys.values())) == 3
+    for steps in (None, 500):
+        key = training_key(training("classical", SVM, rows=PART, steps=steps))
+        assert key == training_key(training("classical", SVM, rows=PART))
+
+
+def test_a_killed_training_with_a_search_resumes_and_keeps_its_choice(here, capsys, monkeypatch):
+    from pipeline.deep.training.checkpoint import Checkpoint
+    from pipeline.deep.tuning import study
+    from pipeline.deep.tuning.watched import Watched
+
+    each = training("deep", TUNED | {"epochs": 2}, rows=PART)
+    with monkeypatch.context() as patch:
+        keep = Checkpoint.keep
+
+        def killed(self, *state):
+            keep(self, *state)
+            if not isinstance(self, Watched):
+                raise KeyboardInterrupt
+
+        patch.setattr(Checkpoint, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(each)
+    monkeypatch.setattr(study, "fit_best", lambda *given: pytest.fail("a trial was made again"))
+    found = made(each)
+    assert "resuming after epoch 1" in capsys.readouterr().out
+    assert found.facts["epochs_run"] == 2
+    assert not list(Path(".resume").glob(f"*/_trials/_trainings/{training_key(each)}"))
+
+
+def test_a_search_in_which_all_trials_diverge_is_an_outcome(here):
+    rates = {"learning_rate": {"low": 1e8, "high": 1e9}}
+    entry = NETWORK | {
+        "optimizer": "sgd",
+        "learning_rate": 1e8,
+        "batch_norm": False,
+        "tune": {"trials": 2, "ranges": rates},
+    }
+    found = made(training("deep", entry, rows=PART))
+    assert "because all diverged" in found.diverged
+    assert (found.scores, found.facts["epochs_run"]) == ({}, 0)
 
 
 @pytest.mark.parametrize(
