@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, check_known, listing
+from pipeline.class_balance import are_unequal
 from pipeline.config.entries import PARAMS, load_entry, read_params, stage_entry
 from pipeline.config.variants import Ablation, Variant, ablation
+from pipeline.statistics.per_class import balanced_accuracy
 from pipeline.storage.ablations import (
     CURVE_COLUMNS,
     AblatedTraining,
@@ -28,6 +30,7 @@ from pipeline.storage.ablations import (
 from pipeline.storage.splits import learning_seal, load_ids, load_labels, load_task
 from pipeline.trainings.draws import nested_draw
 from pipeline.trainings.kept import KeptTrainings
+from pipeline.trainings.lessons import lesson
 from pipeline.trainings.training import Outcome, Training
 from stages import run
 
@@ -58,7 +61,7 @@ def main(name: str) -> None:
         found = ablation(name, document[SECTION][name], document)
     except StudyError as error:
         raise StudyError(f"{PARAMS}: {error}") from None
-    with KeptTrainings(f"{SECTION}.{name}") as kept:
+    with KeptTrainings(SECTION, name, document[SECTION]) as kept:
         trained = [_train(each, found, name, seed, kept) for each in found.variants]
     save_ablation(_results(name, found, trained, seed), learning_seal())
 
@@ -86,7 +89,7 @@ def _train(
         return kept.outcome(training(spec, repeat), told)
 
     scored = [
-        (_validation_accuracy(outcome(spec, 0, chosen)), chosen, spec)
+        (_merit(training(spec, 0), outcome(spec, 0, chosen)), chosen, spec)
         for chosen, spec in variant.candidates
         if len(variant.candidates) > 1
     ]
@@ -138,15 +141,19 @@ def _rows(
     return None if len(rows) == len(labels) else rows
 
 
-def _validation_accuracy(outcome: Outcome) -> float:
-    """Return the accuracy of the kept epoch; -1 of a training that diverged."""
+def _merit(training: Training, outcome: Outcome) -> float:
+    """Return what choices go by, on validation images; -1 of a training that diverged.
+
+    That is the accuracy, or of classes of unequal size the balanced one, as in all other searches.
+    """
     if outcome.diverged is not None:
         return -1.0
-    rows = outcome.history
-    rows = rows[(rows["split"] == "validation") & (rows["metric"] == "accuracy")]
-    values = rows.set_index("x")["value"]
-    best = outcome.facts.get("best_epoch")
-    return float(values.iloc[-1] if best is None else values[best])
+    labels = lesson(training).labels
+    right = labels["validation"]
+    predicted = outcome.predicted("validation", len(right))
+    if are_unequal(labels["train"]):
+        return balanced_accuracy(predicted, right)
+    return float(np.mean(predicted == right))
 
 
 def _results(name: str, found: Ablation, trained: list[_Trained], seed: int) -> AblationResults:

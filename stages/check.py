@@ -24,6 +24,7 @@ from stages import run
 
 if TYPE_CHECKING:
     from pipeline.classical.spec import ClassicalSpec
+    from pipeline.config.variants import Variant
     from pipeline.data.spec import DatasetSpec, Outlook
     from pipeline.deep.spec import DeepSpec
     from pipeline.features.spec import FeatureSpec
@@ -42,6 +43,7 @@ def main() -> None:
     check_sizes(params, most)
     check_channels(params)
     check_limits(params, most)
+    check_classes(params, outlook)
     check_memory_ahead(params, outlook)
     read = dataset.files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
@@ -125,6 +127,45 @@ def check_limits(params: Params, most: int | None) -> None:
                     f"params.yaml: ablations.{name}, {each.label}: limit: found {each.limit:,}; "
                     f"expected at most the {most:,} training images (null for all)"
                 )
+
+
+def check_classes(params: Params, outlook: Outlook | None) -> None:
+    """Raise `StudyError` if params.yaml asks for more classes than there are, or too few images.
+
+    Each class needs an image to learn from. Where the classes are not known yet, as before most
+    downloads, the stages themselves check.
+    """
+    dataset = cast("DatasetSpec", params.dataset)
+    there = len(dataset.classes or ()) or (outlook.n_classes if outlook is not None else 0)
+    if not there or dataset.min_per_class is not None:
+        return
+    problems: list[str] = []
+    smallest = next((size for size in params.sample_size.sizes if size is not None), there)
+    if params.sample_size.runs and smallest < there:
+        problems.append(f"sample_size.sizes: found {smallest}; {_an_image_each(there)}")
+    for name, ablation in params.ablations.items():
+        for each in ablation.variants:
+            where = f"ablations.{name}, {each.label}"
+            with _noted(problems):
+                _check_variant(where, each, dataset.classes, there)
+    if problems:
+        raise StudyError("\n".join(f"params.yaml: {problem}" for problem in problems))
+
+
+def _check_variant(where: str, variant: Variant, names: tuple[str, ...] | None, there: int) -> None:
+    """Raise `StudyError` if a value of an ablation does not suit the dataset's classes."""
+    wanted = variant.classes or there
+    for each in wanted if isinstance(wanted, tuple) and names else ():
+        check_known(each, list(names or ()), f"class of {where}: classes,")
+    count = len(wanted) if isinstance(wanted, tuple) else wanted
+    if count > there:
+        raise StudyError(f"{where}: classes: found {count}; expected at most the {there} there are")
+    if variant.limit is not None and variant.limit < count:
+        raise StudyError(f"{where}: limit: found {variant.limit}; {_an_image_each(count)}")
+
+
+def _an_image_each(classes: int) -> str:
+    return f"expected at least {classes}, an image of each class"
 
 
 def check_memory_ahead(params: Params, outlook: Outlook | None) -> None:

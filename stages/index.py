@@ -44,6 +44,7 @@ def main() -> None:
             options = [each for _, each in based.variants(document)]
             joined = based.feature_sets(document)
             record = {"run": based.run, "options": options, "features": listed(joined)}
+            record |= {"entry": dict(based.entry)} if based.entry else {}
             save_json(INDEX / stage / f"{name}.json", record)
     print(f"{len(digests)} feature sets in {len(runs)} runs")
 

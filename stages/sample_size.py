@@ -43,7 +43,7 @@ def main(name: str) -> None:
     sizes = options.numbers(load_task().sizes["train"])
     steps = options.steps_of(name)
     trainings = _trainings(spec, sizes, options.draws, steps, seed)
-    with KeptTrainings(f"{SECTION}.{name}") as kept:
+    with KeptTrainings(SECTION, name, options.runs) as kept:
         outcomes = [
             kept.outcome(each, f"{name}, {size:,} images, draw {draw + 1} of {options.draws}")
             for size, draw, each in trainings

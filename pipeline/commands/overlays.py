@@ -6,8 +6,8 @@ key of its own::
     only: [raw_svm, hog_svm, lenet5]
 
 `only` keeps the runs that it names and those with an entry in the overlay itself; other runs are
-dropped. Feature sets that no remaining run uses are dropped too, and so are the corruption tests,
-sample sizes and ablations of dropped runs, unless they have an entry in the overlay.
+dropped. So are the corruption tests, sample sizes and ablations of dropped runs, unless they have
+an entry in the overlay, and the feature sets that nothing that remains joins.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.checks import StudyError, check_known, listing, shown
+from pipeline.config.ablations import RUN, AblationOptions, parse_options
 from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import read_yaml
 
@@ -113,15 +114,15 @@ def _reduced(
         return {name: entry for name, entry in entries if name in wanted or name in own}
 
     reduced = {**merged, **{kind: kept(kind, names) for kind in _RUNS if kind in merged}}
-    joined = {name for entry in _runs(reduced).values() for name in _feature_sets(entry)}
-    for section, wanted in (("features", joined), ("corrupt", _runs(reduced))):
+    entries = _section(reduced, "ablations").items()
+    of_runs = [name for name, entry in entries if _bases(entry) <= {*_runs(reduced)}]
+    for section, wanted in (("corrupt", _runs(reduced)), ("ablations", of_runs)):
         if section in reduced:
             reduced[section] = kept(section, wanted)
-    if "ablations" in reduced:
-        entries = _section(reduced, "ablations").items()
-        of_runs = [name for name, entry in entries if _bases(entry) <= {*_runs(reduced)}]
-        reduced["ablations"] = kept("ablations", of_runs)
-    return _without_sizes_of_others(reduced, changes)
+    reduced = _without_sizes_of_others(reduced, changes)
+    if "features" in reduced:
+        reduced["features"] = kept("features", _joined(reduced))
+    return reduced
 
 
 def _without_sizes_of_others(reduced: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,11 +147,31 @@ def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def _joined(document: Mapping[str, Any]) -> set[str]:
+    """Return the feature sets that runs join, in a study of their own or with other options."""
+    entries = [*_runs(document).values()]
+    entries += _section(_section(document, "sample_size"), "runs").values()
+    for ablation in _section(document, "ablations").values():
+        if (options := _options(ablation)) is not None:
+            entries += [options.set, *options.values.values()]
+            entries += [{"features": each} for each in options.tune.get("features", ())]
+    return {name for entry in entries for name in _feature_sets(entry)}
+
+
 def _bases(entry: Any) -> set[str]:
     """Return the runs that an ablation trains with other options."""
-    values = _section(entry, "values") if isinstance(entry, Mapping) else {}
-    others = [each for each in (entry, *values.values()) if isinstance(each, Mapping)]
-    return {each["base"] for each in others if isinstance(each.get("base"), str)}
+    if (options := _options(entry)) is None:
+        return set()
+    others = (each.get(RUN) for each in options.values.values())
+    return {options.base, *(each for each in others if isinstance(each, str))}
+
+
+def _options(entry: Any) -> AblationOptions | None:
+    """Return the options of an ablation; None if they are invalid, which `check` reports later."""
+    try:
+        return parse_options("", entry)
+    except StudyError:
+        return None
 
 
 def _feature_sets(entry: Any) -> list[str]:

@@ -28,8 +28,12 @@ Measure = Literal[
 HIGHER_IS_BETTER = ("accuracy", "train_accuracy")
 OF_EPOCHS = ("validation_loss", "epochs_to_target")
 """Measures that only networks have."""
-DATA_OPTIONS = ("limit", "classes", "base", "steps")
+RUN = "run"
+"""Key of a value: another run than `base`."""
+DATA_OPTIONS = ("limit", "classes", "steps")
 """Keys of a value that are no options of its run; each replaces the ablation's own."""
+UNTRAINED = ("claims", "target")
+"""What no training depends on."""
 _CONFIG = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 _LONGEST_LABEL = 40
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -100,12 +104,12 @@ class AblationOptions(BaseModel):
     base: str
     """The run whose options are changed."""
     vary: str | None = None
-    """The option that varies, or one of a feature set, as `features.hog.cell`; or `limit` or
+    """The option that varies, or one of a feature set, as `features.hog.cell`; or `run`, `limit` or
     `classes`. Null if `values` names several options."""
     values: dict[str, dict[str, Any]]
     """What is compared: a list of values of `vary`; or, with a label for each, a mapping to values
     of `vary` or to several options: `plain: {residual: false}`. Besides options of the run, a value
-    may have `base`, another run, `limit`, `classes` and `steps`."""
+    may have `run`, another run, `limit`, `classes` and `steps`."""
     against: str | None = None
     """The value that all others are tested against; null for the run's own value if it is one of
     them, or else the first."""

@@ -62,7 +62,7 @@ class SampleSizeOptions(BaseModel):
             n_train: images in the training split.
 
         Raises:
-            StudyError: for a size above that.
+            StudyError: for a size above that, or a single one.
         """
         found = tuple(n_train if size is None else size for size in self.sizes)
         above = [size for size in found if size > n_train]
@@ -71,7 +71,13 @@ class SampleSizeOptions(BaseModel):
                 f"{SECTION}.sizes: found {listing(f'{size:,}' for size in above)}; expected at "
                 f"most the {n_train:,} training images (null for all)"
             )
-        return tuple(dict.fromkeys(found))
+        numbers = tuple(dict.fromkeys(found))
+        if self.runs and len(numbers) < 2:
+            raise StudyError(
+                f"{SECTION}.sizes: found {listing(numbers)} and null, which is as many; expected "
+                "at least two different numbers of training images"
+            )
+        return numbers
 
 
 def parse_sample_size(entry: Any, where: str = SECTION) -> SampleSizeOptions:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.checks import StudyError, did_you_mean, listing, shown
 from pipeline.config import registry
-from pipeline.config.ablations import DATA_OPTIONS, OF_EPOCHS, AblationOptions, parse_options
+from pipeline.config.ablations import DATA_OPTIONS, OF_EPOCHS, RUN, AblationOptions, parse_options
 from pipeline.config.base_runs import kind_of_run
 from pipeline.config.entries import check_name
 
@@ -95,7 +95,8 @@ def ablation(name: str, entry: Any, document: Mapping[str, Any]) -> Ablation:
         except StudyError as error:
             problems += str(error).splitlines()
     if not problems:
-        problems = list(_pointless(f"ablations.{name}", options, made))
+        problems = [*_pointless(f"ablations.{name}", options, made)]
+        problems += _machine_options(f"ablations.{name}", made)
     if problems:
         raise StudyError("\n".join(dict.fromkeys(problems)))
     return Ablation(options, tuple(made), _reference(options, made, document))
@@ -118,6 +119,28 @@ def _pointless(where: str, options: AblationOptions, made: Sequence[Variant]) ->
                 f"{where}.claims.{number}: {names[0]} is a classical run and has no "
                 f"{claim.measure}; expected accuracy, seconds, train_accuracy or generalization_gap"
             )
+
+
+def _machine_options(where: str, made: Sequence[Variant]) -> Iterator[str]:
+    """Find options that a process sets once for all of its trainings, if values differ in them."""
+    for option, read in (("deterministic", "deterministic"), ("threads", "fixed_threads")):
+        found = {
+            each.label: getattr(spec, read)
+            for each in made
+            if each.kind == "deep"
+            for _, spec in each.candidates
+        }
+        if len(set(found.values())) > 1:
+            each_has = (
+                f"{label}: {'auto' if value is None else str(value).lower()}"
+                for label, value in found.items()
+            )
+            yield (
+                f"{where}: found values that differ in {option} ({listing(each_has)}); expected "
+                "the same for all, because their trainings share a process, which sets it once. "
+                f"Give it to all: set: {{{option}: ...}}"
+            )
+            return
 
 
 def _reference(
@@ -158,12 +181,13 @@ def _variant(
     options: AblationOptions,
     document: Mapping[str, Any],
 ) -> Variant:
-    base = changes.get("base", options.base)
-    entry, kind = _run(base, document, f"{where}.base")
     place = f"{where}.values.{label}"
+    base = changes.get(RUN, options.base)
+    entry, kind = _run(base, document, f"{place}.{RUN}" if RUN in changes else f"{where}.base")
     settings = {**options.set, **changes}
     of_sets = {key: value for key, value in settings.items() if key.startswith(OF_FEATURES)}
-    own = {key: value for key, value in settings.items() if key not in (*of_sets, *DATA_OPTIONS)}
+    apart = (*of_sets, *DATA_OPTIONS, RUN)
+    own = {key: value for key, value in settings.items() if key not in apart}
     data = _data_options(settings, options, place)
     _check_options(where, kind, entry, own, options)
     kept = {key: value for key, value in entry.items() if key not in options.without}
@@ -171,8 +195,41 @@ def _variant(
         (chosen, registry.parse(kind, {**kept, **own, **chosen}, place))
         for chosen in _combinations(options.tune)
     )
+    for chosen, spec in candidates:
+        _check_search(spec, {**own, **chosen}, base, place)
+        if "features" in {**own, **chosen}:
+            _check_sets(spec, document, place)
     features = _feature_sets(candidates[0][1], of_sets, document, place)
     return Variant(label, base, kind, candidates, features, **data)
+
+
+def _check_search(
+    spec: registry.MethodSpec, given: Mapping[str, Any], run: str, place: str
+) -> None:
+    """Raise `StudyError` if the run's own search would replace what an ablation gives."""
+    search = getattr(spec, "tune", None)
+    ranges = search.ranges if search is not None else ()
+    searched = [name for name in ranges if name.split(".", 1)[0] in given]
+    if searched:
+        raise StudyError(
+            f"{place}: {run} searches {listing(searched)} itself (its tune), and every training "
+            "would have what that finds; expected without: [tune], or options that it does not "
+            "search"
+        )
+
+
+def _check_sets(spec: registry.MethodSpec, document: Mapping[str, Any], place: str) -> None:
+    """Raise `StudyError` for a feature set that the study does not have."""
+    section = document.get("features")
+    known = [str(name) for name in section] if isinstance(section, Mapping) else []
+    problems = [
+        f"{place}.features: unknown feature set {shown(name)}{did_you_mean(name, known) or ';'} "
+        f"defined: {listing(known, 40)}"
+        for name in getattr(spec, "features", ())
+        if name not in known
+    ]
+    if problems:
+        raise StudyError("\n".join(problems))
 
 
 def _run(base: Any, document: Mapping[str, Any], where: str) -> tuple[Mapping[str, Any], str]:
@@ -215,10 +272,13 @@ def _check_options(
     problems = []
     for part, key in named:
         data = part in ("vary", "set") and (key in DATA_OPTIONS or key.startswith(OF_FEATURES))
+        data = data or (part, key) == ("vary", RUN)
         if not data and key not in spec.model_fields:
             hint = did_you_mean(key, spec.model_fields) or ";"
             known = listing(spec.model_fields, 60)
             problems.append(f"{where}.{part}: unknown option {key!r}{hint} known: {known}")
+    if "base" in changes and "base" not in spec.model_fields:
+        problems.append(f"{where}: found base in a value; expected {RUN}, which names another run")
     if problems:
         raise StudyError("\n".join(problems))
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import registry
-from pipeline.config.ablations import parse_options
+from pipeline.config.ablations import RUN, UNTRAINED, parse_options
 from pipeline.fingerprints.modules import Code, Fingerprint, method_module
 from pipeline.storage.files import save_json
 from pipeline.storage.paths import CODE
@@ -52,7 +52,10 @@ class Based:
     run: str
     """Of the study."""
     changes: tuple[Mapping[str, Any], ...]
-    """Options -> values, of each kind of training; those of another run name it as `base`."""
+    """Options -> values, of each kind of training; those of another run name it as `run`."""
+    entry: Mapping[str, Any] = field(default_factory=dict)
+    """All that trainings depend on besides the options of their runs, where dvc.yaml does not name
+    it as a parameter."""
 
     def variants(self, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         """Return the kind and all options of each kind of training; none for an unknown run."""
@@ -60,7 +63,7 @@ class Based:
             (kind, {**section[run], **changes})
             for changes in self.changes
             for kind in ("classical", "deep")
-            if (run := changes.get("base", self.run)) in (section := params.get(kind) or {})
+            if (run := changes.get(RUN, self.run)) in (section := params.get(kind) or {})
         ]
 
     def feature_sets(self, params: Mapping[str, Any]) -> list[str]:
@@ -80,9 +83,26 @@ def _of_ablations(params: Mapping[str, Any]) -> dict[str, Based]:
     section = params.get("ablations") or {}
     options = {name: parse_options(name, entry) for name, entry in section.items()}
     return {
-        name: Based(each.base, tuple({**each.set, **changes} for changes in each.values.values()))
+        name: Based(
+            each.base,
+            tuple(
+                {**each.set, **changes, **tried}
+                for changes in each.values.values()
+                for tried in _tried(each.tune)
+            ),
+            each.model_dump(mode="json", exclude=set(UNTRAINED)),
+        )
         for name, each in options.items()
     }
+
+
+def _tried(tune: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """Return each value of `tune` at least once, in fewer mappings than all combinations."""
+    most = max(map(len, tune.values()), default=1)
+    return [
+        {name: values[min(place, len(values) - 1)] for name, values in tune.items()}
+        for place in range(most)
+    ]
 
 
 BASES: dict[str, Callable[[Mapping[str, Any]], dict[str, Based]]] = {

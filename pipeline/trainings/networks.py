@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
 
+from pipeline.checks import StudyError
 from pipeline.deep.training.building import Whole
 from pipeline.deep.training.checkpoint import Checkpoint
 from pipeline.deep.training.failures import Diverged
 from pipeline.deep.training.fitting import TrainedNetwork, train
 from pipeline.deep.training.history import TrainingHistory
+from pipeline.deep.tuning.kept import KeptTrials
 from pipeline.deep.tuning.study import Task as TrialTask
-from pipeline.deep.tuning.study import tune
+from pipeline.deep.tuning.study import Tuned, tune
 from pipeline.device import compute_policy, device_name, make_deterministic, use_threads
 from pipeline.machine import versions
 from pipeline.storage.paths import BASE_FEATURES
@@ -35,8 +36,6 @@ from pipeline.trainings.training import SCORED, Outcome, Training
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from pipeline.deep.spec import DeepSpec
 
 _LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy")
@@ -45,7 +44,8 @@ _LIBRARIES = ("keras", "tensorflow", "jax", "torch", "numpy")
 def train_on(training: Training, state: Path) -> Outcome:
     """Train, and score validation and test images with the best epoch.
 
-    A training that diverges has an outcome as well: its history, and what happened.
+    A training that diverges has an outcome as well: its history, and what happened. So has one
+    whose search for options found none that can be trained.
 
     Args:
         training: of a network.
@@ -67,9 +67,13 @@ def train_on(training: Training, state: Path) -> Outcome:
     if any(each is not None for each in rows.values()):
         whole = Whole(images, rows)
         images = whole.split_up()
-    spec, searched = _searched(spec, images, labels, training.seed, learned.n_classes, whole)
-    facts |= searched
+    task = TrialTask(images, labels, learned.n_classes, training.seed, BASE_FEATURES, whole)
     try:
+        if spec.tune is not None:
+            trials = _Trials(state)
+            found = trials.search(spec, task)
+            spec, state = found.spec, trials.state_of(found.spec)
+            facts |= {"chosen": found.notes["chosen"], "tuning_seconds": found.seconds}
         trained = train(
             spec,
             images,
@@ -88,20 +92,50 @@ def train_on(training: Training, state: Path) -> Outcome:
     return _outcome(trained, facts, time.perf_counter() - started)
 
 
-def _searched(
-    spec: DeepSpec,
-    images: Mapping[str, NDArray[np.uint8]],
-    labels: Mapping[str, NDArray[np.int64]],
-    seed: int,
-    n_classes: int,
-    whole: Whole | None,
-) -> tuple[DeepSpec, dict[str, Any]]:
-    """Return the options to train with, and facts about the search for them, if there was one."""
-    if spec.tune is None:
-        return spec, {}
-    trial = TrialTask(images, labels, n_classes, seed, BASE_FEATURES, whole)
-    found = tune(spec, trial)
-    return found.spec, {"chosen": found.notes["chosen"], "tuning_seconds": found.seconds}
+class _Trials(KeptTrials):
+    """The kept trials of the search in a training: after a kill none is made again.
+
+    Args:
+        state: file of the unfinished training, whose name contains all that determines it.
+    """
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(f"{state.parent.name}/{state.stem}", {})
+        self._states: list[str] = []
+
+    def search(self, spec: DeepSpec, task: TrialTask) -> Tuned:
+        """Search options.
+
+        Raises:
+            Diverged: if no trial was trained to its end because all diverged.
+            StudyError: as in `tune`.
+        """
+        try:
+            return tune(spec, task, self)
+        except StudyError as error:
+            if set(self._states) != {"diverged"}:
+                raise
+            raise Diverged(str(error), 1) from error
+
+    def state_of(self, spec: DeepSpec) -> Path:
+        """Return the file of the training with the options that were chosen.
+
+        A training with options that another search had chosen must not resume from it.
+        """
+        return cast("Path", self.unfinished(spec))
+
+    def finished(self, spec: DeepSpec) -> dict[str, Any] | None:
+        """Return what is kept of a trial with these options."""
+        return self._noted(super().finished(spec))
+
+    def keep(self, spec: DeepSpec, facts: dict[str, Any]) -> dict[str, Any]:
+        """Keep what a finished trial has reached."""
+        self._noted(facts)
+        return super().keep(spec, facts)
+
+    def _noted(self, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+        self._states += [facts["state"]] if facts is not None else []
+        return facts
 
 
 def what_determines(training: Training) -> dict[str, Any]:
@@ -115,6 +149,12 @@ def what_determines(training: Training) -> dict[str, Any]:
         "precision": compute_policy(spec.precision),
         "versions": versions(*_LIBRARIES),
     }
+
+
+def passes(training: Training) -> int:
+    """Return how often an epoch of a training goes over its images."""
+    _, facts = _spec(training, len(lesson(training).labels["train"]))
+    return int(facts["passes"])
 
 
 def passes_over(images: int, batch_size: int, epochs: int, steps: int | None) -> int:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import copy
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_study import NO_SIZES, PARAMS, write_params
 
 from pipeline.analyses.tables import load_results
 from pipeline.checks import StudyError
+from pipeline.config import registry
 from pipeline.page.page import page
 from pipeline.page.study import StudyResults
 from pipeline.storage.ablations import ABLATIONS, load_ablation
 from pipeline.storage.paths import CODE
 from pipeline.storage.runs import DIVERGED
 from pipeline.storage.splits import PREPARED, learning_seal, load_labels
+from pipeline.trainings.lessons import Lesson
+from pipeline.trainings.training import SCORED, Outcome, Training
 from stages import (
     ablations,
     check,
@@ -57,7 +62,7 @@ FACTORS = {
     },
     "kernel": {
         "base": "hog_svm",
-        "values": {"linear": {}, "kernel": {"base": "kernel_svm"}},
+        "values": {"linear": {}, "kernel": {"run": "kernel_svm"}},
         "tune": {"C": [0.001, 1.0]},
         "repeats": 1,
         "limit": 100,
@@ -134,6 +139,18 @@ def test_a_training_that_diverges_is_a_result():
 def test_options_are_chosen_anew_for_each_value(capsys):
     values = {value.label: value for value in loaded("kernel").card.values}
     assert all(value.tried == 2 and value.tuned["C"] in (0.001, 1) for value in values.values())
+
+
+@pytest.mark.parametrize(("common", "merit"), [(3, 0.75), (6, 0.5)], ids=["equal", "unequal"])
+def test_options_are_chosen_by_what_all_choices_go_by(monkeypatch, common, merit):
+    """Here by a training that always predicts the first of two classes."""
+    labels = {"train": np.repeat([0, 1], [common, 2]), "validation": np.array([0, 0, 0, 1])}
+    monkeypatch.setattr(ablations, "lesson", lambda training: Lesson({}, labels, 2))
+    scores = {split: np.tile(np.float32([1, 0]), (4, 1)) for split in SCORED}
+    outcome = Outcome(scores, pd.DataFrame(), 1.0)
+    training = Training(registry.parse("classical", study_params()["classical"]["hog_svm"], ""), 0)
+    assert ablations._merit(training, outcome) == merit
+    assert ablations._merit(training, replace(outcome, diverged="the loss is nan")) == -1
 
 
 @pytest.mark.usefixtures("study")

@@ -75,6 +75,46 @@ def test_more_training_images_than_there_are(study_folder, dataset, most):
     assert fingerprint_file("sample_size", "svm").exists()
 
 
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"sample_size": {"sizes": [2, None], "runs": {"svm": {}}}}, r"sizes: found 2; .* least 3"),
+        ({"classes": 4}, "it, 1: classes: found 4; expected at most the 3"),
+        ({"classes": ["frog", "cta"]}, "class of ablations.it, 1: classes, 'cta'; did you mean"),
+        ({"classes": 2, "limit": 1}, "it, 1: limit: found 1; expected at least 2, an image of"),
+        ({"limit": 2}, "it, 1: limit: found 2; expected at least 3, an image of each class"),
+    ],
+    ids=["sizes", "number of classes", "names of classes", "limit of some", "limit of all"],
+)
+def test_classes_that_do_not_exist_or_get_no_image(study_folder, sections, message):
+    """Known before a download where the dataset names its classes."""
+    Path("data/incoming").mkdir(parents=True)
+    entry = {"base": "svm", "vary": "C", "values": [1, 2], "repeats": 1}
+    params: dict[str, Any] = {
+        "seed": 0,
+        "dataset": {
+            "name": "cifar10",
+            "path": "data/incoming",
+            "classes": ["cat", "dog", "frog"],
+        },
+        "features": {"raw": {"method": "raw"}},
+        "classical": {"svm": {"method": "linear_svm", "features": ["raw"]}},
+        "deep": {},
+        "corrupt": {},
+        "ablations": {"it": entry},
+        "not_run": {},
+    }
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    check.main()
+    if "sample_size" in sections:
+        params |= sections
+    else:
+        params["ablations"]["it"] = entry | sections
+    Path("params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    with pytest.raises(StudyError, match=message):
+        check.main()
+
+
 def test_features_that_cannot_fit_are_refused_before_the_first_stage(study_folder, monkeypatch):
     folder = Path("data/incoming/mine")
     for number in range(40):

@@ -96,6 +96,9 @@ def steps(root, tmp_path_factory) -> dict[str, Step]:
     study.edit(lambda p: p["ablations"]["C"].update(values=[0.01, 0.5, 1.0]))
     steps["value"] = study.repro()
 
+    study.edit(lambda p: p["ablations"]["C"]["claims"][0].update(claim="It is better, weakly."))
+    steps["claim"] = study.repro()
+
     def swap_runs(params):
         params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
         del params["classical"]["color_svm"]
@@ -161,6 +164,7 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
         ),
         ("size", ALWAYS | BEHIND_RUNS | {"sample_size@hog_svm"}),
         ("value", ALWAYS | BEHIND_RUNS | {"index", "ablations@C"}),
+        ("claim", ALWAYS | BEHIND_RUNS | {"index"}),
         ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
         ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],

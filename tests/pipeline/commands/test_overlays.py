@@ -255,7 +255,7 @@ def test_other_committed_studies_have_the_runs_of_the_default_one(root):
 
 
 def test_ablations_stay_with_the_runs_that_they_train():
-    values = {"a": {}, "b": {"base": "lenet5"}}
+    values = {"a": {}, "b": {"run": "lenet5"}}
     ablations = {
         "kept": {"base": "hog_svm", "vary": "C", "values": [1, 2]},
         "dropped": {"base": "lenet5", "vary": "epochs", "values": [1, 2]},
@@ -269,3 +269,32 @@ def test_ablations_stay_with_the_runs_that_they_train():
     own = {"base": "lenet5", "vary": "width", "values": [1, 2]}
     overlay = {"only": ["hog_svm"], "ablations": {"own": own}}
     assert list(lay_over(base, overlay, Path("it.yaml"))["ablations"]) == ["kept", "own"]
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"ablations": {"own": {"base": "hog_svm", "vary": "features", "values": [["hog"], ["a"]]}}},
+        {"ablations": {"own": {"base": "hog_svm", "values": {"x": {}, "y": {"features": ["a"]}}}}},
+        {
+            "ablations": {
+                "own": {
+                    "base": "hog_svm",
+                    "vary": "C",
+                    "values": [1, 2],
+                    "tune": {"features": [["hog"], ["hog", "a"]]},
+                }
+            }
+        },
+        {"sample_size": {"runs": {"hog_svm": {"features": ["a"]}}}},
+    ],
+    ids=["vary", "values", "tune", "sample size"],
+)
+def test_feature_sets_stay_with_the_trainings_that_join_them(own):
+    base = {
+        "features": {"hog": {}, "a": {}, "b": {}},
+        "classical": {"hog_svm": {"features": ["hog"]}, "a_svm": {"features": ["a"]}},
+    }
+    found = lay_over(base, {"only": ["hog_svm"], **own}, Path("it.yaml"))
+    assert list(found["features"]) == ["hog", "a"]
+    assert list(lay_over(base, {"only": ["hog_svm"]}, Path("it.yaml"))["features"]) == ["hog"]

@@ -14,10 +14,16 @@ STUDY = {
     "classical": {
         "svm": {"method": "linear_svm", "features": ["hog"], "C": 0.1},
         "ridge": {"method": "kernel_ridge", "features": ["hog"], "scaling": "unit"},
+        "tuned": {
+            "method": "linear_svm",
+            "features": ["hog"],
+            "tune": {"trials": 2, "ranges": {"C": {"low": 0.1, "high": 1}}},
+        },
     },
     "deep": {
         "net": {"method": "lenet5", "optimizer": "nesterov", "momentum": 0.8, "epochs": 20},
         "deeper": {"method": "resnet"},
+        "transfer": {"method": "transfer", "base": "vgg16", "weights": "random", "image_size": 32},
     },
 }
 RATES = {"base": "net", "vary": "learning_rate", "values": [0.1, 0.01]}
@@ -57,8 +63,8 @@ def test_several_options_at_once_and_another_run():
         "plain": {"residual": False, "depth": 32},
         "residual": {"depth": 32},
         "few classes": {"classes": 2, "limit": 90},
-        "LeNet-5": {"base": "net"},
-        "SVM": {"base": "svm"},
+        "LeNet-5": {"run": "net"},
+        "SVM": {"run": "svm"},
     }
     plain, _, few, net, svm = made(base="deeper", values=values, classes=3, repeats=1).variants
     assert (plain.spec.residual, plain.spec.depth, plain.classes) == (False, 32, 3)
@@ -96,6 +102,52 @@ def test_each_combination_of_tune_is_tried():
     }
 
 
+def test_runs_may_vary_and_so_may_an_option_named_base():
+    first, second = made(base="svm", vary="run", values=["svm", "ridge"], limit=9).variants
+    assert (first.spec.method, second.spec.method) == ("linear_svm", "kernel_ridge")
+    bases = ["vgg16", "efficientnet_lite0"]
+    found = made(base="transfer", vary="base", values=bases, without=["image_size"])
+    assert [each.spec.base for each in found.variants] == bases
+
+
+C = {"vary": "C", "values": [0.1, 1], "limit": 9}
+HOG = {"values": {"a": {}, "b": {"features": ["color"]}}, "limit": 9}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        C,
+        {**HOG, "set": {"C": 2}},
+        {**HOG, "tune": {"C": [1, 2]}},
+        {"values": {"a": {}, "b": {"C": 1}}},
+    ],
+    ids=["vary", "set", "tune", "values"],
+)
+def test_an_option_that_the_run_searches_cannot_be_given(changes):
+    """The search would replace it, and all values would be trained alike."""
+    entry = {"base": "tuned", "limit": 9, **changes}
+    with pytest.raises(StudyError, match=r"tuned searches C itself .*expected without: \[tune\]"):
+        made(**entry)
+    assert all(each.spec.tune is None for each in made(**entry, without=["tune"]).variants)
+    assert all(each.spec.tune is not None for each in made(base="tuned", **HOG).variants)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"a": {}, "b": {"deterministic": True}}, "deterministic .a: false, b: true.; expected"),
+        ({"a": {"threads": 2}, "b": {}}, "threads .a: 2, b: auto.; expected the same for all"),
+    ],
+    ids=["deterministic", "threads"],
+)
+def test_what_a_process_sets_once_cannot_vary(values, message):
+    with pytest.raises(StudyError, match=message):
+        made(base="net", values=values)
+    (option,) = {key for each in values.values() for key in each}
+    assert made(base="net", values={"a": {}, "b": {"epochs": 3}}, set={option: 1}).variants
+
+
 def claims(**claim):
     return {"claims": [{"claim": "Faster is better.", **claim}]}
 
@@ -124,6 +176,19 @@ def claims(**claim):
         (
             {"base": "svm", "vary": "features.hog.cel", "limit": 9, "values": [4, 8]},
             r"values\.4\.features\.hog\.cel: unknown option; did you mean 'cell'",
+        ),
+        (
+            {"base": "svm", "vary": None, "limit": 9, "values": {"a": {}, "b": {"base": "ridge"}}},
+            r"found base in a value; expected run, which names another run",
+        ),
+        ({"set": {"run": "deeper"}}, r"it\.set: unknown option 'run'"),
+        (
+            {"base": "svm", "vary": "features", "limit": 9, "values": [["hog"], ["colour"]]},
+            r"values\.\[colour\]\.features: unknown feature set 'colour'; did you mean 'color'",
+        ),
+        (
+            {"base": "svm", **C, "tune": {"features": [["hog"], ["hogg"]]}},
+            r"values\.0\.1\.features: unknown feature set 'hogg'; did you mean 'hog'",
         ),
         ({"classes": 1}, r"it\.classes: .*2"),
         ({"bases": 1}, r"it\.bases: unknown option; did you mean 'base'"),

@@ -59,6 +59,9 @@ def test_sizes_are_numbers_of_images():
     options = parse_sample_size(PARAMS["sample_size"])
     assert options.numbers(700) == (50, 100, 700)
     assert options.numbers(100) == (50, 100)
+    single = parse_sample_size({"sizes": [50, None], "runs": {"svm": {}}})
+    with pytest.raises(StudyError, match="sizes: found 50 and null, which is as many; expected at"):
+        single.numbers(50)
     with pytest.raises(StudyError, match="found 100; expected at most the 99 training images"):
         options.numbers(99)
 

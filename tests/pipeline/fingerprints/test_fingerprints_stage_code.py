@@ -104,6 +104,32 @@ def stale(code: Code) -> set[str]:
     return {stage for stage, file in dependencies().items() if file in changed}
 
 
+def test_what_an_ablation_tries_is_among_its_methods_and_feature_sets():
+    entry = {
+        "base": "hog_svm",
+        "values": {"own": {}, "other": {"run": "raw_svm"}},
+        "tune": {"features": [["hog"], ["hog", "color"], ["patches"]], "C": [1, 2]},
+    }
+    params = PARAMS | {"ablations": {"it": entry}}
+    based = BASES["ablations"](params)["it"]
+    assert based.feature_sets(params) == ["hog", "color", "patches"]
+    assert {options["C"] for _, options in based.variants(params)} == {1, 2}
+    found = entry_fingerprint(unedited(), params, "ablations", "it")
+    assert "pipeline.features.patches.patches" in found
+
+
+def test_claims_are_nothing_that_trainings_depend_on():
+    entry = PARAMS["ablations"]["C"]
+    claims = [{"claim": "?", "better": 1.0, "than": 0.1}]
+
+    def recorded(**changes: object) -> object:
+        return BASES["ablations"]({**PARAMS, "ablations": {"C": {**entry, **changes}}})["C"]
+
+    assert recorded() == recorded(claims=claims) == recorded(target=0.5)
+    for changes in ({"limit": 9}, {"repeats": 4}, {"without": ["tune"]}, {"against": 1.0}):
+        assert recorded() != recorded(**changes), changes
+
+
 # --- the graph ------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,17 @@ def test_a_known_form_is_found(name):
     assert gains[0] <= found.gain[0] <= gains[1]
 
 
+@pytest.mark.parametrize("degrees", [1, 2, 4], ids="{} degrees".format)
+def test_tails_of_few_draws_do_not_make_a_form_fit(degrees):
+    """Of Student's t with one or two degrees of freedom the standard deviation is infinite."""
+    errors = KNOWN["power law"](N)
+    errors[-1] += 0.012  # four standard errors
+    replicates = errors + 0.003 * np.random.default_rng(0).standard_t(degrees, (4000, 6))
+    found = {each.form: each for each in fit_forms(SIZES, errors, replicates)}
+    assert found["power law"].missed == pytest.approx(0.012, abs=0.002)
+    assert not found["power law"].fits
+
+
 @pytest.mark.parametrize("errors", [[0.5] * 6, [0.2, 0.3, 0.4, 0.5, 0.6, 0.7], [0.0] * 6])
 def test_no_form_rises_or_falls_below_zero(errors):
     curve = np.array(errors)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.checks import StudyError
 from pipeline.config import registry
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.storage import resume
+from pipeline.storage.runs import HISTORY_COLUMNS
 from pipeline.storage.splits import Task, save_split, save_task
+from pipeline.trainings import classifiers, kept
 from pipeline.trainings.kept import KeptTrainings, training_key
 from pipeline.trainings.training import SCORED, Outcome, Training
 from stages import featurize
@@ -61,7 +66,7 @@ def training(kind: str, entry: dict, **changes: object) -> Training:
 
 
 def made(each: Training, told: str = "it", owner: str = "test") -> Outcome:
-    with KeptTrainings(owner) as trainings:
+    with KeptTrainings(owner, "it", ()) as trainings:
         return trainings.outcome(each, told)
 
 
@@ -147,8 +152,6 @@ def test_learned_features_learn_from_the_part_alone(here):
     assert not np.array_equal(scores, made(training("classical", entry)).scores["test"])
     images = np.load("data/prepared/train/images.npy")
     others = np.setdiff1d(np.arange(len(images)), PART)
-    from pipeline.trainings import classifiers
-
     changed = images.copy()
     changed[others] = 0
     with pytest.MonkeyPatch.context() as patch:
@@ -167,7 +170,6 @@ def test_an_edit_repeats_its_own_training(here):
         "seed": replace(part, seed=1),
         "rows": replace(part, rows=PART[:-1]),
         "all rows": replace(part, rows=None),
-        "steps": replace(part, steps=9),
     }
     keys = {name: training_key(each) for name, each in edits.items()}
     assert len({*keys.values(), training_key(part)}) == len(edits) + 1
@@ -178,25 +180,73 @@ def test_an_edit_repeats_its_own_training(here):
 def test_what_no_stage_asks_for_is_removed(here):
     mine, shared = (training("classical", SVM | {"C": c}, rows=PART) for c in (0.11, 0.12))
 
-    def kept() -> list[bool]:
+    def there() -> list[bool]:
         return [
             resume.kept_scores("_trainings", training_key(each)) is not None
             for each in (mine, shared)
         ]
 
-    with KeptTrainings("one") as trainings:
+    with KeptTrainings("one", "it", ()) as trainings:
         for each in (mine, shared):
             trainings.outcome(each, "it")
     made(shared, owner="two")
-    with pytest.raises(StudyError), KeptTrainings("one"):
+    with pytest.raises(StudyError), KeptTrainings("one", "it", ()):
         raise StudyError("killed")
-    assert kept() == [True, True]
-    with KeptTrainings("one"):
+    assert there() == [True, True]
+    with KeptTrainings("one", "it", ()):
         pass
-    assert kept() == [False, True]
-    with KeptTrainings("two"):
+    assert there() == [False, True]
+    with KeptTrainings("two", "it", ()):
         pass
-    assert kept() == [False, False]
+    assert there() == [False, False]
+
+
+def test_what_a_removed_entry_asked_for_is_removed(here):
+    each = training("classical", SVM | {"C": 0.13}, rows=PART)
+    with KeptTrainings("stage", "removed", ["removed", "left"]) as trainings:
+        trainings.outcome(each, "it")
+    with KeptTrainings("stage", "left", ["left"]):
+        pass
+    assert resume.kept_scores("_trainings", training_key(each)) is None
+    assert not list(resume.SEEDS.glob("_trainings/stage.removed.json"))
+
+
+def test_two_stages_at_once_make_a_training_once(here, monkeypatch):
+    """The second one finds the first at work, waits, and takes what that one has left."""
+    each = training("classical", SVM | {"C": 0.14}, rows=PART)
+    working, waiting = here / "working", here / "waiting"
+    scores = {split: np.full((SIZES[split], 3), 7, dtype=np.float32) for split in SCORED}
+
+    def train_on(*given: object) -> Outcome:
+        working.touch()
+        wait_for(waiting)
+        return Outcome(scores, pd.DataFrame(columns=list(HISTORY_COLUMNS)), 1.0)
+
+    def told(text: str, **options: object) -> None:
+        if "waiting for another stage" in text:
+            waiting.touch()
+
+    monkeypatch.setattr(classifiers, "train_on", train_on)
+    first = os.fork()  # locks of this kind belong to processes
+    if first == 0:
+        try:
+            made(each, owner="first")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    wait_for(working)
+    monkeypatch.setattr(classifiers, "train_on", lambda *given: pytest.fail("made twice"))
+    monkeypatch.setattr(kept, "print", told, raising=False)
+    found = made(each, owner="second")
+    assert os.waitpid(first, 0)[1] == 0
+    np.testing.assert_array_equal(found.scores["test"], scores["test"])
+
+
+def wait_for(path: Path) -> None:
+    until = time.monotonic() + 600
+    while not path.exists():
+        assert time.monotonic() < until, path
+        time.sleep(0.01)
 
 
 def test_a_divergence_is_an_outcome(here):
@@ -234,6 +284,57 @@ def test_a_killed_training_resumes(here, capsys, monkeypatch):
         "steps": 12,
         "batch_size": 8,
     }
+
+
+def test_an_edit_to_steps_concerns_trainings_that_it_changes(here):
+    """One epoch of 24 images in batches of 8 has 3 steps; two epochs have 6."""
+    keys = {
+        steps: training_key(training("deep", NETWORK, rows=PART, steps=steps))
+        for steps in (None, 4, 6, 7, 12, 13)
+    }
+    assert keys[None] == keys[4] == keys[6]
+    assert keys[7] == keys[12]
+    assert len(set(keys.values())) == 3
+    for steps in (None, 500):
+        key = training_key(training("classical", SVM, rows=PART, steps=steps))
+        assert key == training_key(training("classical", SVM, rows=PART))
+
+
+def test_a_killed_training_with_a_search_resumes_and_keeps_its_choice(here, capsys, monkeypatch):
+    from pipeline.deep.training.checkpoint import Checkpoint
+    from pipeline.deep.tuning import study
+    from pipeline.deep.tuning.watched import Watched
+
+    each = training("deep", TUNED | {"epochs": 2}, rows=PART)
+    with monkeypatch.context() as patch:
+        keep = Checkpoint.keep
+
+        def killed(self, *state):
+            keep(self, *state)
+            if not isinstance(self, Watched):
+                raise KeyboardInterrupt
+
+        patch.setattr(Checkpoint, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made(each)
+    monkeypatch.setattr(study, "fit_best", lambda *given: pytest.fail("a trial was made again"))
+    found = made(each)
+    assert "resuming after epoch 1" in capsys.readouterr().out
+    assert found.facts["epochs_run"] == 2
+    assert not list(Path(".resume").glob(f"*/_trials/_trainings/{training_key(each)}"))
+
+
+def test_a_search_in_which_all_trials_diverge_is_an_outcome(here):
+    rates = {"learning_rate": {"low": 1e8, "high": 1e9}}
+    entry = NETWORK | {
+        "optimizer": "sgd",
+        "learning_rate": 1e8,
+        "batch_norm": False,
+        "tune": {"trials": 2, "ranges": rates},
+    }
+    found = made(training("deep", entry, rows=PART))
+    assert "because all diverged" in found.diverged
+    assert (found.scores, found.facts["epochs_run"]) == ({}, 0)
 
 
 @pytest.mark.parametrize(
