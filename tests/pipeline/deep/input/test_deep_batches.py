@@ -1,7 +1,9 @@
 """Batches: a new order in each epoch, and rows with their labels and draws."""
 
+import keras
 import numpy as np
 import pytest
+from keras.src.trainers.data_adapters import get_data_adapter
 
 from pipeline.deep.input.augmentation import draw
 from pipeline.deep.input.batches import Batches
@@ -127,3 +129,11 @@ def test_labels_are_repeated_for_each_output():
     assert isinstance(y, tuple)
     assert len(y) == 3
     assert all(np.array_equal(each, y[0]) for each in y)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data feeds TensorFlow only")
+def test_tf_data_does_not_tune_itself_because_its_end_would_wait_for_the_tuner():
+    batches = Batches(numbered(23), np.arange(23), batch_size=5, seed=0, options=PLAIN)
+    adapter = get_data_adapter(batches, shuffle=False)
+    assert adapter.get_tf_dataset().options().autotune.enabled is False
+    assert sum(1 for _ in adapter.get_numpy_iterator()) == len(batches)
