@@ -24,7 +24,7 @@ ABSENT = ""
 GAP = Column(
     "generalization_gap",
     "Training accuracy minus test accuracy, in percentage points.",
-    title="Gap",
+    title="Generalization gap",
     format="points",
     shown=True,
 )

@@ -17,7 +17,7 @@ from pipeline.page.theme import TONES
 from pipeline.page.view import View
 
 TITLE = "Learning curves"
-ABSENT = "retrain the runs with dvc repro; every run then leaves its history"
+ABSENT = "retrain the runs with dvc repro, which records their histories"
 MOST_PANELS = 16
 """Runs that have charts of their own on the page; the charts of all runs have every run."""
 

@@ -107,4 +107,8 @@ def _notes(notes: Mapping[str, Any]) -> _Pairs:
 
 
 def _pairs(record: Mapping[str, Any], leave_out: Sequence[str] = ()) -> _Pairs:
-    return tuple((key, plain_value(value)) for key, value in record.items() if key not in leave_out)
+    return tuple(
+        (key, "not set" if value is None else plain_value(value))
+        for key, value in record.items()
+        if key not in leave_out
+    )

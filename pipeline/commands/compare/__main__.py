@@ -109,7 +109,7 @@ def plan(found: Survey, chosen: Chosen, budget: float) -> list[str]:
         + ", ".join(each.name for each in chosen.runs),
     ]
     if chosen.left_out:
-        lines.append(f"left out by the budget: {', '.join(chosen.left_out)}")
+        lines.append(f"did not fit into the time budget: {', '.join(chosen.left_out)}")
     return lines
 
 
