@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.commands.held_out import HeldOut
-from pipeline.commands.own_features import Sight
+from pipeline.commands.own_features import FeatureFunction
 from pipeline.data.reading.image_files import stream_images
 from pipeline.storage.stored_runs import PixelModel
 
@@ -51,7 +51,7 @@ class Unread:
 
 
 def classify(
-    run: PixelModel, see: Sight, held: HeldOut, files: Iterable[tuple[str, bytes | None]]
+    run: PixelModel, see: FeatureFunction, held: HeldOut, files: Iterable[tuple[str, bytes | None]]
 ) -> Iterator[Classified | Unread]:
     """Classify files as they arrive; memory holds one batch of images.
 
@@ -75,7 +75,7 @@ def classify(
 
 def _classified(
     classes: Sequence[str],
-    see: Sight,
+    see: FeatureFunction,
     held: HeldOut,
     names: Sequence[str],
     images: NDArray[np.uint8],

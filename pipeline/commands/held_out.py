@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
-from pipeline.commands.own_features import Sight
+from pipeline.commands.own_features import FeatureFunction
 from pipeline.data.appearance import Looks
 from pipeline.statistics.conformal import upper_limit
 from pipeline.statistics.neighbors import Neighbors
@@ -98,7 +98,7 @@ class HeldOut:
         return found
 
 
-def held_out(card: Card, see: Sight, remedy: str) -> HeldOut:
+def held_out(card: Card, see: FeatureFunction, remedy: str) -> HeldOut:
     """Fit a run's temperature and limits; the working directory is the study's folder.
 
     Args:
@@ -138,7 +138,7 @@ def fitted_temperature(card: Card, remedy: str) -> float:
 
 def _limits(
     card: Card,
-    see: Sight,
+    see: FeatureFunction,
     remedy: str,
     temperature: float,
     calibrated: NDArray[np.float64],
@@ -183,7 +183,11 @@ def _rows(ids: NDArray[np.int64], remedy: str) -> NDArray[np.intp]:
 
 
 def _features(
-    card: Card, see: Sight, remedy: str, known: NDArray[np.uint8], others: NDArray[np.uint8]
+    card: Card,
+    see: FeatureFunction,
+    remedy: str,
+    known: NDArray[np.uint8],
+    others: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what the run sees in both sets of images, computed once for each model."""
     model = run_manifest(card.run, card.seed, remedy).seal

@@ -27,7 +27,7 @@ from pipeline.checks import StudyError, escaped
 from pipeline.commands import prediction_report as report
 from pipeline.commands.classified import Unread, classify
 from pipeline.commands.held_out import HeldOut, held_out
-from pipeline.commands.own_features import sight
+from pipeline.commands.own_features import feature_function
 from pipeline.commands.reporting import exit_status
 from pipeline.data.reading.given_files import GivenFiles
 from pipeline.data.reading.image_files import read_images
@@ -128,7 +128,7 @@ def predict_files(
     given = GivenFiles([Path(each).expanduser() for each in images])
     run = open_run(name, seed, folder)
     kind = "deep" if run.card.family == "deep" else "classical"
-    see = sight(run)
+    see = feature_function(run)
     with contextlib.chdir(folder):
         held = held_out(run.card, see, f"dvc repro train_{kind}@{name}")
     found = classify(run, see, held, given)

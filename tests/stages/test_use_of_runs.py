@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.commands import classified, export, prediction_report
 from pipeline.commands.held_out import KEPT, HeldOut, fitted_temperature, held_out
-from pipeline.commands.own_features import sight
+from pipeline.commands.own_features import feature_function
 from pipeline.commands.predict import SOME_UNREAD, main, open_run
 from pipeline.resizing import resize
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
@@ -109,7 +109,7 @@ def test_classes_and_probabilities_are_those_of_the_study(study, name, tmp_path)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(study, name):
     run = open_run(name)
-    see = sight(run)
+    see = feature_function(run)
     held = held_out(run.card, see, "")
     assert held.flagged <= 0.1
     rng = np.random.default_rng(1)
@@ -133,7 +133,7 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
 def test_features_of_the_images_to_compare_with_are_kept(study):
     run = open_run("vgg_svm")
     shutil.rmtree(KEPT, ignore_errors=True)
-    first = held_out(run.card, sight(run), "")
+    first = held_out(run.card, feature_function(run), "")
 
     def never(images):
         raise AssertionError("computed again")
@@ -142,7 +142,10 @@ def test_features_of_the_images_to_compare_with_are_kept(study):
     assert (again.least_sure, again.flagged) == (first.least_sure, first.flagged)
     (path,) = KEPT.glob("vgg_svm-*.npz")
     path.write_bytes(path.read_bytes()[:100])
-    assert held_out(run.card, sight(run), "").near_features.limit == first.near_features.limit
+    assert (
+        held_out(run.card, feature_function(run), "").near_features.limit
+        == first.near_features.limit
+    )
 
 
 def test_files_without_an_image_are_named_counted_and_change_the_exit_status(
