@@ -17,7 +17,12 @@ from in_process import learn
 from PIL import Image
 
 from pipeline.commands import classified, export, prediction_report
-from pipeline.commands.held_out import KEPT, HeldOut, fitted_temperature, held_out
+from pipeline.commands.novelty import (
+    KEPT,
+    NoveltyDetector,
+    fit_novelty_detector,
+    fitted_temperature,
+)
 from pipeline.commands.own_features import feature_function
 from pipeline.commands.predict import SOME_UNREAD, main, open_run
 from pipeline.resizing import resize
@@ -110,8 +115,8 @@ def test_classes_and_probabilities_are_those_of_the_study(study, name, tmp_path)
 def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(study, name):
     run = open_run(name)
     see = feature_function(run)
-    held = held_out(run.card, see, "")
-    assert held.flagged <= 0.1
+    detector = fit_novelty_detector(run.card, see, "")
+    assert detector.flagged <= 0.1
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (40, 40, 40, 3), dtype=np.uint8)
     grid = np.zeros((40, 40, 40, 3), np.uint8)
@@ -122,7 +127,7 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
         scores, probabilities, features = see(images)
         np.testing.assert_allclose(scores, run.scores(images), atol=1e-5)
         np.testing.assert_allclose(probabilities, run.probabilities(images), atol=1e-5)
-        flags = held.flags(images, held.calibrated(probabilities), features)
+        flags = detector.flags(images, detector.calibrated(probabilities), features)
         return np.any([*flags.values()], axis=0).mean()
 
     assert flagged(noise) > 0.9
@@ -133,17 +138,17 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
 def test_features_of_the_images_to_compare_with_are_kept(study):
     run = open_run("vgg_svm")
     shutil.rmtree(KEPT, ignore_errors=True)
-    first = held_out(run.card, feature_function(run), "")
+    first = fit_novelty_detector(run.card, feature_function(run), "")
 
     def never(images):
         raise AssertionError("computed again")
 
-    again = held_out(run.card, never, "")
+    again = fit_novelty_detector(run.card, never, "")
     assert (again.least_sure, again.flagged) == (first.least_sure, first.flagged)
     (path,) = KEPT.glob("vgg_svm-*.npz")
     path.write_bytes(path.read_bytes()[:100])
     assert (
-        held_out(run.card, feature_function(run), "").near_features.limit
+        fit_novelty_detector(run.card, feature_function(run), "").near_features.limit
         == first.near_features.limit
     )
 
@@ -233,7 +238,9 @@ def test_an_exported_run_gives_the_scores_and_probabilities_of_the_pipeline(
     stored = load_predictions(name, 0, "")
     np.testing.assert_allclose(scores, stored.scores["test"], atol=export.TOLERANCE)
     run = open_run(name)
-    expected = HeldOut(fitted_temperature(run.card, "")).calibrated(run.probabilities(images))
+    expected = NoveltyDetector(fitted_temperature(run.card, "")).calibrated(
+        run.probabilities(images)
+    )
     np.testing.assert_allclose(shares, expected, atol=export.TOLERANCE)
 
 

@@ -56,7 +56,7 @@ class Nearness:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class NoveltyDetector:
     """A run's temperature and limits, from its validation split."""
 
     temperature: float = 1.0
@@ -98,7 +98,7 @@ class HeldOut:
         return found
 
 
-def held_out(card: Card, see: FeatureFunction, remedy: str) -> HeldOut:
+def fit_novelty_detector(card: Card, see: FeatureFunction, remedy: str) -> NoveltyDetector:
     """Fit a run's temperature and limits; the working directory is the study's folder.
 
     Args:
@@ -118,16 +118,16 @@ def held_out(card: Card, see: FeatureFunction, remedy: str) -> HeldOut:
         if card.family == "deep":
             notes.append("probabilities are not calibrated: that takes the study's labels")
         flagged = float((sure < least).mean())
-        return HeldOut(least_sure=least, flagged=flagged, notes=tuple(notes))
+        return NoveltyDetector(least_sure=least, flagged=flagged, notes=tuple(notes))
     temperature = fitted_temperature(card, remedy)
-    calibrated = HeldOut(temperature).calibrated(found)
+    calibrated = NoveltyDetector(temperature).calibrated(found)
     return _limits(card, see, remedy, temperature, calibrated, _rows(ids, remedy))
 
 
 def fitted_temperature(card: Card, remedy: str) -> float:
     """Return the temperature of a network, fitted on the validation split; 1 for other families.
 
-    The arguments are those of `held_out`.
+    The arguments are those of `fit_novelty_detector`.
     """
     if card.family != "deep":
         return 1.0
@@ -143,7 +143,7 @@ def _limits(
     temperature: float,
     calibrated: NDArray[np.float64],
     rows: NDArray[np.intp],
-) -> HeldOut:
+) -> NoveltyDetector:
     """Take the limits; `rows` are those of the (n, classes) probabilities among the images."""
     training, validation = load_images("train"), load_images("validation")
     known = training[_spread(len(training), MOST_TRAINING)]
@@ -156,7 +156,7 @@ def _limits(
     # Looks are not learned, so that training images, each without itself, are as good for the limit
     # as validation images are, which may be few.
     distances = [near_looks.own_distances(), near_looks.distances(looks.of(others))]
-    fitted = HeldOut(
+    fitted = NoveltyDetector(
         temperature=temperature,
         least_sure=-upper_limit(-calibrated.max(axis=1), share),
         looks=looks,
