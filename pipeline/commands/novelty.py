@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
 from pipeline.commands.own_features import FeatureFunction
-from pipeline.data.appearance import Looks
+from pipeline.data.appearance import AppearanceFeatures
 from pipeline.statistics.conformal import upper_limit
 from pipeline.statistics.neighbors import Neighbors
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
@@ -63,7 +63,7 @@ class NoveltyDetector:
     """Of a network's probabilities; those of other families are calibrated already."""
     least_sure: float = 0.0
     """A largest probability below this is flagged."""
-    looks: Looks | None = None
+    looks: AppearanceFeatures | None = None
     near_looks: Nearness | None = None
     near_features: Nearness | None = None
     flagged: float = 0.0
@@ -149,7 +149,7 @@ def _limits(
     known = training[_spread(len(training), MOST_TRAINING)]
     seen = _spread(len(rows), MOST_VALIDATION)
     others = validation[rows[seen]]
-    looks = Looks(known)
+    looks = AppearanceFeatures(known)
     own, features = _features(card, see, remedy, known, others)
     share = SHARE / 3
     near, near_looks = Neighbors(own), Neighbors(looks.known)
