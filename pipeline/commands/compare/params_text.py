@@ -15,7 +15,7 @@ from pipeline.config.yaml_files import dump_yaml
 _WIDTH = 110
 
 
-def written(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
+def params_text(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
     """Return the text of params.yaml.
 
     Args:
