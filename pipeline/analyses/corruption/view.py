@@ -149,11 +149,11 @@ class Robustness(View):
     @property
     def alt(self) -> str:
         """The heat map in words."""
-        told = "; ".join(
+        listed = "; ".join(
             f"{row['run']} {percent(row['clean'])}, corrupted {percent(row['mean'])}"
             for row in self.means
         )
-        return f"{self.sentence} {told}."
+        return f"{self.sentence} {listed}."
 
 
 def _of(name: str) -> Any:

@@ -108,7 +108,7 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
     if not rows:
         return "", ""
     best = max(rows, key=lambda row: row["accuracy"])
-    told = (
+    accuracy = (
         f"{percent(best['accuracy'])} of the test images correctly (95% interval "
         f"{percent(best['ci_low'])} to {percent(best['ci_high'])}), compared with "
         f"{percent(best['floor'])} for always predicting the most common class"
@@ -119,13 +119,13 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
         start = "give the class away" if known >= MOSTLY else "say something about the class"
         text = (
             f"The files alone {start}: a control that knows only {_named(best['facts'], rows)} "
-            f"classifies {told} ({p_value(best['p_value'])}). Part of the accuracy of every run "
-            "may come from how the images were made, not from what they show."
+            f"classifies {accuracy} ({p_value(best['p_value'])}). Part of the accuracy of every "
+            "run may come from how the images were made, not from what they show."
         )
         return text, text
     verdict = "significant, but small" if beyond else "not significant"
     return (
-        f"The best control, which knows only {_named(best['facts'], rows)}, classifies {told}. "
+        f"The best control, which knows only {_named(best['facts'], rows)}, classifies {accuracy}. "
         f"The difference is {verdict}.",
         "",
     )

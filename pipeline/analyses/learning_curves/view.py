@@ -89,9 +89,9 @@ class LearningCurve:
     @property
     def alt(self) -> str:
         """Its accuracy in a sentence."""
-        return self.told("accuracy")
+        return self.describe("accuracy")
 
-    def told(self, metric: str) -> str:
+    def describe(self, metric: str) -> str:
         """Say in a sentence how a metric changes, on the first seed."""
         lines = self.of(metric)
         if not lines:

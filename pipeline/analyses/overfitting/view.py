@@ -27,8 +27,8 @@ class Overfitting(View):
     @property
     def alt(self) -> str:
         """The numbers of the chart."""
-        told = "; ".join(f"{e.run} {percent(e.train)}, {percent(e.test)}" for e in self.gaps)
-        return f"Training accuracy, then test accuracy: {told}."
+        listed = "; ".join(f"{e.run} {percent(e.train)}, {percent(e.test)}" for e in self.gaps)
+        return f"Training accuracy, then test accuracy: {listed}."
 
 
 def view(study: StudyResults) -> Overfitting:

@@ -84,8 +84,8 @@ def test_the_sentence_names_the_epoch(overfit, kept, words):
     assert words in sentence
     assert not found.none_overfits
     (curve,) = [each for each in found.curves if each.run == "lenet5"]
-    assert "overfits from epoch 7 on" in curve.told("loss")
-    assert "overfits" not in curve.told("accuracy")
+    assert "overfits from epoch 7 on" in curve.describe("loss")
+    assert "overfits" not in curve.describe("accuracy")
 
 
 def test_no_sentence_where_none_overfits(normal):
