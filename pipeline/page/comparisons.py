@@ -25,11 +25,10 @@ def decided(comparison: Mapping[str, Any]) -> bool:
 
 
 def tested(comparison: Mapping[str, Any]) -> str:
-    """Write the p-value, after the name of its test."""
-    name = "exact McNemar"
+    """Write the p-value, with the name of its test."""
     if folds := comparison.get("folds"):
         return f"{p_value(comparison['p_value'])}, corrected for {folds} folds"
-    return f"{name} {p_value(comparison['p_value'])}"
+    return f"exact McNemar {p_value(comparison['p_value'])}"
 
 
 def hybrid_sentence(study: StudyResults) -> str:
