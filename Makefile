@@ -1,4 +1,5 @@
-# The commands of the project. All use .venv, which is built from a lock file with hashes.
+# The commands of the project, listed by `make help`. All use .venv, which is built from a lock file with hashes.
+# PYTHON=python3.12 and LOCK=requirements-gpu.lock work with all of them.
 PYTHON ?= python3
 LOCK ?= requirements.lock
 STUDY ?=
@@ -19,7 +20,7 @@ SIDE_BY_SIDE = $(if $(JOBS),--jobs "$(JOBS)") $(if $(SCHEDULER),--scheduler "$(S
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## install the dependencies into .venv (LOCK=requirements-gpu.lock for a GPU)
+setup: $(READY) ## install the dependencies into .venv (LOCK=requirements-gpu.lock for an NVIDIA GPU)
 
 $(READY): $(LOCK)
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
@@ -35,15 +36,15 @@ demo: ## run a small study on bundled photographs (minutes, no download)
 study: $(READY) ## run the study in params.yaml; STUDY=x applies studies/x.yaml (JOBS=2, SCHEDULER=tcp://...)
 	@$(BIN)/python -m pipeline.commands.workspace run $(STUDY) $(SIDE_BY_SIDE)
 
-compare: $(READY) ## compare methods on IMAGES=folder-or-archive (BUDGET=15m, NAME=..., AGAIN=1)
+compare: $(READY) ## compare methods on IMAGES=<folder or archive> (BUDGET=15m, NAME=<name>, AGAIN=1, PLAN=1)
 	@$(BIN)/python -m pipeline.commands.compare $(if $(IMAGES),"$(IMAGES)",$(error IMAGES=... is missing: \
 	  a folder or an archive with a folder of images for each class)) --budget $(or $(BUDGET),15m) \
 	  $(if $(NAME),--name "$(NAME)") $(if $(AGAIN),--again) $(if $(PLAN),--plan) $(SIDE_BY_SIDE)
 
-scheduler: $(READY) ## on the head of many machines: start what hands out stages (docs/many-machines.md)
+scheduler: $(READY) ## on the head machine: start the scheduler that hands out stages (PORT=8786; see docs/many-machines.md)
 	@$(BIN)/python -m distributed.cli.dask_scheduler --port $(or $(PORT),8786) --no-dashboard
 
-worker: $(READY) ## on each machine, in its own clone: run stages for SCHEDULER=tcp://head:8786 (JOBS=auto)
+worker: $(READY) ## on each other machine, in its own clone: run stages for SCHEDULER=tcp://head:8786 (JOBS=auto)
 	@$(BIN)/python -m pipeline.commands.jobs.worker "$(or $(SCHEDULER),$(error SCHEDULER=... is missing: \
 	  the address that `make scheduler` prints, such as tcp://head:8786))" $(if $(JOBS),--jobs "$(JOBS)")
 
@@ -51,7 +52,7 @@ predict: $(READY) ## classify images: RUN=<run> IMAGES=<file, folder or archive>
 	@$(BIN)/python -m pipeline.commands.predict "$(RUN)" $(if $(IMAGES),"$(IMAGES)") \
 	  $(if $(STUDY),--folder "workspaces/$(STUDY)") $(if $(CSV),--csv "$(CSV)")
 
-export: $(READY) ## write a network or a hybrid with a linear classifier as ONNX: RUN=<run>
+export: $(READY) ## write a network or a hybrid with a linear classifier as ONNX: RUN=<run> (STUDY=x)
 	@$(BIN)/python -m pipeline.commands.export "$(RUN)" $(if $(STUDY),--folder "workspaces/$(STUDY)")
 
 test: $(READY) ## run all tests
@@ -79,8 +80,8 @@ lock: ## update both lock files (needs uv)
 reference: $(READY) ## copy the results of STUDY to reports/reference/AS, and its table into README.md
 	@$(BIN)/python -m pipeline.commands.publish $(if $(STUDY),workspaces/$(STUDY),.) $(AS)
 
-render: $(READY) ## render the page of reports/reference/AS again, with the current code; trains nothing
+render: $(READY) ## re-render the page of reports/reference/AS with the current code; trains nothing
 	@$(BIN)/python -m pipeline.commands.publish --render $(AS)
 
-clean: ## remove workspaces, .venv and intermediate results; keep data, runs and reports
+clean: ## remove .venv, .resume and ALL workspaces; keep the checkout's own data, runs and reports
 	@rm -rf workspaces $(VENV) .resume

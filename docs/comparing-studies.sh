@@ -17,6 +17,8 @@ classical:
 deep:
   mlp: {method: mlp, epochs: 5, deterministic: true}
 corrupt: {}
+sample_size: {sizes: [], draws: 5, steps: 500, runs: {}}
+ablations: {}
 not_run: {}
 PARAMS
 say() { printf '\n$ %s\n' "$*"; "$@" 2>&1; }

@@ -29,6 +29,8 @@ classical:
   raw_svm: {method: linear_svm, features: [raw], C: 0.001}
 deep: {}
 corrupt: {}
+sample_size: {sizes: [], draws: 5, steps: 500, runs: {}}
+ablations: {}
 not_run: {}
 PARAMS
 cat > studies/stronger.yaml <<'OVERLAY'

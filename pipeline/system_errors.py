@@ -103,7 +103,7 @@ def memory() -> tuple[int | None, int]:
     return host_memory.available(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def need_less(task: str) -> str:
+def memory_advice(task: str) -> str:
     """Return how to make a stage need less memory, as the end of a message."""
     options = SMALLER.get(task.split(" ")[0], "a dataset.limit")
     return f"Close other programs, or set {options} in params.yaml; {GOES_ON}"
@@ -165,7 +165,7 @@ def _memory(error: BaseException, whole: BaseException | None, task: str) -> str
     elif said := str(error).strip():
         needed = f": {said.splitlines()[0][:160]}"
     left = f"; {byte_size(free)} of {byte_size(total)} are free now" if free is not None else ""
-    return f"{task}: out of memory{_notes(whole)}{needed}{left}. {need_less(task)}"
+    return f"{task}: out of memory{_notes(whole)}{needed}{left}. {memory_advice(task)}"
 
 
 def _disk(error: BaseException, whole: BaseException | None, task: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.config.corrupt import CorruptOptions
 from pipeline.config.entries import PARAMS, read_params, stage_entry
 from pipeline.progress import Tenths
 from pipeline.robustness.scoring import Scorer, score_clean, score_corrupted
-from pipeline.robustness.severities import COLOR_ONLY, MISSING, possible
+from pipeline.robustness.severities import COLOR_ONLY, MISSING, applicable_corruptions
 from pipeline.storage.corrupted import CorruptedCard, CorruptedScores, save_corrupted
 from pipeline.storage.runs import run_manifest
 from pipeline.storage.splits import load_ids, load_images
@@ -36,7 +36,7 @@ def main(name: str) -> None:
     seed, score, trained = _scorer(document, name, study_seed)
     images, ids = _images(options.limit, study_seed)
     channels = images.shape[3]
-    names = possible(channels) if options.corruptions is None else options.corruptions
+    names = applicable_corruptions(channels) if options.corruptions is None else options.corruptions
     missing = MISSING | (COLOR_ONLY if channels == GRAY else {})
     total = len(ids) * (1 + len(names) * len(options.severities))
     progress, done = Tenths(f"{name}, corrupted", total), 0

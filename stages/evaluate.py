@@ -18,7 +18,7 @@ from pipeline.analyses.tables import save_results
 from pipeline.checks import StudyError
 from pipeline.commands.provenance import code_version
 from pipeline.config.roster import Roster, Run, load_roster
-from pipeline.robustness.severities import possible
+from pipeline.robustness.severities import applicable_corruptions
 from pipeline.storage import corrupted, near_duplicates
 from pipeline.storage.ablations import load_ablation
 from pipeline.storage.health import load_health
@@ -117,7 +117,7 @@ def _corrupted(roster: Roster, channels: int) -> Iterator[CorruptedRecord]:
             scores=corrupted.load_corrupted(name, remedy, trained),
             remedy=remedy,
             limit=options.limit,
-            corruptions=options.corruptions or possible(channels),
+            corruptions=options.corruptions or applicable_corruptions(channels),
             severities=options.severities,
         )
 

@@ -196,7 +196,7 @@ class _Supervisor:
 
     def _ended_by(self, signum: signal.Signals, peak: int) -> str:
         from pipeline.host_memory import byte_size
-        from pipeline.system_errors import memory, need_less
+        from pipeline.system_errors import memory, memory_advice
 
         _, total = memory()
         peak *= 1 if sys.platform == "darwin" else 1024  # in bytes
@@ -208,7 +208,7 @@ class _Supervisor:
                 why = "most likely for lack of memory"
             else:
                 why = "by a person or a program, or for lack of memory"
-            less = need_less(self.task)
+            less = memory_advice(self.task)
             return f"error: {self.task} was killed (signal 9), {why}: {used}. {less}"
         if signum in CRASHES:
             return (

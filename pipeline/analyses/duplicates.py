@@ -19,7 +19,7 @@ from pipeline.storage.near_duplicates import (
     DUPLICATE_COLUMNS,
     EXACT,
     Duplicates,
-    LikenessCheck,
+    SimilarityCheck,
 )
 
 LEARN = ("train", "validation")
@@ -67,7 +67,7 @@ def no_duplicates() -> Duplicates:
     return Duplicates(
         pairs=pd.DataFrame(columns=list(DUPLICATE_COLUMNS)),
         copies=pd.DataFrame(columns=list(COPY_COLUMNS)),
-        check=LikenessCheck(similarity=1.0, images=1, alike=0, nearly=0, test_alike=0),
+        check=SimilarityCheck(similarity=1.0, images=1, alike=0, nearly=0, test_alike=0),
     )
 
 

@@ -100,10 +100,10 @@ def evaluate(
         aims=aims or Aims(),
     )
     check_aims(study.aims, known.class_names)
-    return ask(study)
+    return compute_results(study)
 
 
-def ask(study: Study) -> Results:
+def compute_results(study: Study) -> Results:
     """Compute the tables and records of all questions."""
     contents: dict[str, pd.DataFrame] = {}
     record = common_record(study)

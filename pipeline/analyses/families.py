@@ -65,13 +65,13 @@ def families_compared(
         return None
     pair = compare(best[one], best[other], labels.test)
     interval, p_value = pair.interval(), pair.p_value
-    told: dict[str, Any] = {"interval": "95%, Newcombe 1998, method 10, paired", "test": MCNEMAR}
+    method: dict[str, Any] = {"interval": "95%, Newcombe 1998, method 10, paired", "test": MCNEMAR}
     if labels.folds is not None:
         first, second = (best[each].predicted[0]["test"] == labels.test for each in families)
         corrected = compare_over_folds(first, second, labels.folds)
         interval = wider(interval, corrected.interval())
         p_value = max(p_value, corrected.p_value)
-        told = {
+        method = {
             "interval": f"95%, {METHOD}, at least Newcombe 1998, method 10, paired",
             "test": f"{METHOD} and {MCNEMAR}, the larger p-value",
             "folds": len(np.unique(labels.folds)),
@@ -89,14 +89,14 @@ def families_compared(
         "difference": pair.difference,
         "ci_low": interval.low,
         "ci_high": interval.high,
-        "interval": told["interval"],
+        "interval": method["interval"],
         "p_value": p_value,
-        "test": told["test"],
+        "test": method["test"],
         "both_right": pair.both,
         f"only_{one}_right": pair.only_first,
         f"only_{other}_right": pair.only_second,
         "neither_right": pair.neither,
-        **{name: value for name, value in told.items() if name == "folds"},
+        **{name: value for name, value in method.items() if name == "folds"},
     }
 
 

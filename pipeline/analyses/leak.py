@@ -94,14 +94,14 @@ def without_sentence(study: StudyResults) -> str:
     if not n or (found is None and n < _n_test(study)):
         return ""
     if found is None:
-        return "No test image is left without them."
+        return "Without them, no test image is left."
     largest, moved = found
     if abs(moved) < SMALL:
         return (
-            f"Without them no accuracy changes by more than {points(abs(moved))} points "
+            f"Without them, no accuracy changes by more than {points(abs(moved))} points "
             f"({largest})."
         )
     return (
-        f"Without them the accuracy of {largest} changes by {points(moved)} points, the largest "
-        "change of all runs."
+        f"Without them, the accuracy of {largest} changes by {points(moved)} points, the largest "
+        "change of any run."
     )

@@ -10,8 +10,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.commands.held_out import HeldOut
-from pipeline.commands.own_features import Sight
+from pipeline.commands.novelty import NoveltyDetector
+from pipeline.commands.own_features import FeatureFunction
 from pipeline.data.reading.image_files import stream_images
 from pipeline.storage.stored_runs import PixelModel
 
@@ -51,14 +51,17 @@ class Unread:
 
 
 def classify(
-    run: PixelModel, see: Sight, held: HeldOut, files: Iterable[tuple[str, bytes | None]]
+    run: PixelModel,
+    see: FeatureFunction,
+    detector: NoveltyDetector,
+    files: Iterable[tuple[str, bytes | None]],
 ) -> Iterator[Classified | Unread]:
     """Classify files as they arrive; memory holds one batch of images.
 
     Args:
         run: the run.
         see: what it sees in images.
-        held: its temperature and limits.
+        detector: its temperature and limits.
         files: names and contents.
     """
     several = max(1, BATCH_BYTES // math.prod(run.image_shape))
@@ -67,7 +70,7 @@ def classify(
         names = [name for name, pixels in batch if not isinstance(pixels, str)]
         images = [pixels for _, pixels in batch if not isinstance(pixels, str)]
         made = iter(
-            _classified(run.class_names, see, held, names, np.stack(images)) if images else ()
+            _classified(run.class_names, see, detector, names, np.stack(images)) if images else ()
         )
         for name, pixels in batch:
             yield Unread(name, pixels) if isinstance(pixels, str) else next(made)
@@ -75,14 +78,14 @@ def classify(
 
 def _classified(
     classes: Sequence[str],
-    see: Sight,
-    held: HeldOut,
+    see: FeatureFunction,
+    detector: NoveltyDetector,
     names: Sequence[str],
     images: NDArray[np.uint8],
 ) -> list[Classified]:
     scores, probabilities, features = see(images)
-    calibrated = held.calibrated(probabilities)
-    flags = held.flags(images, calibrated, features)
+    calibrated = detector.calibrated(probabilities)
+    flags = detector.flags(images, calibrated, features)
     rows = range(len(names))
     first = scores.argmax(axis=1)
     others = scores.copy()

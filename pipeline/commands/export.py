@@ -22,7 +22,7 @@ import onnxruntime
 
 from pipeline.channels import named
 from pipeline.checks import StudyError
-from pipeline.commands.held_out import fitted_temperature
+from pipeline.commands.novelty import fitted_temperature
 from pipeline.commands.onnx_export.example import example
 from pipeline.commands.onnx_export.graph import Graph
 from pipeline.commands.onnx_export.runs import (

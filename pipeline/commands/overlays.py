@@ -38,11 +38,13 @@ def compose(root: Path, overlays: Iterable[Path]) -> dict[str, Any]:
     """
     document = read_yaml(root / PARAMS)
     for path in overlays:
-        document = lay_over(document, read_yaml(root / path), path)
+        document = apply_overlay(document, read_yaml(root / path), path)
     return document
 
 
-def lay_over(base: Mapping[str, Any], overlay: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def apply_overlay(
+    base: Mapping[str, Any], overlay: Mapping[str, Any], path: Path
+) -> dict[str, Any]:
     """Apply one overlay to a document: `merge`, and then its `only`.
 
     Args:

@@ -22,26 +22,26 @@ from pipeline.storage.stored_runs import PixelModel
 if TYPE_CHECKING:
     import keras
 
-Seen = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+ScoresAndFeatures = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """(n, classes) scores, (n, classes) probabilities as `PixelModel.probabilities` has them, and
 (n, d) features."""
-Sight = Callable[[NDArray[np.uint8]], Seen]
+FeatureFunction = Callable[[NDArray[np.uint8]], ScoresAndFeatures]
 """Takes (n, height, width, 3) uint8 RGB images of the study's size."""
 
 
-def sight(run: PixelModel) -> Sight:
+def feature_function(run: PixelModel) -> FeatureFunction:
     """Return the function that gives a run's scores, probabilities and features of images."""
     if run.card.family == "deep":
         network = with_features(run.model)
 
-        def of_network(images: NDArray[np.uint8]) -> Seen:
+        def of_network(images: NDArray[np.uint8]) -> ScoresAndFeatures:
             scores, features = scores_and_features(network, images)
             check_finite(scores, f"scores of {run.card.run}")
             return scores, scores, features
 
         return of_network
 
-    def of_classifier(images: NDArray[np.uint8]) -> Seen:
+    def of_classifier(images: NDArray[np.uint8]) -> ScoresAndFeatures:
         model = run.model
         joined = join([extractor.transform(images) for extractor in model.extractors])
         scores = decision_scores(model.classifier, joined)

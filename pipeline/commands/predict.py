@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from pipeline.checks import StudyError, escaped
 from pipeline.commands import prediction_report as report
 from pipeline.commands.classified import Unread, classify
-from pipeline.commands.held_out import HeldOut, held_out
-from pipeline.commands.own_features import sight
+from pipeline.commands.novelty import NoveltyDetector, fit_novelty_detector
+from pipeline.commands.own_features import feature_function
 from pipeline.commands.reporting import exit_status
 from pipeline.data.reading.given_files import GivenFiles
 from pipeline.data.reading.image_files import read_images
@@ -128,10 +128,10 @@ def predict_files(
     given = GivenFiles([Path(each).expanduser() for each in images])
     run = open_run(name, seed, folder)
     kind = "deep" if run.card.family == "deep" else "classical"
-    see = sight(run)
+    see = feature_function(run)
     with contextlib.chdir(folder):
-        held = held_out(run.card, see, f"dvc repro train_{kind}@{name}")
-    found = classify(run, see, held, given)
+        detector = fit_novelty_detector(run.card, see, f"dvc repro train_{kind}@{name}")
+    found = classify(run, see, detector, given)
     first = list(islice(found, report.SHOWN + 1))
     path = Path(csv) if csv is not None else None
     if path is None and len(first) > report.SHOWN:
@@ -140,12 +140,16 @@ def predict_files(
     tally = report.tallied(chain(first, found, problems), path)
     if not tally.n and not tally.unread:
         raise StudyError(f"found no images ({_others(given) or 'no files'}); expected at least one")
-    _show(run, held, tally, given, path)
+    _show(run, detector, tally, given, path)
     return SOME_UNREAD if tally.unread else 0
 
 
 def _show(
-    run: StoredRun, held: HeldOut, tally: report.Tally, given: GivenFiles, path: Path | None
+    run: StoredRun,
+    detector: NoveltyDetector,
+    tally: report.Tally,
+    given: GivenFiles,
+    path: Path | None,
 ) -> None:
     many = tally.n > report.SHOWN
     if tally.n:
@@ -153,9 +157,9 @@ def _show(
         print(
             f"\n{tally.n:,} images by {run.card.run}; {tally.flagged:,} "
             f"({report.percent(tally.flagged / tally.n)}) unlike what it has learned from: its "
-            f"limits flag {report.percent(held.flagged)} of the validation images"
+            f"limits flag {report.percent(detector.flagged)} of the validation images"
         )
-    for note in held.notes:
+    for note in detector.notes:
         print(f"Note: {note}")
     if others := _others(given):
         print(f"Passed over: {escaped(others)}")

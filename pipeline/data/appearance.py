@@ -59,7 +59,7 @@ def _area(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float
     return resized
 
 
-class Looks:
+class AppearanceFeatures:
     """Appearances on the scale of a study's images, so that their distances mean something.
 
     Each number is divided by its standard deviation over those images, and each group of numbers by

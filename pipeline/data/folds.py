@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, listing
-from pipeline.data.group_splits import deal, group_counts
+from pipeline.data.group_splits import assign_groups, group_counts
 from pipeline.folds import LEAST_FOLDS
 
 
@@ -38,7 +38,7 @@ def make_folds(
         folds = _dealt_in_turn(labels, count, seed)
     else:
         numbers, counts = group_counts(groups, labels, len(names))
-        folds = deal(counts, [1 / count] * count, [0] * count, seed)[numbers]
+        folds = assign_groups(counts, [1 / count] * count, [0] * count, seed)[numbers]
     spans = [len(np.unique(folds[labels == label])) for label in range(len(names))]
     few = [f"{name} (in {span})" for name, span in zip(names, spans, strict=True) if span < 3]
     empty = count - len(np.unique(folds))

@@ -28,7 +28,7 @@ def group_counts(
     return numbers.astype(np.int64), counts
 
 
-def deal(
+def assign_groups(
     counts: NDArray[np.int64],
     shares: Sequence[float],
     least: Sequence[int],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError, listing
-from pipeline.data.group_splits import deal, group_counts
+from pipeline.data.group_splits import assign_groups, group_counts
 from pipeline.data.own_groups import joined, own_groups
 from pipeline.data.spec import DatasetSpec, RawDataset
 from pipeline.storage.splits import SPLITS
@@ -103,7 +103,7 @@ def divide_groups(
     """
     numbers, counts = group_counts(groups[ids], labels[ids], len(names))
     share = count / len(ids)
-    parts = deal(counts, (share, 1 - share), (1, kept_back), seed)
+    parts = assign_groups(counts, (share, 1 - share), (1, kept_back), seed)
     for part, needed, where in ((0, 1, split), (1, kept_back, "the rest")):
         have = (counts[parts == part] > 0).sum(axis=0)
         few = [f"{names[label]}" for label in np.flatnonzero(have < needed)]

@@ -242,16 +242,16 @@ class Spec(DatasetSpec):
 
     def _said_of(self, target: Target) -> str:
         """Return the sentence on how the images became squares."""
-        bars = f", with bars of gray ({target.fill} of 255)"
+        bars = f", with bars of gray ({target.fill} of 255),"
         how = {
             "crop": "the center square of each image",
             "pad": f"the whole of each image{bars}",
-            "squash": "the whole of each image, with its aspect ratio changed",
+            "squash": "the whole of each image, with its aspect ratio changed,",
         }[target.fit]
         why = "" if self.size else (
             f"; dataset.size is null, so this is the median of their shorter sides, at most {CAP}"
         )  # fmt: skip
-        return f"stored: {how}, as {target.size} x {target.size} pixels{why}"
+        return f"{how} is stored as {target.size} x {target.size} pixels{why}"
 
 
 def _every(name: str) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data.duplicates.exact_copies import exact_copies
-from pipeline.data.duplicates.likeness import best_outside, small_pictures
 from pipeline.data.duplicates.near_duplicates import least_similarity
-from pipeline.storage.near_duplicates import LikenessCheck
+from pipeline.data.duplicates.similarity import best_outside, small_pictures
+from pipeline.storage.near_duplicates import SimilarityCheck
 
 _PASSES = 20
 """The most searches; each joins every group with its nearest others, so a few suffice."""
@@ -27,7 +27,7 @@ class OwnGroups:
     alike: int
     """Other images that resemble another one."""
     tells: bool
-    """Whether likeness separates near-duplicates from other pairs here (`LikenessCheck.tells`);
+    """Whether likeness separates near-duplicates from other pairs here (`SimilarityCheck.tells`);
     where not, only exact copies are joined."""
 
 
@@ -92,4 +92,4 @@ def joined(groups: NDArray[np.integer], pairs: NDArray[np.int64]) -> NDArray[np.
 def _tells(found: NDArray[np.floating], images: int, least: float) -> bool:
     """Check the threshold on this set; `found` has the best similarity of each compared image."""
     nearly = int(((found >= 2 * least - 1) & (found < least)).sum())
-    return LikenessCheck(least, max(images, 1), int((found >= least).sum()), nearly, 0).tells
+    return SimilarityCheck(least, max(images, 1), int((found >= least).sum()), nearly, 0).tells

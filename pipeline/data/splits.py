@@ -126,8 +126,8 @@ def _cross_validated(
     folds = make_folds(own, groups, count, names, seed)
     found = np.unique(raw.split[every])
     merged = (
-        f"The source's folders {listing(s for s in SPLITS if s in found)} are merged: with "
-        "cross-validation every image is tested once."
+        f"The split folders ({listing(s for s in SPLITS if s in found)}) are merged: with "
+        "cross-validation, every image is tested once."
         if len(found) > 1
         else ""
     )

@@ -25,11 +25,10 @@ def decided(comparison: Mapping[str, Any]) -> bool:
 
 
 def tested(comparison: Mapping[str, Any]) -> str:
-    """Write the p-value, after the name of its test."""
-    name = "exact McNemar"
+    """Write the p-value, with the name of its test."""
     if folds := comparison.get("folds"):
-        name = f"corrected for {folds} folds,"
-    return f"{name} {p_value(comparison['p_value'])}"
+        return f"{p_value(comparison['p_value'])}, corrected for {folds} folds"
+    return f"exact McNemar {p_value(comparison['p_value'])}"
 
 
 def hybrid_sentence(study: StudyResults) -> str:
@@ -62,5 +61,7 @@ def _against(found: Mapping[str, Any]) -> str:
     name = f"{FAMILY_NAMES[family]}, {found[family]}"
     if not found["independent_images"]:
         return name
-    interval = f"{points(found['ci_low'])} to {points(found['ci_high'])}"
+    sign = -1 if found["difference"] < 0 and decided(found) else 1  # as the text: points below
+    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
+    interval = f"{points(low)} to {points(high)}"
     return f"{name} (95% interval of the difference {interval}; {p_value(found['p_value'])})"

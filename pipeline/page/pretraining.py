@@ -27,8 +27,8 @@ def pretraining_sentences(study: StudyResults, significant: bool | None) -> list
     sentences = [_more_data(runs, len(study.runs))]
     if study.record["dataset"]["image_shape"][2] == 1:
         sentences.append(
-            "These weights are of color images: the only channel of the gray images is read three "
-            "times."
+            "These weights were trained on color images: the single channel of the gray images is "
+            "repeated three times."
         )
     found = study.record["comparisons"].get("scratch_classical")
     if found is not None and significant is not None:
@@ -39,12 +39,13 @@ def pretraining_sentences(study: StudyResults, significant: bool | None) -> list
 def _more_data(runs: Mapping[str, str], n_runs: int) -> str:
     several = len(runs) > 1
     who = f"{len(runs)} runs" if len(runs) > _NAMED else _joined(list(runs))
-    sources = " and ".join(dict.fromkeys(runs.values()))
+    sources = list(dict.fromkeys(runs.values()))
+    origin = f"source{'s' * (len(sources) > 1)}: {', '.join(sources)}"
     rest = "the other runs" if len(runs) < n_runs else "this study contains"
     return (
         f"{who} (marked pretrained in the table) {'use' if several else 'uses'} weights learned "
-        f"from other images ({sources}) and so {'have' if several else 'has'} seen more data than "
-        f"{rest}."
+        f"from other images ({origin}), so {'they have' if several else 'it has'} seen more data "
+        f"than {rest}."
     )
 
 
@@ -64,10 +65,9 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
     other = f"the best classical run, {found['classical']}"
     if not found["independent_images"]:
         return f"{start} compares with {other}, as follows: {shares}."
-    interval = (
-        f"(95% interval of the difference {points(found['ci_low'])} to {points(found['ci_high'])};"
-        f" {tested(found)})"
-    )
+    sign = -1 if significant and found["difference"] < 0 else 1  # as the text: points below
+    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
+    interval = f"(95% interval of the difference {points(low)} to {points(high)}; {tested(found)})"
     if not significant:
         return f"{start} does not differ significantly from {other} {interval}: {shares}."
     side = "above" if found["difference"] > 0 else "below"

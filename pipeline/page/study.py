@@ -17,7 +17,7 @@ from pipeline.page.readable import readable, readable_table, readable_text
 from pipeline.storage.paths import STUDY
 from pipeline.storage.results import Results, pretrained_on
 
-_SOURCES = {"imagenet": "ImageNet", "file": "a weights file"}
+_SOURCES = {"imagenet": "ImageNet", "file": "a local weights file"}
 
 
 @dataclass(frozen=True)

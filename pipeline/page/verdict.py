@@ -66,7 +66,8 @@ def verdict(study: StudyResults, found: Sections) -> Verdict:
     brief += _unequal(study)
     brief += [sentence for section in found.present for sentence in section.view.brief]
     if "hybrid" in best and len(best) > 1:
-        alone = _alone(study, "hybrid", table[best["hybrid"]])
+        of = f"{count(table[best['hybrid']]['n_test'])} test images"  # the headline has the share
+        alone = _alone(study, "hybrid", table[best["hybrid"]], of)
         sentence = f"{alone} {hybrid_sentence(study)}".strip()
         if study.runs[0][0] == best["hybrid"]:  # it is the best of all: nobody should miss it
             brief.insert(0, sentence)
@@ -92,8 +93,8 @@ def _unequal(study: StudyResults) -> list[str]:
     ratio = study.record["majority"]["largest_to_smallest"]
     times = f"{ratio:.1f}" if ratio < 10 else count(ratio)
     return [
-        f"The largest class has {times} times as many training images as the smallest, so choices "
-        f"go by {study.chosen_by}, the mean recall of the classes, instead of accuracy."
+        f"The largest class has {times} times as many training images as the smallest, so runs are "
+        f"selected by {study.chosen_by}, the mean recall of the classes, instead of accuracy."
     ]
 
 
@@ -176,7 +177,7 @@ def _choice(study: StudyResults, found: Mapping[str, Any]) -> str:
         for family, word in (("classical", "classical runs"), ("deep", "networks"))
     }
     text = (
-        f"The two compared runs are each the best of their family by validation {study.chosen_by} "
+        f"Each of the two compared runs is the best of its family by validation {study.chosen_by} "
         f"({runs['classical']}, {runs['deep']})"
     )
     seeds = accuracy.set_index("run")["seeds"].astype(str)
@@ -191,17 +192,17 @@ def _choice(study: StudyResults, found: Mapping[str, Any]) -> str:
 def _one_family(study: StudyResults, table: _Rows, best: Mapping[str, str]) -> str:
     missing = " and no ".join(FAMILY_NAMES[f] for f in ("classical", "deep") if f not in best)
     family = next(iter(best))
+    row = table[best[family]]
     return (
         f"This study has no {missing}, so it cannot compare classical with deep. "
-        f"{_alone(study, family, table[best[family]])}"
+        f"{_alone(study, family, row, _images(study, row['n_test']))}"
     )
 
 
-def _alone(study: StudyResults, family: str, row: Mapping[Any, Any]) -> str:
+def _alone(study: StudyResults, family: str, row: Mapping[Any, Any], images: str) -> str:
     interval = f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
     spread = f" (95% interval {interval})" if study.independent else ""
     return (
         f"The best {FAMILY_NAMES[family]} by validation {study.chosen_by}, {row['run']}, "
-        f"classifies {percent(row['test_accuracy'])}{spread} of "
-        f"{_images(study, row['n_test'])} correctly."
+        f"classifies {percent(row['test_accuracy'])}{spread} of {images} correctly."
     )

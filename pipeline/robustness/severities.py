@@ -53,7 +53,7 @@ MISSING = {
 """Corruptions of CIFAR-10-C that are not implemented here, and why."""
 
 
-def possible(channels: int) -> tuple[str, ...]:
+def applicable_corruptions(channels: int) -> tuple[str, ...]:
     """Return the corruptions of images of 1 (gray) or 3 channels, in the order of the report."""
     return tuple(name for name in CONSTANTS if channels != 1 or name not in COLOR_ONLY)
 

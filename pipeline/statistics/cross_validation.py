@@ -51,7 +51,7 @@ class FoldMean:
             return 1.0
         return float(2 * t.sf(abs(self.mean) / self.error, self.degrees)) if self.error else 0.0
 
-    def above_p(self, value: float) -> float:
+    def one_sided_p_value(self, value: float) -> float:
         """Return the one-sided p-value of the mean being `value` or less."""
         from scipy.stats import t
 

@@ -61,7 +61,7 @@ def score_interval(counts: McNemar, confidence: float = 0.95) -> Interval:
     return Interval(end(-1), end(1))
 
 
-def not_worse_p(counts: McNemar, margin: float) -> float:
+def non_inferiority_p_value(counts: McNemar, margin: float) -> float:
     """Return the one-sided p-value of the first run being below the second by `margin` or more.
 
     If it is small, the first run is shown to be less than the margin worse.
@@ -93,7 +93,7 @@ class BalancedDifference:
 
         return float(2 * norm.sf(abs(self.shrunk) / self.standard_error))
 
-    def not_worse_p(self, margin: float) -> float:
+    def non_inferiority_p_value(self, margin: float) -> float:
         """One-sided, of the first run being below the second by `margin` or more."""
         from scipy.stats import norm
 

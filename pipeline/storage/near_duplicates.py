@@ -34,7 +34,7 @@ _FIND_DUPLICATES = "dvc repro duplicates"
 
 
 @dataclass(frozen=True)
-class LikenessCheck:
+class SimilarityCheck:
     """Whether a threshold of similarity separates copies from other pairs, tested on train."""
 
     similarity: float
@@ -72,7 +72,7 @@ class Duplicates:
     """Columns `DUPLICATE_COLUMNS`; near-duplicates only if `check.tells`."""
     copies: pd.DataFrame
     """Columns `COPY_COLUMNS`."""
-    check: LikenessCheck
+    check: SimilarityCheck
 
 
 def save_duplicates(found: Duplicates, images: str = "") -> None:
@@ -113,6 +113,6 @@ def load_duplicates(images: str | None = None) -> Duplicates:
         load_checked_table(pairs, DUPLICATE_KINDS, _FIND_DUPLICATES),
         load_checked_table(copies, COPY_KINDS, _FIND_DUPLICATES),
         strict.read_record(
-            LikenessCheck, load_json(check, _FIND_DUPLICATES), check, _FIND_DUPLICATES
+            SimilarityCheck, load_json(check, _FIND_DUPLICATES), check, _FIND_DUPLICATES
         ),
     )

@@ -29,7 +29,7 @@ LAYERS = Table(
             format="text",
         ),
         Column(
-            "inputs", "The numbers of the layers whose outputs it reads, by spaces.", format="text"
+            "inputs", "The numbers of the layers that it reads, separated by spaces.", format="text"
         ),
         Column(
             "output",

@@ -17,7 +17,7 @@ from pipeline.storage.near_duplicates import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
     Duplicates,
-    LikenessCheck,
+    SimilarityCheck,
     save_duplicates,
 )
 from pipeline.storage.runs import (
@@ -84,7 +84,7 @@ def write_study(seed: int = 0) -> None:
     pair = load_ids("test")[3], load_ids("train")[5]
     near = pd.DataFrame([(*pair, "train", "alike", False, 0.97)], columns=list(DUPLICATE_COLUMNS))
     copies = pd.DataFrame([(pair[1], "train", 0, "train")], columns=list(COPY_COLUMNS))
-    check = LikenessCheck(0.85, 20, 1, 1, 1)
+    check = SimilarityCheck(0.85, 20, 1, 1, 1)
     save_duplicates(Duplicates(near, copies, check), images_seal())
     write_health(rng)
     options = {key: FACTOR[key] for key in ("repeats", "claims")}

@@ -80,7 +80,7 @@ def test_groups_are_in_one_fold_and_the_card_tells(study):
     groups = np.array([name.split("/")[-1].split("_")[0] for name in names()])
     assert all(len(np.unique(folds[groups == group])) == 1 for group in groups)
     assert (card.folds, card.groups) == ((12, 12, 12), 12)
-    assert any("train, test are merged" in note for note in card.notes)
+    assert any("(train, test) are merged" in note for note in card.notes)
 
 
 def names():

@@ -56,7 +56,7 @@ def test_a_missing_file_is_named_with_its_remedy():
 def test_another_table_is_refused():
     columns = (near_duplicates.DUPLICATE_COLUMNS, near_duplicates.COPY_COLUMNS)
     pairs, copies = (pd.DataFrame(columns=list(each)) for each in columns)
-    check = near_duplicates.LikenessCheck(1.0, 1, 1, 1, 1)
+    check = near_duplicates.SimilarityCheck(1.0, 1, 1, 1, 1)
     near_duplicates.save_duplicates(near_duplicates.Duplicates(pairs, copies, check))
     save_text(near_duplicates.DUPLICATES, "id,name\n1,a\n")
     near_duplicates.seal_duplicates("")

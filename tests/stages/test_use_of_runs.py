@@ -17,8 +17,13 @@ from in_process import learn
 from PIL import Image
 
 from pipeline.commands import classified, export, prediction_report
-from pipeline.commands.held_out import KEPT, HeldOut, fitted_temperature, held_out
-from pipeline.commands.own_features import sight
+from pipeline.commands.novelty import (
+    KEPT,
+    NoveltyDetector,
+    fit_novelty_detector,
+    fitted_temperature,
+)
+from pipeline.commands.own_features import feature_function
 from pipeline.commands.predict import SOME_UNREAD, main, open_run
 from pipeline.resizing import resize
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
@@ -109,9 +114,9 @@ def test_classes_and_probabilities_are_those_of_the_study(study, name, tmp_path)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(study, name):
     run = open_run(name)
-    see = sight(run)
-    held = held_out(run.card, see, "")
-    assert held.flagged <= 0.1
+    see = feature_function(run)
+    detector = fit_novelty_detector(run.card, see, "")
+    assert detector.flagged <= 0.1
     rng = np.random.default_rng(1)
     noise = rng.integers(0, 256, (40, 40, 40, 3), dtype=np.uint8)
     grid = np.zeros((40, 40, 40, 3), np.uint8)
@@ -122,7 +127,7 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
         scores, probabilities, features = see(images)
         np.testing.assert_allclose(scores, run.scores(images), atol=1e-5)
         np.testing.assert_allclose(probabilities, run.probabilities(images), atol=1e-5)
-        flags = held.flags(images, held.calibrated(probabilities), features)
+        flags = detector.flags(images, detector.calibrated(probabilities), features)
         return np.any([*flags.values()], axis=0).mean()
 
     assert flagged(noise) > 0.9
@@ -133,16 +138,19 @@ def test_images_of_another_kind_are_flagged_and_those_of_the_same_kind_are_not(s
 def test_features_of_the_images_to_compare_with_are_kept(study):
     run = open_run("vgg_svm")
     shutil.rmtree(KEPT, ignore_errors=True)
-    first = held_out(run.card, sight(run), "")
+    first = fit_novelty_detector(run.card, feature_function(run), "")
 
     def never(images):
         raise AssertionError("computed again")
 
-    again = held_out(run.card, never, "")
+    again = fit_novelty_detector(run.card, never, "")
     assert (again.least_sure, again.flagged) == (first.least_sure, first.flagged)
     (path,) = KEPT.glob("vgg_svm-*.npz")
     path.write_bytes(path.read_bytes()[:100])
-    assert held_out(run.card, sight(run), "").near_features.limit == first.near_features.limit
+    assert (
+        fit_novelty_detector(run.card, feature_function(run), "").near_features.limit
+        == first.near_features.limit
+    )
 
 
 def test_files_without_an_image_are_named_counted_and_change_the_exit_status(
@@ -230,7 +238,9 @@ def test_an_exported_run_gives_the_scores_and_probabilities_of_the_pipeline(
     stored = load_predictions(name, 0, "")
     np.testing.assert_allclose(scores, stored.scores["test"], atol=export.TOLERANCE)
     run = open_run(name)
-    expected = HeldOut(fitted_temperature(run.card, "")).calibrated(run.probabilities(images))
+    expected = NoveltyDetector(fitted_temperature(run.card, "")).calibrated(
+        run.probabilities(images)
+    )
     np.testing.assert_allclose(shares, expected, atol=export.TOLERANCE)
 
 

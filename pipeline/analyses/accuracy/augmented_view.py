@@ -36,8 +36,8 @@ class Augmented:
         """What these numbers are, and what they are not used for."""
         text = (
             "With test-time augmentation, a run’s scores are averaged over several views of an "
-            "image. These numbers are not used in any choice, comparison, test or sentence "
-            "elsewhere; all others are without it."
+            "image. All other numbers on this page are without it, and nothing is selected or "
+            "compared by it."
         )
         if self.independent:
             return text

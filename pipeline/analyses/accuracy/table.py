@@ -154,8 +154,8 @@ TABLES = (
             ),
             Column(
                 "validation_balanced_accuracy",
-                "Recall of the classes on the validation images, averaged with equal weight "
-                "however many images a class has.",
+                "Mean of the recalls of all classes on the validation images, each with equal "
+                "weight.",
                 title="Validation, balanced",
                 format="percent",
                 value=lambda run, study: run.balanced_accuracy("validation", study.labels),
@@ -216,10 +216,9 @@ TABLES = (
             ),
             Column(
                 "test_accuracy_unique",
-                "Test accuracy on the test images without a near-duplicate in train or "
-                "validation; empty if there are none, or where near-duplicates cannot be "
-                "identified.",
-                title="Unique",
+                "Accuracy on the test images without a near-duplicate in train or validation; "
+                "empty if no such image is left, or if near-duplicates cannot be identified.",
+                title="Deduplicated",
                 format="percent",
                 value=_unique_accuracy,
                 optional=True,
@@ -235,8 +234,7 @@ TABLES = (
             ),
             Column(
                 "test_balanced_accuracy",
-                "Recall of the classes on the test images, averaged with equal weight however many "
-                "images a class has.",
+                "Mean of the recalls of all classes on the test images, each with equal weight.",
                 title="Balanced",
                 format="percent",
                 value=lambda run, study: run.balanced_accuracy("test", study.labels),
@@ -264,7 +262,7 @@ TABLES = (
             ),
             Column(
                 "macro_f1",
-                "F1 of the classes, averaged with equal weight however many images a class has.",
+                "Mean of the F1 scores of all classes, each with equal weight.",
                 title="Macro-F1",
                 format="decimal",
                 value=lambda run, study: run.class_scores(study.labels).macro_f1,

@@ -24,7 +24,7 @@ ABSENT = ""
 GAP = Column(
     "generalization_gap",
     "Training accuracy minus test accuracy, in percentage points.",
-    title="Gap",
+    title="Generalization gap",
     format="points",
     shown=True,
 )
@@ -98,13 +98,15 @@ class Accuracy(View):
     @property
     def alt(self) -> str:
         """The accuracies of all runs."""
-        told = "; ".join(
+        listed = "; ".join(
             f"{row['run']} ({row['family']}) {percent(row['test_accuracy'])}, "
             f"{percent(row['test_ci_low'])} to {percent(row['test_ci_high'])}"
             for row in self.table.to_dict("records")
         )
         floor = f"{self.majority.phrase[:1].upper()}{self.majority.phrase[1:]}"
-        return f"Test accuracy with 95% intervals: {told}. {floor}: {percent(self.majority.share)}."
+        return (
+            f"Test accuracy with 95% intervals: {listed}. {floor}: {percent(self.majority.share)}."
+        )
 
 
 def view(study: StudyResults) -> Accuracy:

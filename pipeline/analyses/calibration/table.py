@@ -39,8 +39,8 @@ def _error_and_interval(stage: str) -> tuple[Column, ...]:
     return (
         Column(
             f"ece_{stage}",
-            "Expected calibration error of the likeliest class: the mean distance between "
-            f"confidence and accuracy, {stage} temperature scaling.",
+            "Expected calibration error: the mean difference between confidence (the largest "
+            f"probability) and accuracy, {stage} temperature scaling.",
             f"Calibration error, {stage}",
             format="points",
             shown=True,
@@ -68,8 +68,8 @@ CALIBRATION = Table(
         FAMILY,
         Column(
             "probabilities",
-            "Where the probabilities come from: softmax, or sigmoid on validation, where scores "
-            "were calibrated there already.",
+            "Where the probabilities come from: the network's softmax, or sigmoids fitted to the "
+            "scores on validation images.",
             format="text",
             shown=True,
         ),

@@ -15,7 +15,7 @@ from pipeline.page.table import RunsTable, columns_of, runs_table, shown
 from pipeline.page.view import View
 
 TITLE = "Calibration"
-ABSENT = "run dvc repro evaluate again; runs with probabilities have it"
+ABSENT = "run dvc repro evaluate again: all runs with probabilities appear here"
 INTERVALS = {
     "ece_before": ("ece_before_low", "ece_before_high"),
     "ece_after": ("ece_after_low", "ece_after_high"),
@@ -71,8 +71,8 @@ class Calibration(View):
         spread = (
             f"Confidence is off by {near} points in every run"
             if near == far
-            else f"{first['run']} is calibrated best: its confidence is off by {near} points on "
-            f"average. {last['run']} is calibrated worst, by {far} points{self._side(last)}"
+            else f"{first['run']} is best calibrated: its confidence is off by {near} points on "
+            f"average. {last['run']} is worst calibrated, off by {far} points{self._side(last)}"
         )
         return (
             f"{spread}. Temperature scaling, fitted on the validation images, improves {better} of "

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("clean", "Accuracy on these images without corruption.", format="percent"),
     Column(
         "mean",
-        "Accuracy on the corrupted images, the mean over all corruptions and severities.",
+        "Accuracy on the corrupted images, averaged over all corruptions and severities.",
         title="Corrupted",
         format="percent",
     ),
@@ -131,13 +131,9 @@ class Robustness(View):
         """Which run is best, which loses least, and which corruption is the most harmful."""
         rows = self.means
         best, least = max(rows, key=_of("mean")), min(rows, key=_of("lost"))
-        most = "is the most accurate, with" if _alone(rows, "mean", best) else "reaches"
-        start = (
-            f"On corrupted images, {best['run']} {most} {percent(best['mean'])} on average, down "
-            f"from {percent(best['clean'])} without corruption"
-        )
+        start = f"On corrupted images, {_most_accurate(rows, best)} without corruption"
         also = "" if least is best or not _alone(rows, "lost", least) else (
-            f"; {least['run']} loses the least, {points(least['lost'])} points of "
+            f"; {least['run']} loses the least: {points(least['lost'])} points, from "
             f"{percent(least['clean'])}"
         )  # fmt: skip
         return f"{start}{also}. {self._worst}"
@@ -153,15 +149,30 @@ class Robustness(View):
     @property
     def alt(self) -> str:
         """The heat map in words."""
-        told = "; ".join(
+        listed = "; ".join(
             f"{row['run']} {percent(row['clean'])}, corrupted {percent(row['mean'])}"
             for row in self.means
         )
-        return f"{self.sentence} {told}."
+        return f"{self.sentence} {listed}."
 
 
 def _of(name: str) -> Any:
     return lambda row: row[name]
+
+
+def _most_accurate(rows: list[dict[str, Any]], best: Mapping[str, Any]) -> str:
+    """Name the best run, or all that reach its mean accuracy as it is written."""
+    level = [row for row in rows if points(row["mean"]) == points(best["mean"])]
+    *others, last = [row["run"] for row in level]
+    if len(rows) == 1:
+        reached = f"{last} reaches"
+    elif not others:
+        reached = f"{last} is the most accurate, with"
+    else:
+        both = "both" if len(others) == 1 else "all"
+        reached = f"{', '.join(others)} and {last} {both} reach"
+    clean = " and ".join(dict.fromkeys(percent(row["clean"]) for row in level))
+    return f"{reached} {percent(best['mean'])} on average, down from {clean}"
 
 
 def _alone(rows: list[dict[str, Any]], name: str, row: dict[str, Any]) -> bool:

@@ -129,8 +129,9 @@ TABLES = (
             ),
             Column(
                 "stage_seconds",
-                "Time of the whole stage: with tuning, the learning curve, the predictions of all "
-                "splits, and saving. A sum over seeds.",
+                "Time of the run's own stage, with tuning, the learning curve, all predictions and "
+                "saving; the sum over seeds. It can be less than the training time, which includes "
+                "features that another stage extracted.",
                 title="Whole stage",
                 unit="s",
                 format="quantity",
@@ -189,7 +190,7 @@ TABLES = (
             ),
             Column(
                 "peak_memory_mb",
-                "Largest memory use over the seeds, in units of 10^6 bytes.",
+                "Peak memory of the stage, the maximum over seeds, in units of 10^6 bytes.",
                 title="Peak memory",
                 unit="MB",
                 format="quantity",

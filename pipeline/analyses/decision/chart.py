@@ -26,12 +26,12 @@ def draw(view: Decision) -> list[Drawing]:
     low = min(0.95, round(float(rows["accuracy"].min()) - 0.01, 4))
     limits = (max(0.0, low), 1.0)
     shown = tooltips(("run", "run"), ("coverage", "answered", ".1%"),
-                     ("accuracy", "accuracy of the answers", ".1%"),
+                     ("accuracy", "accuracy on these images", ".1%"),
                      ("threshold", "confidence from", ".3f"))  # fmt: skip
     x_scale = alt.Scale(domain=[0, 1], nice=False, **room_for_labels())
-    x = alt.X("coverage:Q", axis=percent_axis("test images that are answered"), scale=x_scale)
+    x = alt.X("coverage:Q", axis=percent_axis("test images that are classified"), scale=x_scale)
     y_scale = alt.Scale(domain=list(limits), nice=False)
-    y = alt.Y("accuracy:Q", axis=percent_axis("accuracy of the answers"), scale=y_scale)
+    y = alt.Y("accuracy:Q", axis=percent_axis("accuracy on these images"), scale=y_scale)
     lines = (
         alt.Chart(records(rows))
         .mark_line()

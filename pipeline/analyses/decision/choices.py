@@ -20,7 +20,7 @@ from pipeline.statistics.cross_validation import FoldMean, fold_mean, wider
 from pipeline.statistics.multiple_comparisons import holm
 from pipeline.statistics.paired_difference import (
     balanced_difference,
-    not_worse_p,
+    non_inferiority_p_value,
     score_interval,
 )
 from pipeline.statistics.proportions import Interval
@@ -41,7 +41,7 @@ class Difference(Protocol):
     def p_value(self) -> float:
         """Two-sided, of no difference."""
 
-    def not_worse_p(self, margin: float) -> float:
+    def non_inferiority_p_value(self, margin: float) -> float:
         """One-sided, of the first run being worse by the margin or more."""
 
     def interval(self) -> Interval:
@@ -60,8 +60,8 @@ class _OfAccuracies:
     def p_value(self) -> float:
         return self.counts.p_value
 
-    def not_worse_p(self, margin: float) -> float:
-        return not_worse_p(self.counts, margin)
+    def non_inferiority_p_value(self, margin: float) -> float:
+        return non_inferiority_p_value(self.counts, margin)
 
     def interval(self) -> Interval:
         return score_interval(self.counts)
@@ -83,8 +83,10 @@ class _OverFolds:
     def p_value(self) -> float:
         return max(self.images.p_value, self.folds.p_value)
 
-    def not_worse_p(self, margin: float) -> float:
-        return max(self.images.not_worse_p(margin), self.folds.above_p(-margin))
+    def non_inferiority_p_value(self, margin: float) -> float:
+        return max(
+            self.images.non_inferiority_p_value(margin), self.folds.one_sided_p_value(-margin)
+        )
 
     def interval(self) -> Interval:
         return wider(self.images.interval(), self.folds.interval())
@@ -181,7 +183,7 @@ def near_best(runs: Sequence[ScoredRun], labels: Labels, margin: float) -> list[
     if not others:
         return []
     pairs = [compared(run, best, labels) for run in others]
-    adjusted = holm([pair.not_worse_p(margin) for pair in pairs])
+    adjusted = holm([pair.non_inferiority_p_value(margin) for pair in pairs])
     return [
         NearBest(run, pair.difference, pair.interval(), float(p))
         for run, pair, p in zip(others, pairs, adjusted, strict=True)

@@ -64,7 +64,7 @@ DECISION = Table(
             "margin_p",
             "One-sided p-value of being worse than the best by the margin or more, adjusted for "
             "the number of runs (Holm).",
-            title="p of the margin",
+            title="p (margin)",
             format="p_value",
             shown=True,
         ),
@@ -97,23 +97,23 @@ DECISION = Table(
 )
 ANSWERS = Table(
     "answers",
-    "One row per best run of a family and wanted accuracy: if only images are answered on which "
-    "the run is sure enough. First seeds.",
+    "One row per best run of a family and target accuracy, if the run classifies only images on "
+    "which it is confident enough. First seeds.",
     (
         RUN,
         FAMILY,
-        Column("target", "The accuracy that the answers should have.", format="percent"),
+        Column("target", "The accuracy wanted on the classified images.", format="percent"),
         Column(
             "threshold",
-            "The confidence from which on an image is answered: the lowest that reaches the target "
-            "on validation; empty where none does.",
+            "Images with at least this confidence are classified: the lowest threshold that "
+            "reaches the target on validation; empty if none does.",
             format="decimal",
             shown=True,
         ),
         Column(
             "coverage",
-            "Share of the test images that is answered.",
-            title="Answered",
+            "Share of the test images that are classified.",
+            title="Classified",
             format="percent",
             shown=True,
         ),
@@ -131,8 +131,8 @@ ANSWERS = Table(
         ),
         Column(
             "accuracy",
-            "Share of the answers that is right, on the test images; empty where none is answered.",
-            title="Accuracy of the answers",
+            "Share of these test images that are classified correctly; empty if there are none.",
+            title="Accuracy on classified images",
             format="percent",
             shown=True,
         ),

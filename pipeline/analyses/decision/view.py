@@ -124,9 +124,10 @@ class Decision(View):
         named = f"{', '.join(first[:_NAMED])}{others}"
         of = f"The {count(len(self.table))} runs form {count(n)} tier{'s' * (n != 1)}."
         if len(first) == 1:
-            return f"{of} {named} alone is in the first: all others are significantly worse."
+            return f"{of} {named} is alone in the first: all others are significantly worse."
         return (
-            f"{of} In the first, whose runs are not significantly worse than {first[0]}: {named}."
+            f"{of} The first tier contains the runs that are not significantly worse than "
+            f"{first[0]}: {named}."
         )
 
     @property
@@ -137,17 +138,16 @@ class Decision(View):
         first, second = self.found["pair"]
         n, differ = count(self.found["n"]), percent(self.found["discordance"])
         start = (
-            f"{first} and {second}, the two best by {self.found['chosen_by']}, are not both right "
-            f"or both wrong on {differ} of {n} test images."
+            f"Of {first} and {second}, the two best by {self.found['chosen_by']}, exactly one is "
+            f"correct on {differ} of {n} test images."
         )
         if self.found["detectable"] is None:
-            return f"{start} That is too few to find any difference with {n} images."
+            return f"{start} This is too few to detect any difference with {n} images."
         smallest = points(self.found["detectable"])
         return (
-            f"{start} With so many differing answers, this test set shows a difference of "
-            f"{smallest} points or more with a chance of at least {self.found['power']:.0%} "
-            "(McNemar’s test at 5%); half of it would take "
-            f"{count(self.found['images_for_half'])} images."
+            f"{start} At this rate, the test set detects a difference of {smallest} points or more "
+            f"with a probability of at least {self.found['power']:.0%} (McNemar’s test at 5%); to "
+            f"detect half of that, {count(self.found['images_for_half'])} images are needed."
         )
 
     @property
@@ -159,12 +159,16 @@ class Decision(View):
 def _sure(row: Mapping[Any, Any]) -> str:
     target = percent(row["target"])
     if pd.isna(row["threshold"]):
-        return f"{row['run']}: no confidence makes {target} of the answers on validation right."
+        return f"{row['run']}: no threshold gives {target} accuracy on validation images."
     if pd.isna(row["accuracy"]):
-        return f"{row['run']}: it would answer no test image for {target} on validation."
+        return (
+            f"{row['run']}: with the threshold for {target} accuracy on validation images, it "
+            "classifies no test image."
+        )
     return (
-        f"{row['run']}: for {target} on validation it answers {percent(row['coverage'])} of the "
-        f"test images, of which {percent(row['accuracy'])} are right."
+        f"{row['run']}: with the threshold for {target} accuracy on validation images, it "
+        f"classifies {percent(row['coverage'])} of the test images, {percent(row['accuracy'])} of "
+        "them correctly."
     )
 
 
@@ -191,6 +195,6 @@ def view(study: StudyResults) -> Decision | None:
 
 def _target(index: int, rows: pd.DataFrame) -> Target:
     columns = shown(columns_of(TABLES, "answers").values(), rows)
-    title = f"Answers that are {percent(float(rows['target'].iloc[0]))} right on validation images"
+    title = f"Threshold for {percent(float(rows['target'].iloc[0]))} accuracy on validation images"
     made = runs_table(columns, rows.to_dict("records"), _INTERVALS)
     return Target(title, f"answers-{index}", made)

@@ -29,7 +29,7 @@ LEVEL = 0.005
 """Half a point: errors that differ by less count as equal."""
 RULE = (
     "Errors are compared by their mean over the last quarter of the epochs, because single epochs "
-    f"are noisy; differences below {LEVEL * 100:g} points count as none."
+    f"are noisy; differences below {LEVEL * 100:g} points count as no difference."
 )
 _MAY_DIFFER = ("depth", "residual", "method", "seeds", "precision", "xla", "data_on_device",
                "steps_per_call", "deterministic", "threads")  # fmt: skip

@@ -12,7 +12,7 @@ from pipeline.page.study import StudyResults
 from pipeline.page.view import View
 
 TITLE = "What features see"
-ABSENT = "draw the feature sets: dvc repro illustrate"
+ABSENT = "run dvc repro illustrate to draw the feature sets"
 MOST_SETS = 8
 """Feature sets on the page, to keep it small; pictures of all are in ``features/``."""
 

@@ -13,8 +13,8 @@ BLURRED = 0.02
 RULES = {
     "dark": f"mean brightness below {DARK:g} of 255",
     "bright": f"mean brightness above {BRIGHT:g} of 255",
-    "blank": f"brightness varies by less than {BLANK:g} (standard deviation)",
-    "blurred": f"sharpness (variance of the Laplacian) below {BLURRED:.0%} of the set's median",
+    "blank": f"standard deviation of the brightness below {BLANK:g}",
+    "blurred": f"variance of the Laplacian below {BLURRED:.0%} of the dataset's median",
 }
 
 

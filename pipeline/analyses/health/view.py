@@ -15,7 +15,7 @@ from pipeline.page.view import View
 from pipeline.storage.columns import Column
 from pipeline.storage.health import ALL
 
-TITLE = "Health of the images"
+TITLE = "Dataset health"
 ABSENT = ""
 GIVES_AWAY = 0.05
 """Five points: how far the control has to exceed the floor to be a caution, and not only to be
@@ -108,25 +108,24 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
     if not rows:
         return "", ""
     best = max(rows, key=lambda row: row["accuracy"])
-    told = (
-        f"{percent(best['accuracy'])} (95% interval {percent(best['ci_low'])} to "
-        f"{percent(best['ci_high'])}); always predicting the most common class: "
-        f"{percent(best['floor'])}"
+    accuracy = (
+        f"{percent(best['accuracy'])} of the test images correctly (95% interval "
+        f"{percent(best['ci_low'])} to {percent(best['ci_high'])}), compared with "
+        f"{percent(best['floor'])} for always predicting the most common class"
     )
     beyond = best["p_value"] < SIGNIFICANT and best["accuracy"] > best["floor"]
     if beyond and best["accuracy"] - best["floor"] >= GIVES_AWAY:
         known = (best["accuracy"] - best["floor"]) / (1 - best["floor"])
         start = "give the class away" if known >= MOSTLY else "say something about the class"
         text = (
-            f"The files alone {start}: without seeing an image, a control that knows only "
-            f"{_named(best['facts'], rows)} is right for {told} ({p_value(best['p_value'])}). Some "
-            "of the accuracy of every run may come from how the images were made, not from what "
-            "they show."
+            f"The files alone {start}: a control that knows only {_named(best['facts'], rows)} "
+            f"classifies {accuracy} ({p_value(best['p_value'])}). Part of the accuracy of every "
+            "run may come from how the images were made, not from what they show."
         )
         return text, text
-    verdict = "which is significant, but little" if beyond else "no significant difference"
+    verdict = "significant, but small" if beyond else "not significant"
     return (
-        f"The best control, which knows only {_named(best['facts'], rows)}, is right for {told}: "
-        f"{verdict}.",
+        f"The best control, which knows only {_named(best['facts'], rows)}, classifies {accuracy}. "
+        f"The difference is {verdict}.",
         "",
     )

@@ -15,7 +15,7 @@ from pipeline.page.view import View
 from pipeline.storage.network_layers import LAYERS, NetworkLayer, layers_of
 
 TITLE = "Networks, layer by layer"
-ABSENT = "name a network under deep, and list its layers: dvc repro illustrate_networks"
+ABSENT = "name a network under deep in params.yaml, and run dvc repro illustrate_networks"
 MOST_NETWORKS = 12
 """Networks on the page, to keep it small; all are in ``layers.csv``."""
 SHOWN = (
@@ -55,14 +55,14 @@ class LayeredNetwork:
             f"branches meet in {len(joins)} of them" if joins else "one after the other",
             *folded,
         ]
-        return f"{'; '.join(parts)}. The table of the layers says the same."
+        return f"{'; '.join(parts)}. The table of the layers has the same information."
 
     @property
     def explained(self) -> str:
         """What is not drawn as it is, in a sentence; empty if everything is."""
         if self.boxes.collapsed:
-            return "Each block is one box, and equal blocks that follow one another are drawn once."
-        return "Equal blocks that follow one another are drawn once." if self.boxes.frames else ""
+            return "Each block is one box, and identical consecutive blocks are drawn once."
+        return "Identical consecutive blocks are drawn once." if self.boxes.frames else ""
 
 
 @dataclass(frozen=True)

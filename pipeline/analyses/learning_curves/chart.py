@@ -88,7 +88,7 @@ def draw_together(curves: Sequence[LearningCurve], x_kind: str, metric: str) -> 
     layers = [solid.encode(opacity=faded(_REST)), dashed, dots]
     layers += [mark.encode(x=x, y=y, opacity=faded()) for mark in marks if mark is not None]
     chart = alt.layer(*layers, labels).properties(width=WIDTH, height=HEIGHT)
-    text = " ".join(curve.told(metric) for curve in shown)
+    text = " ".join(curve.describe(metric) for curve in shown)
     return Drawing(figure_name(x_kind, metric), themed(chart), text, "together")
 
 
@@ -125,7 +125,7 @@ def _placed(
     for curve in view.panels:
         for metric, chart in panels[curve.run].items():
             name, place = f"curve-{curve.number}-{metric}", f"panel-{curve.number}"
-            yield Drawing(name, themed(chart), curve.told(metric), place, file=False)
+            yield Drawing(name, themed(chart), curve.describe(metric), place, file=False)
 
 
 def _networks(
@@ -135,6 +135,8 @@ def _networks(
     networks = [curve for curve in view.panels if curve.of("loss")]
     rows = [alt.hconcat(*panels[each.run].values(), title=each.run) for each in networks]
     if rows:
-        told = [curve.told(metric) for curve in networks for metric in metrics_of(curve)]
+        descriptions = [
+            curve.describe(metric) for curve in networks for metric in metrics_of(curve)
+        ]
         chart = themed(alt.vconcat(*rows), fluid=False)
-        yield Drawing(NETWORKS, chart, " ".join(told), place="")
+        yield Drawing(NETWORKS, chart, " ".join(descriptions), place="")

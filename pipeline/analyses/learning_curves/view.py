@@ -17,7 +17,7 @@ from pipeline.page.theme import TONES
 from pipeline.page.view import View
 
 TITLE = "Learning curves"
-ABSENT = "retrain the runs with dvc repro; every run then leaves its history"
+ABSENT = "retrain the runs with dvc repro, which records their histories"
 MOST_PANELS = 16
 """Runs that have charts of their own on the page; the charts of all runs have every run."""
 
@@ -89,9 +89,9 @@ class LearningCurve:
     @property
     def alt(self) -> str:
         """Its accuracy in a sentence."""
-        return self.told("accuracy")
+        return self.describe("accuracy")
 
-    def told(self, metric: str) -> str:
+    def describe(self, metric: str) -> str:
         """Say in a sentence how a metric changes, on the first seed."""
         lines = self.of(metric)
         if not lines:

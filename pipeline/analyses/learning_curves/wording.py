@@ -61,12 +61,12 @@ def _of_the_kept(found: Onset, monitor: str, kept: Sequence[int]) -> str:
     epochs = sorted(set(kept))
     listed = ", ".join(map(str, epochs[:-1])) + " and " * (len(epochs) > 1) + str(epochs[-1])
     chosen = f" (by {_CALLED[monitor]})" if monitor in _CALLED else ""
-    which = f"The weights kept, those of epoch{'s' * (len(epochs) > 1)} {listed}{chosen}, are"
+    which = f"The kept weights, of epoch{'s' * (len(epochs) > 1)} {listed}{chosen}, are"
     if epochs[-1] < found.epoch:
-        return f"{which} from before that."
+        return f"{which} from before it overfits."
     if epochs[0] >= found.epoch:
-        return f"{which} from after that, so its probabilities may be overconfident."
-    return f"{which} in part from after that, so its probabilities may be overconfident."
+        return f"{which} from after that, so the run’s probabilities may be overconfident."
+    return f"{which} partly from after that, so the run’s probabilities may be overconfident."
 
 
 def too_short(epochs: Mapping[str, int]) -> list[str]:
@@ -78,10 +78,7 @@ def too_short(epochs: Mapping[str, int]) -> list[str]:
     short = [run for run, number in epochs.items() if number < LEAST_EPOCHS]
     if not short:
         return []
-    return [
-        f"Not judged, because at least {_NUMBERS[LEAST_EPOCHS]} epochs are needed to tell: "
-        f"{', '.join(short)}."
-    ]
+    return [f"Not judged, with fewer than {_NUMBERS[LEAST_EPOCHS]} epochs: {', '.join(short)}."]
 
 
 def notes(cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -96,11 +93,11 @@ def notes(cards: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if any(smoothing.values()):
         which = ", ".join(f"{run} {value:g}" for run, value in smoothing.items() if value)
         found.append(
-            f"Label smoothing ({which}) keeps probabilities away from 1: the losses of these runs, "
-            "on training images above all, are higher than those of others as accurate, and only "
-            "their course can be compared."
+            f"Label smoothing ({which}) keeps probabilities away from 1, so the losses of these "
+            "runs, especially on training images, are higher than those of equally accurate runs "
+            "without it; only the shapes of the curves can be compared."
         )
     if any(other.values()):
-        which = ", ".join(f"{run} by {name}" for run, name in other.items() if name)
-        found.append(f"Trained by another loss than the cross-entropy that is shown: {which}.")
+        which = ", ".join(f"{run} ({name})" for run, name in other.items() if name)
+        found.append(f"Trained with a loss other than the cross-entropy shown here: {which}.")
     return found

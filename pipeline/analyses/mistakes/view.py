@@ -18,11 +18,11 @@ KINDS = {
     "hardest": ("Hardest for all runs", "Classified correctly by the fewest runs."),
     "only_classical": (
         "Only the classical run is correct",
-        "Of the best runs of their families, the network is wrong.",
+        "The best classical run is correct, and the best network is wrong.",
     ),
     "only_deep": (
         "Only the network is correct",
-        "Of the best runs of their families, the classical one is wrong.",
+        "The best network is correct, and the best classical run is wrong.",
     ),
     "label_suspect": (
         "Labels to check",

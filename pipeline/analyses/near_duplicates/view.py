@@ -71,18 +71,18 @@ def _not_claimed(record: Mapping[str, Any] | None) -> str:
     check = record["check"]
     if why == "between_classes":
         return (
-            f"{count(check['test_alike'])} look like one by the correlation of their details, but "
-            "at least half of these pairs join two classes, so they are not counted."
+            f"{count(check['test_alike'])} test images look like one by the correlation of their "
+            "details, but at least half of these pairs join two classes, so they are not counted."
         )
     if not check["images"]:
         return (
-            "Whether others look like one cannot be determined, because every training image has "
-            "a copy."
+            "Whether there are near-duplicates cannot be determined, because every training image "
+            "has an exact copy."
         )
     return (
-        "Whether others are copies cannot be determined by their looks: "
-        f"{count(check['test_alike'])} look like one by the correlation of their details "
-        f"({check['similarity']:g} or more), but of {count(check['images'])} training images "
-        f"{count(check['alike'])} look as much alike, and {count(check['nearly'])} almost as much. "
-        "Either such images are similar by nature, or they come in series."
+        f"Near-duplicates cannot be identified by similarity: {count(check['test_alike'])} test "
+        "images resemble one in train or validation (correlation of details "
+        f"{check['similarity']:g} or more), but so do {count(check['alike'])} of "
+        f"{count(check['images'])} training images among themselves, and {count(check['nearly'])} "
+        "almost. Either such images are similar by nature, or they come in series."
     )

@@ -12,7 +12,7 @@ from pipeline.page.study import StudyResults
 from pipeline.page.view import View
 
 TITLE = "What networks see"
-ABSENT = "name a network under deep, and draw it: dvc repro illustrate_networks"
+ABSENT = "name a network under deep in params.yaml, and run dvc repro illustrate_networks"
 MOST_NETWORKS = 12
 """Networks on the page, to keep it small; pictures of all are in ``networks/``."""
 

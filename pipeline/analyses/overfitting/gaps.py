@@ -45,7 +45,7 @@ class Gap:
     baseline: str = ""
     """The baseline that it is not shown to beat on new images; empty where it beats it."""
     leaked: bool = False
-    """Whether so many test images are in train or validation that the gap says little."""
+    """Whether so many test images are in train or validation that a small gap says little."""
 
     @property
     def gap(self) -> float:
@@ -62,14 +62,19 @@ class Gap:
     @property
     def meaning(self) -> str:
         """What the numbers mean, and what may help."""
-        better = _BETTER[self.family]
         if self.baseline:
             return f"It is not shown to be better on new images than {self.baseline}."
-        if self.leaked:
-            return (
-                "Too many test images have a near-duplicate in train or validation for the gap to "
-                "say anything about new images."
-            )
+        if not self.leaked:
+            return self._meaning
+        leaked = (
+            "Some test images have a near-duplicate in train or validation, so the gap on new "
+            "images may be larger."
+        )
+        return f"{self._meaning} {leaked}" if self.over or self.under else leaked
+
+    @property
+    def _meaning(self) -> str:
+        better = _BETTER[self.family]
         if self.over and self.under:
             return (
                 "It memorizes training images, and still classifies fewer of them correctly than "

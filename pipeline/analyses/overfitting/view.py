@@ -27,8 +27,8 @@ class Overfitting(View):
     @property
     def alt(self) -> str:
         """The numbers of the chart."""
-        told = "; ".join(f"{e.run} {percent(e.train)}, {percent(e.test)}" for e in self.gaps)
-        return f"Training accuracy, then test accuracy: {told}."
+        listed = "; ".join(f"{e.run} {percent(e.train)}, {percent(e.test)}" for e in self.gaps)
+        return f"Training accuracy, then test accuracy: {listed}."
 
 
 def view(study: StudyResults) -> Overfitting:
@@ -77,9 +77,10 @@ def compared(first: Gap, second: Gap, same_classifier: bool, significant: bool =
     if points(lead) == "0.0":
         return f"{start} and {second.run} are level on the test images."
     if fit >= 0 and memory <= 0:
+        rest = round(100 * lead, 1) - round(100 * fit, 1)  # so that the parts as written add up
         parts = (
-            f"{points(fit)} come from a higher training accuracy and {points(-memory)} from a "
-            "smaller generalization gap"
+            f"{points(fit)} of them come from a higher training accuracy and {points(rest / 100)} "
+            "from a smaller generalization gap"
         )
     elif fit >= 0:
         parts = (

@@ -70,12 +70,12 @@ class PairwiseGrid:
         rows = self.table.to_dict("records")
         if len(rows) > 60:
             return f"{self.sentence} All pairs are in pairwise.csv."
-        told = "; ".join(
+        listed = "; ".join(
             f"{row['run_a']} minus {row['run_b']} {points(row['difference'])} points, "
             f"{p_value(row['p_holm'])}{'' if row['holds'] else ', not significant'}"
             for row in rows
         )
-        return f"{self.sentence} {told}."
+        return f"{self.sentence} {listed}."
 
 
 def pairwise_grid(study: StudyResults) -> PairwiseGrid | None:

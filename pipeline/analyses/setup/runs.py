@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.analyses.setup.trainings import checks_before, is_told, training_pairs
+from pipeline.analyses.setup.trainings import checks_before, is_shown, training_pairs
 from pipeline.page.formats import count, percent, plain_value, points, quantity
 from pipeline.page.study import StudyResults
 
@@ -102,9 +102,13 @@ def _accuracies(study: StudyResults, run: str) -> str:
 
 def _notes(notes: Mapping[str, Any]) -> _Pairs:
     """Write the notes of a card; tuning has its own section, and folds are the same for all."""
-    found = _pairs(notes, leave_out=("tuning", "folds", *filter(is_told, notes)))
+    found = _pairs(notes, leave_out=("tuning", "folds", *filter(is_shown, notes)))
     return tuple((key.replace("_", " "), value) for key, value in found)
 
 
 def _pairs(record: Mapping[str, Any], leave_out: Sequence[str] = ()) -> _Pairs:
-    return tuple((key, plain_value(value)) for key, value in record.items() if key not in leave_out)
+    return tuple(
+        (key, "not set" if value is None else plain_value(value))
+        for key, value in record.items()
+        if key not in leave_out
+    )

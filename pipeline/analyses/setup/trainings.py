@@ -46,7 +46,7 @@ def checks_before(notes: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def is_told(note: str) -> bool:
+def is_shown(note: str) -> bool:
     """Return whether a note of a card is shown here rather than among its other notes."""
     return note in _TOLD or _is_checks(note)
 

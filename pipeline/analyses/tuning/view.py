@@ -117,12 +117,13 @@ def _search(note: Mapping[str, Any], seconds: float) -> str:
     trials = f"{note['trials']} trial" + ("s" if note["trials"] != 1 else "")
     epochs = f" for up to {note['epochs']} epochs" if note.get("epochs") else ""
     lost = [
-        *([f"{note['pruned']} of them stopped early"] if note["pruned"] else []),
+        *([f"{note['pruned']} stopped early"] if note["pruned"] else []),
         *([f"{note['diverged']} diverged"] if note.get("diverged") else []),
     ]
+    ended = f" ({', '.join(lost)})" if lost else ""
     return (
-        f"{trials} on {count(note['images'])} training images{epochs}"
-        f"{''.join(f', {each}' for each in lost)}, in {duration(seconds)}"
+        f"{trials}{ended} on {count(note['images'])} training images{epochs}, in "
+        f"{duration(seconds)}"
     )
 
 
@@ -130,5 +131,5 @@ def range_text(values: Mapping[str, Any]) -> str:
     """Write a range: ``0.1 to 100, logarithmic`` or ``one of none, scale``."""
     if "choices" in values:
         return f"one of {plain_value(values['choices'])}"
-    scale = ", logarithmic" if values.get("log") else ""
+    scale = " (log scale)" if values.get("log") else ""
     return f"{plain_value(values['low'])} to {plain_value(values['high'])}{scale}"

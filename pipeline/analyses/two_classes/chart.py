@@ -51,5 +51,5 @@ def _draw(view: TwoClasses, curve: str) -> Drawing:
     )
     column = "auc" if curve == "roc" else "average_precision"
     areas = view.areas.set_index("run")[column]
-    told = "; ".join(f"{run} {areas[run]:.3f}" for run, _ in view.members)
-    return Drawing(f"two_classes_{curve}", themed(chart), f"{title}, area: {told}.")
+    listed = "; ".join(f"{run} {areas[run]:.3f}" for run, _ in view.members)
+    return Drawing(f"two_classes_{curve}", themed(chart), f"{title}, area: {listed}.")

@@ -96,14 +96,14 @@ THRESHOLDS = Table(
         Column("wanted", "That cost, or that share.", format="number"),
         Column(
             "threshold",
-            "The probability of the positive class from which on an image counts as positive; "
-            "empty where none should.",
+            "An image counts as positive if its probability of the positive class is at least "
+            "this; empty if no image should.",
             format="decimal",
             shown=True,
         ),
         *_with_interval(
             "precision",
-            "Of the test images that count as positive, the share that is; empty where none does.",
+            "Share of the images counted as positive that really are; empty if there are none.",
             "Precision",
             "Wilson",
         ),

@@ -56,10 +56,10 @@ class TwoClasses(View):
             else ""
         )
         return (
-            f"The class to be found is {self.positive}: {count(self.n_positive)} of "
+            f"The positive class is {self.positive}: {count(self.n_positive)} of "
             f"{count(self.n_test)} test images. {best['run']} has the largest area under the ROC "
             f"curve, {decimal(best['auc'])}{spread}, and an average precision of "
-            f"{decimal(best['average_precision'])}; by chance these are 0.500 and "
+            f"{decimal(best['average_precision'])}; chance would give 0.500 and "
             f"{decimal(self.n_positive / self.n_test)}."
         )
 
@@ -97,10 +97,10 @@ def _rules(table: pd.DataFrame) -> list[Rule]:
 
 def _title(kind: str, wanted: float) -> str:
     if kind == "least_recall":
-        return f"Thresholds that find {percent(wanted)} on the validation images"
+        return f"Thresholds with a recall of at least {percent(wanted)} on the validation images"
     if wanted == 1:
-        return "Thresholds of the lowest cost if a miss costs as much as a false alarm"
-    return f"Thresholds of the lowest cost if a miss costs {number(wanted)} false alarms"
+        return "Lowest-cost thresholds if a miss costs as much as a false alarm"
+    return f"Lowest-cost thresholds if a miss costs as much as {number(wanted)} false alarms"
 
 
 CURVES: Mapping[str, tuple[str, str]] = {

@@ -15,10 +15,10 @@ from pathlib import Path
 from pipeline.checks import StudyError, escaped
 from pipeline.commands import workspace
 from pipeline.commands.compare.choice import Chosen, choose, title
+from pipeline.commands.compare.params_text import params_text
 from pipeline.commands.compare.recommendation import recommend
 from pipeline.commands.compare.speeds import measure
 from pipeline.commands.compare.survey import Survey, survey
-from pipeline.commands.compare.written import written
 from pipeline.commands.jobs.options import add_arguments, read_options
 from pipeline.commands.reporting import exit_status
 from pipeline.config.entries import PARAMS
@@ -90,7 +90,7 @@ def _chosen(path: Path, budget: float, name: str) -> str:
     chosen = choose(found, measure(), budget)
     for line in plan(found, chosen, budget):
         print(line, flush=True)
-    return written(chosen, found, budget, f"make compare IMAGES=... NAME={name}")
+    return params_text(chosen, found, budget, f"make compare IMAGES=... NAME={name}")
 
 
 def plan(found: Survey, chosen: Chosen, budget: float) -> list[str]:
@@ -109,7 +109,7 @@ def plan(found: Survey, chosen: Chosen, budget: float) -> list[str]:
         + ", ".join(each.name for each in chosen.runs),
     ]
     if chosen.left_out:
-        lines.append(f"left out by the budget: {', '.join(chosen.left_out)}")
+        lines.append(f"did not fit into the time budget: {', '.join(chosen.left_out)}")
     return lines
 
 

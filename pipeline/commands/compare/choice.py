@@ -129,7 +129,7 @@ def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
         balance = {"balance": True} if chosen.balance else {}
         sections[run.kind][run.name] = {**run.entry(chosen.task), **balance}
     not_run = {
-        name: f"left out by the budget: about {seconds / 60:.0f} min more"
+        name: f"did not fit into the time budget: about {seconds / 60:.0f} min more"
         for name, seconds in chosen.left_out.items()
     }
     sizes = {"sizes": [], "draws": 5, "steps": 500, "runs": {}}

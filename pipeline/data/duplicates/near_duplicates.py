@@ -3,7 +3,7 @@
 Barz and Denzler (2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates") found
 duplicates of 3.25% of CIFAR-10's test images with the features of a network, and inspected each
 pair. Here pixels decide: identical pixels make an exact copy, and correlated details
-(`pipeline.data.duplicates.likeness`) a near-duplicate. No labels or networks are used, and nobody
+(`pipeline.data.duplicates.similarity`) a near-duplicate. No labels or networks are used, and nobody
 inspects the pairs. Copies that were cropped, scaled or rotated are missed, and two aircraft in a
 plain sky can be confused. So the pairs are about as many as theirs, but not the same.
 
@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from pipeline.checks import check_images
 from pipeline.data.duplicates.exact_copies import exact_copies
-from pipeline.data.duplicates.likeness import COARSE, best_outside, most_similar, small_pictures
+from pipeline.data.duplicates.similarity import COARSE, best_outside, most_similar, small_pictures
 from pipeline.storage.near_duplicates import (
     ALIKE,
     DUPLICATE_COLUMNS,
     EXACT,
     Duplicates,
-    LikenessCheck,
+    SimilarityCheck,
 )
 
 SIMILARITY = 0.85
@@ -188,7 +188,7 @@ def _check(
     similarity: float,
     test_alike: int,
     looked_at: int,
-) -> LikenessCheck:
+) -> SimilarityCheck:
     """Count training images that are similar to another one, leaving out exact copies."""
     within = copies[copies["split"] == "train"]
     single = np.flatnonzero(~np.isin(ids, [*within["id"], *within["first_id"]]))
@@ -197,7 +197,7 @@ def _check(
     found = most_similar(train[single], {"train": train}, own=single)["similarity"]
     # As far below the threshold as the threshold is below 1.
     below = 2 * similarity - 1
-    return LikenessCheck(
+    return SimilarityCheck(
         similarity=similarity,
         images=len(single),
         alike=int((found >= similarity).sum()),

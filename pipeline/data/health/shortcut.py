@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FACTS: dict[str, tuple[str, ...]] = {
     "width and height": ("width", "height"),
-    "size of the file": ("bytes",),
+    "file size": ("bytes",),
     "format": ("format",),
     "mean brightness": ("brightness",),
 }

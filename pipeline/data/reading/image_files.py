@@ -13,7 +13,7 @@ from pipeline.checks import StudyError, listing
 from pipeline.data.reading.decoding import Picture, decode_files
 from pipeline.data.reading.fitting import FILL, Channels, Fit, Target
 from pipeline.data.reading.pixel_values import Range
-from pipeline.data.reading.value_ranges import beyond, deep_notes
+from pipeline.data.reading.value_ranges import deep_notes, out_of_range_problem
 
 KEEPS_ERROR_TEXTS = True
 """Files that cannot be used are listed with the reason; see `pipeline.fingerprints`."""
@@ -65,7 +65,9 @@ def read_images(
         else:
             pictures.append(decoded)
             expected = _applied(decoded, stretched, plain)
-            if expected and (found := beyond(decoded, expected, held if decoded.layout else None)):
+            if expected and (
+                found := out_of_range_problem(decoded, expected, held if decoded.layout else None)
+            ):
                 outside.append(f"{name} ({found}; {expected[0]:,.6g} to {expected[1]:,.6g})")
     if problems:
         raise StudyError(
@@ -119,7 +121,9 @@ def stream_images(
             yield name, decoded
             continue
         expected = _applied(decoded, stretched, plain)
-        outside = expected and beyond(decoded, expected, held if decoded.layout else None)
+        outside = expected and out_of_range_problem(
+            decoded, expected, held if decoded.layout else None
+        )
         if expected and outside:
             low, high = expected
             yield name, f"{outside}, beyond the study's range of {low:,.6g} to {high:,.6g}"

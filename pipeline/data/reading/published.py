@@ -59,7 +59,7 @@ class Published:
             return f"{self.archive.name} from {self.archive.url}"
         return f"the {len(self.parts)} files from {self.parts[0].url.rpartition('/')[0]}"
 
-    def is_its_name(self, path: Path) -> bool:
+    def is_official_name(self, path: Path) -> bool:
         """Return whether a path has the name of the official folder or of an archive of it."""
         official = self.archive.name.partition(".")[0] if self.archive else self.folder
         return path.name.partition(".")[0] in (self.folder, official)
@@ -113,7 +113,7 @@ def obtain(published: Published, path: Path, may_download: bool) -> dict[str, by
     """
     chosen = path != INCOMING and not (path.exists() and _is_same(path, INCOMING))
     for place in (INCOMING, path) if chosen else (INCOMING,):
-        for wrapping in wrappings(place, published.md5, published.is_its_name):
+        for wrapping in wrappings(place, published.md5, published.is_official_name):
             contents = _read(published, wrapping, expected=wrapping == path)
             if contents is not None:
                 return contents
@@ -153,7 +153,7 @@ def _read(published: Published, wrapping: Path, expected: bool) -> dict[str, byt
         wrapping: a folder or an archive.
         expected: whether the files must be there, whatever the wrapping's name.
     """
-    expected = expected or published.is_its_name(wrapping)
+    expected = expected or published.is_official_name(wrapping)
     found = _Found()
     try:
         _fill(found, published, wrapping)

@@ -95,7 +95,9 @@ def used_range(pictures: Iterable[Picture]) -> list[float] | None:
     return None if found is None else list(found)
 
 
-def beyond(picture: Picture, expected: Range, held: Sequence[float] | None) -> str | None:
+def out_of_range_problem(
+    picture: Picture, expected: Range, held: Sequence[float] | None
+) -> str | None:
     """Return a description of an image's values if more than a few pixels lie beyond a range.
 
     Args:

@@ -11,7 +11,7 @@ from pipeline.data.reading.names import is_hidden
 
 
 def wrappings(
-    place: Path, names: Collection[str], is_its_name: Callable[[Path], bool]
+    place: Path, names: Collection[str], is_official_name: Callable[[Path], bool]
 ) -> Iterator[Path]:
     """Yield each folder and archive that may contain published files, without opening any.
 
@@ -23,7 +23,7 @@ def wrappings(
     Args:
         place: a folder, or an archive, which is then the only one.
         names: names of the files.
-        is_its_name: takes a path; returns whether it has the name of the published folder or
+        is_official_name: takes a path; returns whether it has the name of the published folder or
             archive.
     """
     if place.is_file():
@@ -39,8 +39,10 @@ def wrappings(
         if is_archive_name(path.name) and os.path.isfile(path)
     ]
     yield from full
-    yield from sorted(archives, key=lambda path: (not is_its_name(path), path.stat().st_size, path))
-    yield from (each for each in folders[1:] if each not in full and is_its_name(each))
+    yield from sorted(
+        archives, key=lambda path: (not is_official_name(path), path.stat().st_size, path)
+    )
+    yield from (each for each in folders[1:] if each not in full and is_official_name(each))
 
 
 def children(folder: Path) -> list[Path]:

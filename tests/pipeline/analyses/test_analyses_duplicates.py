@@ -21,7 +21,7 @@ from pipeline.storage.near_duplicates import (
     COPY_COLUMNS,
     DUPLICATE_COLUMNS,
     Duplicates,
-    LikenessCheck,
+    SimilarityCheck,
 )
 from tests.pipeline.analyses.scored_runs import study_of
 
@@ -40,7 +40,7 @@ KNOWN = Labels(
 )
 
 
-TELLS = LikenessCheck(similarity=0.85, images=3, alike=0, nearly=0, test_alike=2)
+TELLS = SimilarityCheck(similarity=0.85, images=3, alike=0, nearly=0, test_alike=2)
 TELLS_NOT = replace(TELLS, alike=2)
 
 

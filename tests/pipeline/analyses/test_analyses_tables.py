@@ -11,7 +11,7 @@ import pytest
 
 import pipeline.analyses
 from pipeline.analyses import tables
-from pipeline.analyses.evaluate import ask
+from pipeline.analyses.evaluate import compute_results
 from tests.pipeline.analyses.scored_runs import made_up_labels, made_up_run, study_of
 
 SOURCE = '''
@@ -53,7 +53,7 @@ def test_a_new_question_is_a_folder():
     curve = {"run": "svm", "seed": 0, "x": [1], "x_kind": "images", "split": "train"}
     history = pd.DataFrame({**curve, "metric": "accuracy", "value": 0.5})
     run = replace(made_up_run("svm", labels, 0.8, rng), history=history)
-    results = ask(study_of([run], labels))
+    results = compute_results(study_of([run], labels))
     assert results.tables["zebras"]["runs"].tolist() == [1]
     assert results.study["zebras"] == 1
     assert results.study["statistics"]["zebra"], "beside what others say under this key"

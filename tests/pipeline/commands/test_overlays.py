@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from pipeline.checks import StudyError
-from pipeline.commands.overlays import compose, lay_over, merge
+from pipeline.commands.overlays import apply_overlay, compose, merge
 from pipeline.config import registry
 
 PATH = Path("studies/x.yaml")
@@ -83,7 +83,7 @@ def test_merge_changes_neither_of_its_arguments():
 
 
 def only(names, **changes):
-    return lay_over(BASE, {"only": names, **changes}, PATH)
+    return apply_overlay(BASE, {"only": names, **changes}, PATH)
 
 
 def names(document):
@@ -132,10 +132,10 @@ def test_only_with_changes_and_additions():
 def test_sample_sizes_of_dropped_runs_are_dropped():
     sizes = {"sizes": [9, None], "runs": {"raw_svm": {}, "hog_svm": {}, "lenet5": {"epochs": 3}}}
     base, names_ = BASE | {"sample_size": sizes}, ["raw_svm", "lenet5"]
-    found = lay_over(base, {"only": names_}, PATH)["sample_size"]
+    found = apply_overlay(base, {"only": names_}, PATH)["sample_size"]
     assert found == sizes | {"runs": {"raw_svm": {}, "lenet5": {"epochs": 3}}}
     own = {"sample_size": {"runs": {"hog_svm": {"C": 2}}}}
-    found = lay_over(base, {"only": names_, **own}, PATH)["sample_size"]
+    found = apply_overlay(base, {"only": names_, **own}, PATH)["sample_size"]
     assert found["runs"]["hog_svm"] == {"C": 2}, "for the check to refuse"
 
 
@@ -179,7 +179,7 @@ def test_a_run_cannot_be_kept_and_dropped(dropped):
 
 def test_sections_of_another_kind_are_left_to_the_check():
     base = {"features": 5, "classical": {"svm": {"features": "hog"}, "odd": 7}, "corrupt": None}
-    found = lay_over(base, {"only": ["svm", "odd"]}, PATH)
+    found = apply_overlay(base, {"only": ["svm", "odd"]}, PATH)
     assert found["classical"] == base["classical"]
 
 
@@ -268,7 +268,7 @@ def test_ablations_stay_with_the_runs_that_they_train():
     }
     own = {"base": "lenet5", "vary": "width", "values": [1, 2]}
     overlay = {"only": ["hog_svm"], "ablations": {"own": own}}
-    assert list(lay_over(base, overlay, Path("it.yaml"))["ablations"]) == ["kept", "own"]
+    assert list(apply_overlay(base, overlay, Path("it.yaml"))["ablations"]) == ["kept", "own"]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +295,6 @@ def test_feature_sets_stay_with_the_trainings_that_join_them(own):
         "features": {"hog": {}, "a": {}, "b": {}},
         "classical": {"hog_svm": {"features": ["hog"]}, "a_svm": {"features": ["a"]}},
     }
-    found = lay_over(base, {"only": ["hog_svm"], **own}, Path("it.yaml"))
+    found = apply_overlay(base, {"only": ["hog_svm"], **own}, Path("it.yaml"))
     assert list(found["features"]) == ["hog", "a"]
-    assert list(lay_over(base, {"only": ["hog_svm"]}, Path("it.yaml"))["features"]) == ["hog"]
+    assert list(apply_overlay(base, {"only": ["hog_svm"]}, Path("it.yaml"))["features"]) == ["hog"]

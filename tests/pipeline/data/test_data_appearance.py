@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.data.appearance import GROUPS, Looks, appearance
+from pipeline.data.appearance import GROUPS, AppearanceFeatures, appearance
 
 
 def smooth(n, rng, side=64):
@@ -31,7 +31,7 @@ def test_numbers_are_what_they_are_called():
 
 def test_detail_of_another_scale_is_farther_than_other_colors(rng):
     known = smooth(200, rng)
-    looks = Looks(known)
+    looks = AppearanceFeatures(known)
 
     def nearest(images):
         return np.linalg.norm(looks.of(images)[:, None] - looks.known, axis=2).min(axis=1)

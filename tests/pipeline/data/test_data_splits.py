@@ -436,7 +436,7 @@ def test_folds_merge_the_splits_of_the_source():
     raw = dataset(SOURCES["with all"])
     prepared = make_splits(raw, spec(folds=5), 0)
     assert len(prepared.ids["test"]) == len(raw.labels)
-    assert "train, validation, test are merged" in "".join(prepared.notes)
+    assert "(train, validation, test) are merged" in "".join(prepared.notes)
 
 
 def test_folds_with_a_limit_and_shuffled_labels():

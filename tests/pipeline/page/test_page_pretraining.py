@@ -34,7 +34,7 @@ def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
                    deep_accuracy=0.882, classical_accuracy=0.821)  # fmt: skip
     assert (
         "transfer (marked pretrained in the table) uses weights learned from other images "
-        "(ImageNet) and so has seen more data than the other runs."
+        "(source: ImageNet), so it has seen more data than the other runs."
     ) in text
     assert (
         "Of the networks trained from scratch, the best by validation accuracy, resnet20, is 6.1 "
@@ -44,7 +44,7 @@ def test_the_best_network_trained_from_scratch_is_named_with_its_numbers(three):
 
 
 def test_gray_images_are_read_as_three_channels_and_the_page_says_so(three):
-    said = "the only channel of the gray images is read three times"
+    said = "the single channel of the gray images is repeated three times"
     assert said not in changed(three)
     gray = copy.deepcopy(three)
     gray.study["dataset"]["image_shape"] = [28, 28, 1]
@@ -54,8 +54,10 @@ def test_gray_images_are_read_as_three_channels_and_the_page_says_so(three):
 def test_below_and_not_separated(three):
     behind = changed(three, difference=-0.05, ci_low=-0.08, ci_high=-0.02, p_value=0.002)
     assert "resnet20, is 5.0 points below the best classical run, svm" in behind
+    assert "(95% interval of the difference 2.0 to 8.0; exact McNemar p = 0.002)" in behind
     level = changed(three, difference=0.01, ci_low=-0.01, ci_high=0.03, p_value=0.4)
     assert "resnet20, does not differ significantly from the best classical run, svm" in level
+    assert "(95% interval of the difference −1.0 to 3.0;" in level
     dependent = changed(three, independent_images=False)
     assert "interval of the difference" not in dependent
 
@@ -66,7 +68,7 @@ def test_where_the_best_network_is_of_these_images_the_headline_is_enough():
     assert "the best network, wide" in verdict_of(results).headline
     text = " ".join(verdict_of(results).details)
     assert "transfer (marked pretrained in the table) uses weights" in text
-    assert "(a weights file)" in text
+    assert "(source: a local weights file)" in text
     assert "from scratch" not in text
 
 
@@ -81,7 +83,7 @@ def test_many_are_counted_and_marked_in_the_table():
     results = made_up((SVM, TRANSFER, *more))[0]
     text = " ".join(verdict_of(results).details)
     assert "4 runs (marked pretrained in the table) use weights" in text
-    assert "(ImageNet and a weights file) and so have seen" in text
+    assert "(sources: ImageNet, a local weights file), so they have seen" in text
     rows = view(StudyResults(results)).rows
     marked = {row.run for row in rows if row.made_of.endswith(", pretrained")}
     assert marked == {"transfer", "t0", "t1", "t2"}

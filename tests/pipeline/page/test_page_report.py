@@ -157,12 +157,13 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
         spread = f"± {record['test_seed_std'] * 100:.2f} (n = {n})" if n > 1 else ""
         tested = f"{shown(record['test_accuracy'])}{low:.1f} to {high:.1f}{spread}"
         assert row["Test accuracy95% interval"] == tested
-        for title, column in (("Top 2", "test_top2_accuracy"), ("Unique", "test_accuracy_unique"),
+        for title, column in (("Top 2", "test_top2_accuracy"),
+                              ("Deduplicated", "test_accuracy_unique"),
                               ("Validation", "validation_accuracy"),
                               ("Train", "train_accuracy")):  # fmt: skip
             assert row[title] == shown(record[column])
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
-        assert row["Gappoints"] == f"{gap:.1f}"
+        assert row["Generalization gappoints"] == f"{gap:.1f}"
         ends = f"{record['macro_f1_ci_low']:.3f} to {record['macro_f1_ci_high']:.3f}"
         assert row["Macro-F1"] == f"{record['macro_f1']:.3f}{ends}"
         assert row["Parameters"] == f"{record['parameters']:,}"
@@ -521,11 +522,11 @@ def test_gaps_trials_and_certainty_have_the_numbers_of_the_tables(normal):
     shares = [f"{record[f'{split}_accuracy'] * 100:.1f}%" for split in ("train", "test")]
     assert any(row.startswith(f"hog_color_rbf {shares[0]} {shares[1]}") for row in rows)
     assert any(re.match("5 2.5 0.25 400 70.0% 12.5", row) for row in rows)
-    assert "8 trials on 400 training images" in page.text
+    assert "8 trials (2 stopped early) on 400 training images" in page.text
     first = results.tables["certainty"].iloc[0]
     assert f"{first['confidence'] * 100:.1f}%" in page.text
     summary = (folder / "summary.md").read_text(encoding="utf-8")
-    assert "hog_color_rbf: 8 trials on 400 training images" in summary
+    assert "hog_color_rbf: 8 trials (2 stopped early) on 400 training images" in summary
     assert "color_linear classifies" in summary
 
 
@@ -574,7 +575,9 @@ def test_twenty_runs_of_sixty_letters(tmp_path):
     assert len({c.split("-")[1] for c in charts if "-" in c}) == MOST_PANELS
     tables_ = [a for _, a in parsed.tags if "data-matrix" in a]
     assert len(tables_) == matrices.MOST_RUNS
-    assert re.search(r"the first 12 runs of the table; all 20 are in\s+confusion.csv", parsed.text)
+    assert re.search(
+        r"Only the first 12 runs of the table are shown; all 20 are in\s+confusion.csv", parsed.text
+    )
     assert len(text) < 5_000_000
 
 
@@ -607,7 +610,7 @@ def test_no_learning_curve_and_no_sample(tmp_path):
     study = {**results.study, "samples": {"drawn": [], "disagreeing": []}}
     write_report(StudyResults(Results(tables, results.metrics, study), folder=tmp_path))
     text = read(tmp_path).text
-    assert "every run then leaves its history" in text
+    assert "which records their histories" in text
     assert "Calibration" in text.partition("No data for these parts")[2]
 
 

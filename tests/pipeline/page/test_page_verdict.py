@@ -48,10 +48,10 @@ def test_choices_by_balanced_accuracy_are_said_with_their_reason(both):
     study["majority"]["largest_to_smallest"] = 7.26
     found = verdict_of(Results(both.tables, both.metrics, study))
     assert (
-        "The largest class has 7.3 times as many training images as the smallest, so choices go by "
-        "balanced accuracy, the mean recall of the classes, instead of accuracy."
+        "The largest class has 7.3 times as many training images as the smallest, so runs are "
+        "selected by balanced accuracy, the mean recall of the classes, instead of accuracy."
     ) in found.brief
-    assert "each the best of their family by validation balanced accuracy" in " ".join(found.more)
+    assert "is the best of its family by validation balanced accuracy" in " ".join(found.more)
 
 
 def test_a_classical_winner_gets_positive_numbers(both):
@@ -150,7 +150,9 @@ def test_a_hybrid_above_both(three):
 
 def test_a_hybrid_between_the_two(three):
     text = about_hybrid(three, deep=(-0.05, -0.08, -0.02, 0.001), classical=(0.3, 0.2, 0.4, 0.001))
-    assert "between the two: 5.0 points below the best network, net" in text
+    assert "between the two: 5.0 points below the best network, net (95% interval of the " in text
+    assert "difference 2.0 to 8.0; p = 0.001)" in text
+    assert "most common class" not in text
     assert "and 30.0 points above the best classical run, svm" in text
 
 

@@ -18,7 +18,13 @@ from pipeline.robustness import blur, digital
 from pipeline.robustness.color import plasma
 from pipeline.robustness.corruptions import CORRUPTIONS, corrupt
 from pipeline.robustness.draws import draw
-from pipeline.robustness.severities import COLOR_ONLY, CONSTANTS, LEVELS, MISSING, possible
+from pipeline.robustness.severities import (
+    COLOR_ONLY,
+    CONSTANTS,
+    LEVELS,
+    MISSING,
+    applicable_corruptions,
+)
 
 RANDOM = {
     "gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur",
@@ -77,7 +83,7 @@ def test_shape_type_and_untouched_input(name):
     assert (found != images).mean() > 0.05
 
 
-@pytest.mark.parametrize("name", possible(1))
+@pytest.mark.parametrize("name", applicable_corruptions(1))
 def test_gray_images_keep_one_channel_and_are_corrupted_as_colors_are(name):
     gray = np.ascontiguousarray(IMAGES[..., 1:2])
     found = corrupt(name, gray, 4, IDS, 0)
@@ -91,8 +97,8 @@ def test_gray_images_keep_one_channel_and_are_corrupted_as_colors_are(name):
 
 
 def test_saturation_is_not_changed_where_there_is_none():
-    assert set(CORRUPTIONS) - set(possible(1)) == set(COLOR_ONLY) == {"saturate"}
-    assert possible(3) == tuple(CORRUPTIONS)
+    assert set(CORRUPTIONS) - set(applicable_corruptions(1)) == set(COLOR_ONLY) == {"saturate"}
+    assert applicable_corruptions(3) == tuple(CORRUPTIONS)
     with pytest.raises(StudyError, match=r"saturate makes no sense here: .* gray images have none"):
         corrupt("saturate", IMAGES[..., :1], 1, IDS, 0)
 

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from pipeline.statistics.paired_difference import (
     balanced_difference,
-    not_worse_p,
+    non_inferiority_p_value,
     score_interval,
     score_statistic,
 )
@@ -60,15 +60,19 @@ def test_runs_that_never_differ_are_shown_to_be_close_only_with_enough_images():
     """With no discordant pair, the score limit is z^2 / (n + z^2), as Wilson's."""
     found = score_interval(counts(0, 0, 400))
     assert found.high == pytest.approx(1.96**2 / (400 + 1.96**2), abs=1e-5)
-    assert not_worse_p(counts(0, 0, 300), 0.01) > 0.025
-    assert not_worse_p(counts(0, 0, 400), 0.01) < 0.025
+    assert non_inferiority_p_value(counts(0, 0, 300), 0.01) > 0.025
+    assert non_inferiority_p_value(counts(0, 0, 400), 0.01) < 0.025
 
 
 def test_the_test_of_the_margin_agrees_with_the_interval():
     found = counts(40, 52, 2000)
     low = score_interval(found).low
-    assert not_worse_p(found, -low) == pytest.approx(0.025, abs=1e-6)
-    assert not_worse_p(found, -low + 0.002) < 0.025 < not_worse_p(found, -low - 0.002)
+    assert non_inferiority_p_value(found, -low) == pytest.approx(0.025, abs=1e-6)
+    assert (
+        non_inferiority_p_value(found, -low + 0.002)
+        < 0.025
+        < non_inferiority_p_value(found, -low - 0.002)
+    )
 
 
 def test_the_test_of_the_margin_keeps_its_level():
@@ -77,7 +81,7 @@ def test_the_test_of_the_margin_keeps_its_level():
     said = 0
     for _ in range(2000):
         b, c, _ = rng.multinomial(1000, [0.02, 0.03, 0.95])
-        said += not_worse_p(counts(b, c, 1000), 0.01) < 0.025
+        said += non_inferiority_p_value(counts(b, c, 1000), 0.01) < 0.025
     assert 0.012 < said / 2000 < 0.037
 
 
@@ -91,7 +95,9 @@ def test_balanced_difference_by_hand():
     assert found.shrunk == pytest.approx((0.1 + 0.25) / 2)
     variances = [(0.4 - 0.01) / 10, (0.5 - 0.0625) / 4]
     assert found.standard_error == pytest.approx(np.sqrt(sum(variances)) / 2)
-    assert found.not_worse_p(0.1) == pytest.approx(norm.sf(0.275 / found.standard_error))
+    assert found.non_inferiority_p_value(0.1) == pytest.approx(
+        norm.sf(0.275 / found.standard_error)
+    )
     assert found.difference in found.interval()
 
 

@@ -70,9 +70,10 @@ def test_whether_hand_made_features_hold_up(change, end):
 def test_nobody_is_said_to_stand_out_who_does_not():
     assert study().sentence.startswith("On corrupted images, net is the most accurate, with 75.0")
     level = (RUNS[0], ("svm", "classical", 1000, 0.9))
-    for runs in (level, RUNS[:1]):
+    both = "net and svm both reach 75.0% on average, down from 90.0% without"
+    for runs, start in ((level, both), (RUNS[:1], "net reaches 75.0")):
         text = study(runs=runs).sentence
-        assert text.startswith("On corrupted images, net reaches 75.0")
+        assert text.startswith(f"On corrupted images, {start}")
         assert "most accurate" not in text
         assert "loses the least" not in text
 

@@ -74,12 +74,12 @@ def test_what_can_be_shown(results):
         results, pair=["a", "b"], n=400, discordance=0.125, detectable=0.0213, images_for_half=1630
     )
     assert view(study).power == (
-        "a and b, the two best by validation accuracy, are not both right or both wrong on 12.5% "
-        "of 400 test images. With so many differing answers, this test set shows a difference of "
-        "2.1 points or more with a chance of at least 80% (McNemar’s test at 5%); half of it "
-        "would take 1,630 images."
+        "Of a and b, the two best by validation accuracy, exactly one is correct on 12.5% of 400 "
+        "test images. At this rate, the test set detects a difference of 2.1 points or more with a "
+        "probability of at least 80% (McNemar’s test at 5%); to detect half of that, 1,630 images "
+        "are needed."
     )
-    assert "too few to find any difference" in view(changed(results, detectable=None)).power
+    assert "too few to detect any difference" in view(changed(results, detectable=None)).power
 
 
 def test_images_that_are_not_independent_have_neither_tiers_nor_a_choice(results):
@@ -98,7 +98,7 @@ def test_one_run_has_only_its_curve():
     study = StudyResults(made_up(NORMAL[:1])[0])
     found = view(study)
     assert (found.tiers, found.cheapest, found.brief, found.power) == ("", "", (), "")
-    assert "Answering only when sure" in summary(study)
+    assert "Classifying only when confident" in summary(study)
 
 
 def test_older_results_have_no_section(results):

@@ -36,7 +36,7 @@ def test_a_control_that_knows_the_class_is_a_caution():
     finding, caution = _finding([row])
     assert caution == finding
     assert caution.startswith("The files alone give the class away")
-    assert "knows only format is right for 95.0%" in caution
+    assert "knows only format classifies 95.0% of the test images correctly" in caution
 
 
 def test_a_control_that_knows_little_is_not_said_to_know_the_class():
@@ -49,7 +49,7 @@ def test_a_control_at_the_floor_is_none():
     assert row["accuracy"] == row["floor"]
     finding, caution = _finding([row])
     assert caution == ""
-    assert "no significant difference" in finding
+    assert "The difference is not significant." in finding
 
 
 def test_a_significant_but_tiny_advantage_is_no_caution():
@@ -57,7 +57,7 @@ def test_a_significant_but_tiny_advantage_is_no_caution():
            "ci_high": 0.66, "p_value": 1e-6}  # fmt: skip
     finding, caution = _finding([row])
     assert caution == ""
-    assert "significant, but little" in finding
+    assert "significant, but small" in finding
 
 
 def test_with_folds_what_holds_in_one_of_them_is_weak_evidence():

@@ -70,8 +70,8 @@ def overfit(two):
 @pytest.mark.parametrize(
     ("kept", "words"),
     [
-        (5, "those of epoch 5 (by validation loss), are from before that."),
-        (12, "those of epoch 12 (by validation loss), are from after that, so its probabilities"),
+        (5, "of epoch 5 (by validation loss), are from before it overfits."),
+        (12, "of epoch 12 (by validation loss), are from after that, so the run’s probabilities"),
     ],
 )
 def test_the_sentence_names_the_epoch(overfit, kept, words):
@@ -84,8 +84,8 @@ def test_the_sentence_names_the_epoch(overfit, kept, words):
     assert words in sentence
     assert not found.none_overfits
     (curve,) = [each for each in found.curves if each.run == "lenet5"]
-    assert "overfits from epoch 7 on" in curve.told("loss")
-    assert "overfits" not in curve.told("accuracy")
+    assert "overfits from epoch 7 on" in curve.describe("loss")
+    assert "overfits" not in curve.describe("accuracy")
 
 
 def test_no_sentence_where_none_overfits(normal):
@@ -99,7 +99,7 @@ def test_seeds_that_kept_different_epochs(overfit):
     for card, epoch in zip(cards["lenet5"].values(), (5, 12, 5), strict=True):
         card["notes"] = {**card["notes"], "best_epoch": epoch}
     (sentence,) = curves(overfit).sentences
-    assert "those of epochs 5 and 12 (by validation loss), are in part from after" in sentence
+    assert "of epochs 5 and 12 (by validation loss), are partly from after" in sentence
 
 
 def test_short_runs_are_said_not_to_be_judged():

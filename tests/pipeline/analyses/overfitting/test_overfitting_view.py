@@ -68,10 +68,11 @@ def test_the_rule(normal, train, test, high, finding):
 def test_leaked_test_images_say_nothing_about_new_ones(normal, monkeypatch):
     monkeypatch.setattr(gaps_module, "leak", lambda study: "12 of 100 are exact copies")
     better = [each for each in gaps(normal) if not each.baseline]
-    assert {each.meaning for each in better} == {
-        "Too many test images have a near-duplicate in train or validation for the gap to say "
-        "anything about new images."
-    }
+    leaked = "a near-duplicate in train or validation, so the gap on new images may be larger."
+    assert better
+    assert all(each.meaning.endswith(leaked) for each in better)
+    assert not any("almost as well" in each.meaning for each in better)
+    assert all("may help" in each.meaning for each in better if each.over)
 
 
 def test_the_rule_is_in_words():
@@ -103,9 +104,11 @@ def gap(run, train, test):
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ((0.60, 0.56), (0.50, 0.45), "is 11.0 points ahead of other in test accuracy: 10.0 come "
-         "from a higher training accuracy and 1.0 from a smaller generalization gap. The main "
+        ((0.60, 0.56), (0.50, 0.45), "is 11.0 points ahead of other in test accuracy: 10.0 of them "
+         "come from a higher training accuracy and 1.0 from a smaller generalization gap. The main "
          "difference is how well"),
+        ((0.7224, 0.6760), (0.65, 0.60), "is 7.6 points ahead of other in test accuracy: 7.2 of "
+         "them come from a higher training accuracy and 0.4 from a smaller generalization gap"),
         ((0.90, 0.60), (0.60, 0.50), "is 10.0 points ahead of other in test accuracy: its "
          "training accuracy is 30.0 points higher, and its generalization gap 20.0 points larger"),
         ((0.60, 0.55), (0.90, 0.50), "is 5.0 points ahead of other in test accuracy: its "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pipeline.analyses.learning_curves.table import TABLES
-from pipeline.analyses.setup.trainings import checks_before, is_told, training_pairs
+from pipeline.analyses.setup.trainings import checks_before, is_shown, training_pairs
 
 
 def history(*rows):
@@ -64,4 +64,4 @@ def test_checks_before_training_phase_by_phase():
         ("phase 1, first loss", "2.31"),
         ("phase 2, first loss", "0.32"),
     )
-    assert [note for note in notes if is_told(note)] == ["preflight", "preflight_2"]
+    assert [note for note in notes if is_shown(note)] == ["preflight", "preflight_2"]

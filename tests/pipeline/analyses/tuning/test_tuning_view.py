@@ -18,10 +18,10 @@ def results():
 def test_a_search_in_words(results):
     (found,) = view(StudyResults(results)).runs
     assert (found.run, found.family) == ("hog_color_rbf", "classical")
-    assert found.search == "8 trials on 400 training images, 2 of them stopped early, in 13 min"
+    assert found.search == "8 trials (2 stopped early) on 400 training images, in 13 min"
     assert found.chosen == "C = 2.5, gamma = 0.25"
     assert found.best == "accuracy 70.0%"
-    assert found.ranges == (("C", "0.1 to 100, logarithmic"), ("gamma", "one of 0.05, 0.25"))
+    assert found.ranges == (("C", "0.1 to 100 (log scale)"), ("gamma", "one of 0.05, 0.25"))
 
 
 def test_best_trials_first_and_none_that_was_stopped(results):
@@ -54,7 +54,7 @@ def test_trials_need_not_share_their_options():
 
 def test_ranges():
     assert range_text({"low": 1, "high": 5}) == "1 to 5"
-    assert range_text({"low": 1e-5, "high": 0.5, "log": True}) == "1e-05 to 0.5, logarithmic"
+    assert range_text({"low": 1e-5, "high": 0.5, "log": True}) == "1e-05 to 0.5 (log scale)"
     assert range_text({"choices": ["scale", None]}) == "one of scale, none"
 
 
@@ -66,7 +66,7 @@ def test_a_network_tells_of_its_epochs_and_of_what_was_given_up():
     card["notes"]["tuning"] |= {"epochs": 8, "pruned": 1, "diverged": 1}
     (found,) = view(StudyResults(results)).runs
     assert found.search == (
-        "8 trials on 400 training images for up to 8 epochs, 1 of them stopped early, 1 diverged, "
+        "8 trials (1 stopped early, 1 diverged) on 400 training images for up to 8 epochs, "
         "in 13 min"
     )
     assert found.has_epochs

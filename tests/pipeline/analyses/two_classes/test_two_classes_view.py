@@ -19,7 +19,7 @@ def study():
 def test_the_sentence_has_the_best_area(study):
     best = study.tables["two_classes"].set_index("run").loc["net"]
     found = view(study).sentence
-    assert "The class to be found is dog: 200 of 400 test images." in found
+    assert "The positive class is dog: 200 of 400 test images." in found
     assert f"net has the largest area under the ROC curve, {best['auc']:.3f} (95% interval" in found
     assert found in summary(study).replace("\\", "")
 
@@ -27,9 +27,9 @@ def test_the_sentence_has_the_best_area(study):
 def test_each_rule_has_a_table_of_all_runs(study):
     rules = view(study).rules
     assert [rule.title for rule in rules] == [
-        "Thresholds of the lowest cost if a miss costs as much as a false alarm",
-        "Thresholds of the lowest cost if a miss costs 10 false alarms",
-        "Thresholds that find 95.0% on the validation images",
+        "Lowest-cost thresholds if a miss costs as much as a false alarm",
+        "Lowest-cost thresholds if a miss costs as much as 10 false alarms",
+        "Thresholds with a recall of at least 95.0% on the validation images",
     ]
     assert all({row.run for row in rule.runs_table.rows} == {"svm", "net"} for rule in rules)
     assert "cost" not in rules[-1].runs_table.headings

@@ -10,9 +10,9 @@ from pipeline.checks import StudyError
 from pipeline.commands.compare.__main__ import main, seconds_of, workspace_name
 from pipeline.commands.compare.candidates import CANDIDATES
 from pipeline.commands.compare.choice import NEEDED, choose, document
+from pipeline.commands.compare.params_text import params_text
 from pipeline.commands.compare.speeds import Speeds
 from pipeline.commands.compare.survey import Survey, survey
-from pipeline.commands.compare.written import written
 from pipeline.config.params import load_params
 
 SPEEDS = Speeds(base_pixel=1.5e-7, flops=1e11)
@@ -83,7 +83,7 @@ def test_many_images_are_limited_where_time_is_short_and_little_time_is_refused(
 def test_what_is_written_is_a_valid_study(found, tmp_path):
     chosen = choose(found, SPEEDS, 3_600)
     path = tmp_path / "params.yaml"
-    path.write_text(written(chosen, found, 3_600, "make compare"), encoding="utf-8")
+    path.write_text(params_text(chosen, found, 3_600, "make compare"), encoding="utf-8")
     params = load_params(path)
     assert [run.name for run in params.roster] == [
         run.name for kind in ("classical", "deep") for run in chosen.runs if run.kind == kind

@@ -7,13 +7,13 @@ from skimage import data
 from sklearn.datasets import load_digits, load_sample_images
 
 from pipeline.checks import StudyError
-from pipeline.data.duplicates import likeness as module
+from pipeline.data.duplicates import similarity as module
 from pipeline.data.duplicates.near_duplicates import (
     SIMILARITY,
     near_duplicates,
     near_duplicates_across_folds,
 )
-from pipeline.storage.near_duplicates import DUPLICATE_COLUMNS, LikenessCheck
+from pipeline.storage.near_duplicates import DUPLICATE_COLUMNS, SimilarityCheck
 
 SPLITS = ("train", "validation", "test")
 
@@ -152,7 +152,7 @@ def test_different_drawings_are_not_reported_as_copies():
     ],
 )
 def test_a_threshold_is_useful_if_few_pairs_within_train_are_near_it(images, alike, nearly, tells):
-    assert LikenessCheck(0.85, images, alike, nearly, test_alike=0).tells == tells
+    assert SimilarityCheck(0.85, images, alike, nearly, test_alike=0).tells == tells
 
 
 def test_the_check_uses_other_training_images_without_exact_copies(patches):

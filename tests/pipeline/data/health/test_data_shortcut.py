@@ -32,7 +32,7 @@ def accuracy(facts, labels, name):
     ("column", "plant", "name"),
     [
         ("brightness", lambda values, labels: values - 110 * labels, "mean brightness"),
-        ("bytes", lambda values, labels: values + 12_000 * labels, "size of the file"),
+        ("bytes", lambda values, labels: values + 12_000 * labels, "file size"),
         ("width", lambda values, labels: values * (1 + labels), "width and height"),
         ("format", lambda values, labels: np.where(labels, "PNG", "JPEG"), "format"),
     ],

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.checks import StudyError
-from pipeline.commands.own_features import Sight
-from pipeline.data.appearance import Looks
+from pipeline.commands.own_features import FeatureFunction
+from pipeline.data.appearance import AppearanceFeatures
 from pipeline.statistics.conformal import upper_limit
 from pipeline.statistics.neighbors import Neighbors
 from pipeline.statistics.temperature import fit_temperature, log_probabilities
@@ -56,14 +56,14 @@ class Nearness:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class NoveltyDetector:
     """A run's temperature and limits, from its validation split."""
 
     temperature: float = 1.0
     """Of a network's probabilities; those of other families are calibrated already."""
     least_sure: float = 0.0
     """A largest probability below this is flagged."""
-    looks: Looks | None = None
+    looks: AppearanceFeatures | None = None
     near_looks: Nearness | None = None
     near_features: Nearness | None = None
     flagged: float = 0.0
@@ -98,7 +98,7 @@ class HeldOut:
         return found
 
 
-def held_out(card: Card, see: Sight, remedy: str) -> HeldOut:
+def fit_novelty_detector(card: Card, see: FeatureFunction, remedy: str) -> NoveltyDetector:
     """Fit a run's temperature and limits; the working directory is the study's folder.
 
     Args:
@@ -118,16 +118,16 @@ def held_out(card: Card, see: Sight, remedy: str) -> HeldOut:
         if card.family == "deep":
             notes.append("probabilities are not calibrated: that takes the study's labels")
         flagged = float((sure < least).mean())
-        return HeldOut(least_sure=least, flagged=flagged, notes=tuple(notes))
+        return NoveltyDetector(least_sure=least, flagged=flagged, notes=tuple(notes))
     temperature = fitted_temperature(card, remedy)
-    calibrated = HeldOut(temperature).calibrated(found)
+    calibrated = NoveltyDetector(temperature).calibrated(found)
     return _limits(card, see, remedy, temperature, calibrated, _rows(ids, remedy))
 
 
 def fitted_temperature(card: Card, remedy: str) -> float:
     """Return the temperature of a network, fitted on the validation split; 1 for other families.
 
-    The arguments are those of `held_out`.
+    The arguments are those of `fit_novelty_detector`.
     """
     if card.family != "deep":
         return 1.0
@@ -138,25 +138,25 @@ def fitted_temperature(card: Card, remedy: str) -> float:
 
 def _limits(
     card: Card,
-    see: Sight,
+    see: FeatureFunction,
     remedy: str,
     temperature: float,
     calibrated: NDArray[np.float64],
     rows: NDArray[np.intp],
-) -> HeldOut:
+) -> NoveltyDetector:
     """Take the limits; `rows` are those of the (n, classes) probabilities among the images."""
     training, validation = load_images("train"), load_images("validation")
     known = training[_spread(len(training), MOST_TRAINING)]
     seen = _spread(len(rows), MOST_VALIDATION)
     others = validation[rows[seen]]
-    looks = Looks(known)
+    looks = AppearanceFeatures(known)
     own, features = _features(card, see, remedy, known, others)
     share = SHARE / 3
     near, near_looks = Neighbors(own), Neighbors(looks.known)
     # Looks are not learned, so that training images, each without itself, are as good for the limit
     # as validation images are, which may be few.
     distances = [near_looks.own_distances(), near_looks.distances(looks.of(others))]
-    fitted = HeldOut(
+    fitted = NoveltyDetector(
         temperature=temperature,
         least_sure=-upper_limit(-calibrated.max(axis=1), share),
         looks=looks,
@@ -183,7 +183,11 @@ def _rows(ids: NDArray[np.int64], remedy: str) -> NDArray[np.intp]:
 
 
 def _features(
-    card: Card, see: Sight, remedy: str, known: NDArray[np.uint8], others: NDArray[np.uint8]
+    card: Card,
+    see: FeatureFunction,
+    remedy: str,
+    known: NDArray[np.uint8],
+    others: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return what the run sees in both sets of images, computed once for each model."""
     model = run_manifest(card.run, card.seed, remedy).seal

@@ -15,7 +15,7 @@ from pipeline.config.yaml_files import dump_yaml
 _WIDTH = 110
 
 
-def written(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
+def params_text(chosen: Chosen, survey: Survey, budget: float, command: str) -> str:
     """Return the text of params.yaml.
 
     Args:
@@ -67,7 +67,7 @@ def _about_images(chosen: Chosen, survey: Survey) -> str:
     ]
     if chosen.folds:
         sentences.append(
-            f"Under 2,000 images, each one is tested once: {chosen.folds}-fold cross-validation."
+            f"Under 2,000 images, {chosen.folds}-fold cross-validation tests each one once."
         )
     if small := [name for name, n in survey.classes.items() if n < FEWEST]:
         sentences.append(
