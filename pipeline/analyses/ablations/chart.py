@@ -109,4 +109,4 @@ def _told(factor: Factor, rows: pd.DataFrame, metric: str) -> str:
     form = "{:.1%}" if metric == "accuracy" else "{:.2f}"
     told = "; ".join(f"{label} {form.format(lasts[label])}"
                      for label in factor.labels if label in lasts)  # fmt: skip
-    return f"Validation {metric} by epoch for each {factor.title}, at the end: {told}."
+    return f"Validation {metric} by epoch for each {factor.title}; at the end: {told}."

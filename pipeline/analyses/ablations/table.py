@@ -61,7 +61,7 @@ VALUES = Table(
         ),
         Column("diff_low", f"Lower end of its 95% interval. {_BOTH}", format="points"),
         Column("diff_high", f"Upper end of its 95% interval. {_BOTH}", format="points"),
-        Column("p_value", "Of no difference from the reference.", format="p_value"),
+        Column("p_value", "For no difference from the reference.", format="p_value"),
         Column(
             "p_holm",
             "The same, corrected for the number of values by Holm's method.",
@@ -81,8 +81,8 @@ VALUES = Table(
                title="Epochs", format="quantity"),
         Column(
             "epochs_to_target",
-            "Epochs until the validation accuracy is the target, the mean over trainings; one that "
-            "does not reach it counts as one epoch more than the longest training.",
+            "Epochs until the validation accuracy reaches the target, the mean over trainings; one "
+            "that does not reach it counts as one epoch more than the longest training.",
             format="quantity",
             shown=True,
         ),
@@ -119,7 +119,7 @@ CLAIMS = Table(
         Column("second", "The value that it is compared with.", format="text"),
         Column("measure", "What is compared.", format="text"),
         Column("by", "By at least how much the first is better."),
-        Column("within", "The largest difference that does not matter, if it says none does."),
+        Column("within", "For a claim of equality, the largest difference that does not matter."),
         Column(
             "advantage",
             "By how much the first is better: a share (accuracy, gap), a share of the seconds "
@@ -127,12 +127,12 @@ CLAIMS = Table(
         ),
         Column("low", "Lower end of its 95% interval."),
         Column("high", "Upper end of its 95% interval."),
-        Column("p_value", "Two-sided, of the advantage being what the claim says at least.",
+        Column("p_value", "Two-sided, for an advantage of exactly the claimed minimum.",
                format="p_value"),
         Column("p_holm", "Corrected for the claims of the ablation by Holm's method.",
                format="p_value"),
         Column("trainings", "Trainings of each value.", format="count"),
-        Column("images", "Test images; 0 where the measure is of none.", format="count"),
+        Column("images", "Test images; 0 for measures without test images.", format="count"),
         Column("test", "The test.", format="text"),
     ),
     optional=True,

@@ -45,9 +45,9 @@ def about(rows: Sequence[Mapping[Any, Any]], record: Mapping[str, Any]) -> str:
     text = ", ".join(parts)
     if changed := record.get("set"):
         told = ", ".join(f"{key}: {plain_value(value)}" for key, value in changed.items())
-        text += f"; for all values {told}"
+        text += f"; for all values, {told}"
     if tuned := record.get("tune"):
-        text += f"; {', '.join(tuned)} chosen anew for each value on validation images"
+        text += f"; {', '.join(tuned)} tuned for each value on validation images"
     return f"{text}."
 
 
@@ -69,7 +69,7 @@ def _best(rows: Sequence[Mapping[Any, Any]]) -> str:
     interval = f"{points(top['ci_low'])} to {points(top['ci_high'])}"
     return (
         f"The most accurate is {top['value']}, with {percent(top['test_accuracy'])} of "
-        f"{count(top['test_images'])} test images (95% interval {interval})."
+        f"{count(top['test_images'])} test images correct (95% interval {interval})."
     )
 
 
@@ -91,8 +91,8 @@ def _against(rows: Sequence[Mapping[Any, Any]]) -> str:
         parts.append(f"{_named(rest)} {'is' if len(rest) == 1 else 'are'} not separated from it")
     told = "; ".join(parts)
     return (
-        f"Tested against {reference['value']} ({percent(reference['test_accuracy'])}), {told} "
-        "(corrected by Holm's method)."
+        f"Compared with {reference['value']} ({percent(reference['test_accuracy'])}), {told} "
+        "(Holm-corrected)."
     )
 
 
@@ -120,14 +120,14 @@ def _fastest(rows: Sequence[Mapping[Any, Any]], target: float | None) -> str:
     if target is None:
         return ""
     if not reached:
-        return f"None reaches a validation accuracy of {percent(target)}."
+        return f"No value reaches a validation accuracy of {percent(target)}."
     first = min(reached, key=lambda row: row["epochs_to_target"])
     never = [row["value"] for row in rows if row["reached"] == 0]
     text = (
-        f"{first['value']} reaches a validation accuracy of {percent(target)} earliest, after "
+        f"{first['value']} is the first to reach a validation accuracy of {percent(target)}, after "
         f"{quantity(first['epochs_to_target'])} epochs on average"
     )
-    return f"{text}; {', '.join(never)} never." if never else f"{text}."
+    return f"{text}; never: {', '.join(never)}." if never else f"{text}."
 
 
 def evidence(row: Mapping[Any, Any]) -> str:
@@ -149,7 +149,7 @@ def evidence(row: Mapping[Any, Any]) -> str:
     within = "" if is_missing(row["within"]) else (
         f"at most {_bare(row['measure'], row['within'])} expected; ")  # fmt: skip
     return (
-        f"{told} ({wanted}{within}{interval}{p_value(row['p_holm'])} by Holm's method; {n} "
+        f"{told} ({wanted}{within}{interval}{p_value(row['p_holm'])}, Holm-corrected; {n} "
         f"each{images}; {row['test']})"
     )
 

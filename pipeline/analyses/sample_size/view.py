@@ -95,9 +95,9 @@ class SampleSize(View):
         """How the runs were trained: what has to be known to read the numbers."""
         how = self.how
         found = [
-            f"Each run was trained {how['draws']} times at each size, on images that were drawn "
-            "anew: the same for all runs, each class in proportion, smaller sizes within larger "
-            "ones. Each draw has a seed of its own."
+            f"Each run was trained {how['draws']} times at each size, on newly drawn images: the "
+            "same for all runs, stratified by class, smaller sets within larger ones. Each draw "
+            "has a seed of its own."
         ]
         if self.n_train in self.sizes:
             found.append(
@@ -108,9 +108,9 @@ class SampleSize(View):
         if least := {run: steps for run, steps in how["steps"].items() if steps is not None}:
             each = ", ".join(f"{count(steps)} ({run})" for run, steps in least.items())
             found.append(
-                f"Networks take at least this many steps: {each}. At small sizes an epoch goes "
-                "over its images as often as that takes. Batches never hold more images than there "
-                "are."
+                f"Networks take at least this many optimizer steps: {each}. At small sizes, an "
+                "epoch repeats its images as often as that takes. Batches never hold more images "
+                "than there are."
             )
         if how["refitted"]:
             found.append(
@@ -147,14 +147,14 @@ class SampleSize(View):
         fixed = [name for name in names if name not in tuned]
         text = ""
         if tuned:
-            text = f"Options of {', '.join(tuned)} were searched anew for each training"
+            text = f"Options of {', '.join(tuned)} were tuned for each training"
         if fixed:
             those = f"those of {', '.join(fixed)}" if tuned else "options"
             text += f"{'; ' if tuned else ''}{those} are the same at all sizes"
         changes = "; ".join(
             f"{run}: {plain_value(each)}" for run, each in self.how["changes"].items()
         )
-        differ = f" Unlike in the rest of the study: {changes}." if changes else ""
+        differ = f" Options that differ from the rest of the study: {changes}." if changes else ""
         return f"{text[:1].upper()}{text[1:]}.{differ}"
 
     def _sentence(self, row: Mapping[Any, Any]) -> str:
@@ -190,7 +190,7 @@ class SampleSize(View):
     def _left_open(self, row: Mapping[Any, Any]) -> str:
         """Say what the resamples leave open about a crossing."""
         if row["images"] == math.inf and row["never"] < CLEAR:
-            return " So few draws and test images leave open whether it does."
+            return " With so few draws and test images, this is not certain."
         if row["images"] == 0 and row["always"] < CLEAR:
             return f" It may fall behind at some: the interval ends at {_end(row['ci_high'])}."
         if 0 < row["images"] < math.inf and row["never"] > 1 - CLEAR:
