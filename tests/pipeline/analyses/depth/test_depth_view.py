@@ -77,7 +77,7 @@ def test_the_rule_decides_on_half_a_point(four, changes, plain, moral):
     found = with_training_errors(four, PLAIN_WORSE | changes)
     assert plain in found.sentences[0]
     assert moral in found.sentences[2]
-    assert "below 0.5 points count as none" in RULE
+    assert "below 0.5 points count as no difference" in RULE
 
 
 def test_shortcuts_are_compared_at_each_depth(four):

@@ -201,7 +201,7 @@ def test_long_lines_have_few_dots():
     ("options", "words"),
     [
         ({"label_smoothing": 0.2}, ["Label smoothing (vgg16_transfer 0.2, lenet5 0.2) keeps"]),
-        ({"loss": "hinge"}, ["vgg16_transfer by hinge loss, lenet5 by hinge loss"]),
+        ({"loss": "hinge"}, ["shown here: vgg16_transfer (hinge loss), lenet5 (hinge loss)."]),
         ({"loss": "cross_entropy", "label_smoothing": 0.0}, []),
     ],
 )
