@@ -159,6 +159,8 @@ def _answer(
 ) -> None:
     """Call the function; send first the number of this process's group, then what it returns."""
     os.setpgrp()
+    # A shell ignores Ctrl-C for what it runs in the background, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_caller, daemon=True).start()
     os.chdir(folder)
     os.environ.update(variables)

@@ -115,7 +115,7 @@ def test_what_an_ablation_tries_is_among_its_methods_and_feature_sets():
     assert based.feature_sets(params) == ["hog", "color", "patches"]
     assert {options["C"] for _, options in based.variants(params)} == {1, 2}
     found = entry_fingerprint(unedited(), params, "ablations", "it")
-    assert "pipeline.features.patches.patches" in found
+    assert "pipeline.features.symmetric_patches.symmetric_patches" in found
 
 
 def test_claims_are_nothing_that_trainings_depend_on():

@@ -82,11 +82,11 @@ def test_sentences(study):
         "Values of optimizer in net, 500 training images, 5 classes, 3 trainings each."
     )
     text = " ".join(optimizer.sentences)
-    assert "Tested against momentum (" in text
+    assert "Compared with momentum (" in text
     assert "sgd (\u2212" in text
     assert "Trainings that diverged: 1 of 3 with wild." in text
-    assert "reaches a validation accuracy of 30.0% earliest, after 4.00 epochs on average" in text
-    assert "; slow never." in text
+    first = "is the first to reach a validation accuracy of 30.0%, after 4.00 epochs on average"
+    assert f"{first}; never: slow." in text
     assert "kernel (+" in " ".join(kernel.sentences)
     assert kernel.about.startswith("Values of optimizer in net")
 
@@ -99,7 +99,8 @@ def test_claims_have_their_verdict_and_evidence(study):
     first = claims[0].evidence
     assert first.startswith("test accuracy: momentum ")
     assert "points above sgd (at least 2.0 points expected; 95% interval" in first
-    assert re.search(r"of the advantage \d+\.\d to \d+\.\d points, p [<=] 0\.\d+ by", first)
+    interval = r"of the advantage \d+\.\d to \d+\.\d points, p [<=] 0\.\d+, Holm-corrected"
+    assert re.search(interval, first)
     assert "3 trainings each, 1,500 test images; t-test over repeats and test images" in first
     assert "fewer than" not in claims[1].evidence
     assert view(study).sentence == "Of 4 claims, 1 confirmed, 1 refuted and 2 not separated."

@@ -79,7 +79,7 @@ def shown(
         ),
         (
             {"images": np.inf, "ci_low": 8000.0, "ci_high": np.inf, "never": 0.8},
-            "(in 80.0% of the resamples). So few draws and test images leave open whether it does.",
+            "(in 80.0% of the resamples). With so few draws and test images, this is not certain.",
         ),
         (
             {"images": 0.0, "ci_low": 0.0, "ci_high": 0.0, "always": 0.99},
@@ -134,8 +134,8 @@ def test_what_twice_as_many_would_give(forms, sentence):
 def test_how_runs_were_trained():
     text = " ".join(shown().conditions)
     assert "trained 5 times at each size" in text
-    assert "Options of svm were searched anew for each training; those of net are the same" in text
-    assert "Networks take at least this many steps: 500 (net)." in text
+    assert "Options of svm were tuned for each training; those of net are the same" in text
+    assert "Networks take at least this many optimizer steps: 500 (net)." in text
     assert "the same 5,000 validation images" in text
     assert "All 45,000 images are the same in each draw" in text
     assert "diverged" not in text
@@ -145,7 +145,10 @@ def test_how_runs_were_trained():
             tuned=[], changes={"net": {"epochs": 3}}, refitted=["patches"], steps={"net": None}
         ).conditions
     )
-    options = "Options are the same at all sizes. Unlike in the rest of the study: net: epochs: 3."
+    options = (
+        "Options are the same at all sizes. Options that differ from the rest of the study: net: "
+        "epochs: 3."
+    )
     assert options in text
     assert "The feature set patches learned from the images of each training alone." in text
     assert "steps" not in text

@@ -125,7 +125,7 @@ PARAMS: dict[str, Any] = {
         "batches": {"base": "lenet", "vary": "batch_size", "values": [64, 20_000]},
         "tuned": {"base": "lenet", "vary": "optimizer", "values": ["sgd", "adam"],
                   "tune": {"width": [1, 8]}},
-        "another": {"base": "lenet", "values": {"one": {}, "two": {"base": "large"}}},
+        "another": {"base": "lenet", "values": {"one": {}, "two": {"run": "large"}}},
         "large": {"base": "svm", "vary": "C", "values": [1, 2], "limit": 3000},
         "svm": {"base": "lenet", "vary": "optimizer", "values": ["sgd", "adam"]},
         "kernel": {"base": "kernel", "vary": "C", "values": [1, 2], "limit": 300},
