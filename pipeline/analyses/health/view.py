@@ -23,6 +23,9 @@ significant, which a tiny difference is with enough images."""
 SIGNIFICANT = 0.05
 MOSTLY = 0.5
 """Share of the errors of the floor that the control has to avoid to give the class away."""
+_OF_PIXELS = "mean brightness"
+"""The fact that images without files of their own have, such as those of MNIST. In a digit, it says
+how much is written, and that is what the image shows."""
 SHOWN_CLASSES = 50
 """Classes in the table on the page; ``health.csv`` has all."""
 _PLAIN = {"dark": "too dark", "bright": "too bright", "blank": "blank", "blurred": "blurred"}
@@ -114,6 +117,12 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
         f"{percent(best['floor'])} for always predicting the most common class"
     )
     beyond = best["p_value"] < SIGNIFICANT and best["accuracy"] > best["floor"]
+    if beyond and {row["facts"] for row in rows} == {_OF_PIXELS}:
+        return (
+            f"A control that knows only {_OF_PIXELS} classifies {accuracy} "
+            f"({p_value(best['p_value'])}). These images have no files of their own, so nothing "
+            "but the pixels can give the class away."
+        ), ""
     if beyond and best["accuracy"] - best["floor"] >= GIVES_AWAY:
         known = (best["accuracy"] - best["floor"]) / (1 - best["floor"])
         start = "give the class away" if known >= MOSTLY else "say something about the class"

@@ -313,7 +313,8 @@ def test_splits_of_large_datasets_use_the_plain_order():
     ):
         names = tuple(map(str, range(len(counts))))
         raw = dataset({"train": counts, "test": (10,) * len(counts)}, names)
-        prepared = make_splits(raw, spec(validation=validation, limit=limit), seed)
+        options = spec(validation=validation, limit=limit, near_duplicates="keep")
+        prepared = make_splits(raw, options, seed)
         ids = np.flatnonzero(raw.split == "train")
         count = validation if isinstance(validation, int) else round(validation * len(ids))
         order = stratified_order(raw.labels[ids], seed)

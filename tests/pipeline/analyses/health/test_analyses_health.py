@@ -44,6 +44,15 @@ def test_a_control_that_knows_little_is_not_said_to_know_the_class():
     assert caution.startswith("The files alone say something about the class")
 
 
+def test_the_brightness_of_images_without_files_is_no_caution():
+    rows = shortcut_rows(control(10).assign(facts="mean brightness"), LABELS).to_dict("records")
+    finding, caution = _finding(rows)
+    assert caution == ""
+    assert finding.startswith("A control that knows only mean brightness classifies 95.0%")
+    _, caution = _finding([*rows, {**rows[0], "facts": "format", "accuracy": 0.6}])
+    assert "knows only mean brightness" in caution
+
+
 def test_a_control_at_the_floor_is_none():
     (row,) = shortcut_rows(control(80), LABELS).to_dict("records")
     assert row["accuracy"] == row["floor"]
@@ -81,9 +90,9 @@ def test_predictions_of_other_images_are_refused():
 def test_each_image_is_flagged_for_one_reason():
     facts = pd.DataFrame(
         {
-            "brightness": [120, 10, 250, 0, 120],
-            "contrast": [60, 20, 20, 0, 30],
-            "sharpness": [900, 500, 800, 0, 5],
+            "brightness": [120, 10, 250, 0, 120, 20],
+            "contrast": [60, 20, 20, 0, 30, 70],
+            "sharpness": [900, 500, 800, 0, 5, 900],  # the last is white writing on black
         }
     )
     found = {kind: np.flatnonzero(which).tolist() for kind, which in flagged(facts).items()}
