@@ -20,22 +20,29 @@ TABLE = Table(
     "One row per set of facts from which a random forest predicts the class without seeing images.",
     (
         Column("facts", "The facts about the file that it sees.", format="text"),
-        Column("n", "Test images.", format="count"),
+        Column("n", "Test images.", title="test images", format="count"),
         Column(
             "accuracy", "Share of the test images whose class it predicts.", format="percent",
             shown=True,
         ),
-        Column("ci_low", "Lower limit of its 95% interval (Wilson).", format="percent"),
-        Column("ci_high", "Upper limit.", format="percent"),
+        Column(
+            "ci_low",
+            "Lower limit of its 95% interval (Wilson).",
+            title="95% interval, low",
+            format="percent",
+        ),
+        Column("ci_high", "Upper limit.", title="95% interval, high", format="percent"),
         Column(
             "floor",
             "Accuracy of always predicting the most common class of the training images.",
+            title="baseline",
             format="percent",
         ),
         Column(
             "p_value",
-            "Exact McNemar test against that floor, with folds at least the corrected resampled "
+            "Exact McNemar test against that baseline, with folds at least the corrected resampled "
             "t-test (Nadeau and Bengio 2003), adjusted by Holm over the rows.",
+            title="p",
             format="p_value",
         ),
     ),
