@@ -218,7 +218,7 @@ TABLES = (
                 "test_accuracy_unique",
                 "Accuracy on the test images without a near-duplicate in train or validation; "
                 "empty if no such image is left, or if near-duplicates cannot be identified.",
-                title="Deduplicated",
+                title="Without duplicates",
                 format="percent",
                 value=_unique_accuracy,
                 optional=True,

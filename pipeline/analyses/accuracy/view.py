@@ -23,8 +23,8 @@ TITLE = "Accuracy"
 ABSENT = ""
 GAP = Column(
     "generalization_gap",
-    "Training accuracy minus test accuracy, in percentage points.",
-    title="Generalization gap",
+    "The generalization gap: training accuracy minus test accuracy, in percentage points.",
+    title="Train \u2212 test",  # the generalization gap, in a narrow column
     format="points",
     shown=True,
 )

@@ -158,12 +158,12 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
         tested = f"{shown(record['test_accuracy'])}{low:.1f} to {high:.1f}{spread}"
         assert row["Test accuracy95% interval"] == tested
         for title, column in (("Top 2", "test_top2_accuracy"),
-                              ("Deduplicated", "test_accuracy_unique"),
+                              ("Without duplicates", "test_accuracy_unique"),
                               ("Validation", "validation_accuracy"),
                               ("Train", "train_accuracy")):  # fmt: skip
             assert row[title] == shown(record[column])
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
-        assert row["Generalization gappoints"] == f"{gap:.1f}"
+        assert row["Train \u2212 testpoints"] == f"{gap:.1f}"
         ends = f"{record['macro_f1_ci_low']:.3f} to {record['macro_f1_ci_high']:.3f}"
         assert row["Macro-F1"] == f"{record['macro_f1']:.3f}{ends}"
         assert row["Parameters"] == f"{record['parameters']:,}"
