@@ -62,6 +62,8 @@ def params() -> dict[str, Any]:
         "classical": {f"run{number:02}": run for number in range(RUNS)},
         "deep": {},
         "corrupt": {},
+        "sample_size": {"sizes": [], "runs": {}},
+        "ablations": {},
         "not_run": {},
     }
 
