@@ -31,6 +31,18 @@ def tested(comparison: Mapping[str, Any]) -> str:
     return f"exact McNemar {p_value(comparison['p_value'])}"
 
 
+def interval_of(comparison: Mapping[str, Any], turned: bool) -> str:
+    """Write the interval of a difference in points.
+
+    Args:
+        comparison: with the ends ``ci_low`` and ``ci_high``.
+        turned: whether the text tells the difference the other way round: so many points below.
+    """
+    sign = -1 if turned else 1
+    low, high = sorted((sign * comparison["ci_low"], sign * comparison["ci_high"]))
+    return f"{points(low)} to {points(high)}"
+
+
 def hybrid_sentence(study: StudyResults) -> str:
     """Say how the best hybrid compares with the best network and the best classical run."""
     compared = [found for found in study.record["comparisons"].values() if "hybrid" in found]
@@ -61,7 +73,5 @@ def _against(found: Mapping[str, Any]) -> str:
     name = f"{FAMILY_NAMES[family]}, {found[family]}"
     if not found["independent_images"]:
         return name
-    sign = -1 if found["difference"] < 0 and decided(found) else 1  # as the text: points below
-    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
-    interval = f"{points(low)} to {points(high)}"
+    interval = interval_of(found, turned=found["difference"] < 0 and decided(found))
     return f"{name} (95% interval of the difference {interval}; {p_value(found['p_value'])})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.page.comparisons import tested
+from pipeline.page.comparisons import interval_of, tested
 from pipeline.page.formats import count, percent, points
 from pipeline.page.study import StudyResults
 
@@ -65,9 +65,8 @@ def _from_scratch(found: Mapping[str, Any], significant: bool) -> str:
     other = f"the best classical run, {found['classical']}"
     if not found["independent_images"]:
         return f"{start} compares with {other}, as follows: {shares}."
-    sign = -1 if significant and found["difference"] < 0 else 1  # as the text: points below
-    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
-    interval = f"(95% interval of the difference {points(low)} to {points(high)}; {tested(found)})"
+    ends = interval_of(found, turned=significant and found["difference"] < 0)
+    interval = f"(95% interval of the difference {ends}; {tested(found)})"
     if not significant:
         return f"{start} does not differ significantly from {other} {interval}: {shares}."
     side = "above" if found["difference"] > 0 else "below"

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.page.cautions import cautions
-from pipeline.page.comparisons import FAMILY_NAMES, decided, hybrid_sentence, tested
+from pipeline.page.comparisons import (
+    FAMILY_NAMES,
+    decided,
+    hybrid_sentence,
+    interval_of,
+    tested,
+)
 from pipeline.page.environment import capitalize_first
 from pipeline.page.formats import count, duration, percent, points, quantity
 from pipeline.page.pretraining import pretraining_sentences
@@ -124,12 +130,12 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
     names = {
         family: f"the best {FAMILY_NAMES[family]}, {found[family]}," for family in (ahead, behind)
     }
+    interval = interval_of(found, turned=ahead == "classical")
     if decided(found):
-        low, high = sorted((abs(found["ci_low"]), abs(found["ci_high"])))
         return (
             f"On {dataset}, {names[ahead]} beats {names[behind]} by "
-            f"{points(abs(found['difference']))} percentage points (95% interval {points(low)} to "
-            f"{points(high)}; {tested(found)}): {of}."
+            f"{points(abs(found['difference']))} percentage points (95% interval {interval}; "
+            f"{tested(found)}): {of}."
         )
     if not found["independent_images"]:
         more = "more test images correctly than" if found["difference"] else (
@@ -139,14 +145,11 @@ def _two_families(study: StudyResults, found: Mapping[str, Any]) -> str:
             f"On {dataset}, {names[ahead]} classifies {more} {names[behind].removesuffix(',')}: "
             f"{of}. These images are not independent samples; the comparison is illustrative only."
         )
-    sign = 1 if ahead == "deep" else -1
-    low, high = sorted((sign * found["ci_low"], sign * found["ci_high"]))
     gap = points(abs(found["difference"]))
     lead = "are level" if gap == "0.0" else f"are {gap} percentage points apart"
     return (
         f"On {dataset}, the difference between the two families is not significant: {names[ahead]} "
-        f"and {names[behind]} {lead} (95% interval {points(low)} to {points(high)}; "
-        f"{tested(found)}): {of}."
+        f"and {names[behind]} {lead} (95% interval {interval}; {tested(found)}): {of}."
     )
 
 
