@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.commands.jobs.resources import THREAD_VARIABLES
-from pipeline.commands.workspace import populate
+from pipeline.commands.workspace import LATER_SECTIONS, populate
 from pipeline.config.yaml_files import dump_yaml
 from tests.benchmarks.measure import Row
 
@@ -62,8 +62,7 @@ def params() -> dict[str, Any]:
         "classical": {f"run{number:02}": run for number in range(RUNS)},
         "deep": {},
         "corrupt": {},
-        "sample_size": {"sizes": [], "runs": {}},
-        "ablations": {},
+        **LATER_SECTIONS,
         "not_run": {},
     }
 

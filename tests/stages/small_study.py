@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.commands.workspace import LATER_SECTIONS
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 
 PARAMS: dict[str, Any] = {
@@ -65,7 +66,7 @@ PARAMS: dict[str, Any] = {
     "sample_size": {"sizes": [60, None], "draws": 2, "steps": 5, "runs": {"hog_svm": {"C": 0.5}}},
     "not_run": {"resnet": "too slow for a test"},
 }
-NO_SIZES: dict[str, Any] = {"sizes": [], "draws": 5, "steps": 500, "runs": {}}
+NO_SIZES: dict[str, Any] = LATER_SECTIONS["sample_size"]
 RUNS = ("color_svm", "hog_svm", "both_svm", "vgg_svm", "lenet5")
 SIZES = {"train": 200, "validation": 80, "test": 100}
 BIN = Path(sys.executable).parent
@@ -87,8 +88,7 @@ def checkout(root: Path, folder: Path) -> Path:
 
 
 def write_params(folder: Path, params: dict[str, Any]) -> None:
-    # dvc.yaml asks for these sections.
-    text = dump_yaml({"sample_size": NO_SIZES, "ablations": {}, **params})
+    text = dump_yaml({**LATER_SECTIONS, **params})  # dvc.yaml asks for these sections
     (folder / "params.yaml").write_text(text, encoding="utf-8")
 
 

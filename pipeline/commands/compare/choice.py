@@ -11,6 +11,7 @@ from pipeline.checks import StudyError, escaped, listing
 from pipeline.commands.compare.candidates import CANDIDATES, FEATURES, Candidate, Task
 from pipeline.commands.compare.speeds import Speeds
 from pipeline.commands.compare.survey import Survey
+from pipeline.commands.workspace import LATER_SECTIONS
 from pipeline.data.reading.archives import SUFFIXES
 
 FEW, VERY_FEW = 2_000, 1_000
@@ -132,8 +133,7 @@ def document(chosen: Chosen, survey: Survey) -> dict[str, Any]:
         name: f"did not fit into the time budget: about {seconds / 60:.0f} min more"
         for name, seconds in chosen.left_out.items()
     }
-    sizes = {"sizes": [], "draws": 5, "steps": 500, "runs": {}}
-    unused = {"corrupt": {}, "sample_size": sizes, "ablations": {}}
+    unused = {"corrupt": {}, **LATER_SECTIONS}
     return {"seed": 0, "dataset": dataset, **sections, **unused, "not_run": not_run}
 
 

@@ -11,8 +11,12 @@ from pipeline.commands.jobs.dvc_calls import Node
 from pipeline.storage.files import save_text
 
 _USUAL = {
-    **{"sample_size": 900.0, "ablations": 300.0},  # of many trainings each
-    **{"train_deep": 30.0, "prepare": 8.0, "corrupt": 12.0, "report": 10.0},
+    "sample_size": 900.0,
+    "ablations": 300.0,
+    "train_deep": 30.0,
+    "corrupt": 12.0,
+    "report": 10.0,
+    "prepare": 8.0,
 }
 """Seconds of a stage of which nothing is known, only to decide what starts first."""
 _OTHERS = 5.0
