@@ -14,6 +14,8 @@ from pipeline.storage.columns import Column, Table
 _TEXTS = ("text", "yes_no")
 _UNITS = {"points": "points"}
 """Format -> the unit under the heading, where the column names none."""
+_ENDS = {"ci_low": "95% interval, low", "ci_high": "95% interval, high"}
+"""How the names of the two ends of an interval end -> the heading, where the column names none."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,19 @@ class RunsTable:
 
 def heading(column: Column) -> Heading:
     """Return the head of a column."""
-    name = column.name.replace("_", " ")
     return Heading(
-        title=column.title or name[:1].upper() + name[1:],
+        title=column.title or _title_of(column.name),
         unit=column.unit or _UNITS.get(column.format, ""),
         meaning=column.meaning,
         is_text=column.format in _TEXTS,
         descending=column.format in ("percent", "decimal"),
     )
+
+
+def _title_of(name: str) -> str:
+    ends = (title for end, title in _ENDS.items() if name.endswith(end))
+    spaced = name.replace("_", " ")
+    return next(ends, spaced[:1].upper() + spaced[1:])
 
 
 def cell(column: Column, row: Mapping[Any, Any], interval: tuple[str, str] | None = None) -> Cell:

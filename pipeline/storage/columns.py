@@ -27,7 +27,7 @@ class Column:
     meaning: str
     """Its explanation on the page and in the docs, in one or two sentences."""
     title: str = ""
-    """Its heading on the page; empty for the name with spaces."""
+    """Its heading on the page; empty to make one from the name."""
     unit: str = ""
     """Unit of the stored value, such as ``s`` or ``ms per image``; empty for shares and counts."""
     format: Format = "number"
@@ -43,11 +43,6 @@ class Column:
     """Whether it may be missing from results of earlier versions; it is then empty."""
     otherwise: Callable[[Mapping[str, pd.DataFrame]], Any] | None = None
     """What an optional column holds in results that lack it, computed from all of their tables."""
-
-    @property
-    def heading(self) -> str:
-        """The heading of the column on the page."""
-        return self.title or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ sharpness the stored pixels: `pipeline.data.health.pixel_facts`."""
 CONTROL_KINDS: dict[str, strict.Column] = {"id": "integer", "facts": "text", "predicted": "integer"}
 CONTROL_COLUMNS = tuple(CONTROL_KINDS)
 """One row per test image and set of facts: the class code that these facts alone predict."""
+BRIGHTNESS = "mean brightness"
+"""The fact about the pixels, in the column `facts`; images without files of their own have only
+this one."""
 ALL = "all of these"
 """All facts together, in the column `facts`."""
 _REMEDY = "dvc repro health"

@@ -63,14 +63,12 @@ COLUMNS = (
     Column(
         "tta_test_ci_low",
         "Lower end of the 95% interval (Wilson) of the test accuracy with test-time augmentation.",
-        title="95% interval, low",
         format="percent",
         optional=True,
     ),
     Column(
         "tta_test_ci_high",
         "Upper end of the 95% interval (Wilson) of the test accuracy with test-time augmentation.",
-        title="95% interval, high",
         format="percent",
         optional=True,
     ),
@@ -79,7 +77,6 @@ COLUMNS = (
         "tta_difference_ci_low",
         "Lower end of the 95% interval of the difference (paired bootstrap). It reflects test-set "
         "sampling.",
-        title="95% interval, low",
         format="points",
         optional=True,
     ),
@@ -87,7 +84,6 @@ COLUMNS = (
         "tta_difference_ci_high",
         "Upper end of the 95% interval of the difference (paired bootstrap). It reflects test-set "
         "sampling.",
-        title="95% interval, high",
         format="points",
         optional=True,
     ),

@@ -173,7 +173,6 @@ TABLES = (
                 "test_ci_low",
                 "Lower end of the 95% interval (Wilson) of the test accuracy. It reflects "
                 "test-set sampling.",
-                title="95% interval, low",
                 format="percent",
                 value=lambda run, study: run.accuracy("test").interval().low,
             ),
@@ -181,7 +180,6 @@ TABLES = (
                 "test_ci_high",
                 "Upper end of the 95% interval (Wilson) of the test accuracy. It reflects "
                 "test-set sampling.",
-                title="95% interval, high",
                 format="percent",
                 value=lambda run, study: run.accuracy("test").interval().high,
             ),
@@ -246,7 +244,6 @@ TABLES = (
                 "test_balanced_ci_low",
                 "Lower end of the 95% interval (Wilson, joined over classes) of the balanced test "
                 "accuracy. It reflects test-set sampling.",
-                title="95% interval, low",
                 format="percent",
                 value=lambda run, study: mean_interval(run.recalls("test", study.labels)).low,
                 optional=True,
@@ -255,7 +252,6 @@ TABLES = (
                 "test_balanced_ci_high",
                 "Upper end of the 95% interval (Wilson, joined over classes) of the balanced test "
                 "accuracy. It reflects test-set sampling.",
-                title="95% interval, high",
                 format="percent",
                 value=lambda run, study: mean_interval(run.recalls("test", study.labels)).high,
                 optional=True,
@@ -273,7 +269,6 @@ TABLES = (
                 "macro_f1_ci_low",
                 "Lower end of the 95% interval (bootstrap, stratified by class) of the macro-F1. "
                 "It reflects test-set sampling.",
-                title="95% interval, low",
                 format="decimal",
                 optional=True,
             ),
@@ -281,7 +276,6 @@ TABLES = (
                 "macro_f1_ci_high",
                 "Upper end of the 95% interval (bootstrap, stratified by class) of the macro-F1. "
                 "It reflects test-set sampling.",
-                title="95% interval, high",
                 format="decimal",
                 optional=True,
             ),

@@ -37,13 +37,11 @@ TABLES = (
             Column(
                 "ci_low",
                 "Lower end of the 95% interval (Wilson). It reflects test-set sampling.",
-                title="95% interval, low",
                 format="percent",
             ),
             Column(
                 "ci_high",
                 "Upper end of the 95% interval (Wilson). It reflects test-set sampling.",
-                title="95% interval, high",
                 format="percent",
             ),
             Column("n", "Number of images.", title="Images", format="count"),

@@ -50,14 +50,12 @@ DECISION = Table(
             "ci_low",
             "Lower end of the 95% interval (Tango; of balanced accuracies, Agresti and Min) of "
             "the difference. It reflects test-set sampling.",
-            title="95% interval, low",
             format="points",
         ),
         Column(
             "ci_high",
             "Upper end of the 95% interval (Tango; of balanced accuracies, Agresti and Min) of "
             "the difference. It reflects test-set sampling.",
-            title="95% interval, high",
             format="points",
         ),
         Column(
@@ -120,13 +118,11 @@ ANSWERS = Table(
         Column(
             "coverage_ci_low",
             "Lower end of the 95% interval (Wilson) of this share.",
-            title="95% interval, low",
             format="percent",
         ),
         Column(
             "coverage_ci_high",
             "Upper end of the 95% interval (Wilson) of this share.",
-            title="95% interval, high",
             format="percent",
         ),
         Column(
@@ -139,13 +135,11 @@ ANSWERS = Table(
         Column(
             "accuracy_ci_low",
             "Lower end of the 95% interval (Wilson) of the accuracy of the answers.",
-            title="95% interval, low",
             format="percent",
         ),
         Column(
             "accuracy_ci_high",
             "Upper end of the 95% interval (Wilson) of the accuracy of the answers.",
-            title="95% interval, high",
             format="percent",
         ),
         Column(

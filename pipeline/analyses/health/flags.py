@@ -26,13 +26,14 @@ def flagged(facts: pd.DataFrame) -> dict[str, pd.Series]:
     Args:
         facts: columns `pipeline.storage.health.FACT_COLUMNS`.
     """
-    blank, clear = facts["contrast"] < BLANK, facts["contrast"] >= CLEAR
-    dark = (facts["brightness"] < DARK) & ~clear
-    bright = (facts["brightness"] > BRIGHT) & ~clear
+    blank = facts["contrast"] < BLANK
+    unclear = facts["contrast"].between(BLANK, CLEAR, inclusive="left")
+    dark = (facts["brightness"] < DARK) & unclear
+    bright = (facts["brightness"] > BRIGHT) & unclear
     blurred = facts["sharpness"] < BLURRED * facts["sharpness"].median()
     return {
-        "dark": dark & ~blank,
-        "bright": bright & ~blank,
+        "dark": dark,
+        "bright": bright,
         "blank": blank,
         "blurred": blurred & ~blank & ~dark & ~bright,
     }

@@ -20,7 +20,7 @@ TABLE = Table(
     "One row per set of facts from which a random forest predicts the class without seeing images.",
     (
         Column("facts", "The facts about the file that it sees.", format="text"),
-        Column("n", "Test images.", title="test images", format="count"),
+        Column("n", "Test images.", title="Test images", format="count"),
         Column(
             "accuracy", "Share of the test images whose class it predicts.", format="percent",
             shown=True,
@@ -28,14 +28,13 @@ TABLE = Table(
         Column(
             "ci_low",
             "Lower limit of its 95% interval (Wilson).",
-            title="95% interval, low",
             format="percent",
         ),
-        Column("ci_high", "Upper limit.", title="95% interval, high", format="percent"),
+        Column("ci_high", "Upper limit.", format="percent"),
         Column(
             "floor",
             "Accuracy of always predicting the most common class of the training images.",
-            title="baseline",
+            title="Baseline",
             format="percent",
         ),
         Column(

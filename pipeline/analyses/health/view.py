@@ -11,9 +11,9 @@ from pipeline.analyses.health.shortcut import TABLE
 from pipeline.analyses.health.table import TABLES
 from pipeline.page.formats import count, formatted, is_missing, p_value, percent
 from pipeline.page.study import StudyResults
+from pipeline.page.table import Heading, heading
 from pipeline.page.view import View
-from pipeline.storage.columns import Column
-from pipeline.storage.health import ALL
+from pipeline.storage.health import ALL, BRIGHTNESS
 
 TITLE = "Dataset health"
 ABSENT = ""
@@ -23,9 +23,6 @@ significant, which a tiny difference is with enough images."""
 SIGNIFICANT = 0.05
 MOSTLY = 0.5
 """Share of the errors of the floor that the control has to avoid to give the class away."""
-_OF_PIXELS = "mean brightness"
-"""The fact that images without files of their own have, such as those of MNIST. In a digit, it says
-how much is written, and that is what the image shows."""
 SHOWN_CLASSES = 50
 """Classes in the table on the page; ``health.csv`` has all."""
 _PLAIN = {"dark": "too dark", "bright": "too bright", "blank": "blank", "blurred": "blurred"}
@@ -35,14 +32,14 @@ _PLAIN = {"dark": "too dark", "bright": "too bright", "blank": "blank", "blurred
 class Health(View):
     """What was found."""
 
-    headings: Sequence[str]
+    headings: Sequence[Heading]
     classes: Sequence[Sequence[str]]
     """One row per class, in the order of `headings`."""
     hidden: int
     """Classes that the table leaves out."""
     flagged: Sequence[str]
     """A sentence on each kind of flagged images."""
-    shortcut_headings: Sequence[str]
+    shortcut_headings: Sequence[Heading]
     shortcut: Sequence[Sequence[str]]
     """One row per set of facts."""
     finding: str
@@ -65,11 +62,11 @@ def view(study: StudyResults) -> Health | None:
     shortcut = study.tables["shortcut"].to_dict("records")
     finding, caution = _finding(shortcut)
     return Health(
-        headings=[_heading(column) for column in columns],
+        headings=[heading(column) for column in columns],
         classes=[[formatted(r[c.name], c.format) for c in columns] for r in rows[:SHOWN_CLASSES]],
         hidden=max(0, len(rows) - SHOWN_CLASSES),
         flagged=_flagged(study.record.get("health", {}).get("flagged", {})),
-        shortcut_headings=[_heading(column) for column in TABLE.columns],
+        shortcut_headings=[heading(column) for column in TABLE.columns],
         shortcut=[[formatted(r[c.name], c.format) for c in TABLE.columns] for r in shortcut],
         finding=finding,
         caution=caution,
@@ -82,11 +79,6 @@ def _named(facts: str, rows: Sequence[Mapping[Any, Any]]) -> str:
         return facts
     *first, last = [str(row["facts"]) for row in rows if row["facts"] != ALL]
     return f"{', '.join(first)} and {last}"
-
-
-def _heading(column: Column) -> str:
-    unit = f" ({column.unit})" if column.unit else ""
-    return f"{column.heading[:1].upper()}{column.heading[1:]}{unit}"
 
 
 def _empty(value: Any) -> bool:
@@ -117,9 +109,10 @@ def _finding(rows: Sequence[Mapping[Any, Any]]) -> tuple[str, str]:
         f"{percent(best['floor'])} for always predicting the most common class"
     )
     beyond = best["p_value"] < SIGNIFICANT and best["accuracy"] > best["floor"]
-    if beyond and {row["facts"] for row in rows} == {_OF_PIXELS}:
+    if beyond and {row["facts"] for row in rows} == {BRIGHTNESS}:
+        # Of a digit, it says how much is written, and that is what the image shows.
         return (
-            f"A control that knows only {_OF_PIXELS} classifies {accuracy} "
+            f"A control that knows only {BRIGHTNESS} classifies {accuracy} "
             f"({p_value(best['p_value'])}). These images have no files of their own, so nothing "
             "but the pixels can give the class away."
         ), ""

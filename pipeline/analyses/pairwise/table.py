@@ -37,7 +37,6 @@ PAIRWISE = Table(
             "Lower end of the 95% interval of the difference (paired bootstrap). It reflects "
             "test-set sampling; with cross-validation, it is at least as wide as that of the "
             "corrected resampled t-test over folds.",
-            title="95% interval, low",
             format="points",
         ),
         Column(
@@ -45,7 +44,6 @@ PAIRWISE = Table(
             "Upper end of the 95% interval of the difference (paired bootstrap). It reflects "
             "test-set sampling; with cross-validation, it is at least as wide as that of the "
             "corrected resampled t-test over folds.",
-            title="95% interval, high",
             format="points",
         ),
         Column(
@@ -150,13 +148,11 @@ COMBINATIONS = Table(
         Column(
             "ci_low",
             "Lower end of the 95% interval (Wilson) of the accuracy.",
-            title="95% interval, low",
             format="percent",
         ),
         Column(
             "ci_high",
             "Upper end of the 95% interval (Wilson) of the accuracy.",
-            title="95% interval, high",
             format="percent",
         ),
         Column("best_single", "The best of the combined runs on validation.", format="text"),

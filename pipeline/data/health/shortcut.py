@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sampling import stratified_order
-from pipeline.storage.health import ALL
+from pipeline.storage.health import ALL, BRIGHTNESS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ FACTS: dict[str, tuple[str, ...]] = {
     "width and height": ("width", "height"),
     "file size": ("bytes",),
     "format": ("format",),
-    "mean brightness": ("brightness",),
+    BRIGHTNESS: ("brightness",),
 }
 """Set of facts -> its columns. Facts that are the same for all images are left out."""
 _TREES, _LEAF, _MOST = 100, 3, 10_000
