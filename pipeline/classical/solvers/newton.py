@@ -18,6 +18,8 @@ Departures:
 * The preconditioner is the penalty plus the second moments of the features, as if all images had
   the same curvature. Moments of a sample of images needed several times as many passes, because
   histogram bins are sparse.
+* Many features of few images are first expressed in the row space of the images
+  (`pipeline.classical.solvers.row_space`).
 
 The objective minus ``1/2 ||W||^2`` is convex, so ``f - min f <= 1/2 ||g||^2`` for the gradient g;
 for a squared hinge this is also the duality gap. The solver stops when the bound is at most `tol`
@@ -32,7 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -42,6 +44,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.classical.solvers.loss import Array, Loss
 from pipeline.classical.solvers.preconditioner import Preconditioner
 from pipeline.classical.solvers.row_products import RowProducts
+from pipeline.classical.solvers.row_space import is_wide, row_space
 from pipeline.machine import allowed_threads
 
 _INNER_ACCURACY = 0.1
@@ -73,6 +76,15 @@ def minimize(x: NDArray[np.float32], loss: Loss, tol: float, max_iter: int) -> S
         tol: stop when the objective is proven to be this close to its minimum, as a fraction of it.
         max_iter: the most Newton steps.
     """
+    if is_wide(*x.shape):
+        with threadpool_limits(1, "blas"):  # the same numbers on any number of cores
+            basis, coordinates = row_space(x)
+        found = _minimize(coordinates, loss, tol, max_iter)
+        return replace(found, weights=np.vstack([basis @ found.weights[:-1], found.weights[-1:]]))
+    return _minimize(x, loss, tol, max_iter)
+
+
+def _minimize(x: NDArray[np.float32], loss: Loss, tol: float, max_iter: int) -> Solution:
     penalty = np.ones((x.shape[1] + 1, 1))
     penalty[-1] = loss.intercept_penalty
     precondition = Preconditioner(x, penalty)

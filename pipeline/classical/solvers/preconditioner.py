@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
 from pipeline.classical.solvers.loss import Array
+from pipeline.classical.solvers.row_space import is_wide
 
 _WIDEST_FACTORIZED = 5_000  # 200 MB in float64; wider problems use a diagonal preconditioner
 _MOMENT_ROWS = 8_192
@@ -18,8 +19,9 @@ _FLOAT32_ROUNDING = 1e-6
 
 def newton_bytes(n: int, d: int, n_classes: int) -> int:
     """Return the approximate bytes that `newton` needs in addition to (n, d) features."""
-    square = d**2 if d < _WIDEST_FACTORIZED else 0
-    return 8 * 4 * square + 8 * 4 * n_classes * (n + d)
+    solved, basis = (n, 3 * n * d) if is_wide(n, d) else (d, 0)
+    square = solved**2 if solved < _WIDEST_FACTORIZED else 0
+    return 8 * (basis + 4 * square + 4 * n_classes * (n + d))
 
 
 class Preconditioner:

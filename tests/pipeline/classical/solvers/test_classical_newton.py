@@ -14,6 +14,9 @@ from threadpoolctl import threadpool_limits
 from pipeline.classical.linear_svm import LinearSVM
 from pipeline.classical.logistic_regression import LogisticRegression
 
+WIDE = (120, 600, 3)
+"""Images, features and classes: so few images that the solver works in their row space."""
+
 
 def problem(n, d, n_classes, seed=0):
     x, y = make_classification(
@@ -39,7 +42,9 @@ def likelihood_objective(coef, intercept, x, y, C):
     return 0.5 * np.square(coef).sum() + C * (np.logaddexp.reduce(scores, axis=1) - own).sum()
 
 
-@pytest.mark.parametrize(("n", "d", "n_classes"), [(600, 30, 10), (250, 400, 3), (2000, 60, 2)])
+@pytest.mark.parametrize(
+    ("n", "d", "n_classes"), [(600, 30, 10), (250, 400, 3), (2000, 60, 2), WIDE]
+)
 @pytest.mark.parametrize("C", [0.001, 0.1, 1.0, 10.0])
 def test_svm_is_within_its_bound_of_liblinear(n, d, n_classes, C):
     x, y = problem(n, d, n_classes)
@@ -101,6 +106,20 @@ def test_wide_features_use_the_diagonal_preconditioner(monkeypatch):
     monkeypatch.setattr("pipeline.classical.solvers.preconditioner._WIDEST_FACTORIZED", 10)
     diagonal = LinearSVM(C=0.1, tol=1e-6).fit(x, y)
     assert diagonal.coef_ == pytest.approx(factorized.coef_, abs=1e-3)
+
+
+def test_few_images_are_solved_in_their_row_space(monkeypatch):
+    """The same minimum, also where images are repeated and so do not span n dimensions."""
+    x, y = problem(*WIDE)
+    x[60:] = x[:60]
+    y[60:] = y[:60]
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.classical.solvers.newton.is_wide", lambda n, d: False)
+        whole = LinearSVM(C=0.1, tol=1e-7).fit(x, y)
+    turned = LinearSVM(C=0.1, tol=1e-7).fit(x, y)
+    assert turned.coef_ == pytest.approx(whole.coef_, abs=1e-4)
+    assert turned.intercept_ == pytest.approx(whole.intercept_, abs=1e-4)
+    assert not np.array_equal(turned.coef_, whole.coef_), "it was solved in another way"
 
 
 def test_blocks_and_threads_change_nothing_but_rounding(monkeypatch):
