@@ -40,10 +40,8 @@ def main() -> None:
     dataset = cast("DatasetSpec", params.dataset)
     outlook = dataset.outlook()  # once: it walks through a folder or an archive
     most = dataset.most_training_images(outlook)
-    check_sizes(params, most)
+    check_parts(params, most, outlook)
     check_channels(params)
-    check_limits(params, most)
-    check_classes(params, outlook)
     check_memory_ahead(params, outlook)
     read = dataset.files_read()
     save_fingerprints(read_params()[0], {path.as_posix(): file_digest(path) for path in read})
@@ -69,18 +67,6 @@ def check_files(params: Params) -> None:
     for name, options in params.corrupt.items():
         for corruption in options.corruptions or ():
             check_known(corruption, list(CONSTANTS), f"corruption of params.yaml: corrupt.{name},")
-
-
-def check_sizes(params: Params, most: int | None) -> None:
-    """Raise `StudyError` if params.yaml asks for more training images than there are.
-
-    Where their number is not known yet, as before a download, the stage itself checks.
-    """
-    if most is not None and params.sample_size.runs:
-        try:
-            params.sample_size.numbers(most)
-        except StudyError as error:
-            raise StudyError(f"params.yaml: {error}") from None
 
 
 def check_channels(params: Params) -> None:
@@ -118,50 +104,54 @@ def _mirrored(params: Params) -> Iterator[str]:
                     yield f"{kind}.{name}.{option}"
 
 
-def check_limits(params: Params, most: int | None) -> None:
-    """Raise `StudyError` if an ablation asks for more training images than there are."""
-    for name, ablation in params.ablations.items():
-        for each in ablation.variants:
-            if most is not None and each.limit is not None and each.limit > most:
-                raise StudyError(
-                    f"params.yaml: ablations.{name}, {each.label}: limit: found {each.limit:,}; "
-                    f"expected at most the {most:,} training images (null for all)"
-                )
+def check_parts(params: Params, most: int | None, outlook: Outlook | None) -> None:
+    """Raise `StudyError` if params.yaml asks for more training images or classes than there are.
 
-
-def check_classes(params: Params, outlook: Outlook | None) -> None:
-    """Raise `StudyError` if params.yaml asks for more classes than there are, or too few images.
-
-    Each class needs an image to learn from. Where the classes are not known yet, as before most
+    Each class needs an image to learn from. Where a number is not known yet, as before most
     downloads, the stages themselves check.
+
+    Args:
+        params: the study.
+        most: training images, at most; None if unknown.
+        outlook: of the dataset; None if unknown.
     """
     dataset = cast("DatasetSpec", params.dataset)
-    there = len(dataset.classes or ()) or (outlook.n_classes if outlook is not None else 0)
-    if not there or dataset.min_per_class is not None:
-        return
+    classes = len(dataset.classes or ()) or (outlook.n_classes if outlook is not None else 0)
+    there = None if dataset.min_per_class is not None else classes or None
     problems: list[str] = []
-    smallest = next((size for size in params.sample_size.sizes if size is not None), there)
-    if params.sample_size.runs and smallest < there:
-        problems.append(f"sample_size.sizes: found {smallest}; {_an_image_each(there)}")
+    if params.sample_size.runs:
+        with _noted(problems):
+            if most is not None:
+                params.sample_size.numbers(most)
+        smallest = next((size for size in params.sample_size.sizes if size is not None), there)
+        if there is not None and smallest is not None and smallest < there:
+            problems.append(f"sample_size.sizes: found {smallest}; {_an_image_each(there)}")
     for name, ablation in params.ablations.items():
         for each in ablation.variants:
-            where = f"ablations.{name}, {each.label}"
-            with _noted(problems):
-                _check_variant(where, each, dataset.classes, there)
+            with _noted(problems, f"ablations.{name}, {each.label}: "):
+                _check_variant(each, most, dataset.classes, there)
     if problems:
         raise StudyError("\n".join(f"params.yaml: {problem}" for problem in problems))
 
 
-def _check_variant(where: str, variant: Variant, names: tuple[str, ...] | None, there: int) -> None:
-    """Raise `StudyError` if a value of an ablation does not suit the dataset's classes."""
-    wanted = variant.classes or there
+def _check_variant(
+    variant: Variant, most: int | None, names: tuple[str, ...] | None, there: int | None
+) -> None:
+    """Raise `StudyError` if there are fewer images or classes than a value of an ablation wants."""
+    limit, wanted = variant.limit, variant.classes or there
+    if most is not None and limit is not None and limit > most:
+        raise StudyError(
+            f"limit: found {limit:,}; expected at most the {most:,} training images (null for all)"
+        )
+    if there is None or wanted is None:
+        return
     for each in wanted if isinstance(wanted, tuple) and names else ():
-        check_known(each, list(names or ()), f"class of {where}: classes,")
+        check_known(each, list(names or ()), "class")
     count = len(wanted) if isinstance(wanted, tuple) else wanted
     if count > there:
-        raise StudyError(f"{where}: classes: found {count}; expected at most the {there} there are")
-    if variant.limit is not None and variant.limit < count:
-        raise StudyError(f"{where}: limit: found {variant.limit}; {_an_image_each(count)}")
+        raise StudyError(f"classes: found {count}; expected at most the {there} there are")
+    if limit is not None and limit < count:
+        raise StudyError(f"limit: found {limit}; {_an_image_each(count)}")
 
 
 def _an_image_each(classes: int) -> str:

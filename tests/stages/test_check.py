@@ -80,7 +80,7 @@ def test_more_training_images_than_there_are(study_folder, dataset, most):
     [
         ({"sample_size": {"sizes": [2, None], "runs": {"svm": {}}}}, r"sizes: found 2; .* least 3"),
         ({"classes": 4}, "it, 1: classes: found 4; expected at most the 3"),
-        ({"classes": ["frog", "cta"]}, "class of ablations.it, 1: classes, 'cta'; did you mean"),
+        ({"classes": ["frog", "cta"]}, "it, 1: unknown class 'cta'; did you mean"),
         ({"classes": 2, "limit": 1}, "it, 1: limit: found 1; expected at least 2, an image of"),
         ({"limit": 2}, "it, 1: limit: found 2; expected at least 3, an image of each class"),
     ],
