@@ -138,6 +138,11 @@ def _svc_class() -> Any:
     return SVC
 
 
+_SUPPORT_VECTORS = 0.8
+"""Share of the images that are support vectors of a pair of classes (measured: 0.67 of 45,000
+images of CIFAR-10, 0.82 of 14,400 photographs of 20 classes)."""
+
+
 class Spec(ClassicalSpec):
     """An SVM with an RBF kernel, one-vs-one."""
 
@@ -157,10 +162,15 @@ class Spec(ClassicalSpec):
         return RBFSVM(C=self.C, gamma=self.gamma, tol=self.tol, cache_mb=self.cache_mb)
 
     def classifier_bytes(self, n: int, d: int, n_classes: int) -> int:
-        """Return the bytes of the copies of the features and of the cached kernel rows."""
+        """Return the bytes of the copies of the features, and of what is larger of two things.
+
+        scikit-learn's solver caches rows of the kernel; scikit-learn-intelex's keeps the support
+        vectors of each pair of classes, and there are k·(k - 1)/2 pairs of 2/k of the images.
+        """
         rows = (2 if self.mirrored else 1) * n
-        kept = min(1_000_000 * self.cache_mb, 8 * rows**2)
-        return super().classifier_bytes(n, d, n_classes) + kept
+        cached = min(1_000_000 * self.cache_mb, 8 * rows**2)
+        of_pairs = int(_SUPPORT_VECTORS * 4 * (n_classes - 1) * rows * d)
+        return super().classifier_bytes(n, d, n_classes) + max(cached, of_pairs)
 
     def engine(self) -> str:
         """Return the library that fits it, with its version, for the run's card."""

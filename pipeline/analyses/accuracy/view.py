@@ -24,7 +24,7 @@ ABSENT = ""
 GAP = Column(
     "generalization_gap",
     "The generalization gap: training accuracy minus test accuracy, in percentage points.",
-    title="Train \u2212 test",  # the generalization gap, in a narrow column
+    title="Train \u2212\u00a0test",  # the generalization gap, in a column of two lines
     format="points",
     shown=True,
 )
