@@ -31,7 +31,8 @@ class Page:
 
     path: Path
     subjects: Sequence[ModuleType]
-    """Modules with `SUBJECT` (a heading), `rows()` and, to time a full dataset, `whole_set()`."""
+    """Modules with `SUBJECT` (a heading) and `rows()`; to time a full dataset, `whole_set()`; for
+    sentences below the table, `notes()`."""
     packages: tuple[str, ...]
     one_thread: bool
     """Whether everything runs on one thread; otherwise on all cores."""
@@ -93,6 +94,8 @@ def _write(page: Page) -> None:
         parts += [f"## {subject.SUBJECT}", _comparison(subject.rows())]
         if hasattr(subject, "whole_set"):
             parts.append(_whole_set(subject.whole_set()))
+        if hasattr(subject, "notes"):
+            parts += subject.notes()
     save_text(page.path, "\n\n".join(parts) + "\n")
     print(f"wrote {page.path}")
 

@@ -18,18 +18,26 @@ from typing import Any
 from pipeline.commands.jobs.resources import THREAD_VARIABLES
 from pipeline.commands.workspace import LATER_SECTIONS, populate
 from pipeline.config.yaml_files import dump_yaml
-from tests.benchmarks.measure import Row
+from tests.benchmarks.measure import REPETITIONS, Row, seconds_of
 
 SUBJECT = "Stages side by side"
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = 12
-_STUDY = "sys.exit(workspace.reproduce(Path(sys.argv[1]), Path.cwd(), Options(int(sys.argv[2]))))"
-_COMMAND = f"""
+_IMPORTS = """
 import sys
 from pathlib import Path
 from pipeline.commands import workspace
 from pipeline.commands.jobs.options import Options
-{_STUDY}
+from pipeline.commands.jobs.study import run_side_by_side
+from pipeline.config.params import load_params
+"""
+_AS_MAKE_DOES = """
+sys.exit(workspace.reproduce(Path(sys.argv[1]), Path.cwd(), Options(int(sys.argv[2]))))
+"""
+_BY_THE_ENGINE = """
+folder = Path(sys.argv[1])
+params = load_params(folder / "params.yaml")
+sys.exit(run_side_by_side(folder, Path.cwd(), params, Options(int(sys.argv[2]))))
 """
 
 
@@ -41,6 +49,8 @@ class Finished:
     predictions: dict[str, bytes]
     training: float
     """Seconds from the start of the first of the equal runs to the end of the last."""
+    command: float = 0.0
+    """Median seconds of the command of such a run by itself, where it was measured."""
 
 
 def params() -> dict[str, Any]:
@@ -85,15 +95,32 @@ def _row(task: str, one: float, two: float, agreement: str) -> Row:
     return Row(task, two, "dvc repro", one, ratio, ratio, ratio, agreement, repetitions=1)
 
 
-def _finished(jobs: int) -> Finished:
-    """Run the study once, in a new folder beside the workspaces."""
+def notes() -> list[str]:
+    """Say what a stage takes in addition to its command, one stage at a time."""
+    found = _finished(1, _BY_THE_ENGINE, timed=True)
+    stage = found.training / RUNS
+    return [
+        f"One of these stages took {stage:.2f} s with one job of the engine, and its command alone "
+        f"{found.command:.2f} s (median of {REPETITIONS}): the engine and DVC add "
+        f"{stage - found.command:.2f} s to each stage."
+    ]
+
+
+def _finished(jobs: int, script: str = _AS_MAKE_DOES, timed: bool = False) -> Finished:
+    """Run the study once, in a new folder beside the workspaces.
+
+    Args:
+        jobs: how many stages at once.
+        script: what runs it.
+        timed: whether to time the command of one of the runs by itself afterward.
+    """
     (ROOT / "workspaces").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=ROOT / "workspaces"))
     try:
         populate(folder, ROOT, dump_yaml(params()))
         start = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, str(folder), str(jobs)],
+            [sys.executable, "-c", _IMPORTS + script, str(folder), str(jobs)],
             cwd=ROOT,
             env=os.environ | dict.fromkeys(THREAD_VARIABLES, "1"),
             stdout=subprocess.PIPE,
@@ -112,9 +139,23 @@ def _finished(jobs: int) -> Finished:
             path.parts[-3]: path.read_bytes()
             for path in (folder / "runs").glob("run*/seed-*/predictions.npz")
         }
-        return Finished(seconds, predictions, _training_seconds(times))
+        command = seconds_of(lambda: _train(folder), REPETITIONS) if timed else 0.0
+        return Finished(seconds, predictions, _training_seconds(times), command)
     finally:
         shutil.rmtree(folder)
+
+
+def _train(folder: Path) -> None:
+    """Run the command of one of the runs, as DVC would."""
+    subprocess.run(
+        [sys.executable, "-m", "stages.train_classical"],
+        cwd=folder,
+        env=os.environ
+        | dict.fromkeys(THREAD_VARIABLES, "1")
+        | {"DVC_STAGE": "train_classical@run00"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def _training_seconds(times: list[tuple[str, float]]) -> float:

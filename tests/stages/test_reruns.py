@@ -78,26 +78,24 @@ def steps(root, tmp_path_factory) -> dict[str, Step]:
     path.write_text(path.read_text(encoding="utf-8") + "# a remark\n", encoding="utf-8")
     steps["remark"] = study.repro()
 
-    study.edit(lambda p: p["dataset"].update(title="ten photographs"))
-    steps["title"] = study.repro()
+    def reword(params):
+        params["dataset"].update(title="ten photographs")
+        params["ablations"]["C"]["claims"][0].update(claim="It is better, weakly.")
 
-    study.edit(lambda p: p["deep"]["lenet5"].update(epochs=2))
-    steps["epochs"] = study.repro()
+    study.edit(reword)
+    steps["words"] = study.repro()
 
     study.edit(lambda p: p["features"]["hog"].update(cell=8))
     steps["hog"] = study.repro()
 
-    study.edit(lambda p: p["classical"]["both_svm"]["tune"]["ranges"]["C"].update(high=20))
-    steps["range"] = study.repro()
+    def change_options(params):  # of four sections, each of which has its own stages
+        params["deep"]["lenet5"].update(epochs=2)
+        params["classical"]["both_svm"]["tune"]["ranges"]["C"].update(high=20)
+        params["sample_size"].update(sizes=[60, 120, None])
+        params["ablations"]["C"].update(values=[0.01, 0.5, 1.0])
 
-    study.edit(lambda p: p["sample_size"].update(sizes=[60, 120, None]))
-    steps["size"] = study.repro()
-
-    study.edit(lambda p: p["ablations"]["C"].update(values=[0.01, 0.5, 1.0]))
-    steps["value"] = study.repro()
-
-    study.edit(lambda p: p["ablations"]["C"]["claims"][0].update(claim="It is better, weakly."))
-    steps["claim"] = study.repro()
+    study.edit(change_options)
+    steps["options"] = study.repro()
 
     def swap_runs(params):
         params["classical"]["added"] = {"method": "linear_svm", "features": ["color"], "C": 0.1}
@@ -145,8 +143,7 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
 @pytest.mark.parametrize(
     ("step", "expected"),
     [
-        ("title", ALWAYS | BEHIND | {"prepare"}),
-        ("epochs", ALWAYS | BEHIND_RUNS | {"index", "train_deep@lenet5", "corrupt@lenet5"}),
+        ("words", ALWAYS | BEHIND | {"prepare", "index"}),
         (
             "hog",
             ALWAYS
@@ -162,10 +159,19 @@ def test_a_remark_reruns_nothing_but_the_check(steps):
                 "ablations@C",
             },
         ),
-        ("size", ALWAYS | BEHIND_RUNS | {"sample_size@hog_svm"}),
-        ("value", ALWAYS | BEHIND_RUNS | {"index", "ablations@C"}),
-        ("claim", ALWAYS | BEHIND | {"index"}),
-        ("range", ALWAYS | BEHIND_RUNS | {"index", "train_classical@both_svm"}),
+        (
+            "options",
+            ALWAYS
+            | BEHIND_RUNS
+            | {
+                "index",
+                "train_deep@lenet5",
+                "corrupt@lenet5",
+                "train_classical@both_svm",
+                "sample_size@hog_svm",
+                "ablations@C",
+            },
+        ),
         ("runs", ALWAYS | BEHIND_RUNS | {"index", "train_classical@added"}),
     ],
 )

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,67 @@ sys.exit(workspace.main(["run", "tiny", *sys.argv[1:]]))
 """
 
 
+class Network:
+    """A network namespace for each machine, joined by a bridge; loopback addresses are their own.
+
+    Making them takes rights that not every user has.
+    """
+
+    def __init__(self) -> None:
+        self.id = f"lab{os.getpid()}"
+        self.prefix = f"10.{os.getpid() % 200 + 20}.{os.getpid() // 200 % 250}"
+        self.spaces: dict[str, str] = {}
+        """Machine -> address."""
+
+    @classmethod
+    def made(cls) -> Network | None:
+        """Return a network, or None where this user may not make one."""
+        found = cls()
+        try:
+            found._ip("link", "add", found.id, "type", "bridge")
+            found._ip("address", "add", f"{found.prefix}.1/24", "dev", found.id)
+            found._ip("link", "set", found.id, "up")
+            found.join("trial")
+        except (OSError, subprocess.CalledProcessError):
+            with suppress(OSError):
+                found.close()
+            return None
+        return found
+
+    def join(self, machine: str) -> str:
+        """Give a machine its namespace, and return its address."""
+        if machine not in self.spaces:
+            number = len(self.spaces) + 2
+            space, outside = f"{self.id}-{machine}", f"v{number}-{os.getpid()}"
+            self.spaces[machine] = f"{self.prefix}.{number}"
+            self._ip("netns", "add", space)
+            self._ip("link", "add", outside, "type", "veth", "peer", "eth0", "netns", space)
+            self._ip("link", "set", outside, "master", self.id, "up")
+            self._ip("-n", space, "address", "add", f"{self.prefix}.{number}/24", "dev", "eth0")
+            for each in ("lo", "eth0"):
+                self._ip("-n", space, "link", "set", each, "up")
+        return self.spaces[machine]
+
+    def inside(self, machine: str) -> list[str]:
+        """Return what to put in front of a command that a machine runs."""
+        self.join(machine)
+        return ["ip", "netns", "exec", f"{self.id}-{machine}"]
+
+    def close(self) -> None:
+        for machine in self.spaces:
+            self._ip("netns", "delete", f"{self.id}-{machine}", check=False)
+        self._ip("link", "delete", self.id, check=False)
+
+    @staticmethod
+    def _ip(*arguments: str, check: bool = True) -> None:
+        subprocess.run(["ip", *arguments], check=check, capture_output=True)
+
+
 class Lab:
     """Machines, each with a checkout and a home of its own; they share DVC's cache."""
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        self.root, self.folder = root, folder
+    def __init__(self, root: Path, folder: Path, network: Network | None = None) -> None:
+        self.root, self.folder, self.network = root, folder, network
         self.log, self.go = folder / "log", folder / "go"
         self.log.touch()
         (folder / "stage.sh").write_text(SCRIPT, encoding="utf-8")
@@ -113,8 +170,9 @@ class Lab:
 
     def start(self, study: Study, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         """Start a command of the project on a machine."""
+        inside = self.network.inside(study.root.parent.name) if self.network else []
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [*inside, sys.executable, *arguments],
             cwd=study.root,
             env=study.environment | variables,
             stdout=subprocess.PIPE,
@@ -134,10 +192,11 @@ class Lab:
     def scheduler(self, head: Study) -> str:
         """Start a scheduler; return its address."""
         port = free_port()
-        place = ("--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+        host = self.network.join(head.root.parent.name) if self.network else "127.0.0.1"
+        place = ("--host", host, "--port", str(port), "--no-dashboard")
         self.start(head, "-m", "distributed.cli.dask_scheduler", *place)
-        wait_for(lambda: answers(port), "the scheduler")
-        return f"tcp://127.0.0.1:{port}"
+        wait_for(lambda: answers(host, port), "the scheduler")
+        return f"tcp://{host}:{port}"
 
     def lines(self, machine: str = "") -> list[list[str]]:
         """The log, of one machine or of all: start or end, stage, threads, folder."""
@@ -152,6 +211,8 @@ class Lab:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
+        if self.network is not None:
+            self.network.close()
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
@@ -252,8 +313,11 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(root, tmp_path_factory) -> Iterator[Story]:
-    """Two workers: one is killed in a training. The head is killed too, and started again."""
-    lab = Lab(root, tmp_path_factory.mktemp("story"))
+    """Two workers: one is killed in a training. The head is killed too, and started again.
+
+    Each machine has a network of its own where this user may make networks.
+    """
+    lab = Lab(root, tmp_path_factory.mktemp("story"), Network.made())
     try:
         yield told(lab)
     finally:
@@ -298,9 +362,9 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def answers(port: int) -> bool:
+def answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
     except OSError:
         return False
     return True

@@ -45,8 +45,8 @@ stopped on a part of the images, whose kernel is far smaller."""
 _COMPONENTS = 60
 """Operations to find principal components, per cube of the smaller of images and features."""
 KERNEL_COMPONENTS = 512
-"""Principal components that a kernel SVM is given. Of 10,000 photographs of 20 classes it classified
-3 points more of the validation images with them than with all 3,720 features, in half the memory."""
+"""Principal components that a kernel SVM is given. On 10,000 photographs of 20 classes, validation
+accuracy was 3 points higher with them than with all 3,720 features, in half the memory."""
 _TRAINING = 0.25
 """Share of the speed of a matrix product that the training of a small network reaches."""
 _BATCHES = 1.8e-4

@@ -163,7 +163,7 @@ def test_accuracy_table_has_the_numbers_of_the_csv(normal):
                               ("Train", "train_accuracy")):  # fmt: skip
             assert row[title] == shown(record[column])
         gap = (record["train_accuracy"] - record["test_accuracy"]) * 100
-        assert row["Train \u2212 testpoints"] == f"{gap:.1f}"
+        assert row["Train \u2212\u00a0testpoints"] == f"{gap:.1f}"
         ends = f"{record['macro_f1_ci_low']:.3f} to {record['macro_f1_ci_high']:.3f}"
         assert row["Macro-F1"] == f"{record['macro_f1']:.3f}{ends}"
         assert row["Parameters"] == f"{record['parameters']:,}"
