@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import tempfile
 from pathlib import Path
 
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -19,6 +20,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if WORKERS > 1:  # each gets its share of the cores, and so do the processes that it starts
     for each in THREADS:
         os.environ.setdefault(each, str(max(1, (os.cpu_count() or 1) // WORKERS)))
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers, and processes of tests, inherit it
+    CACHES = tempfile.TemporaryDirectory(prefix="caches-of-tests-")
+    # Where its verdict cannot be kept, `precision: auto` is float32: on every processor, tests
+    # compare the same numbers.
+    Path(CACHES.name, "classical-versus-deep", "bfloat16.json").mkdir(parents=True)
+    os.environ["XDG_CACHE_HOME"] = CACHES.name
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
