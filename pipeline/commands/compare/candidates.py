@@ -250,7 +250,7 @@ CANDIDATES: tuple[Candidate, ...] = (
     Candidate(
         "hog_color_rbf_svm", "classical", "the same features with a radial kernel",
         lambda task: {
-            "method": "rbf_svm", "features": ["hog", "color"], "mirrored": True,
+            "method": "rbf_svm", "features": ["hog", "color"], **_mirrored(["hog", "color"]),
             "scaling": "unit", "pca": KERNEL_COMPONENTS, "C": 5, "gamma": 1.0,
             **_search(task, TUNE_KERNEL),
         },
