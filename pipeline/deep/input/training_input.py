@@ -17,6 +17,7 @@ from pipeline.deep.input.augmentation import augment
 from pipeline.deep.input.batches import Batches
 from pipeline.deep.options import AugmentationOptions
 from pipeline.deep.spec import DeepSpec
+from pipeline.deep.training_model import TrainingModel
 
 BLOCK_VALUES = 2**24
 """Number of values summed at a time, to avoid a copy of a whole memory-mapped split."""
@@ -70,7 +71,7 @@ class TrainingInput:
         if self._augments:
             x = Augmentation(self._options, self._fill)({"inputs": x, **draws})
         self.batches.copies_of_labels = len(network.outputs)
-        return keras.Model(given, network(x), name="training")
+        return TrainingModel(given, network(x), name="training")
 
 
 class StoredInputs(keras.layers.Layer):
