@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from stages import supervision
+from stages import packages, supervision
 
+packages.check()
 # This forks if Python was started as a stage, so it comes before any heavy import.
 supervision.begin()
 

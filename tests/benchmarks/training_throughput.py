@@ -20,14 +20,15 @@ from tests.benchmarks.photographs import SIDE, patches
 
 SUBJECT = "Training throughput"
 BATCH, CLASSES, REPETITIONS = 128, 10, 3
-IMAGES = {"lenet5": (4_096, 46_080), "resnet": (768, 46_080)}
+IMAGES = {"lenet5": (4_096, 46_080), "resnet": (768, 46_080), "airbench": (1_536, 46_080)}
 """On a CPU, and on an accelerator."""
+WIDTHS = {"airbench": 0.5}
 MOVES = {"flip": True, "crop": 4}
 LAYERS = "RandomFlip, RandomTranslation in the model"
 
 
 def rows() -> list[Row]:
-    """Compare both networks, without and with augmentation."""
+    """Compare all networks, without and with augmentation."""
     return [
         row
         for method in IMAGES
@@ -37,7 +38,8 @@ def rows() -> list[Row]:
 
 
 def _spec(method: str, options: dict) -> DeepSpec:
-    given = {"method": method, "batch_size": BATCH, "schedule": "constant", **options}
+    width = {"width": WIDTHS[method]} if method in WIDTHS else {}
+    given = {"method": method, "batch_size": BATCH, "schedule": "constant", **width, **options}
     return registry.parse("deep", given, f"deep.{method}")
 
 

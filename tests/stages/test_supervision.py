@@ -41,7 +41,7 @@ if __name__ == "__main__":
 @pytest.fixture(scope="module")
 def project(root, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("project")
-    for name in ("stages/__init__.py", "stages/supervision.py"):
+    for name in ("stages/__init__.py", "stages/packages.py", "stages/supervision.py"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(root / name, folder / name)
     (folder / "pipeline").symlink_to(root / "pipeline")
@@ -77,6 +77,16 @@ class Stage:
         """Wait until all its processes have ended; return the exit code and what was said."""
         output, _ = self.process.communicate(timeout=20)
         return self.process.returncode, "\n".join([*self.lines, output])
+
+
+def test_a_python_without_the_packages_is_named(project):
+    # -S leaves out the packages of the environment.
+    command = [sys.executable, "-S", "-m", "stages.doze"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert f"error: found {sys.executable}, which lacks keras, psutil, pydantic" in done.stderr
+    assert ". .venv/bin/activate" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.tried(
