@@ -22,7 +22,7 @@ from pipeline.config.sample_size import SampleSizeOptions
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.storage.splits import Task
 
-REFERENCE = Path(__file__).resolve().parents[4] / "reports" / "reference" / "cifar10"
+REFERENCE = Path(__file__).resolve().parents[4] / "reports" / "reference" / "cifar10-default"
 SIZES = {"train": 45_000, "validation": 5_000, "test": 10_000}
 CIFAR10 = Task(tuple("abcdefghij"), (32, 32, 3), SIZES)
 CLASSICAL = (
@@ -32,7 +32,7 @@ CLASSICAL = (
 NETWORKS = ("mlp", "lenet5", "resnet20", "airbench")
 
 
-def parsed(kind: str, leave_out: str = "vgg16") -> dict[str, Any]:
+def parsed(kind: str, leave_out: tuple[str, ...] = ("vgg16", "efficientnet")) -> dict[str, Any]:
     section = read_yaml(REFERENCE / "params.yaml")[kind]
     return {
         name: registry.parse(kind, entry, name)
