@@ -1,4 +1,7 @@
-"""The device that Keras computes on. The only file that uses a backend directly."""
+"""The device that Keras computes on.
+
+Only this file and `pipeline.deep.training_model` use a backend directly.
+"""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from pipeline import device
 from pipeline.class_scores import of_probabilities
 from pipeline.deep.cost import counted_multiply_adds, leaf_layers
 from pipeline.deep.training.scoring import cross_entropy
+from pipeline.deep.training_model import TrainingModel
 
 IMAGES, STEPS, FEWEST_STEPS, SMALLEST_BATCH = 32, 20, 4, 16
 MULTIPLY_ADDS = {False: 3e10, True: 3e12}
@@ -188,17 +189,18 @@ def _steps(
         keras.losses.BinaryCrossentropy() if two else keras.losses.SparseCategoricalCrossentropy()
     )
     targets = labels[:, None].astype(np.float32) if two else labels
+    trained = TrainingModel(model.input, model.output)  # its steps are those of the training
     optimizer = keras.optimizers.Adam(LEARNING_RATE, name="one_batch")
-    optimizer.build(model.trainable_variables)
-    model.compile(optimizer, loss=kind, jit_compile=xla, auto_scale_loss=False)
+    optimizer.build(trained.trainable_variables)
+    trained.compile(optimizer, loss=kind, jit_compile=xla, auto_scale_loss=False)
     for _ in range(steps):
         start = time.perf_counter()
-        losses.append(float(model.train_on_batch(inputs, targets)))
+        losses.append(float(trained.train_on_batch(inputs, targets)))
         seconds.append(time.perf_counter() - start)
         over = losses[-1] <= LEARNED * losses[0] or sum(seconds[1:]) > SECONDS
         if over and len(losses) >= FEWEST_STEPS:
             break
-    losses.append(float(model.train_on_batch(inputs, targets)))
+    losses.append(float(trained.train_on_batch(inputs, targets)))
     return tuple(losses), seconds[0], float(np.median(seconds[1:]))
 
 
