@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba.core import types
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from pipeline.features.compilation import compiled, inlined
@@ -21,6 +25,8 @@ _EPS_SQUARED = np.float32(1e-5**2)
 _FIRST, _SECOND = np.float32(0.1), np.float32(1e-3)
 """OpenCV's guards: the first is multiplied by the number of values."""
 _ONE, _ZERO = np.float32(1), np.float32(0)
+_PADDING = 32
+"""LLVM's loops take 32 numbers at a time, and then what is left one by one."""
 
 
 @inlined()
@@ -98,8 +104,9 @@ def _blocks_of_cells(
         for column in range(across - block + 1):
             for line in range(block):
                 first = ((row + line) * across + column) * count
-                for k in range(run):
-                    out[start + line * run + k] = cells[first + k]
+                here, there = cells[first : first + run], out[start + line * run :]
+                for k in range(run):  # of slices: an index that is a sum could be negative
+                    there[k] = here[k]
             _normalize(out[start : start + size], norm)
             start += size
 
@@ -160,6 +167,51 @@ def _multiply_and_clip(numbers: NDArray[np.float32], factor: np.float32) -> None
         numbers[k] = number if number < _CLIP else _CLIP
 
 
+@intrinsic
+def _add_votes(
+    context: Any,
+    columns: types.Array,
+    place: types.Integer,
+    low: types.Float,
+    high: types.Float,
+    weight: types.Float,
+    under: types.Float,
+) -> tuple[Any, Any]:
+    """Add a pixel's votes to two bins of two cells, four numbers side by side, in one operation.
+
+    They are ``low * weight``, ``low * under``, ``high * weight`` and ``high * under``.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array, place, *votes = arguments
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, array).data
+        vector = ir.VectorType(ir.FloatType(), 4)
+        pointer = builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+        products = builder.fmul(
+            _spread(builder, vector, votes[:2], [0, 0, 1, 1]),
+            _spread(builder, vector, votes[2:], [0, 1, 0, 1]),
+        )
+        total = builder.fadd(builder.load(pointer, align=4), products)
+        builder.store(total, pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(columns, place, low, high, weight, under), generate
+
+
+def _spread(builder: Any, vector: Any, values: list[Any], order: list[int]) -> Any:
+    """Return a vector with some of these values in this order."""
+    unset = ir.Constant(vector, ir.Undefined)
+    given = unset
+    for k, value in enumerate(values):
+        given = builder.insert_element(given, value, _index(k))
+    places = ir.Constant(ir.VectorType(ir.IntType(32), len(order)), order)
+    return builder.shuffle_vector(given, unset, places)
+
+
+def _index(k: int) -> Any:
+    return ir.Constant(ir.IntType(32), k)
+
+
 @compiled(
     _BINS,
     _PARTS,
@@ -195,27 +247,30 @@ def interpolated_blocks(
     n, height, width = bins.shape
     block, size = len(weights), len(weights) ** 2 * count
     down, across = height // cell - block + 1, width // cell - block + 1
-    run = block * (count + 1)  # in each cell, a last bin for votes that belong to the first one
+    run = (count + 1) * block  # a last bin is for votes that belong to the first one
     cells = across + block - 1
     # Pixels at the same place in their cells are side by side: blocks are summed together.
     places = np.empty(cells * cell, dtype=np.uint64)
     for k in range(places.size):
         places[k] = (k % cell * cells + k // cell) * run
-    columns = np.empty(places.size * run, dtype=np.float32)
-    sums = np.empty(across * run, dtype=np.float32)
+    padded = (across * run + _PADDING - 1) // _PADDING * _PADDING
+    columns = np.empty(places.size * run + _PADDING, dtype=np.float32)
+    sums = np.empty(padded, dtype=np.float32)
     for i in range(n):
         first, numbers = start, out[i]
         for row in range(down):
             _sum_down(bins[i], low[i], high[i], row * cell, weights, places, columns)
             for place in range(block):
-                _sum_across(columns, cell, weights[place], sums)
+                _sum_across(columns, cells * run, run, cell, weights[place], sums)
                 for column in range(across):
+                    to = first + column * size + place * count
                     for line in range(block):
-                        to = first + column * size + (line * block + place) * count
-                        votes = column * run + line * (count + 1)
+                        votes, step = np.uint64(column * run + line), np.uint64(block)
+                        there = numbers[to + line * block * count :]
                         for k in range(count):
-                            numbers[to + k] = sums[votes + k]
-                        numbers[to] += sums[votes + count]
+                            there[k] = sums[votes]
+                            votes += step
+                        there[0] += sums[votes]
             for _ in range(across):
                 _normalize_as_opencv(numbers[first : first + size])
                 first += size
@@ -240,20 +295,45 @@ def _sum_down(
         top: the first row of pixels.
         weights: (block, block · cell).
         places: (width of all cells), where the numbers of each column of pixels begin.
-        columns: (width of all cells, block, count + 1) in the order of `places`, flat: output.
+        columns: (width of all cells, count + 1, block) in the order of `places`, flat and padded:
+            output.
     """
     block, side = weights.shape
-    count = columns.size // (places.size * block)
     _clear(columns)
     for pixel in range(side):
-        line = 0
-        while weights[line, pixel] <= 0:
-            line += 1
-        weight, under, below = weights[line, pixel], _ZERO, 0
-        if line + 1 < block and weights[line + 1, pixel] > 0:
-            under, below = weights[line + 1, pixel], count
         votes = bins[top + pixel], low[top + pixel], high[top + pixel]
-        _add_row(*votes, weight, under, line * count, below, places, columns)
+        if block == 2:
+            _add_row_of_two(*votes, weights[0, pixel], weights[1, pixel], places, columns)
+        else:
+            for line in range(block):
+                if weights[line, pixel] > 0:
+                    _add_row(*votes, weights[line, pixel], line, block, places, columns)
+
+
+@inlined()
+def _add_row_of_two(
+    bins: NDArray[np.uint8],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    weight: np.float32,
+    under: np.float32,
+    places: NDArray[np.uint64],
+    columns: NDArray[np.float32],
+) -> None:
+    """Add the votes of a row of pixels to both cells of each column; the usual case.
+
+    Args:
+        bins: (width,), as are `low` and `high`.
+        low: the votes for these bins.
+        high: the votes for the next bins.
+        weight: of the votes in the upper cell.
+        under: of the votes in the cell below.
+        places: see `_sum_down`.
+        columns: see `_sum_down`.
+    """
+    for k in range(places.size):
+        place = places[k] + np.uint64(2) * np.uint64(bins[k])
+        _add_votes(columns, place, low[k], high[k], weight, under)
 
 
 @inlined()
@@ -262,68 +342,61 @@ def _add_row(
     low: NDArray[np.float32],
     high: NDArray[np.float32],
     weight: np.float32,
-    under: np.float32,
-    upper: int,
-    below: int,
+    line: int,
+    block: int,
     places: NDArray[np.uint64],
     columns: NDArray[np.float32],
 ) -> None:
-    """Add the votes of a row of pixels to one cell of each column, and to the one below it.
+    """Add the votes of a row of pixels to one cell of each column.
 
     Args:
         bins: (width,), as are `low` and `high`.
         low: the votes for these bins.
         high: the votes for the next bins.
-        weight: of the votes in the upper cell.
-        under: of the votes in the cell below.
-        upper: from the beginning of a column to the upper cell.
-        below: from there to the cell below; 0 if there is none.
+        weight: of the votes.
+        line: number of the cell.
+        block: cells of a column.
         places: see `_sum_down`.
         columns: see `_sum_down`.
     """
-    first, step, one = np.uint64(upper), np.uint64(below), np.uint64(1)  # none from the end
-    if below == 0:
-        for k in range(places.size):
-            place = places[k] + first + np.uint64(bins[k])
-            vote, next_vote = low[k], high[k]
-            columns[place] += weight * vote
-            columns[place + one] += weight * next_vote
-    else:
-        for k in range(places.size):
-            place = places[k] + first + np.uint64(bins[k])
-            vote, next_vote = low[k], high[k]
-            columns[place] += weight * vote
-            columns[place + one] += weight * next_vote
-            columns[place + step] += under * vote
-            columns[place + step + one] += under * next_vote
+    first, step = np.uint64(line), np.uint64(block)  # unsigned: none counts from the end
+    for k in range(places.size):
+        place = places[k] + first + step * np.uint64(bins[k])
+        columns[place] += weight * low[k]
+        columns[place + step] += weight * high[k]
 
 
 @inlined()
 def _sum_across(
-    columns: NDArray[np.float32], cell: int, weights: NDArray[np.float32], sums: NDArray[np.float32]
+    columns: NDArray[np.float32],
+    stride: int,
+    run: int,
+    cell: int,
+    weights: NDArray[np.float32],
+    sums: NDArray[np.float32],
 ) -> None:
     """Sum the weighted columns of all blocks of a row, two at a time, for one cell of each.
 
     Args:
         columns: from `_sum_down`.
+        stride: from a pixel's columns to those of the next pixel in the cells.
+        run: numbers of a column.
         cell: side of a cell in pixels.
         weights: (block · cell).
-        sums: (blocks across, block, count + 1), flat: output.
+        sums: (blocks across, count + 1, block), flat and padded: output.
     """
     _clear(sums)
-    place = columns.size // cell
-    run = (place - sums.size) // (weights.size // cell - 1) if weights.size > cell else 0
     for offset in range(weights.size // cell):
         for pixel in range(0, cell // 2 * 2, 2):
             weight, other = weights[offset * cell + pixel], weights[offset * cell + pixel + 1]
             if weight + other > 0:
-                here = columns[pixel * place + offset * run :][: sums.size]
-                beside = columns[(pixel + 1) * place + offset * run :][: sums.size]
+                here = columns[pixel * stride + offset * run :][: sums.size]
+                beside = columns[(pixel + 1) * stride + offset * run :][: sums.size]
                 for k in range(sums.size):
                     sums[k] += weight * here[k] + other * beside[k]
         if cell % 2:
             weight = weights[offset * cell + cell - 1]
-            here = columns[(cell - 1) * place + offset * run :][: sums.size]
+            here = columns[(cell - 1) * stride + offset * run :][: sums.size]
             for k in range(sums.size):
                 sums[k] += weight * here[k]
 
