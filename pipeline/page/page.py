@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment
 from markupsafe import Markup
 
+from pipeline.page.conversion import javascript
 from pipeline.page.environment import TEMPLATES, html_environment
 from pipeline.page.policy import content_security_policy
-from pipeline.page.rendering import javascript
+from pipeline.page.rendering import VEGA_LITE
 from pipeline.page.sections import Section, Sections, sections
 from pipeline.page.study import StudyResults
 from pipeline.page.theme import FAMILY_COLORS
 from pipeline.page.verdict import verdict
 
 
-def page(study: StudyResults, found: Sections | None = None) -> str:
+def vega() -> str:
+    """Return the JavaScript of live charts."""
+    return javascript(VEGA_LITE)
+
+
+def page(
+    study: StudyResults, found: Sections | None = None, script: Callable[[], str] = vega
+) -> str:
     """Write the page. A question for which a study has no data has no section.
 
     Args:
         study: the results, and what is shown beside them.
         found: its sections, where they have been made already.
+        script: returns the JavaScript of live charts.
 
     Raises:
         StudyError: if a picture is missing.
@@ -40,7 +50,7 @@ def page(study: StudyResults, found: Sections | None = None) -> str:
         "absent": found.absent,
     }
     style = _style(environment, found)
-    scripts = [javascript(), *_scripts(found)]
+    scripts = [script(), *_scripts(found)]
     return environment.get_template("index.html").render(
         **context, style=style, scripts=scripts, policy=content_security_policy(style, scripts)
     )

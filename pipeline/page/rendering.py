@@ -6,7 +6,6 @@ stays text, so that it can be selected, searched and read aloud.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -15,15 +14,11 @@ from typing import Any
 
 import altair as alt
 import vl_convert
-from PIL import Image
 
 from pipeline.page.theme import LIGHT, PAPER
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Altair's specifications, in which the page's JavaScript has to read them."""
-PNG_SCALE = 2
-MOST_DOTS = 4_000_000
-"""Larger figures, such as the confusion matrices of many runs, have one dot per pixel."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +37,13 @@ class Drawing:
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """The Vega-Lite specification."""
-        return self.chart.to_dict()
+        """The Vega-Lite specification; a test compares it with the schema, which takes longer."""
+        return self.chart.to_dict(validate=False)
 
     @cached_property
     def svg(self) -> str:
         """In the colors of the page, for it and for files."""
         return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE)
-
-
-@dataclass(frozen=True)
-class Files:
-    """One figure as files: SVG text and PNG bytes."""
-
-    svg: str
-    png: bytes
 
 
 @dataclass(frozen=True)
@@ -77,38 +64,15 @@ def placed(drawing: Drawing) -> Placed:
     return Placed(drawing.name, drawing.alt, svg, spec)
 
 
-def files(drawing: Drawing) -> Files:
-    """Draw for files, in light colors on white, the PNG with up to `PNG_SCALE` dots per pixel."""
+def figure(drawing: Drawing) -> str:
+    """Draw for a file of its own: an SVG file in light colors on white."""
     svg = drawing.svg
     for variable, color in LIGHT.items():
         svg = svg.replace(variable, color)
-    svg = re.sub(r"(<svg [^>]*>)", rf"\1{_PAPER}", svg, count=1)
-    width, height = (float(size) for size in _SIZE.findall(svg)[:2])
-    scale = PNG_SCALE if width * height * PNG_SCALE**2 <= MOST_DOTS else 1
-    png = vl_convert.svg_to_png(svg, scale=scale)
-    return Files(svg, with_palette(png))
+    return re.sub(r"(<svg [^>]*>)", rf"\1{_PAPER}", svg, count=1)
 
 
-def with_palette(png: bytes) -> bytes:
-    """Encode a chart in 256 colors, which takes a seventh of the bytes and looks the same."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    few = image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    content = io.BytesIO()
-    few.save(content, format="PNG")  # `optimize` takes as long again, for a tenth of the bytes
-    return content.getvalue()
-
-
-_SIZE = re.compile(r'(?:width|height)="([\d.]+)"')
 _PAPER = f'<rect width="100%" height="100%" fill="{LIGHT[PAPER]}"/>'
-
-
-def javascript() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script, which sets `vegaEmbed`.
-
-    It takes seconds to make, and is made once per process.
-    """
-    script = vl_convert.javascript_bundle(vl_version=VEGA_LITE)  # type: ignore[call-arg]
-    return script.replace("</script", "<\\/script")
 
 
 def json_script(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.page import conversion
 from pipeline.page.page import page
-from pipeline.page.rendering import files
+from pipeline.page.rendering import VEGA_LITE, figure
 from pipeline.page.sections import PACKAGE, sections
 from pipeline.page.study import StudyResults
 from pipeline.page.summary import summary
@@ -22,14 +23,23 @@ def write_report(study: StudyResults, package: str = PACKAGE) -> None:
         study: the results, and the folder of the report, where evaluation has written pictures.
         package: the questions.
     """
-    found = sections(study, package)
-    texts = {"index.html": page(study, found), "summary.md": summary(study, found)}
-    drawings = [each for section in found.present for each in section.drawings if each.file]
-    figures = {each.name: files(each) for each in drawings}
+    with conversion.beside() as ask:
+        script = ask(conversion.javascript, VEGA_LITE)
+        found = sections(study, package)
+        figures, pictures = {}, {}
+        for drawing in (each for section in found.present for each in section.drawings):
+            if drawing.file:
+                figures[drawing.name] = figure(drawing)
+                pictures[drawing.name] = ask(conversion.png, figures[drawing.name])
+        texts = {
+            "index.html": page(study, found, script.result),
+            "summary.md": summary(study, found),
+        }
+        pngs = {name: picture.result() for name, picture in pictures.items()}
     with replacing_report(study.folder) as incoming:
-        for name, figure in figures.items():
-            save_text(incoming / "figures" / f"{name}.svg", figure.svg)
+        for name, svg in figures.items():
+            save_text(incoming / "figures" / f"{name}.svg", svg)
             with atomic(incoming / "figures" / f"{name}.png") as temporary:
-                temporary.write_bytes(figure.png)
+                temporary.write_bytes(pngs[name])
         for name, text in texts.items():
             save_text(incoming / name, text)

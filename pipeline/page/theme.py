@@ -101,10 +101,17 @@ def themed(chart: alt.TopLevelMixin, fluid: bool = True) -> alt.TopLevelMixin:
     return chart.add_params(picked).configure(**config)  # type: ignore[attr-defined]
 
 
+class _Rows(alt.InlineData):
+    """Data that never changes: all charts share it, which Altair would copy at each step."""
+
+    def __deepcopy__(self, memo: Any) -> _Rows:
+        return self
+
+
 def records(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> alt.InlineData:
     """Make a chart's data, with numbers rounded to six digits to keep the page small."""
     listed = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
-    return alt.InlineData(values=[{str(k): _plain(v) for k, v in row.items()} for row in listed])
+    return _Rows(values=[{str(k): _plain(v) for k, v in row.items()} for row in listed])
 
 
 def _plain(value: Any) -> Any:

@@ -27,7 +27,7 @@ from pipeline.checks import StudyError
 from pipeline.page.environment import TEMPLATES, breakable
 from pipeline.page.formats import p_value, points
 from pipeline.page.page import page as page_of
-from pipeline.page.rendering import files
+from pipeline.page.rendering import figure
 from pipeline.page.report import write_report
 from pipeline.page.study import StudyResults
 from pipeline.page.summary import headline, summary
@@ -392,8 +392,8 @@ def test_strange_names_are_shown_as_they_are(strange):
     assert [tag for tag, _ in page.tags].count("b") == bars
     for name in (STRANGE, "сеть_神経網", "猫", "<i>&amp;\"'", "$a_b$", "كلب", "<script>"):
         assert name in page.text
-    drawing = files(draw_accuracy(accuracy(StudyResults(results)))[0])
-    root = ET.fromstring(drawing.svg)
+    drawing = figure(draw_accuracy(accuracy(StudyResults(results)))[0])
+    root = ET.fromstring(drawing)
     drawn = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
     assert STRANGE in drawn
     assert "сеть_神経網" in drawn

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 
 import altair as alt
 import numpy as np
 import pandas as pd
+import psutil
+import pytest
 import vl_convert
+from altair.utils.schemapi import validate_jsonschema
 from PIL import Image
 
-from pipeline.page import rendering
+from pipeline.checks import StudyError
+from pipeline.page import conversion
+from tests.pipeline.page.parsed_page import Page
 
 
 def test_a_png_in_few_colors_looks_the_same():
@@ -20,7 +26,7 @@ def test_a_png_in_few_colors_looks_the_same():
     )
     plain = vl_convert.vegalite_to_png(chart.to_dict(), scale=2)
 
-    small = rendering.with_palette(plain)
+    small = conversion.with_palette(plain)
 
     assert len(small) < len(plain) / 2
     before, after = (
@@ -28,3 +34,36 @@ def test_a_png_in_few_colors_looks_the_same():
     )
     assert before.shape == after.shape
     assert abs(before - after).max() <= 8
+
+
+def test_every_chart_of_a_page_is_valid_vega_lite(normal):
+    """The report itself leaves out this check, which takes a fifth of its time."""
+    folder, _ = normal
+    page = Page((folder / "index.html").read_text(encoding="utf-8"))
+    specs = [json.loads(body) for _, body in page.scripts if body.startswith("{")]
+    charts = [spec for spec in specs if "$schema" in spec]
+    schema = alt.load_schema()
+    for chart in charts:
+        validate_jsonschema(chart, schema)
+    assert len(charts) >= 20
+
+
+def test_a_conversion_in_the_second_process_equals_one_in_this():
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="2" height="1"><!-- é --></svg>'
+    with conversion.beside() as ask:
+        assert ask(conversion.png, empty).result() == conversion.png(empty)
+
+
+def test_a_conversion_that_fails_shows_its_traceback(capfd):
+    with conversion.beside() as ask, pytest.raises(RuntimeError, match="png failed"):
+        ask(conversion.png, "<svg").result()
+    assert "Traceback" in capfd.readouterr().err
+
+
+def test_a_second_process_that_was_killed_is_named():
+    before = psutil.Process().children()
+    with conversion.beside() as ask:
+        (started,) = set(psutil.Process().children()) - set(before)
+        started.kill()
+        with pytest.raises(StudyError, match=r"signal 9 in `png`.*run the same command"):
+            ask(conversion.png, "<svg/>").result()
