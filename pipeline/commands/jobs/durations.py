@@ -15,7 +15,8 @@ _USUAL = {
     "ablations": 300.0,
     "train_deep": 30.0,
     "corrupt": 12.0,
-    "report": 10.0,
+    "illustrate_networks": 10.0,
+    "report": 8.0,
     "prepare": 8.0,
 }
 """Seconds of a stage of which nothing is known, only to decide what starts first."""

@@ -128,8 +128,14 @@ class Engine:
         return bool(self.work) or bool(self._ready(names))
 
     def _ready(self, names: Collection[str]) -> list[str]:
+        """Return the stages that can start: first those with the longest way to the end.
+
+        Until stages have run, those of a kind have the same way; what takes more memory usually
+        takes longer too.
+        """
         ready = [n for n in self.unfinished if n in names and self.nodes[n].needs <= self.done]
-        return sorted(ready, key=lambda name: -self._ranks[name])
+        needed = {name: self.forecasts.needed(name) or 0 for name in ready}
+        return sorted(ready, key=lambda name: (-self._ranks[name], -needed[name]))
 
     def _start(self, names: Collection[str]) -> None:
         ready = self._ready(names)

@@ -84,6 +84,13 @@ def test_what_is_being_counted_waits_for_its_forecast_and_holds_up_nothing(engin
     assert set(here.started) == {"c", "a@net"}, "side by side"
 
 
+def test_of_equally_long_ways_the_one_with_more_memory_starts_first(engine):
+    here = Machines(machine("here", 10, slots=1))
+    given = engine({"train_classical@a": 1, "train_classical@b": 3, "train_classical@c": 2}, here)
+    given._start(given.nodes)
+    assert set(here.started) == {"train_classical@b"}
+
+
 def test_what_nobody_counts_any_more_runs_by_itself(engine):
     here = Machines(machine("here", 10))
     given = engine({"a@net": None, "b@net": None}, here)
