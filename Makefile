@@ -5,7 +5,10 @@ LOCK ?= requirements.lock
 STUDY ?=
 JOBS ?=
 SCHEDULER ?=
-AS ?= $(or $(STUDY),default)
+# Not `AS ?=`: make sets AS itself, to the name of the assembler.
+ifeq ($(origin AS),default)
+AS := $(or $(STUDY),default)
+endif
 
 VENV := .venv
 BIN := $(VENV)/bin

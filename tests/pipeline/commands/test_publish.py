@@ -147,3 +147,18 @@ def test_a_place_on_one_machine_is_not_published():
     assert text.count("data/incoming/photos.zip") == 2
     assert "/home" not in text
     assert parameters["dataset"]["path"] == "/home/me/photos.zip"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((), ". default"),
+        (("STUDY=depth",), "workspaces/depth depth"),
+        (("STUDY=depth", "AS=deeper"), "workspaces/depth deeper"),
+    ],
+)
+def test_make_names_a_reference_as_its_study(root, given, expected):
+    """GNU make sets AS itself, to the name of the assembler."""
+    command = ["make", "--dry-run", "--no-print-directory", "reference", *given]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1].endswith(f"pipeline.commands.publish {expected}")
