@@ -23,7 +23,6 @@ from PIL import Image
 PNG_SCALE = 2
 MOST_DOTS = 4_000_000
 """Larger figures, such as the confusion matrices of many runs, have one dot per pixel."""
-_TEXT, _BYTES = "text", "bytes"
 _SIZE = re.compile(r'(?:width|height)="([\d.]+)"')
 
 
@@ -91,9 +90,9 @@ def _answer(process: subprocess.Popen[str], name: str, arguments: tuple[str, ...
     with suppress(OSError):
         requests.write(json.dumps([name, *arguments]) + "\n")
         requests.flush()
-        kind, _, content = answers.readline().partition(" ")
-        if kind:
-            return json.loads(content) if kind == _TEXT else b64decode(content)
+        answer = answers.readline()
+        if answer:
+            return b64decode(answer) if name == png.__name__ else json.loads(answer)
     status = process.wait()
     if status >= 0:
         raise RuntimeError(f"{name} failed; the traceback of its process is above")
@@ -109,10 +108,10 @@ def _serve() -> None:
     """Answer requests, a line each: the name of a function, and its arguments."""
     for line in sys.stdin:
         name, *arguments = json.loads(line)
-        if name == javascript.__name__:
-            print(_TEXT, json.dumps(javascript(*arguments)), flush=True)
+        if name == png.__name__:
+            print(b64encode(png(*arguments)).decode(), flush=True)
         else:
-            print(_BYTES, b64encode(png(*arguments)).decode(), flush=True)
+            print(json.dumps(javascript(*arguments)), flush=True)
 
 
 if __name__ == "__main__":

@@ -128,10 +128,10 @@ class Engine:
         return bool(self.work) or bool(self._ready(names))
 
     def _ready(self, names: Collection[str]) -> list[str]:
-        """Return the stages that can start: first those with the longest way to the end.
+        """Return the stages that can start, those with the longest way to the end first.
 
-        Until stages have run, those of a kind have the same way; what takes more memory usually
-        takes longer too.
+        Until some have run, all stages of a kind are assumed to take equally long. Those that need
+        more memory usually take longer.
         """
         ready = [n for n in self.unfinished if n in names and self.nodes[n].needs <= self.done]
         needed = {name: self.forecasts.needed(name) or 0 for name in ready}

@@ -311,32 +311,6 @@ def _sum_down(
 
 
 @inlined()
-def _add_row_of_two(
-    bins: NDArray[np.uint8],
-    low: NDArray[np.float32],
-    high: NDArray[np.float32],
-    weight: np.float32,
-    under: np.float32,
-    places: NDArray[np.uint64],
-    columns: NDArray[np.float32],
-) -> None:
-    """Add the votes of a row of pixels to both cells of each column; the usual case.
-
-    Args:
-        bins: (width,), as are `low` and `high`.
-        low: the votes for these bins.
-        high: the votes for the next bins.
-        weight: of the votes in the upper cell.
-        under: of the votes in the cell below.
-        places: see `_sum_down`.
-        columns: see `_sum_down`.
-    """
-    for k in range(places.size):
-        place = places[k] + np.uint64(2) * np.uint64(bins[k])
-        _add_votes(columns, place, low[k], high[k], weight, under)
-
-
-@inlined()
 def _add_row(
     bins: NDArray[np.uint8],
     low: NDArray[np.float32],
@@ -364,6 +338,25 @@ def _add_row(
         place = places[k] + first + step * np.uint64(bins[k])
         columns[place] += weight * low[k]
         columns[place + step] += weight * high[k]
+
+
+@inlined()
+def _add_row_of_two(
+    bins: NDArray[np.uint8],
+    low: NDArray[np.float32],
+    high: NDArray[np.float32],
+    weight: np.float32,
+    under: np.float32,
+    places: NDArray[np.uint64],
+    columns: NDArray[np.float32],
+) -> None:
+    """Add the votes of a row of pixels to both cells of each column: the usual case of `_add_row`.
+
+    The second weight, `under`, is that of the votes in the lower cell.
+    """
+    for k in range(places.size):
+        place = places[k] + np.uint64(2) * np.uint64(bins[k])
+        _add_votes(columns, place, low[k], high[k], weight, under)
 
 
 @inlined()
