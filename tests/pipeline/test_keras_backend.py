@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ import pytest
 from pipeline import keras_backend
 from pipeline.checks import StudyError
 from pipeline.keras_backend import check_backend
+
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 
 
 @pytest.fixture
@@ -81,3 +84,17 @@ def test_keras_is_imported_without_scikit_learn_which_can_be_imported_later():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False", "True"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="oneDNN is a library for x86-64 here")
+@pytest.mark.parametrize(("given", "found"), [({}, "True"), ({ONEDNN: "0"}, "False")])
+def test_tensorflow_uses_onednn_on_any_processor_unless_told_otherwise(given, found):
+    code = (
+        "from pipeline.keras_backend import load_keras; load_keras()\n"
+        "from tensorflow.python.util import _pywrap_util_port as port; print(port.IsMklEnabled())"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != ONEDNN}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=kept | given, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [found]
