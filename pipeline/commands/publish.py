@@ -62,7 +62,8 @@ def publish(study: Path, name: str, root: Path) -> Path:
     ignored = shutil.ignore_patterns(Path(CELL_PICTURES).name, *MANIFESTS)
     shutil.copytree(source, fresh, copy_function=shutil.copyfile, ignore=ignored)
     # Paths relative to the checkout, so that these parameters can be run from there.
-    parameters = relocate(read_yaml(study / PARAMS), study, root)
+    given = read_yaml(study / PARAMS)
+    parameters = relocate(given, study, root)
     lock = (study / "dvc.lock").read_text(encoding="utf-8")
     found = Path(str((parameters.get("dataset") or {}).get("path", "")))
     if found.is_absolute():
@@ -71,7 +72,7 @@ def publish(study: Path, name: str, root: Path) -> Path:
     save_text(fresh / "params.yaml", dump_yaml(parameters))
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
-    if found.is_absolute():
+    if parameters != given:
         return render(name, root)  # the page shows parameters and the checksum of the lock
     refresh(root / "README.md", name, headline(load_results(target)))
     return target

@@ -11,6 +11,7 @@ from types import ModuleType
 import cv2
 from threadpoolctl import threadpool_limits
 
+from pipeline.keras_backend import load_keras
 from pipeline.machine import cpu_name, versions
 from pipeline.storage.files import save_text
 from tests.benchmarks import (
@@ -38,11 +39,12 @@ class Page:
     """Whether everything runs on one thread; otherwise on all cores."""
 
 
-def _training() -> ModuleType:
+def _training() -> tuple[ModuleType, ...]:
     """Import Keras only to measure it: its threads must not affect the other page."""
-    from tests.benchmarks import training_throughput
+    load_keras()
+    from tests.benchmarks import onednn_operations, training_throughput
 
-    return training_throughput
+    return training_throughput, onednn_operations
 
 
 def _pages(names: Sequence[str]) -> list[Page]:
@@ -59,7 +61,7 @@ def _pages(names: Sequence[str]) -> list[Page]:
         pages.append(Page(Path("docs/benchmarks.md"), subjects, PACKAGES, True))
     if not names or "training" in names:
         path = Path("docs/benchmarks-training.md")
-        pages.append(Page(path, (_training(),), ("keras", "tensorflow", "jax", "numpy"), False))
+        pages.append(Page(path, _training(), ("keras", "tensorflow", "jax", "numpy"), False))
     if not names or "stages" in names:
         path = Path("docs/benchmarks-stages.md")
         pages.append(Page(path, (side_by_side,), ("dvc", "distributed", "ruamel.yaml"), False))

@@ -5,6 +5,7 @@ our code uses its default options: bfloat16, images on the device, and several s
 uses its own defaults.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import keras
@@ -36,6 +37,13 @@ def rows() -> list[Row]:
         for options in ({"flip": False, "crop": 0}, MOVES)
         for row in _compare(_spec(method, options))
     ]
+
+
+def epoch(method: str) -> tuple[Callable[[], object], int]:
+    """Return what trains one of the networks for an epoch, not augmented; and the images in it."""
+    n = IMAGES[method][device.has_accelerator()]
+    labels = np.random.default_rng(0).integers(0, CLASSES, n)
+    return _ours(_spec(method, {"flip": False, "crop": 0}), patches(n), labels), n
 
 
 def _spec(method: str, options: dict) -> DeepSpec:

@@ -49,8 +49,8 @@ def finished(tmp_path, monkeypatch):
     report.parent.mkdir(parents=True)
     report.write_text("new page", encoding="utf-8")
     report.chmod(0o444)
-    (study / "dvc.lock").write_text("schema: '2.0'", encoding="utf-8")
-    params = {"seed": 0, "dataset": {"name": "image_folder", "path": "../../../elsewhere/a.zip"}}
+    (study / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n", encoding="utf-8")
+    params = {"seed": 0, "dataset": {"name": "digits"}}
     (study / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     marks = "<!-- results of ref: begin -->\n<!-- results of ref: end -->\n"
     (tmp_path / "README.md").write_text(marks, encoding="utf-8")
@@ -70,8 +70,6 @@ def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
     target = publish(study, "ref", tmp_path)
     assert sorted(p.name for p in target.iterdir()) == ["dvc.lock", "index.html", "params.yaml"]
     assert (target / "index.html").stat().st_mode & 0o200, "a committed file can be written to"
-    params = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
-    assert params["dataset"]["path"] == "../elsewhere/a.zip"
     assert "table of ref" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert [p.name for p in target.parent.iterdir()] == ["ref"]
 
@@ -99,6 +97,24 @@ def test_pictures_that_the_page_holds_already_are_left_out(finished, tmp_path):
         picture.write_bytes(b"a picture")
     target = publish(study, "ref", tmp_path)
     assert [path.name for path in (target / "samples").iterdir()] == ["3.png"]
+
+
+def test_the_page_names_paths_as_the_published_parameters_do(finished, tmp_path, monkeypatch):
+    """They are relative to the checkout; in the workspace, they were relative to that."""
+    study, _ = finished
+    monkeypatch.setattr(module, "load_results", load_results)
+    monkeypatch.setattr(module, "headline", headline)
+    source = study / "reports" / "study"
+    (source / "index.html").unlink()
+    save_results(written(source, drawn=False, **CASES["tiny"]), source)
+    given = {"seed": 0, "dataset": {"name": "image_folder", "path": "../../../elsewhere/a.zip"}}
+    (study / "params.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
+    target = publish(study, "ref", tmp_path)
+    params = yaml.safe_load((target / "params.yaml").read_text(encoding="utf-8"))
+    assert params["dataset"]["path"] == "../elsewhere/a.zip"
+    page = (target / "index.html").read_text(encoding="utf-8")
+    assert "path: ../elsewhere/a.zip" in page
+    assert "../../../elsewhere" not in page
 
 
 def test_a_reference_is_rendered_again_from_its_own_results(finished, tmp_path, monkeypatch):
