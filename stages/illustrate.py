@@ -50,7 +50,7 @@ def _drawn(features: str, examples: ExampleImages) -> Iterator[FeaturePicture]:
     extractor = load_extractor(features)
 
     def row(pixels: NDArray[np.uint8], id_: int, name: str, caption: str) -> FeaturePicture:
-        kind = "image" if name else "learnt"
+        kind = "image" if name else "learned"
         path = f"features/{features}/{id_ if name else kind}.png"
         return FeaturePicture(
             features, card.method, card.dimension, kind, id_, name, path, caption, pixels

@@ -60,8 +60,8 @@ class _Drawing:
     examples: ExampleImages
 
     def learned(self, pixels: NDArray[np.uint8], caption: str) -> FeaturePicture:
-        path = f"networks/{self.name}/learnt.png"
-        return self._picture("learnt", -1, "", path, pixels, f"{self.name}: {caption}")
+        path = f"networks/{self.name}/learned.png"
+        return self._picture("learned", -1, "", path, pixels, f"{self.name}: {caption}")
 
     def of_image(
         self, which: int, kind: str, pixels: NDArray[np.uint8], caption: str

@@ -64,7 +64,7 @@ FACTS = {
         NETWORKS,
     ),
 }
-"""What is run, and how the names of modules start that are not loaded afterwards."""
+"""What is run, and how the names of modules start that are not loaded afterward."""
 
 SERVER = """
 import json, os, sys

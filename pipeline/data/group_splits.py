@@ -2,7 +2,7 @@
 
 Finding the best division is hard in general (it contains the partition problem). Here groups that a
 class needs to be in every part come first, then the others from the largest to the smallest, each
-to the part where it brings the counts of the classes nearest to their shares; afterwards single
+to the part where it brings the counts of the classes nearest to their shares; afterward single
 groups are moved as long as that helps. It is the greedy rule of scikit-learn's StratifiedGroupKFold
 with other distances, and with parts of unequal size.
 """

@@ -77,7 +77,7 @@ class McNemar:
         )
 
     def _correlation(self) -> float:
-        """Newcombe's phi: shrunk towards 0 by n/2 where positive; 0 where a margin is empty."""
+        """Newcombe's phi: shrunk toward 0 by n/2 where positive; 0 where a margin is empty."""
         right, wrong = self.both + self.only_first, self.neither + self.only_second
         right_second, wrong_second = self.both + self.only_second, self.neither + self.only_first
         margins = right * wrong * right_second * wrong_second

@@ -44,7 +44,7 @@ FEATURES = Table(
         Column(
             "kind",
             "original: an enlarged validation image; image: what a feature set keeps of it; "
-            "learnt: what a feature set has learned, from no single image.",
+            "learned: what a feature set has learned, from no single image.",
             format="text",
         ),
         Column("id", "The id of the image; -1 for none.", format="count"),
@@ -62,7 +62,7 @@ NETWORKS = Table(
         Column("dimension", "Number of parameters.", format="count"),
         Column(
             "kind",
-            "learnt: the kernels of the first layer; maps: feature maps of the first convolution; "
+            "learned: the kernels of the first layer; maps: feature maps of the first convolution; "
             "gradcam: where the last convolution responds to the predicted class (Grad-CAM).",
             format="text",
         ),

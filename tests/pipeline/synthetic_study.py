@@ -187,7 +187,7 @@ def written(folder: Path, drawn: bool = True, **options) -> Results:
 def drawn_features(
     folder: Path, images: np.ndarray, results: Results, drawn: bool = True
 ) -> pd.DataFrame:
-    """Write pictures of three feature sets, one of which has learnt something."""
+    """Write pictures of three feature sets, one of which has learned something."""
     names = results.study["dataset"]["class_names"]
     rng = np.random.default_rng(3)
     pictures = []
@@ -201,7 +201,7 @@ def drawn_features(
             pictures.append(_picture(each, "image", index, name, pixels))
     if drawn:
         pixels = rng.integers(0, 255, (240, 600, 3), np.uint8)
-        pictures.append(_picture("patches", "learnt", -1, "", pixels))
+        pictures.append(_picture("patches", "learned", -1, "", pixels))
     save_feature_pictures(pictures, folder)
     table = load_feature_pictures(folder)
     assert tuple(table) == FEATURES.names
@@ -214,7 +214,8 @@ def drawn_networks(folder: Path, images: np.ndarray, results: Results) -> pd.Dat
     runs = results.tables["accuracy"]
     pictures = []
     for run in runs[runs["family"] == "deep"]["run"]:
-        for kind, id_ in (("learnt", -1), *((k, i) for k in ("maps", "gradcam") for i in range(5))):
+        of_images = [(kind, id_) for kind in ("maps", "gradcam") for id_ in range(5)]
+        for kind, id_ in (("learned", -1), *of_images):
             name, pixels = "" if id_ < 0 else names[id_ % len(names)], images[max(id_, 0)]
             path = f"networks/{run}/{kind}-{id_}.png"
             pictures.append(

@@ -109,9 +109,9 @@ class Step:
     output: str
     """Standard output and error, as a person sees them."""
     report: dict[str, bytes]
-    """The files of reports/study/ afterwards."""
+    """The files of reports/study/ afterward."""
     on_disk: frozenset[str]
-    """Runs that have a folder afterwards, in the roster or not."""
+    """Runs that have a folder afterward, in the roster or not."""
 
     @property
     def ran(self) -> set[str]:

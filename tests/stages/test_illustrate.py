@@ -83,7 +83,7 @@ def test_tables_and_pictures(study):
     table = load_feature_pictures()
     assert tuple(table) == FEATURES.names
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
-    assert kinds == {"": ["original"] * 5, "colors": ["image"] * 5, "words": ["learnt"]}
+    assert kinds == {"": ["original"] * 5, "colors": ["image"] * 5, "words": ["learned"]}
     ids = load_ids("validation")
     images, labels = load_images("validation"), load_labels("validation")
     for row in table[table["kind"] == "original"].to_dict("records"):

@@ -77,7 +77,7 @@ def test_tables_and_pictures(study):
     table = load_network_pictures()
     assert tuple(table) == NETWORKS.names
     kinds = table.groupby("features", sort=False)["kind"].agg(list).to_dict()
-    assert kinds == {"flat": ["learnt"], "deep": ["learnt", *["maps"] * 5, *["gradcam"] * 5]}
+    assert kinds == {"flat": ["learned"], "deep": ["learned", *["maps"] * 5, *["gradcam"] * 5]}
     assert set(table["dimension"]) == {77}
     examples = load_example_images(0)
     seen = table[table["kind"] == "gradcam"]

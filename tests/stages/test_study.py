@@ -252,7 +252,7 @@ def test_accuracy_table(first):
         assert float(row["train_seconds"]) > 0
         assert float(row["predict_ms_per_image"]) > 0
         assert row["device"]
-    # Ten classes of which colour tells most apart: far above chance, or labels are shuffled.
+    # Ten classes of which color tells most apart: far above chance, or labels are shuffled.
     assert float(rows["color_svm"]["test_accuracy"]) > 0.3
     assert float(rows["both_svm"]["test_accuracy"]) > 0.3
 

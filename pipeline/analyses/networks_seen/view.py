@@ -73,7 +73,7 @@ def network_gallery(features: pd.DataFrame, networks: pd.DataFrame) -> NetworkGa
                 about=about[name],
                 looked_at=tuple(pictures.get((name, "gradcam", each)) for each in ids),
                 maps=tuple(pictures.get((name, "maps", each)) for each in ids),
-                kernels=pictures.get((name, "learnt", -1)),
+                kernels=pictures.get((name, "learned", -1)),
             )
             for name in names[:MOST_NETWORKS]
         ),

@@ -19,7 +19,7 @@ class TrainingSet:
     """Feature sets of the training split, joined when they are needed.
 
     The sets may be memory-mapped. No joined array is kept: each fit gets its rows in a new array,
-    which it may scale in place, and which is freed afterwards.
+    which it may scale in place, and which is freed afterward.
     """
 
     sets: Sequence[NDArray[np.float32]]

@@ -44,6 +44,6 @@ def unchecked(request, monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def forgotten():
-    """Frees the networks of a file afterwards."""
+    """Frees the networks of a file afterward."""
     yield
     forget()

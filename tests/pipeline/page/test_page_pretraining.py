@@ -1,4 +1,4 @@
-"""Who has learnt from other images too, and how the best of the other networks does."""
+"""Who has learned from other images too, and how the best of the other networks does."""
 
 from __future__ import annotations
 

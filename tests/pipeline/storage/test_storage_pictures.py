@@ -29,7 +29,7 @@ def picture(name, kind, id_, pixels, class_name="NA") -> FeaturePicture:
 def test_feature_pictures_come_back_and_stale_ones_go(rng):
     pixels = rng.integers(0, 256, (16, 24, 3), dtype=np.uint8)
     first = [picture("", "original", 5, pixels), picture("01", "image", 5, pixels)]
-    save_feature_pictures([*first, picture("old", "learnt", -1, pixels, "")])
+    save_feature_pictures([*first, picture("old", "learned", -1, pixels, "")])
     assert load_feature_pictures()["class"].tolist() == ["NA", "NA", ""]
     save_feature_pictures(first)
     table = load_feature_pictures()
@@ -52,7 +52,7 @@ def test_a_large_picture_is_written_small_and_nearly_the_same(rng):
         found = np.asarray(read.convert("RGB")).astype(int)
     assert path.stat().st_size < 80_000  # 24 bits a pixel: 150 kB and more
     assert np.abs(found - noisy).mean() < 12
-    save_feature_pictures([picture("hog", "learnt", 1, noisy)])
+    save_feature_pictures([picture("hog", "learned", 1, noisy)])
     with Image.open(path) as read:
         assert (np.asarray(read) == noisy).all()
 
@@ -97,6 +97,6 @@ def test_a_study_without_networks_has_a_table_without_rows(rng):
 
 def test_any_network_picture_is_written_small(rng):
     noise = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
-    save_network_pictures([network_picture("1", "learnt", -1, noise)])
-    with Image.open("reports/study/networks/1/learnt--1.png") as read:
+    save_network_pictures([network_picture("1", "learned", -1, noise)])
+    with Image.open("reports/study/networks/1/learned--1.png") as read:
         assert read.mode == "P"

@@ -24,7 +24,7 @@ def drawn(features, id_, kind="image"):
 def test_a_row_per_image_and_a_column_per_set():
     found = feature_gallery(
         table(original(4), original(7), drawn("hog", 4), drawn("hog", 7), drawn("lbp", 7),
-              drawn("patches", -1, "learnt"))
+              drawn("patches", -1, "learned"))
     )  # fmt: skip
     assert [name for name, _ in found.sets] == ["hog", "lbp"]
     assert found.sets[0][1] == "method, 1,600 features"
@@ -43,7 +43,7 @@ def test_without_any_set_there_is_no_gallery():
 
 
 def test_learned_pictures_alone_need_no_originals():
-    found = feature_gallery(table(original(4), drawn("patches", -1, "learnt")))
+    found = feature_gallery(table(original(4), drawn("patches", -1, "learned")))
     assert found.rows == ()
     assert found.paths == ["features/patches/-1.png"]
 

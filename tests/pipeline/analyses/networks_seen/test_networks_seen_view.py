@@ -26,7 +26,7 @@ def test_a_row_a_network_and_a_column_an_image():
     found = network_gallery(
         ORIGINALS,
         table(
-            drawn("small", "learnt", -1), drawn("small", "gradcam", 7), drawn("mlp", "learnt", -1)
+            drawn("small", "learned", -1), drawn("small", "gradcam", 7), drawn("mlp", "learned", -1)
         ),
     )
     assert [name for name, _ in found.images] == ["cat", "dog"]
@@ -34,7 +34,7 @@ def test_a_row_a_network_and_a_column_an_image():
     assert (small.run, small.about) == ("small", "lenet5, 61,706 parameters")
     assert [each and each.image for each in small.looked_at] == [None, "networks/small/gradcam.png"]
     assert small.maps == mlp.looked_at == (None, None)
-    assert mlp.kernels.caption == "mlp learnt"
+    assert mlp.kernels.caption == "mlp learned"
 
 
 def test_without_a_network_there_is_none():

@@ -63,7 +63,7 @@ def test_bad_features_and_labels(problem):
         train(linear(), features, labels, 5, seed=0)
 
 
-class MeanColour:
+class MeanColor:
     """The smallest possible extractor."""
 
     def transform(self, images):
@@ -74,11 +74,11 @@ def test_a_stored_run_classifies_new_pixels(storable, tmp_path, rng):
     labels = rng.integers(0, 3, 300)
     images = rng.integers(0, 60, (300, 8, 8, 3)).astype(np.uint8)
     images[np.arange(300), :, :, labels] += 60
-    features = MeanColour().transform(images)
+    features = MeanColor().transform(images)
     cut = {"train": features[:200], "validation": features[200:250], "test": features[250:]}
     parts = {split: [part] for split, part in cut.items()}
     trained = train(linear(), parts, {"train": labels[:200], "validation": labels[200:250]}, 3, 0)
-    stored = PixelClassifier((MeanColour(),), trained.model, ("r", "g", "b"), trained.calibrator)
+    stored = PixelClassifier((MeanColor(),), trained.model, ("r", "g", "b"), trained.calibrator)
     save_object(tmp_path / "model.npz", stored)
     stored = load_object(tmp_path / "model.npz", "scores", "train it")
     scores = stored.scores(images[250:])
