@@ -19,7 +19,7 @@ from pipeline.checks import StudyError, listing, shown
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 # TensorFlow uses oneDNN's operations by default only on processors with VNNI, AMX or bfloat16
-# instructions. With AVX2 alone they train networks 1.6 to 2.7 times as fast as its own.
+# instructions. With AVX2 alone they train networks 1.5 to 2.7 times as fast as its own.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 BACKENDS = ("tensorflow", "jax", "torch")
