@@ -1,6 +1,6 @@
-"""Conversions of the report that take seconds, in a second process beside the one that writes it.
+"""Conversions of the report that take seconds, in processes beside the one that writes it.
 
-That process runs this file by itself, which imports nothing of the project, and answers requests
+Such a process runs this file by itself, which imports nothing of the project, and answers requests
 until its input ends. Threads would gain nothing: vl-convert holds Python's global lock.
 """
 
@@ -14,7 +14,7 @@ import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
 import vl_convert
@@ -24,6 +24,16 @@ PNG_SCALE = 2
 MOST_DOTS = 4_000_000
 """Larger figures, such as the confusion matrices of many runs, have one dot per pixel."""
 _SIZE = re.compile(r'(?:width|height)="([\d.]+)"')
+
+
+def svg(specification: str, vega_lite: str) -> str:
+    """Draw a chart.
+
+    Args:
+        specification: JSON of Vega-Lite.
+        vega_lite: its version, such as ``6.1``.
+    """
+    return vl_convert.vegalite_to_svg(specification, vl_version=vega_lite)
 
 
 def png(svg: str) -> bytes:
@@ -58,7 +68,7 @@ Submit = Callable[..., "Future[Any]"]
 
 @contextmanager
 def beside() -> Iterator[Submit]:
-    """Start the second process, which ends with the block; it answers requests in their order.
+    """Start a process, which ends with the block; it answers requests in their order.
 
     A future raises RuntimeError if the conversion failed, and StudyError if the process was killed.
     """
@@ -106,12 +116,17 @@ def _answer(process: subprocess.Popen[str], name: str, arguments: tuple[str, ...
 
 def _serve() -> None:
     """Answer requests, a line each: the name of a function, and its arguments."""
+    functions: dict[str, Callable[..., str | bytes]] = {
+        function.__name__: function for function in (svg, png, javascript)
+    }
     for line in sys.stdin:
         name, *arguments = json.loads(line)
-        if name == png.__name__:
-            print(b64encode(png(*arguments)).decode(), flush=True)
-        else:
-            print(json.dumps(javascript(*arguments)), flush=True)
+        with redirect_stdout(sys.stderr):
+            answer = functions[name](*arguments)
+        print(
+            b64encode(answer).decode() if isinstance(answer, bytes) else json.dumps(answer),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

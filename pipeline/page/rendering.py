@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import altair as alt
-import vl_convert
 
+from pipeline.page import conversion
 from pipeline.page.theme import LIGHT, PAPER
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Altair's specifications, in which the page's JavaScript has to read them."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Drawing:
     """A chart with its name and its alt text."""
 
@@ -34,6 +35,12 @@ class Drawing:
     """Where the template of its section shows it; empty where it is a file alone."""
     file: bool = True
     """Whether it becomes ``figures/<name>.svg`` and ``.png``."""
+    asked: Future[str] | None = None
+    """What another process draws, if it was asked to."""
+
+    def ask_for(self, ask: conversion.Submit) -> None:
+        """Have another process draw the chart, which takes longer than to describe it."""
+        self.asked = ask(conversion.svg, json.dumps(self.spec), VEGA_LITE)
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -43,7 +50,9 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """In the colors of the page, for it and for files."""
-        return vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE)
+        if self.asked is not None:
+            return self.asked.result()
+        return conversion.svg(json.dumps(self.spec), VEGA_LITE)
 
 
 @dataclass(frozen=True)

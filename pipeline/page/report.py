@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.page import conversion
 from pipeline.page.page import page
-from pipeline.page.rendering import VEGA_LITE, figure
+from pipeline.page.rendering import VEGA_LITE, Drawing, figure
 from pipeline.page.sections import PACKAGE, sections
 from pipeline.page.study import StudyResults
 from pipeline.page.summary import summary
@@ -23,11 +23,16 @@ def write_report(study: StudyResults, package: str = PACKAGE) -> None:
         study: the results, and the folder of the report, where evaluation has written pictures.
         package: the questions.
     """
-    with conversion.beside() as ask:
+    with conversion.beside() as draw, conversion.beside() as ask:
         script = ask(conversion.javascript, VEGA_LITE)
         found = sections(study, package)
+        drawings: list[Drawing] = []
+        for section in found.present:
+            for drawing in section.drawings:
+                drawing.ask_for(draw)
+                drawings.append(drawing)
         figures, pictures = {}, {}
-        for drawing in (each for section in found.present for each in section.drawings):
+        for drawing in drawings:
             if drawing.file:
                 figures[drawing.name] = figure(drawing)
                 pictures[drawing.name] = ask(conversion.png, figures[drawing.name])

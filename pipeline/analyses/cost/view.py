@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.analyses.cost.table import TABLES
-from pipeline.page.formats import percent, quantity
+from pipeline.page.formats import duration, percent, quantity
 from pipeline.page.study import StudyResults
 from pipeline.page.table import RunsTable, columns_of, runs_table, shown
 from pipeline.page.view import View
@@ -51,6 +51,8 @@ class Cost(View):
     frontiers: tuple[Frontier, ...]
     runs_table: RunsTable
     """In the order of the accuracy table."""
+    stages: str
+    """How long the runs' stages took together."""
 
 
 def view(study: StudyResults) -> Cost | None:
@@ -61,7 +63,8 @@ def view(study: StudyResults) -> Cost | None:
     table = study.tables["cost"].set_index("run", drop=False)
     columns = shown(columns_of(TABLES, "cost").values(), table)
     rows = table.loc[[run for run, _ in study.runs]].to_dict("records")
-    return Cost(tuple(found), runs_table(columns, rows))
+    took = duration(float(table["stage_seconds"].sum()))
+    return Cost(tuple(found), runs_table(columns, rows), took)
 
 
 def frontiers(study: StudyResults) -> list[Frontier]:

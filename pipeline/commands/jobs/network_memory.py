@@ -1,7 +1,8 @@
 """The memory that networks need: ``python -m pipeline.commands.jobs.network_memory <stage> ...``.
 
 It imports Keras at once, waits until standard input is closed, which tells it that the images are
-prepared, and prints one line of JSON for each plan of the stages that trains a network.
+prepared, and prints one line of JSON for each plan of the stages that trains a network. Whatever
+libraries and other modules print goes to standard error.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from typing import cast
+from contextlib import redirect_stdout
+from typing import TextIO, cast
 
 from pipeline.config.entries import read_params
 from pipeline.config.params import load_params
@@ -59,25 +61,26 @@ def _features_read(frozen: FrozenBase) -> int:
     return total
 
 
-def main(stages: list[str]) -> None:
+def main(stages: list[str], answers: TextIO) -> None:
     """Print the forecasts; a network that cannot be built is left to its own stage."""
-    params, (document, _) = load_params(), read_params()
-    plans = {
-        plan.key: plan
-        for stage in stages
-        for plan in plans_of(stage, params, document)
-        if plan.is_network
-    }
-    sys.stdin.read()
-    task = load_task()
-    for key, plan in plans.items():
-        try:
-            found = needed(plan, task)
-        except Exception:  # whatever it is, the training itself explains it
-            continue
-        print(json.dumps({"key": key, "bytes": found}), flush=True)
-        keras.utils.clear_session(free_memory=True)
+    with redirect_stdout(sys.stderr):  # such as that bfloat16 is measured, once
+        params, (document, _) = load_params(), read_params()
+        plans = {
+            plan.key: plan
+            for stage in stages
+            for plan in plans_of(stage, params, document)
+            if plan.is_network
+        }
+        sys.stdin.read()
+        task = load_task()
+        for key, plan in plans.items():
+            try:
+                found = needed(plan, task)
+            except Exception:  # whatever it is, the training itself explains it
+                continue
+            print(json.dumps({"key": key, "bytes": found}), file=answers, flush=True)
+            keras.utils.clear_session(free_memory=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1:], sys.stdout)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from pipeline.features.patches.dictionary import CONTRAST_EPS
@@ -61,7 +61,7 @@ class SoftCoder:
         spread: float,
     ) -> None:
         self.size, self.cells, self.spread = size, cells, spread
-        self.threshold = np.float32(norm.isf(fraction))
+        self.threshold = np.float32(-ndtri(fraction))
         # (x - mean(x)) · W equals x · (W minus the mean of its rows).
         self.whitening = dictionary.whitening - dictionary.whitening.mean(axis=0)
         self.offset = dictionary.offset

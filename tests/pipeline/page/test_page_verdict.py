@@ -118,6 +118,13 @@ def test_a_missing_family_is_told():
     assert "no classical run and no network" in hybrid.headline
 
 
+def test_a_readme_says_how_long_all_stages_took(both):
+    tables = dict(both.tables)
+    tables["cost"] = tables["cost"].assign(stage_seconds=[3000.0, 1200.0])
+    text = headline(Results(tables, both.metrics, both.study))
+    assert "The stages that trained these 2 runs took 70 min in all" in text
+
+
 @pytest.fixture(scope="module")
 def three():
     return results_of(
