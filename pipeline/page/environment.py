@@ -58,11 +58,19 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"(?<=\w_)(?=\w)", "<wbr>", str(escape(text))))
 
 
+_URL = re.compile(r"(https?://[^\s<>|`\\]*[\w/~-])")
+
+
 def _escape_markdown(value: object) -> str:
     """Keep names from being read as markup: every value that a template prints passes through."""
     if isinstance(value, Markup):  # the part of a question, which has passed already
         return value
     text = re.sub(r"[ \t\r\n]+", " ", str(value))
+    parts = _URL.split(text)  # every second one is an address, in which a backslash would count
+    return "".join(f"<{each}>" if i % 2 else _escaped(each) for i, each in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
     # Only where they would start a tag or an entity: "p < 0.001" should read well as plain text.
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=[A-Za-z#])", "&amp;", text))
     # Inside a word, as in hog_svm, an underscore marks nothing up.

@@ -420,6 +420,13 @@ def test_strange_names_are_shown_as_they_are(strange):
         assert len(bars) == 1, table
 
 
+def test_an_address_in_the_summary_leads_to_its_page():
+    results, _, _ = made_up(**CASES["tiny"])
+    address = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+    results.study["dataset"]["description"] = f"2 * 2 files of {address}, each with its MD5"
+    assert rf"2 \* 2 files of <{address}>, each" in summary(StudyResults(results))
+
+
 def test_the_spread_over_seeds_stands_beside_the_interval_and_is_explained(normal):
     folder, results = normal
     std = results.tables["accuracy"].set_index("run").loc["lenet5", "test_seed_std"]
