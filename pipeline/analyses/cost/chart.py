@@ -24,6 +24,9 @@ from pipeline.page.theme import (
 )
 
 SIZE = (330, 290)
+_PADDING = 24
+_BETWEEN = SIZE[0] - 2 * _PADDING - 35
+"""Pixels from the cheapest run to the most expensive one: the width without the axis."""
 SHORT = "format(datum.value, datum.value < 1000 ? '~g' : '~s')"
 """Numbers on the axis: ``0.02``, ``10``, ``1k``; without prefixes below 1, which need a unit."""
 _LIMIT, _LINE = 150, 0.065
@@ -45,7 +48,7 @@ def draw_frontier(found: Frontier) -> Drawing:
                     ("cost", found.unit, ",.3~r"))  # fmt: skip
     values = ticks(float(found.rows["cost"].min()), float(found.rows["cost"].max()))
     axis = alt.Axis(labelExpr=SHORT, labelOverlap=True, values=values, title=found.unit)
-    x = alt.X("cost:Q", axis=axis, scale=alt.Scale(type="log", nice=False, padding=24))
+    x = alt.X("cost:Q", axis=axis, scale=alt.Scale(type="log", nice=False, padding=_PADDING))
     y_scale = alt.Scale(zero=False, nice=True, padding=12)
     y = alt.Y("accuracy:Q", axis=percent_axis(None), scale=y_scale)
     best = found.rows[found.rows["best"]].sort_values("cost")
@@ -93,8 +96,8 @@ def _names(best: pd.DataFrame, rows: pd.DataFrame, x: alt.X, y: alt.Y) -> list[a
     for row in best.sort_values("accuracy", ascending=False).to_dict("records"):
         across, up = (math.log(row["cost"]) - cost.min()) / wide, row["accuracy"] / high
         side, length = "left" if across <= 0.5 else "right", min(_LIMIT, 6 * len(row["run"]))
-        start = across - (length / SIZE[0] if side == "right" else 0)
-        end = start + length / SIZE[0]
+        start = across - (length / _BETWEEN if side == "right" else 0)
+        end = start + length / _BETWEEN
         if all(abs(up - other) > _LINE or end < low or start > to for low, to, other in taken):
             taken.append((start, end, up))
             kept[side].append(row)

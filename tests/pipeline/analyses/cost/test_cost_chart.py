@@ -1,11 +1,13 @@
-"""The cost charts' axis."""
+"""The cost charts: their axis, and the names in them."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.analyses.cost.chart import MOST_TICKS, ticks
+from pipeline.analyses.cost.chart import MOST_TICKS, draw_frontier, ticks
+from pipeline.analyses.cost.view import Frontier
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,18 @@ def test_ticks_of_any_range(rng):
         found = ticks(low, high)
         assert 1 <= len(found) <= MOST_TICKS
         assert found == sorted(found)
+
+
+@pytest.mark.parametrize(("cost", "is_named"), [(204.0, False), (150.0, True)])
+def test_names_do_not_touch_within_the_axis(cost, is_named):
+    rows = pd.DataFrame(
+        [("color_svm", 3.7, 0.49), ("efficientnet_ridge", cost, 0.893), ("airbench", 596.0, 0.896)],
+        columns=["run", "cost", "accuracy"],
+    ).assign(family="deep", low=0.5, high=0.9, best=True)
+    last = pd.DataFrame([{**rows.iloc[0], "run": "slow", "cost": 2372.0, "best": False}])
+    found = Frontier("train_seconds", "Training", "seconds", pd.concat([rows, last]))
+    spec = draw_frontier(found).spec
+    texts = [each["data"]["name"] for each in spec["layer"] if each["mark"]["type"] == "text"]
+    names = {row["run"] for data in texts for row in spec["datasets"][data]}
+    assert "airbench" in names
+    assert ("efficientnet_ridge" in names) == is_named
