@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +23,7 @@ import keras
 import numpy as np
 
 from pipeline.machine import cpu_name, versions
+from pipeline.user_cache import user_cache
 
 LEAST_SPEED = 1.5
 """bfloat16 is used from this ratio of speeds on; rounding to 8 bits should be worth it."""
@@ -66,8 +66,7 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 def verdict_file() -> Path:
     """Return the path of the verdicts: key -> ratio of speeds."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "classical-versus-deep" / "bfloat16.json"
+    return user_cache() / "bfloat16.json"
 
 
 def _kept_or_measured(path: Path) -> float:

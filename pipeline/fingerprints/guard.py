@@ -13,7 +13,8 @@ from typing import Any
 from pipeline.checks import StudyError, listing
 from pipeline.config.entries import read_params
 from pipeline.config.registry import selector
-from pipeline.fingerprints.modules import Code, method_module
+from pipeline.fingerprints.modules import method_module
+from pipeline.fingerprints.remembered import RememberedCode
 from pipeline.fingerprints.stage_code import (
     BASES,
     STAGES,
@@ -46,7 +47,7 @@ def check_recorded(task: str) -> None:
     path = fingerprint_file(stage, named)
     if not path.exists():
         return
-    recorded, code = load_json(path, "dvc repro check"), Code(methods_used(params))
+    recorded, code = load_json(path, "dvc repro check"), RememberedCode(methods_used(params))
     if stage in BASES:
         now = entry_fingerprint(code, params, stage, entry)
     else:
@@ -61,7 +62,7 @@ def check_recorded(task: str) -> None:
 
 def stage_digest(stage: str, method: str) -> str:
     """Return one SHA-256 of the code of a stage with one of its methods."""
-    return integrity.digest(stage_fingerprint(Code({}), stage, method))
+    return integrity.digest(stage_fingerprint(RememberedCode({}), stage, method))
 
 
 @cache
@@ -73,7 +74,7 @@ def training_digest(module: str, *methods: tuple[str, str]) -> str:
         methods: kinds, such as ``deep``, and names.
     """
     modules = [method_module(kind, method) for kind, method in methods]
-    return integrity.digest(Code({}).fingerprint([module, *modules]))
+    return integrity.digest(RememberedCode({}).fingerprint([module, *modules]))
 
 
 def _method(params: Mapping[str, Any], kind: str | None, entry: str) -> str | None:

@@ -23,6 +23,7 @@ from typing import Any
 from pipeline.config import registry
 from pipeline.config.ablations import RUN, UNTRAINED, parse_options
 from pipeline.fingerprints.modules import Code, Fingerprint, method_module
+from pipeline.fingerprints.remembered import RememberedCode
 from pipeline.storage.files import save_json
 from pipeline.storage.paths import CODE
 
@@ -155,7 +156,7 @@ def save_fingerprints(params: Mapping[str, Any], read: Mapping[str, str] | None 
             them by this alone.
     """
     used = methods_used(params)
-    code = Code(used)
+    code = RememberedCode(used)
     shutil.rmtree(CODE, ignore_errors=True)
     count = 0
     for stage, kind in STAGES.items():

@@ -27,10 +27,6 @@ from pipeline.storage.files import atomic, save_json
 if TYPE_CHECKING:
     import keras
 
-LOCK = "lock"
-"""The file that a process locks while it computes."""
-
-
 @dataclass(frozen=True)
 class KeptPart:
     """One part of the features of a split."""
@@ -134,14 +130,20 @@ def save_records(
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time compute parts; the lock ends with the process."""
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Let one process at a time compute parts of the same kind; the lock ends with the process.
+
+    Args:
+        folder: of the parts.
+        what: the base and the images. Others can be computed meanwhile.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a") as stream:
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    with (folder / f"{name}.lock").open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("waiting for another process that computes features of a base", flush=True)
+            print("waiting for another process that computes these features", flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

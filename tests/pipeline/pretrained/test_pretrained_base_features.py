@@ -201,12 +201,18 @@ def test_progress_says_how_much_is_left(capsys):
 
 
 def test_two_processes_do_not_compute_the_same(cache, computed, tmp_path, capsys):
-    """The second waits, as any process that finds the lock taken, and then finds the parts."""
+    """The second waits, as any process that finds the lock taken, and then finds the parts.
+
+    What another process computes of other images holds up nobody.
+    """
     elsewhere = tmp_path / "elsewhere"
     expected = np.array(base_features(frozen(), IMAGES, "train", elsewhere).values)
     computed.clear()
     with ThreadPoolExecutor(1) as pool:
-        with locked(cache):
+        with locked(cache, f"VGG16, train {array_digest(IMAGES)}"):
+            base_features(frozen(), IMAGES[:2], "train", cache)
+            assert "waiting" not in capsys.readouterr().out
+            computed.clear()
             second = pool.submit(base_features, frozen(), IMAGES, "train", cache)
             output = ""
             while "waiting for another process" not in output:
