@@ -26,7 +26,7 @@ from pipeline.config.entries import PARAMS
 from pipeline.config.yaml_files import dump_yaml, read_yaml
 from pipeline.page.report import write_report
 from pipeline.page.study import StudyResults
-from pipeline.page.summary import headline
+from pipeline.page.summary import answers, headline
 from pipeline.storage.files import save_text
 from pipeline.storage.network_layers import load_network_layers
 from pipeline.storage.paths import INCOMING, STUDY
@@ -34,7 +34,7 @@ from pipeline.storage.pictures import load_feature_pictures, load_network_pictur
 from pipeline.storage.results import CELL_PICTURES, MANIFESTS, Results
 
 REFERENCE = Path("reports/reference")
-BEGIN, END = "<!-- results of {name}: begin -->", "<!-- results of {name}: end -->"
+BEGIN, END = "<!-- {what} of {name}: begin -->", "<!-- {what} of {name}: end -->"
 
 
 def publish(study: Path, name: str, root: Path) -> Path:
@@ -74,7 +74,7 @@ def publish(study: Path, name: str, root: Path) -> Path:
     fresh.rename(target)
     if parameters != given:
         return render(name, root)  # the page shows parameters and the checksum of the lock
-    refresh(root / "README.md", name, headline(load_results(target)))
+    _refresh_all(root / "README.md", name, load_results(target))
     return target
 
 
@@ -136,7 +136,7 @@ def render(name: str, root: Path) -> Path:
         )
     for manifest in MANIFESTS:  # of files that are not committed
         (target / manifest).unlink(missing_ok=True)
-    refresh(root / "README.md", name, headline(results))
+    _refresh_all(root / "README.md", name, results)
     return target
 
 
@@ -166,9 +166,22 @@ def _cell_pictures(target: Path, results: Results) -> Iterator[None]:
         shutil.rmtree(folder)
 
 
-def refresh(readme: Path, name: str, text: str) -> None:
-    """Replace the text between the markers of a reference; without markers, change nothing."""
-    begin, end = BEGIN.format(name=name), END.format(name=name)
+def _refresh_all(readme: Path, name: str, results: Results) -> None:
+    refresh(readme, name, headline(results))
+    for question, text in answers(results).items():
+        refresh(readme, name, text, question)
+
+
+def refresh(readme: Path, name: str, text: str, what: str = "results") -> None:
+    """Replace the text between the markers of a reference; without markers, change nothing.
+
+    Args:
+        readme: the file.
+        name: of the reference.
+        text: the new text.
+        what: the table of all results, or one question.
+    """
+    begin, end = BEGIN.format(name=name, what=what), END.format(name=name, what=what)
     before, found, rest = readme.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(end)
     if found and closed:

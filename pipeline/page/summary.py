@@ -27,6 +27,21 @@ def headline(results: Results) -> str:
     return _render("headline.md", study, sections(study))
 
 
+def answers(results: Results) -> dict[str, str]:
+    """Write what a README may say of single questions: question -> Markdown.
+
+    These are the questions with a template ``answer.md``.
+    """
+    study = StudyResults(results)
+    found = sections(study)
+    environment = markdown_environment(found.templates)
+    return {
+        each.name: environment.get_template(f"{each.name}/answer.md").render(view=each.view)
+        for each in found.present
+        if each.has("answer.md")
+    }
+
+
 def _render(template: str, study: StudyResults, found: Sections) -> str:
     """Fill in a template of the page, and in it the template of this name of each question."""
     environment = markdown_environment(found.templates)

@@ -27,6 +27,7 @@ from pipeline.storage.files import atomic, save_json
 if TYPE_CHECKING:
     import keras
 
+
 @dataclass(frozen=True)
 class KeptPart:
     """One part of the features of a split."""

@@ -53,9 +53,11 @@ def finished(tmp_path, monkeypatch):
     params = {"seed": 0, "dataset": {"name": "digits"}}
     (study / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     marks = "<!-- results of ref: begin -->\n<!-- results of ref: end -->\n"
+    marks += "<!-- cost of ref: begin -->\n<!-- cost of ref: end -->\n"
     (tmp_path / "README.md").write_text(marks, encoding="utf-8")
     monkeypatch.setattr(module, "load_results", lambda folder: folder.name)
     monkeypatch.setattr(module, "headline", lambda results: f"table of {results}")
+    monkeypatch.setattr(module, "answers", lambda results: {"cost": f"cost of {results}"})
     status = {"check": ["always changed"]}
     done = lambda *_, **__: subprocess.CompletedProcess([], 0, json.dumps(status))  # noqa: E731
     monkeypatch.setattr(module.subprocess, "run", done)
@@ -70,7 +72,9 @@ def test_a_finished_study_replaces_the_last_one(finished, tmp_path):
     target = publish(study, "ref", tmp_path)
     assert sorted(p.name for p in target.iterdir()) == ["dvc.lock", "index.html", "params.yaml"]
     assert (target / "index.html").stat().st_mode & 0o200, "a committed file can be written to"
-    assert "table of ref" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "table of ref" in readme
+    assert "<!-- cost of ref: begin -->\ncost of ref\n<!-- cost of ref: end -->" in readme
     assert [p.name for p in target.parent.iterdir()] == ["ref"]
 
 
