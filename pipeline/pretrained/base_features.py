@@ -140,7 +140,8 @@ class _Pass:
         if None not in found.values():
             print(f"{self.what}: {len(self.images):,} images read from {self.folder}", flush=True)
         else:
-            with kept_parts.locked(self.folder, f"{self.what} {self.pixels}"):
+            base = f"{self.frozen.network.title}, mirrored: {self.mirrored}"
+            with kept_parts.locked(self.folder, f"{base}, {self.pixels}"):
                 found = self._load()  # another process may have computed them in the meantime
                 missing = [part for part, kept in found.items() if kept is None]
                 if missing:

@@ -209,7 +209,7 @@ def test_two_processes_do_not_compute_the_same(cache, computed, tmp_path, capsys
     expected = np.array(base_features(frozen(), IMAGES, "train", elsewhere).values)
     computed.clear()
     with ThreadPoolExecutor(1) as pool:
-        with locked(cache, f"VGG16, train {array_digest(IMAGES)}"):
+        with locked(cache, f"VGG16, mirrored: False, {array_digest(IMAGES)}"):
             base_features(frozen(), IMAGES[:2], "train", cache)
             assert "waiting" not in capsys.readouterr().out
             computed.clear()
